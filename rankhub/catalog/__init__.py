@@ -1,0 +1,1 @@
+"""Finds plugins and holds their components: hook specifications, discovery, the frozen catalog."""

@@ -1,0 +1,1 @@
+"""The command line: one file a verb. torch is imported only inside a verb that needs it."""

@@ -1,0 +1,1 @@
+"""The contracts between the engine and its plugins. Nothing here imports a plugin or the engine."""

@@ -1,0 +1,59 @@
+"""Callbacks watch a run. They cannot change it, only ask to stop, save or evaluate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from rankhub.interfaces.evaluate import EvaluationResult
+
+Request = Literal["stop", "save", "evaluate"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """The run that is about to start or to go on.
+
+    Attributes:
+        name: The recipe's name.
+        folder: The run's folder.
+        recipe: The resolved recipe.
+        step: Steps already done (more than 0 when a run is resumed).
+        steps: Steps the run will have done at its end.
+    """
+
+    name: str
+    folder: Path
+    recipe: Mapping[str, Any]
+    step: int
+    steps: int
+
+
+class Callback:
+    """Every method may be left out. A returned request is carried out after the current step."""
+
+    def run_started(self, run: RunInfo) -> Request | None:
+        """Before the first step."""
+
+    def step_logged(self, step: int, values: Mapping[str, float]) -> Request | None:
+        """Numbers of one step; ``step`` counts from 1 over all phases."""
+
+    def pictures(self, step: int, pictures: Mapping[str, npt.NDArray[np.uint8]]) -> None:
+        """Pictures [H, W, 3] uint8 by name."""
+
+    def epoch_ended(self, step: int, phase: str, epoch: int) -> Request | None:
+        """The clock stream of a phase has seen its data once more; ``epoch`` counts from 1."""
+
+    def evaluated(self, step: int, row: str, results: Mapping[str, EvaluationResult]) -> Request | None:
+        """A row of the report is there; results by evaluator."""
+
+    def checkpoint_written(self, step: int, folder: Path) -> None:
+        """A checkpoint is complete."""
+
+    def run_ended(self, step: int, status: Literal["done", "stopped", "failed"]) -> None:
+        """After the last step, or when the run ends early."""

@@ -1,0 +1,38 @@
+"""The record by which a plugin names one of its parts."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+API_VERSION = 1
+"""Version of the interfaces in this package. A plugin's module may state ``RANKHUB_API = 1``."""
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One part that a recipe can use, named but not yet imported.
+
+    Args:
+        kind: One of the names in :data:`rankhub.interfaces.kinds.KINDS`, such as ``"loss"``.
+        name: What a recipe writes after ``use:``; lower case, digits and underscores.
+        target: ``"module:attribute"`` of the class; imported when a recipe uses it.
+        summary: One line for lists and for ``rankhub describe``.
+
+    Raises:
+        ValueError: ``name`` or ``target`` is not of that form.
+    """
+
+    kind: str
+    name: str
+    target: str
+    summary: str
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise ValueError(f"component name {self.name!r} must be lower case letters, digits and underscores")
+        if not _TARGET.fullmatch(self.target):
+            raise ValueError(f"target {self.target!r} of component {self.name!r} must be 'module:attribute'")

@@ -1,0 +1,139 @@
+"""Data sets: images, and what is known of them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+LabelKind = Literal["class", "score", "points"]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelSpec:
+    """What a data set's labels are, known before any file is read.
+
+    Attributes:
+        kind: ``class`` (int, -1 where missing), ``score`` (float, NaN where missing), ``points`` ([n, 2] x, y
+            from 0), or None: no labels.
+        higher_is_better: For scores, the way the data set's own scale runs. Inside the engine higher is
+            always better; the data set turns its labels, reports turn them back.
+        range: Lowest and highest score of the data set's own scale, where it states one.
+        unit: What a label counts or measures ("DMOS", "people").
+        classes: Names of the classes in the order of their numbers; empty until the data set is open.
+    """
+
+    kind: LabelKind | None = None
+    higher_is_better: bool = True
+    range: tuple[float, float] | None = None
+    unit: str = ""
+    classes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One image of a data set.
+
+    Attributes:
+        image: [3, H, W] uint8, RGB.
+        index: Position in the data set.
+        label: A class number, a score, [n, 2] float64 points, or None.
+        path: The file it came from, where there is one.
+        meta: Further facts: ``reference``, ``kind``, ``fold``.
+    """
+
+    image: Tensor
+    index: int
+    label: int | float | npt.NDArray[np.float64] | None = None
+    path: Path | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenContext:
+    """What the engine lends a data set while it opens.
+
+    Attributes:
+        cache: Folder for what is worth keeping between runs (decoded images); made when needed.
+        memory_limit: Bytes of decoded images that may be held in memory; above it they go to a memory-mapped
+            file under ``cache``.
+        progress: ``progress(done, total, what)``, called now and then from one thread.
+    """
+
+    cache: Path
+    memory_limit: int
+    progress: Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class DataReport:
+    """What a data set found while it opened, for the user and for the run folder.
+
+    Attributes:
+        notes: Sentences to print ("3 of 120 files could not be read and were skipped").
+        tables: name -> rows, written to the run folder as ``data/<data set>_<name>.csv``.
+    """
+
+    notes: Sequence[str] = ()
+    tables: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+
+
+class Dataset(ABC):
+    """Images with or without labels.
+
+    The constructor only keeps its options and sets ``label``: it reads nothing, so that a recipe can be
+    checked before any data is read. The engine then calls :meth:`missing`, and :meth:`open` once.
+    """
+
+    label: LabelSpec = LabelSpec()
+
+    def missing(self) -> str | None:
+        """One sentence if the data are not there: the absolute folder looked in, and the command that gets them."""
+        return None
+
+    @abstractmethod
+    def open(self, context: OpenContext) -> DataReport:
+        """Read what is needed to serve samples.
+
+        Raises:
+            UserError: The data are there but cannot be used; one sentence.
+        """
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Number of images."""
+
+    @abstractmethod
+    def __getitem__(self, index: int) -> Sample:
+        """The image at ``index``, decoded. Must give the same bytes every time, and be safe in forked workers."""
+
+    def labels(self) -> npt.NDArray[np.int64] | npt.NDArray[np.float64] | None:
+        """[len] class numbers or scores without decoding an image; None where there are no such labels."""
+        return None
+
+
+class Fetchable(ABC):
+    """Mixed into a data set that ``rankhub data fetch NAME`` can download."""
+
+    @classmethod
+    @abstractmethod
+    def fetch(cls, folder: Path | None, mirror: str | None, progress: Callable[[int, int, str], None]) -> Path:
+        """Download, check and unpack; goes on where an earlier call stopped.
+
+        Args:
+            folder: Where to; None = where the data set looks by default.
+            mirror: Address of the archive in place of the usual one.
+            progress: ``progress(done, total, what)`` in bytes.
+
+        Returns:
+            The folder in which the data set will find its files.
+
+        Raises:
+            UserError: The download failed or its checksum is wrong; one sentence.
+        """

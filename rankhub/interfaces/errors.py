@@ -1,0 +1,18 @@
+"""Errors that are the user's to mend, as opposed to bugs."""
+
+from __future__ import annotations
+
+
+class UserError(Exception):
+    """Something the user can mend: one sentence that says what is wrong, where, and what to do.
+
+    The command line prints the sentence without a traceback and ends with exit code 2. Anything else
+    that is raised is a bug and shows its traceback.
+    """
+
+
+class Objection(UserError):
+    """A component's sentence against what comes to it, raised while a recipe is checked.
+
+    The check adds the file, the line and the dotted path; the sentence itself names only the values.
+    """

@@ -1,0 +1,102 @@
+"""Evaluators: from features or predictions to metrics, tables and pictures."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from rankhub.interfaces.data import Dataset, LabelSpec
+from rankhub.interfaces.order import RankTarget
+
+
+@dataclass(frozen=True, slots=True)
+class OutputTable:
+    """One output for each image of a data set (or each view of a stream).
+
+    Attributes:
+        values: [n, ...] float32 on the CPU.
+        labels: [n] class numbers or scores, or None.
+        target: For views of a stream: what they are. None for a data set.
+    """
+
+    values: Tensor
+    labels: npt.NDArray[Any] | None = None
+    target: RankTarget | None = None
+
+
+class EvaluationSource(Protocol):
+    """What an evaluator asks, for one row of the report (raw pixels, before training, after).
+
+    Tables are computed once a row and shared by all evaluators.
+
+    Attributes:
+        row: Name of the row.
+        device: Where heavy computation may run.
+        pictures: Whether pictures are wanted for this row.
+    """
+
+    row: str
+    device: torch.device
+    pictures: bool
+
+    def outputs(self, data: str, output: str) -> OutputTable:
+        """One row an image of data set ``data``, by the recipe's ``predict``."""
+
+    def views(self, stream: str, data: str, output: str, limit: int) -> OutputTable:
+        """One row a view of at most ``limit`` images of ``data``, made by the generator of ``stream``.
+
+        The views are drawn at an address of their own, so training never saw them; they are the same for every
+        row of the report. ``target`` says which view is whose.
+        """
+
+    def dataset(self, data: str) -> Dataset:
+        """The open data set."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationResult:
+    """What an evaluator found for one row.
+
+    Attributes:
+        metrics: Name -> number. Fractions stay fractions.
+        tables: Name -> rows, written to the run folder as CSV.
+        pictures: Name -> [H, W, 3] uint8.
+        notes: Sentences for the reader ("17 of 500 test images are also in the bank").
+    """
+
+    metrics: Mapping[str, float]
+    tables: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    pictures: Mapping[str, npt.NDArray[np.uint8]] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+
+
+class Evaluator(ABC):
+    """Measures a network on data that the recipe names.
+
+    Options annotated ``DataName``, ``StreamName`` or ``OutputName`` are checked against the recipe.
+    """
+
+    needs_labels: bool = True
+
+    def check(self, data: Mapping[str, LabelSpec]) -> Iterable[str]:
+        """Sentences against the data sets that the options name; none if fine."""
+        return ()
+
+    def requires(self) -> str | None:
+        """One sentence if something outside the recipe is missing (a library); None if all is there."""
+        return None
+
+    @abstractmethod
+    def __call__(self, source: EvaluationSource) -> EvaluationResult:
+        """Measure one row."""
+
+    @abstractmethod
+    def headline(self) -> Sequence[str]:
+        """The metrics that stand in the run's closing table, in order; higher must be better for each."""

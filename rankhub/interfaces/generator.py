@@ -1,0 +1,59 @@
+"""Rank generators: from an image to views and the order among them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from rankhub.interfaces.batch import Batch, View
+from rankhub.interfaces.draws import Draws
+
+Levels = Literal["equal", "ordered", "grid"]
+
+
+@dataclass(frozen=True, slots=True)
+class ViewSpec:
+    """What a chain makes of one image, known before any data is read.
+
+    Attributes:
+        views: Views of one image.
+        groups: Groups (kinds of change) of one image.
+        levels: ``equal`` (only the group matters), ``ordered`` (one column), ``grid`` (several columns).
+        sizes: (number of views, side in pixels) of each stack; the side is None while views keep the size
+            of their image.
+    """
+
+    views: int = 1
+    groups: int = 1
+    levels: Levels = "equal"
+    sizes: tuple[tuple[int, int | None], ...] = ((1, None),)
+
+
+class Generator(ABC):
+    """One step of a stream's chain. Derive from :class:`WorkerGenerator` or :class:`DeviceGenerator`."""
+
+    @abstractmethod
+    def plan(self, views: ViewSpec) -> ViewSpec:
+        """What comes out, given what comes in.
+
+        Raises:
+            Objection: The step cannot take such views; one sentence.
+        """
+
+
+class WorkerGenerator(Generator):
+    """A step on the original pixels of one image, run in the data workers."""
+
+    @abstractmethod
+    def apply(self, views: Sequence[View], draws: Draws) -> list[View]:
+        """The views that ``views`` (all of one sample) become. Random numbers come from ``draws`` only."""
+
+
+class DeviceGenerator(Generator):
+    """A step on a whole batch, run on the training device. All of them come after the worker steps."""
+
+    @abstractmethod
+    def apply(self, batch: Batch, draws: Draws) -> Batch:
+        """The batch that ``batch`` becomes. Random numbers come from ``draws`` only, on the CPU."""

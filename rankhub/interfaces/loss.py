@@ -1,0 +1,102 @@
+"""Losses: a function of a head's outputs and of the order among the views."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+from torch import Tensor, nn
+
+from rankhub.interfaces.data import LabelSpec
+from rankhub.interfaces.generator import ViewSpec
+from rankhub.interfaces.model import OutputSpec
+from rankhub.interfaces.order import RankTarget
+
+Scope = Literal["sample", "group", "batch"]
+
+
+@dataclass(frozen=True, slots=True)
+class LossContext:
+    """What a loss may know beside outputs and order.
+
+    Attributes:
+        progress: Share of the phase that is done, in [0, 1].
+        queries: [N] bool, the rows whose terms this process computes; None = all. Only ``per_query`` losses
+            are handed a part.
+        teacher: The same outputs of the averaged network, without a graph; None unless the recipe's
+            ``average`` is used as a teacher.
+        log: Whether ``parts`` will be written; diagnostics that cost time are made only then.
+    """
+
+    progress: float = 0.0
+    queries: Tensor | None = None
+    teacher: Mapping[str, Tensor] | None = None
+    log: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LossResult:
+    """A loss before it is averaged.
+
+    Attributes:
+        total: Scalar with a graph: the *sum* over samples, groups or queries. The engine divides it by the
+            global :meth:`Loss.count`.
+        parts: Name -> scalar for the log, already averaged, without a graph.
+    """
+
+    total: Tensor
+    parts: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+class Loss(nn.Module, ABC):
+    """A loss over the N views of a batch, each of which passed the network once.
+
+    The first positional-only constructor parameter is ``outputs``: name -> OutputSpec of the outputs that the
+    objective uses. A loss may own parameters (prototypes) and buffers (queue, centre).
+
+    Attributes:
+        scope: ``sample``: a sum over views; ``group``: a sum over groups, so a micro-batch must not cut one;
+            ``batch``: the value depends on the whole global batch, so it cannot be accumulated by parts.
+        per_query: For scope ``batch``: the loss is a sum over queries, and with ``context.queries`` it
+            computes only those.
+    """
+
+    scope: ClassVar[Scope]
+    per_query: ClassVar[bool] = False
+
+    def check(self, views: ViewSpec, label: LabelSpec) -> Iterable[str]:
+        """Sentences against what the stream brings (number of views, kind of level, kind of label); none if fine."""
+        return ()
+
+    @abstractmethod
+    def count(self, target: RankTarget) -> Tensor:
+        """Scalar: by how much the sum is to be divided (views, groups, or queries with a positive).
+
+        A function of the order alone, so that the engine knows the global count *before* the first backward
+        and accumulation stays exact with several objectives.
+        """
+
+    @abstractmethod
+    def forward(self, outputs: Mapping[str, Tensor], target: RankTarget, context: LossContext) -> LossResult:
+        """The sum, and what to log."""
+
+    def after_step(self) -> None:
+        """Called once after each optimiser step: move queues, centres, normalise prototypes."""
+
+
+def single_output(outputs: Mapping[str, OutputSpec], kind: str, owner: str) -> str:
+    """The name of the one output of ``kind``.
+
+    Raises:
+        Objection: There is none, or more than one; the sentence lists what the head has.
+    """
+    from rankhub.interfaces.errors import Objection
+
+    names = [name for name, spec in outputs.items() if spec.kind == kind]
+    if len(names) != 1:
+        have = ", ".join(f"{name} ({spec.kind})" for name, spec in outputs.items()) or "none"
+        advice = "name one with `output:`" if names else "use a head that has one"
+        raise Objection(f"{owner} needs one output of kind {kind}, the head gives: {have}; {advice}")
+    return names[0]

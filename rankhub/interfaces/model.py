@@ -1,0 +1,96 @@
+"""Networks: a backbone and named heads with named outputs."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor, nn
+
+OutputKind = Literal["embedding", "score", "map", "count", "logits", "prototypes"]
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureSpec:
+    """What a backbone gives.
+
+    Attributes:
+        width: D of the pooled features.
+        map_channels: Channels of the last feature map, 0 where there is none.
+        map_stride: Pixels of the image to one cell of that map, 0 where there is none.
+    """
+
+    width: int
+    map_channels: int = 0
+    map_stride: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """Features of N views.
+
+    Attributes:
+        pooled: [N, D].
+        maps: One [n, C, h, w] a stack, in the order of the rows; None unless a head asks for them.
+    """
+
+    pooled: Tensor
+    maps: Sequence[Tensor] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutputSpec:
+    """One output of a head.
+
+    Attributes:
+        kind: ``embedding`` [N, dim]; ``score`` [N]; ``map`` [N, 1, h, w] a stack; ``count`` [N];
+            ``logits`` [N, dim]; ``prototypes`` [N, dim].
+        dim: Columns, where the kind has them.
+    """
+
+    kind: OutputKind
+    dim: int = 1
+
+
+class Backbone(nn.Module, ABC):
+    """Images to features. The network passes each view through it once."""
+
+    spec: FeatureSpec
+
+    def initialise(self) -> None:
+        """Load pretrained weights, if the options ask for them. Called once, and not when a run is resumed.
+
+        Kept out of the constructor, which the recipe's check calls on torch's ``meta`` device.
+
+        Raises:
+            UserError: The weights are not there or do not fit; one sentence.
+        """
+
+    @abstractmethod
+    def forward(self, images: Tensor, maps: bool = False) -> Features:
+        """Features of one stack.
+
+        Args:
+            images: [n, 3, H, W] float in [0, 1], RGB; the backbone normalises.
+            maps: Whether a head asks for the feature maps.
+        """
+
+
+class Head(nn.Module, ABC):
+    """Features to named outputs. ``outputs`` must be known once the constructor is done.
+
+    Positional-only constructor parameters, in this order: ``features: FeatureSpec``, ``label: LabelSpec``.
+    """
+
+    needs_maps: bool = False
+
+    @property
+    @abstractmethod
+    def outputs(self) -> Mapping[str, OutputSpec]:
+        """Name -> what it is."""
+
+    @abstractmethod
+    def forward(self, features: Features) -> Mapping[str, Tensor]:
+        """Name -> [N, ...], the names of ``outputs``."""

@@ -1,0 +1,96 @@
+"""The order as data: what each view is, and how the views of a batch are ranked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """A ragged set of points: each of N rows has its own number of them.
+
+    Attributes:
+        values: [sum of counts, 2] x and y in pixels of the view; (0, 0) is the view's top left corner.
+        counts: [N] int64.
+    """
+
+    values: Tensor
+    counts: Tensor
+
+    def __len__(self) -> int:
+        return len(self.counts)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return iter(torch.split(self.values, self.counts.tolist()))
+
+    def rows(self, rows: Tensor) -> Points:
+        """The points of the given rows (integers), in their order."""
+        parts = list(self)
+        picked = [parts[row] for row in rows.tolist()]
+        values = torch.cat(picked) if picked else self.values[:0]
+        return Points(values, self.counts[rows])
+
+    def to(self, device: torch.device) -> Points:
+        """The same points on ``device``."""
+        return Points(self.values.to(device), self.counts.to(device))
+
+
+Label = Tensor | Points
+"""[N] numbers (class, int64, -1 where missing; or score, float, NaN where missing), or points."""
+
+
+@dataclass(frozen=True, slots=True)
+class RankTarget:
+    """What the N views of a batch are and how they are ranked. One row a view.
+
+    Inside a group, a ranks above b if ``level[a] >= level[b]`` in every column and ``>`` in one; equal levels
+    mean no order. Views of different groups are not ordered by level; a retrieval loss takes the views of a
+    query's own group as its positives.
+
+    Attributes:
+        index: [N] int64, which sample. A sample occurs in one batch once (with all its views).
+        view: [N] int64, which view of that sample.
+        group: [N] int64, one id for each (sample, kind of change), unique across processes.
+        level: [N] or [N, K] float32; graded relevance takes levels in [0, 1].
+        label: [N] numbers, points that moved with the view, or None.
+
+    Raises:
+        ValueError: The rows of the fields differ in number, or an id is not int64.
+    """
+
+    index: Tensor
+    view: Tensor
+    group: Tensor
+    level: Tensor
+    label: Label | None = None
+
+    def __post_init__(self) -> None:
+        n = len(self.index)
+        for name in ("index", "view", "group"):
+            ids = getattr(self, name)
+            if ids.shape != (n,) or ids.dtype != torch.int64:
+                raise ValueError(f"RankTarget.{name} must be int64 of shape [{n}], got {ids.dtype} {list(ids.shape)}")
+        if self.level.ndim not in (1, 2) or len(self.level) != n:
+            raise ValueError(f"RankTarget.level must be [{n}] or [{n}, K], got {list(self.level.shape)}")
+        if self.label is not None and len(self.label) != n:
+            raise ValueError(f"RankTarget.label has {len(self.label)} rows, the target {n}")
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def to(self, device: torch.device) -> RankTarget:
+        """The same target on ``device``."""
+        label = None if self.label is None else self.label.to(device)
+        fields = (self.index, self.view, self.group, self.level)
+        return RankTarget(*(field.to(device) for field in fields), label)
+
+    def rows(self, rows: Tensor) -> RankTarget:
+        """The given rows (integers), in their order."""
+        label = self.label
+        if label is not None:
+            label = label.rows(rows) if isinstance(label, Points) else label[rows]
+        return RankTarget(self.index[rows], self.view[rows], self.group[rows], self.level[rows], label)

@@ -1,0 +1,1 @@
+"""Recipes: their schema, overrides, checks, and the report of errors."""

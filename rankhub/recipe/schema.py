@@ -1,0 +1,169 @@
+"""The shape of a recipe. What a component's own options may be stands in that component's constructor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+
+
+@dataclass(frozen=True, slots=True)
+class Uses:
+    """Marks a place of the recipe that names a component of ``kind``."""
+
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class NameOf:
+    """Marks a string that must be the name of another entry of the recipe."""
+
+    what: Literal["data", "head", "stream"]
+
+
+class Part(BaseModel):
+    """Base of the recipe's own parts: an unknown key is an error, and so is a number written as text."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class ComponentSpec(BaseModel):
+    """``{use: NAME, option: value, ...}``. The options are checked against the component's constructor."""
+
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
+
+    use: str = Field(description="name of the component, or owner/name")
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Everything beside ``use``."""
+        return dict(self.model_extra or {})
+
+
+class EvaluatorSpec(ComponentSpec):
+    """An evaluator; with ``optional: true`` it is left out where its data have no labels."""
+
+    optional: bool = Field(default=False, description="leave out, with a line that says so, where labels are missing")
+
+
+Number = Annotated[float | Annotated[ComponentSpec, Uses("schedule")], Field(description="a number or a schedule")]
+
+
+class Objective(Part):
+    """One loss on one head."""
+
+    head: Annotated[str, NameOf("head")]
+    output: str | None = Field(default=None, description="one output of the head, where the loss could take several")
+    loss: Annotated[ComponentSpec, Uses("loss")]
+    weight: Number = 1.0
+
+
+class Stream(Part):
+    """Images, what becomes of them, and what is learned from them."""
+
+    data: Annotated[str, NameOf("data")]
+    batch_size: Annotated[int, Field(ge=1, description="images (not views) a step")]
+    generator: list[Annotated[ComponentSpec, Uses("generator")]] = []
+    objectives: Annotated[list[Objective], Field(min_length=1)]
+    accumulate: Annotated[int, Field(ge=1, description="micro-batches a step")] = 1
+
+
+class Alternate(Part):
+    """The streams take turns."""
+
+    alternate: Annotated[int, Field(ge=1, description="steps before the next stream takes over")]
+
+
+class Phase(Part):
+    """A stretch of training with its own streams."""
+
+    name: Name
+    epochs: Annotated[int, Field(ge=1)] | None = None
+    steps: Annotated[int, Field(ge=1)] | None = None
+    clock: Annotated[str, NameOf("stream")] | None = Field(default=None, description="stream whose epochs are counted")
+    mix: Literal["joint"] | Alternate = "joint"
+    streams: Annotated[dict[Name, Stream], Field(min_length=1)]
+    optimizer: Annotated[ComponentSpec, Uses("optimizer")] | None = None
+    schedule: Annotated[ComponentSpec, Uses("schedule")] | None = None
+    optimizer_state: Literal["keep", "renew"] = "renew"
+    freeze: list[str] = Field(default=[], description="name patterns of parameters that do not train")
+    reset: list[str] = Field(default=[], description="name patterns of modules that start afresh")
+    lr_scale: dict[str, float] = Field(default={}, description="name pattern -> factor on the learning rate")
+
+    @model_validator(mode="after")
+    def _length(self) -> Phase:
+        if (self.epochs is None) == (self.steps is None):
+            raise ValueError("a phase takes either `epochs` or `steps`")
+        if self.epochs is not None and len(self.streams) > 1 and self.clock is None:
+            raise ValueError("a phase of several streams with `epochs` needs `clock: STREAM`, the one to count")
+        return self
+
+
+class Average(Part):
+    """One moving average of the weights."""
+
+    decay: Number
+    use_for: Annotated[list[Literal["teacher", "evaluate"]], Field(min_length=1)] = ["evaluate"]
+
+
+class Checkpoints(Part):
+    """When checkpoints are written. The last step of a run always writes one."""
+
+    every_epochs: Annotated[int, Field(ge=1)] | None = 1
+    every_steps: Annotated[int, Field(ge=1)] | None = None
+    keep: Annotated[int, Field(ge=1, description="newest checkpoints that stay")] = 2
+
+
+class Log(Part):
+    """How often things are written. Losses are written at every step."""
+
+    every_steps: Annotated[int, Field(ge=1, description="steps between diagnostics and printed lines")] = 20
+    pictures_every_epochs: Annotated[int, Field(ge=1)] | None = Field(default=None, description="pictures of views")
+
+
+class Loader(Part):
+    """How images reach the device."""
+
+    workers: Annotated[int, Field(ge=0, description="processes for worker steps; 0 = in the training process")] = 0
+    memory_limit_gb: Annotated[float, Field(gt=0, description="decoded images held in memory")] = 8.0
+    cache: str | None = Field(default=None, description="folder of decoded images; default: the user's cache folder")
+
+
+class Recipe(Part):
+    """A whole recipe."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")] | None = Field(
+        default=None, description="name of the run's folder; default: the file's name"
+    )
+    description: str = ""
+    seed: Annotated[int, Field(ge=0)] = 0
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
+    threads: Annotated[int, Field(ge=1)] | None = Field(default=None, description="CPU threads; default: torch's")
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    channels_last: bool = False
+    clip_grad: Annotated[float, Field(gt=0)] | None = Field(default=None, description="largest norm of the gradient")
+    data: Annotated[dict[Name, Annotated[ComponentSpec, Uses("dataset")]], Field(min_length=1)]
+    backbone: Annotated[ComponentSpec, Uses("backbone")]
+    heads: dict[Name, Annotated[ComponentSpec, Uses("head")]]
+    optimizer: Annotated[ComponentSpec, Uses("optimizer")]
+    schedule: Annotated[ComponentSpec, Uses("schedule")] | None = None
+    average: Average | None = None
+    phases: Annotated[list[Phase], Field(min_length=1)]
+    predict: Annotated[ComponentSpec, Uses("predict")]
+    evaluate: list[Annotated[EvaluatorSpec, Uses("evaluator")]] = []
+    evaluate_every_epochs: Annotated[int, Field(ge=1)] | None = None
+    callbacks: list[Annotated[ComponentSpec, Uses("callback")]] = []
+    checkpoint: Checkpoints = Checkpoints()
+    log: Log = Log()
+    loader: Loader = Loader()
+
+    @model_validator(mode="after")
+    def _phase_names(self) -> Recipe:
+        names = [phase.name for phase in self.phases]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"phase names must differ, {', '.join(twice)} stands more than once")
+        return self
