@@ -1,10 +1,26 @@
-"""Official plugin; see its components with `rankhub plugins list`."""
+"""Official plugin: writes every run to TensorBoard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import rankhub
 from rankhub import Component
 
+if TYPE_CHECKING:
+    from rankhub.interfaces.callback import Callback, RunInfo
+
 
 @rankhub.hookimpl
 def rankhub_components() -> list[Component]:
-    """The components of this plugin."""
+    """This plugin brings no component: it watches every run."""
     return []
+
+
+@rankhub.hookimpl
+def rankhub_observers(run: RunInfo) -> Iterable[Callback]:
+    """One writer for each run, into ``tensorboard/`` of its folder."""
+    from rankhub_tensorboard.writer import TensorBoard
+
+    return [TensorBoard(run)]

@@ -55,5 +55,8 @@ class Callback:
     def checkpoint_written(self, step: int, folder: Path) -> None:
         """A checkpoint is complete."""
 
+    def hint(self) -> str | None:
+        """One line for the end of the run: the command with which to look at what was recorded."""
+
     def run_ended(self, step: int, status: Literal["done", "stopped", "failed"]) -> None:
         """After the last step, or when the run ends early."""

@@ -38,13 +38,15 @@ class EvaluationSource(Protocol):
 
     Attributes:
         row: Name of the row.
-        device: Where heavy computation may run.
         pictures: Whether pictures are wanted for this row.
     """
 
     row: str
-    device: torch.device
     pictures: bool
+
+    @property
+    def device(self) -> torch.device:
+        """Where heavy computation may run."""
 
     def outputs(self, data: str, output: str) -> OutputTable:
         """One row an image of data set ``data``, by the recipe's ``predict``."""
@@ -84,6 +86,7 @@ class Evaluator(ABC):
     """
 
     needs_labels: bool = True
+    lower_is_better: frozenset[str] = frozenset()
 
     def check(self, data: Mapping[str, LabelSpec]) -> Iterable[str]:
         """Sentences against the data sets that the options name; none if fine."""
@@ -99,4 +102,7 @@ class Evaluator(ABC):
 
     @abstractmethod
     def headline(self) -> Sequence[str]:
-        """The metrics that stand in the run's closing table, in order; higher must be better for each."""
+        """The metrics that stand in the run's closing table, the most telling one first.
+
+        Higher is better, but for those in ``lower_is_better``.
+        """

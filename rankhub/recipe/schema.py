@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+from rankhub.catalog.hints import Reads
+from rankhub.catalog.spec import ComponentSpec, Uses
 
+Name = Annotated[
+    str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$"), Reads("a name of letters, digits and _ that starts with a letter")
+]
+Pattern = Annotated[str, Reads("a pattern of parameter names such as backbone.*")]
 
-@dataclass(frozen=True, slots=True)
-class Uses:
-    """Marks a place of the recipe that names a component of ``kind``."""
-
-    kind: str
+FolderName = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"), Reads("a name of letters, digits and _ . -")
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,19 +32,6 @@ class Part(BaseModel):
     """Base of the recipe's own parts: an unknown key is an error, and so is a number written as text."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class ComponentSpec(BaseModel):
-    """``{use: NAME, option: value, ...}``. The options are checked against the component's constructor."""
-
-    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
-
-    use: str = Field(description="name of the component, or owner/name")
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """Everything beside ``use``."""
-        return dict(self.model_extra or {})
 
 
 class EvaluatorSpec(ComponentSpec):
@@ -89,17 +80,27 @@ class Phase(Part):
     optimizer: Annotated[ComponentSpec, Uses("optimizer")] | None = None
     schedule: Annotated[ComponentSpec, Uses("schedule")] | None = None
     optimizer_state: Literal["keep", "renew"] = "renew"
-    freeze: list[str] = Field(default=[], description="name patterns of parameters that do not train")
-    reset: list[str] = Field(default=[], description="name patterns of modules that start afresh")
-    lr_scale: dict[str, float] = Field(default={}, description="name pattern -> factor on the learning rate")
+    freeze: list[Pattern] = Field(default=[], description="name patterns of parameters that do not train")
+    reset: list[Pattern] = Field(default=[], description="name patterns of modules that start afresh")
+    lr_scale: dict[Pattern, float] = Field(default={}, description="name pattern -> factor on the learning rate")
 
     @model_validator(mode="after")
     def _length(self) -> Phase:
-        if (self.epochs is None) == (self.steps is None):
-            raise ValueError("a phase takes either `epochs` or `steps`")
-        if self.epochs is not None and len(self.streams) > 1 and self.clock is None:
-            raise ValueError("a phase of several streams with `epochs` needs `clock: STREAM`, the one to count")
+        objection = length_objection(self.epochs, self.steps, len(self.streams), self.clock)
+        if objection:
+            raise ValueError(objection)
         return self
+
+
+def length_objection(epochs: object, steps: object, streams: int, clock: object) -> str | None:
+    """The sentence against the way a phase states its length; None if fine."""
+    if epochs is not None and steps is not None:
+        return "`epochs` and `steps` both say how long the phase is; keep one of them"
+    if epochs is None and steps is None:
+        return "nothing says how long the phase is; expected `epochs: NUMBER` or `steps: NUMBER`"
+    if epochs is not None and streams > 1 and clock is None:
+        return "a phase of several streams with `epochs` needs `clock: STREAM`, the stream whose epochs are counted"
+    return None
 
 
 class Average(Part):
@@ -135,12 +136,10 @@ class Loader(Part):
 class Recipe(Part):
     """A whole recipe."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")] | None = Field(
-        default=None, description="name of the run's folder; default: the file's name"
-    )
+    name: FolderName | None = Field(default=None, description="name of the run's folder; default: the file's name")
     description: str = ""
     seed: Annotated[int, Field(ge=0)] = 0
-    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$"), Reads("auto, cpu, cuda or cuda:NUMBER")] = "auto"
     threads: Annotated[int, Field(ge=1)] | None = Field(default=None, description="CPU threads; default: torch's")
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     channels_last: bool = False
@@ -156,14 +155,20 @@ class Recipe(Part):
     evaluate: list[Annotated[EvaluatorSpec, Uses("evaluator")]] = []
     evaluate_every_epochs: Annotated[int, Field(ge=1)] | None = None
     callbacks: list[Annotated[ComponentSpec, Uses("callback")]] = []
+    next_steps: list[str] = Field(default=[], description="what to try next, printed at the end of a run")
     checkpoint: Checkpoints = Checkpoints()
     log: Log = Log()
     loader: Loader = Loader()
 
     @model_validator(mode="after")
     def _phase_names(self) -> Recipe:
-        names = [phase.name for phase in self.phases]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"phase names must differ, {', '.join(twice)} stands more than once")
+        objection = phase_names_objection([phase.name for phase in self.phases])
+        if objection:
+            raise ValueError(objection)
         return self
+
+
+def phase_names_objection(names: Sequence[object]) -> str | None:
+    """The sentence against phases of the same name; None if fine."""
+    twice = sorted({str(name) for name in names if names.count(name) > 1})
+    return f"phase names must differ, {', '.join(twice)} stands more than once" if twice else None

@@ -1,0 +1,272 @@
+"""The catalog: which components there are, and how one is made.
+
+It is built once and passed on; nothing registers itself by being imported. Building it imports only the small
+modules behind the entry points: a component's own module is imported when a recipe uses it.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from rankhub.catalog.discovery import BrokenPlugin, Plugin, Source, ask_all, brief, installed
+from rankhub.catalog.nearest import suggestion
+from rankhub.interfaces.component import Component
+from rankhub.interfaces.errors import UserError
+from rankhub.interfaces.kinds import KINDS
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from rankhub.catalog.spec import ComponentSpec
+    from rankhub.interfaces.callback import Callback, RunInfo
+    from rankhub.interfaces.schedule import Clock
+
+
+class CatalogError(UserError):
+    """A component cannot be found, loaded or made; one sentence that names the plugin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A component with the plugin that it came from.
+
+    Attributes:
+        component: The plugin's record.
+        owner: The plugin.
+        version: Version of the plugin's distribution.
+    """
+
+    component: Component
+    owner: str
+    version: str
+
+    @property
+    def full_name(self) -> str:
+        """``owner/name``, which is never ambiguous."""
+        return f"{self.owner}/{self.component.name}"
+
+    @property
+    def title(self) -> str:
+        """For sentences: ``loss 'smooth_ap' of plugin rankhub_s2r2``."""
+        return f"{self.component.kind} {self.component.name!r} of plugin {self.owner}"
+
+
+class Catalog:
+    """All components of all plugins that work, and the reasons of those that do not. Never changes.
+
+    Attributes:
+        plugins: The plugins that work, with the versions of their distributions.
+        broken: The plugins that do not, each with its reason.
+    """
+
+    def __init__(self, answers: Iterable[Plugin | BrokenPlugin]) -> None:
+        listed = list(answers)
+        self.plugins = tuple(answer for answer in listed if isinstance(answer, Plugin))
+        self.broken = tuple(answer for answer in listed if isinstance(answer, BrokenPlugin))
+        self._table: dict[tuple[str, str], tuple[Entry, ...]] = {}
+        for plugin in self.plugins:
+            for component in plugin.components:
+                key = (component.kind, component.name)
+                entry = Entry(component, plugin.owner, plugin.version)
+                self._table[key] = (*self._table.get(key, ()), entry)
+        self._classes: dict[Entry, type] = {}
+        self._models: dict[Entry, type[BaseModel]] = {}
+
+    @classmethod
+    def discover(cls) -> Catalog:
+        """The catalog of the plugins installed in this environment."""
+        return cls(ask_all(installed()))
+
+    @classmethod
+    def of(cls, plugins: Mapping[str, object], version: str = "0") -> Catalog:
+        """A catalog of the given plugins only: owner -> module, or any object with hook functions."""
+
+        def give(plugin: object) -> Callable[[], object]:
+            return lambda: plugin
+
+        return cls(ask_all(Source(owner, owner, version, give(plugin)) for owner, plugin in plugins.items()))
+
+    def renamed(self, names: Mapping[tuple[str, str], str]) -> Catalog:
+        """The same catalog with other names: (kind, name) -> new name. Shows that nobody relies on a name."""
+
+        def rename(component: Component) -> Component:
+            return replace(component, name=names.get((component.kind, component.name), component.name))
+
+        answers = [replace(plugin, components=tuple(map(rename, plugin.components))) for plugin in self.plugins]
+        return Catalog([*answers, *self.broken])
+
+    def names(self, kind: str) -> list[str]:
+        """The names of one kind, in order."""
+        return sorted(name for of, name in self._table if of == kind)
+
+    def entries(self, kind: str) -> list[Entry]:
+        """All components of one kind by name, then by owner."""
+        return [entry for name in self.names(kind) for entry in self._table[kind, name]]
+
+    def clashes(self) -> dict[tuple[str, str], tuple[Entry, ...]]:
+        """(kind, name) -> the entries of that name, where several plugins give one."""
+        return {key: entries for key, entries in self._table.items() if len(entries) > 1}
+
+    def find(self, kind: str, name: str) -> Entry:
+        """The component that a recipe calls ``name``, or ``owner/name``.
+
+        Raises:
+            CatalogError: There is none, or several plugins give one of that name.
+        """
+        if kind not in KINDS:
+            raise CatalogError(f"there is no kind of component {kind!r}{suggestion(kind, KINDS)}")
+        owner, slash, bare = name.rpartition("/")
+        found = self._table.get((kind, bare), ())
+        if slash:
+            found = tuple(entry for entry in found if entry.owner == owner)
+            if not found:
+                raise CatalogError(self._no_owned(kind, owner, bare))
+        if not found:
+            raise CatalogError(self._unknown(kind, name))
+        if len(found) > 1:
+            choices = " or ".join(entry.full_name for entry in found)
+            owners = " and ".join(entry.owner for entry in found)
+            raise CatalogError(f"{kind} {name!r} is given by {owners}; write {choices}")
+        return found[0]
+
+    def _no_owned(self, kind: str, owner: str, name: str) -> str:
+        for plugin in self.broken:
+            if plugin.owner == owner:
+                return f"plugin {owner} cannot be used: {plugin.reason}"
+        owners = [plugin.owner for plugin in self.plugins]
+        if owner not in owners:
+            return f"no plugin is called {owner!r}{suggestion(owner, owners)}"
+        names = [entry.component.name for entry in self.entries(kind) if entry.owner == owner]
+        return f"plugin {owner} has no {kind} {name!r}{suggestion(name, names)}"
+
+    def _unknown(self, kind: str, name: str) -> str:
+        text = f"no {kind} is called {name!r}"
+        elsewhere = [entry for of in KINDS for entry in self._table.get((of, name), ())]
+        if elsewhere:
+            text += f" (it is the {elsewhere[0].title})"
+        text += suggestion(name, self.names(kind))
+        for plugin in self.broken:
+            text += f"; or is it in plugin {plugin.owner}, which cannot be used: {plugin.reason}"
+        return text
+
+    def load(self, entry: Entry) -> type:
+        """Import a component's class.
+
+        Raises:
+            CatalogError: The import fails (the plugin's own error is shown), or the class is not of its kind.
+        """
+        if entry not in self._classes:
+            self._classes[entry] = _import(entry)
+        return self._classes[entry]
+
+    def options(self, entry: Entry) -> type[BaseModel]:
+        """A component's options as a pydantic model made from its constructor.
+
+        Raises:
+            CatalogError: It cannot be loaded, or its constructor does not follow the rules.
+        """
+        if entry not in self._models:
+            from rankhub.catalog.docs import docs_of
+            from rankhub.catalog.options import UnreadableConstructor, options_model
+
+            cls = self.load(entry)
+            try:
+                model = options_model(cls, KINDS[entry.component.kind], docs_of(cls).args)
+            except UnreadableConstructor as error:
+                raise CatalogError(f"{entry.title} has a constructor that no recipe can use: {error}") from error
+            self._models[entry] = model
+        return self._models[entry]
+
+    def arguments(
+        self, kind: str, spec: ComponentSpec | Mapping[str, Any], clock: Clock | None = None
+    ) -> dict[str, Any]:
+        """The keyword arguments for a component's constructor: checked, with defaults, schedules made.
+
+        Args:
+            kind: The component's kind.
+            spec: ``use`` and options.
+            clock: If given, schedules become their number at that time.
+
+        Raises:
+            CatalogError: The options do not fit; all that is wrong with them.
+        """
+        from pydantic import ValidationError
+
+        from rankhub.catalog.complaints import complaints
+        from rankhub.catalog.hints import dotted
+        from rankhub.catalog.options import validate_options, values
+        from rankhub.catalog.spec import ComponentSpec
+        from rankhub.interfaces.schedule import value_at
+
+        use, options = _parts(spec)
+        entry = self.find(kind, use)
+        model = self.options(entry)
+        try:
+            arguments = values(validate_options(model, options))
+        except ValidationError as error:
+            found = complaints(error, model, options, "option")
+            texts = [f"{dotted(complaint.steps)}: {complaint.text}" for complaint in found]
+            raise CatalogError(f"{entry.title}: {'; '.join(texts)}") from error
+        for name, value in arguments.items():
+            if isinstance(value, ComponentSpec):
+                schedule = self.build("schedule", value)
+                arguments[name] = schedule if clock is None else value_at(schedule, clock)
+        return arguments
+
+    def build(
+        self, kind: str, spec: ComponentSpec | Mapping[str, Any], /, *wired: Any, clock: Clock | None = None
+    ) -> Any:
+        """Make a component.
+
+        Args:
+            kind: The component's kind.
+            spec: ``use`` and options.
+            wired: What the engine hands to every component of the kind (see ``KINDS``).
+            clock: If given, the constructor gets numbers in place of schedules (optimisers want that).
+
+        Raises:
+            CatalogError: It cannot be found or loaded, or its options do not fit.
+        """
+        cls = self.load(self.find(kind, _parts(spec)[0]))
+        return cls(*wired, **self.arguments(kind, spec, clock))
+
+    def observers(self, run: RunInfo) -> list[Callback]:
+        """The callbacks with which plugins watch every run. A plugin that fails is left out with a warning."""
+        from rankhub.interfaces.callback import Callback
+
+        watching: list[Callback] = []
+        for plugin in self.plugins:
+            try:
+                answers = [callback for answer in plugin.hooks.rankhub_observers(run=run) for callback in answer]
+                strangers = [answer for answer in answers if not isinstance(answer, Callback)]
+                if strangers:
+                    raise TypeError(f"{strangers[0]!r} is no Callback")
+            except Exception as error:
+                text = f"plugin {plugin.owner} does not watch this run: its rankhub_observers failed ({brief(error)})"
+                warnings.warn(text, RuntimeWarning, stacklevel=2)
+            else:
+                watching.extend(answers)
+        return watching
+
+
+def _parts(spec: ComponentSpec | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    if isinstance(spec, Mapping):
+        return spec["use"], {name: value for name, value in spec.items() if name != "use"}
+    return spec.use, spec.options
+
+
+def _import(entry: Entry) -> type:
+    module, _, attribute = entry.component.target.partition(":")
+    try:
+        cls = getattr(import_module(module), attribute)
+    except (Exception, SystemExit) as error:
+        raise CatalogError(f"{entry.title} cannot be imported: {brief(error)}") from error
+    base, _, protocol = KINDS[entry.component.kind].protocol.partition(":")
+    expected = getattr(import_module(base), protocol)
+    if not isinstance(cls, type) or not issubclass(cls, expected):
+        raise CatalogError(f"{entry.title} is no {protocol}: {entry.component.target} must derive from {base}.{protocol}")
+    return cls

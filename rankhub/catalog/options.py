@@ -1,0 +1,140 @@
+"""A component's constructor, read as the schema of its options."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import types
+import typing
+from collections.abc import Mapping
+from typing import Annotated, Any, Union, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic.errors import PydanticUserError
+
+from rankhub.catalog.hints import members, unwrap
+from rankhub.catalog.spec import ComponentSpec, Uses
+from rankhub.interfaces.kinds import Kind
+from rankhub.interfaces.options import MayChange
+from rankhub.interfaces.schedule import Schedule
+
+
+class UnreadableConstructor(Exception):
+    """A constructor does not follow the rules for components; the text says which one, for the plugin's author."""
+
+
+_CONFIG = ConfigDict(extra="forbid", strict=True, frozen=True, ser_json_inf_nan="constants", protected_namespaces=())
+
+
+def options_model(cls: type, kind: Kind, docs: Mapping[str, str]) -> type[BaseModel]:
+    """The options of ``cls`` as a pydantic model, one field for each keyword-only parameter.
+
+    Args:
+        cls: A component's class.
+        kind: Its kind, which says how many positional-only parameters the engine fills in.
+        docs: Option -> what it means, kept as the field's description.
+
+    Raises:
+        UnreadableConstructor: The parameters are not as the kind has them, a hint is missing or cannot stand
+            in a recipe, or a default does not fit its own hint.
+    """
+    fields: dict[str, Any] = {}
+    for name, parameter in _parameters(cls, kind).items():
+        attribute = f"{name}_" if hasattr(BaseModel, name) else name  # an option may be called `copy` or `json`
+        default = ... if parameter.default is parameter.empty else parameter.default
+        info = Field(default=default, alias=name, description=docs.get(name))
+        fields[attribute] = (recipe_hint(parameter.annotation), info)
+    try:
+        model = create_model(cls.__name__, __config__=_CONFIG, __module__=cls.__module__, **fields)
+        model.model_rebuild()
+    except (PydanticUserError, NameError, TypeError) as error:
+        reason = str(error).splitlines()[0]
+        raise UnreadableConstructor(f"the type of an option cannot stand in a recipe: {reason}") from error
+    _check_defaults(model)
+    return model
+
+
+def validate_options(model: type[BaseModel], options: Mapping[str, Any]) -> BaseModel:
+    """The options, checked and with defaults.
+
+    Options are read as JSON is: strictly, but a list may fill a tuple, text a path, a mapping a dataclass.
+
+    Raises:
+        pydantic.ValidationError: Some do not fit.
+    """
+    return model.model_validate_json(json.dumps(dict(options), default=str))
+
+
+def values(options: BaseModel) -> dict[str, Any]:
+    """Option -> value as the constructor takes it; a schedule is still a ``ComponentSpec``."""
+    return {info.alias or name: getattr(options, name) for name, info in type(options).model_fields.items()}
+
+
+def plain(options: BaseModel) -> dict[str, Any]:
+    """Option -> value as plain data that a recipe can hold, defaults written out."""
+    return options.model_dump(mode="json", by_alias=True)
+
+
+def recipe_hint(hint: Any) -> Any:
+    """The hint of what a recipe may write: ``Schedule`` becomes ``{use: ...}``, the bounds stay on the number."""
+    bare, metadata = unwrap(hint)
+    if any(isinstance(mark, MayChange) for mark in metadata):
+        bounds = tuple(mark for mark in metadata if not isinstance(mark, MayChange))
+        numbers = [member for member in members(bare) if member is not Schedule]
+        bounded = [Annotated[number, *bounds] if bounds else number for number in numbers]
+        return Union[(*bounded, Annotated[ComponentSpec, Uses("schedule")])]
+    if get_origin(bare) in (Union, types.UnionType):
+        union = Union[tuple(recipe_hint(member) for member in members(bare))]
+        return Annotated[union, *metadata] if metadata else union
+    return hint
+
+
+def _parameters(cls: type, kind: Kind) -> dict[str, inspect.Parameter]:
+    """The keyword-only parameters with their hints resolved, after a look at all the others."""
+    if inspect.isabstract(cls):
+        missing = ", ".join(sorted(getattr(cls, "__abstractmethods__", ())))
+        raise UnreadableConstructor(f"the class leaves out {missing} of a {kind.name}")
+    parameters = list(inspect.signature(cls).parameters.values())
+    wired = [p for p in parameters if p.kind is p.POSITIONAL_ONLY]
+    if len(wired) != len(kind.wired):
+        expected = ", ".join(w.name for w in kind.wired) or "none"
+        raise UnreadableConstructor(
+            f"it takes {len(wired)} positional-only parameters, a {kind.name} is handed {len(kind.wired)} ({expected})"
+        )
+    options = [p for p in parameters if p.kind is not p.POSITIONAL_ONLY]
+    for parameter in options:
+        if parameter.kind is not parameter.KEYWORD_ONLY:
+            raise UnreadableConstructor(f"its parameter {parameter} must be keyword-only, an option of its own")
+        if parameter.annotation is parameter.empty:
+            raise UnreadableConstructor(f"its option {parameter.name!r} has no type hint")
+        if parameter.name == "use":
+            raise UnreadableConstructor("`use` names the component, an option needs another name")
+    hints = _hints(cls, {p.name: p.annotation for p in options})
+    return {p.name: p.replace(annotation=hints[p.name]) for p in options}
+
+
+def _hints(cls: type, annotations: Mapping[str, Any]) -> dict[str, Any]:
+    """Hints of the options alone: those of wired parameters may be imported for the type checker only."""
+    namespace = getattr(inspect.unwrap(cls.__init__), "__globals__", {})
+    probe = type("probe", (), {"__annotations__": dict(annotations), "__module__": cls.__module__})
+    try:
+        return typing.get_type_hints(probe, globalns=namespace, include_extras=True)
+    except NameError as error:
+        raise UnreadableConstructor(f"a type hint of its options cannot be read: {error}") from error
+
+
+def _check_defaults(model: type[BaseModel]) -> None:
+    """What a default writes into the resolved recipe must be readable again."""
+    fields = {
+        attribute: (info.annotation if not info.metadata else Annotated[info.annotation, *info.metadata], info)
+        for attribute, info in model.model_fields.items()
+        if not info.is_required()
+    }
+    defaults = create_model("Defaults", __config__=_CONFIG, **typing.cast("dict[str, Any]", fields))
+    try:
+        validate_options(defaults, plain(defaults()))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise UnreadableConstructor(
+            f"the default {first.get('input')!r} of its option {first['loc'][0]!r} does not fit the option's type hint"
+        ) from error

@@ -1,0 +1,47 @@
+"""`rankhub run`: train a recipe, or go on with a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rankhub.interfaces.errors import UserError
+
+
+def run(
+    recipe: Annotated[str | None, typer.Argument(help="A recipe's file, or the name of one that comes along.")] = None,
+    overrides: Annotated[list[str] | None, typer.Argument(help="Changes to it, such as optimizer.lr=0.3.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The run's folder, instead of runs/RECIPE/TIME.")] = None,
+    resume: Annotated[Path | None, typer.Option(help="Go on with the run in this folder.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done and cost, and stop.")] = False,
+) -> None:
+    """Train a recipe on its data and report what it has learned.
+
+    Example: rankhub run s2r2_folder data.photos.root=~/photos optimizer.lr=0.002
+    """
+    if resume is not None:
+        if recipe is not None or out is not None or dry_run:
+            raise UserError("--resume takes only the run's folder: recipe and overrides are those the run began with")
+    elif recipe is None:
+        raise UserError(
+            "name a recipe: rankhub run RECIPE [a.b.c=value ...] (rankhub recipes lists those that come along)"
+        )
+    from rankhub.catalog.catalog import Catalog
+    from rankhub.engine import run as engine
+    from rankhub.recipe.check import missing_data
+    from rankhub.recipe.load import load_recipe
+    from rankhub.recipe.report import RecipeErrors
+
+    catalog = Catalog.discover()
+    if resume is not None:
+        status = engine.resume(resume, catalog)
+    else:
+        loaded = load_recipe(str(recipe), overrides or [], catalog)
+        absent = missing_data(loaded, catalog)
+        if absent:
+            raise RecipeErrors(absent)
+        status = engine.start(loaded, catalog, overrides or [], out, dry_run)
+    if status == "stopped":
+        raise typer.Exit(130)

@@ -1,0 +1,83 @@
+"""From samples and views of a worker to a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from rankhub.interfaces.batch import Batch, View
+from rankhub.interfaces.data import LabelSpec, Sample
+from rankhub.interfaces.order import Label, Points, RankTarget
+
+
+def first_view(sample: Sample) -> View:
+    """The view that a chain starts from: the whole image."""
+    return View(sample.image, sample.index, label=sample.label, meta=sample.meta)
+
+
+def stack_images(images: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Images of any size to one stack, padded with 0 at the right and the bottom.
+
+    Returns:
+        [n, 3, H, W] of the images' type, and [n, 2] int64 heights and widths.
+    """
+    sizes = torch.tensor([image.shape[-2:] for image in images], dtype=torch.int64).reshape(-1, 2)
+    height, width = sizes.max(dim=0).values.tolist()
+    if bool((sizes == sizes[0]).all()):
+        return torch.stack(list(images)), sizes
+    stack = images[0].new_zeros((len(images), images[0].shape[0], height, width))
+    for row, image in zip(stack, images, strict=True):
+        row[:, : image.shape[-2], : image.shape[-1]] = image
+    return stack, sizes
+
+
+def move_points(points: npt.NDArray[np.float64], move: npt.NDArray[np.float64], size: Sequence[int]) -> Tensor:
+    """Points of the source in pixels of a view, those outside it left out.
+
+    Args:
+        points: [n, 2] x, y in the source.
+        move: 2x3 map from the source to the view.
+        size: Height and width of the view. A point is inside if 0 <= x < width and 0 <= y < height.
+    """
+    moved = np.asarray(points, dtype=np.float64).reshape(-1, 2) @ move[:, :2].T + move[:, 2]
+    inside = (moved >= 0).all(axis=1) & (moved < np.array([size[1], size[0]])).all(axis=1)
+    return torch.from_numpy(moved[inside])
+
+
+def _labels(views: Sequence[View], sizes: Sequence[Sequence[int]], label: LabelSpec) -> Label | None:
+    if label.kind is None:
+        return None
+    if label.kind == "points":
+        moved = [move_points(view.label, view.map, size) for view, size in zip(views, sizes, strict=True)]
+        return Points(torch.cat(moved), torch.tensor([len(points) for points in moved]))
+    kept: list[Any] = [view.label for view in views]
+    if label.kind == "class":
+        return torch.tensor([-1 if value is None else int(value) for value in kept], dtype=torch.int64)
+    return torch.tensor([float("nan") if value is None else float(value) for value in kept], dtype=torch.float32)
+
+
+def collate(views: Sequence[View], groups: int, label: LabelSpec) -> Batch:
+    """Views of a batch's samples as a batch with one stack a size-to-be.
+
+    Args:
+        views: All views of all samples, those of one sample together.
+        groups: Kinds of change a sample has; (index, kind) becomes the group's id.
+        label: What the labels are.
+    """
+    stack, sizes = stack_images([view.image for view in views])
+    index = torch.tensor([view.index for view in views], dtype=torch.int64)
+    kind = torch.tensor([view.kind for view in views], dtype=torch.int64)
+    target = RankTarget(
+        index=index,
+        view=torch.tensor([view.view for view in views], dtype=torch.int64),
+        group=index * groups + kind,
+        level=torch.tensor([view.level for view in views], dtype=torch.float32),
+        label=_labels(views, sizes.tolist(), label),
+    )
+    maps = torch.from_numpy(np.stack([view.map for view in views]))
+    return Batch((stack,), sizes, maps, target)

@@ -1,0 +1,88 @@
+"""What a run will do and cost, said before it starts."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from typing import Any
+
+from rankhub.engine.estimate import Cost, human_bytes, human_seconds, trial
+from rankhub.engine.network import has_batch_statistics
+from rankhub.engine.parts import Parts
+from rankhub.engine.plan import PhasePlan
+from rankhub.engine.training import new_learner, new_steering
+
+
+def describe(parts: Parts, name: str, *, measure: bool) -> dict[str, str]:
+    """Lines for the user: device, data, network, and for each phase its steps.
+
+    Args:
+        parts: What the recipe names.
+        name: The recipe's name.
+        measure: Whether to do trial steps on copies and say the expected memory and time.
+    """
+    count = sum(parameter.numel() for parameter in parts.network.parameters())
+    lines = {
+        "recipe": f"{name}, seed {parts.recipe.seed}",
+        "device": parts.compute.describe(),
+        "data": ", ".join(f"{data} {len(dataset):,} images" for data, dataset in parts.datasets.items()),
+        "network": f"{count / 1e6:.2f} M parameters",
+    }
+    for plan in parts.plans:
+        lines[f"phase {plan.phase.name}"] = _phase(parts, plan)
+    if measure:
+        costs = [trial_cost(parts, plan) for plan in parts.plans]
+        seconds = sum(cost.seconds * plan.steps for cost, plan in zip(costs, parts.plans, strict=True))
+        lines["expected"] = (
+            f"{human_bytes(max(cost.memory for cost in costs))} for training, beside data and libraries; "
+            f"{human_seconds(seconds)} of training (from a trial step)"
+        )
+    if has_batch_statistics(parts.network) and any(
+        stream.accumulate > 1 for plan in parts.plans for stream in plan.phase.streams.values()
+    ):
+        lines["batch norm"] = (
+            "with BatchNorm a micro-batch is another function than the whole batch: accumulation is not exact; "
+            "SyncBatchNorm or GroupNorm networks are free of it"
+        )
+    return lines
+
+
+def _phase(parts: Parts, plan: PhasePlan) -> str:
+    streams = []
+    for name, stream in plan.phase.streams.items():
+        views = parts.feeds[plan.phase.name, name].chain.views
+        sizes = " + ".join(f"{count}" + (f" of {side} px" if side else "") for count, side in views.sizes)
+        micro = f" in {stream.accumulate} micro-batches" if stream.accumulate > 1 else ""
+        total = stream.batch_size * views.views
+        streams.append(f"{name}: {stream.batch_size} images x {sizes} = {total} views a step{micro}")
+    epochs = f" ({plan.phase.epochs} epochs of {plan.steps_per_epoch})" if plan.phase.epochs is not None else ""
+    return f"{plan.steps:,} steps{epochs}; " + "; ".join(streams)
+
+
+def trial_cost(parts: Parts, plan: PhasePlan) -> Cost:
+    """The cost of one step of a phase, measured on copies of network, losses and optimiser."""
+    network, goals = copy.deepcopy((parts.network, parts.goals))
+    twin = dataclasses.replace(parts, network=network, goals=goals)
+    learner, steering = new_learner(twin), new_steering(twin, plan)
+    feeds = {name: parts.feeds[plan.phase.name, name] for name in plan.streams}
+    micro = {name: stream.accumulate for name, stream in plan.phase.streams.items()}
+    ours = {name: goals[plan.phase.name, name] for name in plan.streams}
+
+    def step() -> None:
+        batches = {}
+        for name in plan.active(0):
+            place = feeds[name].place(0)
+            fetched = feeds[name].fetch(place).to(parts.compute.device)
+            batches[name] = feeds[name].chain.on_device(fetched, place.epoch)
+        learner.step(batches, ours, micro, steering, plan.clock_at(0), 1, False, "none")
+
+    def state() -> dict[str, Any]:
+        kept: dict[str, Any] = dict(network.state_dict())
+        for number, parameter in enumerate(steering.parameters()):
+            kept[f"gradient{number}"] = parameter.grad
+            kept |= {f"{number}{key}": value for key, value in steering.optimizer.state[parameter].items()}
+        if learner.average is not None:
+            kept |= {f"average.{key}": value for key, value in learner.average.network.state_dict().items()}
+        return kept
+
+    return trial(parts.compute, step, state)

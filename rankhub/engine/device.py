@@ -1,0 +1,87 @@
+"""Where and how precisely a run computes."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+
+from rankhub.interfaces.errors import UserError
+from rankhub.recipe.schema import Recipe
+
+_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass(frozen=True, slots=True)
+class Compute:
+    """Device and precision of a run.
+
+    Attributes:
+        device: CPU or one CUDA device.
+        dtype: Reduced precision for the network's forward pass, or None for fp32.
+        channels_last: Memory layout of images and convolution weights.
+    """
+
+    device: torch.device
+    dtype: torch.dtype | None = None
+    channels_last: bool = False
+
+    @classmethod
+    def of(cls, recipe: Recipe) -> Compute:
+        """What the recipe asks for.
+
+        Raises:
+            UserError: It asks for a CUDA device that is not there, or for fp16 on the CPU.
+        """
+        name = recipe.device
+        if name == "auto":
+            name = "cuda" if torch.cuda.is_available() else "cpu"
+        device = torch.device(name)
+        if device.type == "cuda":
+            found = torch.cuda.device_count() if torch.cuda.is_available() else 0
+            if (device.index or 0) >= found:
+                raise UserError(f"device: {name} is not there, torch sees {found} CUDA devices; use device=cpu or auto")
+            device = torch.device("cuda", device.index or 0)
+        elif recipe.precision == "fp16":
+            raise UserError("precision: fp16 needs a CUDA device; on the CPU use bf16 or fp32")
+        if recipe.threads is not None:
+            torch.set_num_threads(recipe.threads)
+        return cls(device, _DTYPES.get(recipe.precision), recipe.channels_last)
+
+    @contextlib.contextmanager
+    def autocast(self) -> Iterator[None]:
+        """The network's forward pass in reduced precision. Losses leave it by themselves where they must."""
+        if self.dtype is None:
+            yield
+            return
+        with torch.autocast(self.device.type, dtype=self.dtype):
+            yield
+
+    def scaler(self) -> torch.amp.GradScaler:
+        """Scales gradients for fp16; does nothing otherwise."""
+        return torch.amp.GradScaler(self.device.type, enabled=self.dtype is torch.float16)
+
+    def images(self, stack: torch.Tensor) -> torch.Tensor:
+        """A stack as the network wants it."""
+        return stack.contiguous(memory_format=torch.channels_last) if self.channels_last else stack
+
+    def place(self, module: torch.nn.Module) -> None:
+        """Move a module to the device, in the recipe's memory layout."""
+        module.to(self.device)
+        if self.channels_last:
+            module.to(memory_format=torch.channels_last)
+
+    def describe(self) -> str:
+        """One phrase for the user."""
+        if self.device.type == "cuda":
+            name = f"{torch.cuda.get_device_name(self.device)} ({self.device})"
+        else:
+            name = f"CPU, {torch.get_num_threads()} threads"
+        return name + (f", {str(self.dtype).removeprefix('torch.')}" if self.dtype else ", float32")
+
+    def synchronize(self) -> None:
+        """Wait for the device, so that a clock read next means something."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)

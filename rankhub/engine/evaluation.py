@@ -1,0 +1,115 @@
+"""Runs the recipe's evaluators on one row of the report, and keeps what they found."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from rankhub.engine import folder as folders
+from rankhub.engine.device import Compute
+from rankhub.engine.network import Network
+from rankhub.engine.source import Source
+from rankhub.interfaces.data import Dataset
+from rankhub.interfaces.draws import Draws
+from rankhub.interfaces.evaluate import EvaluationResult, Evaluator
+from rankhub.interfaces.predict import Predict
+
+CALIBRATION_IMAGES = 1024
+CALIBRATION_BLOCK = 64
+
+Results = dict[str, EvaluationResult]
+
+
+def evaluate_row(source: Source, evaluators: Mapping[str, Evaluator], folder: Path | None) -> Results:
+    """Run all evaluators on one row and write what they found under ``folder``."""
+    results = {name: evaluator(source) for name, evaluator in evaluators.items()}
+    if folder is not None:
+        for name, result in results.items():
+            for table, rows in result.tables.items():
+                folders.write_rows(folder / f"{name}_{table}.csv", rows)
+            for title, picture in result.pictures.items():
+                folders.write_picture(folder / f"{name}_{title}.png", picture)
+        plain = {n: {"metrics": dict(r.metrics), "notes": list(r.notes)} for n, r in results.items()}
+        folders.write_text(folder / "metrics.json", json.dumps(plain, indent=1) + "\n")
+    return results
+
+
+def stored_row(folder: Path) -> Results | None:
+    """The metrics of a row that an earlier start of the same run has written, or None."""
+    path = folder / "metrics.json"
+    if not path.exists():
+        return None
+    stored = json.loads(path.read_text())
+    return {name: EvaluationResult(part["metrics"], notes=part["notes"]) for name, part in stored.items()}
+
+
+def calibrated(network: Network, dataset: Dataset, predict: Predict, compute: Compute, seed: int) -> Network:
+    """A copy whose untouched batch statistics are measured on images of the training data.
+
+    A network that was never trained has the statistics 0 and 1 in its BatchNorm layers, with which it would be
+    scored far below what its random weights can do. Layers that have seen data keep what they have.
+    """
+    twin = copy.deepcopy(network).eval()
+    fresh = [m for m in twin.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and _untouched(m)]
+    if not fresh:
+        return twin
+    for module in fresh:
+        module.train()
+        module.momentum = None  # a plain mean over the batches
+    order = Draws(seed, "calibrate", 0).at(0, 0).generators("order")[0].permutation(len(dataset))
+    picked = order[:CALIBRATION_IMAGES].tolist()
+
+    @torch.no_grad()
+    def forward(images: torch.Tensor) -> dict[str, torch.Tensor]:
+        outputs = twin([compute.images(images)], list(twin.heads))
+        return {"backbone": outputs["backbone"]["pooled"]}
+
+    for start in range(0, len(picked), CALIBRATION_BLOCK):
+        images = [dataset[index].image.to(compute.device) for index in picked[start : start + CALIBRATION_BLOCK]]
+        if len(images) > 1:
+            predict(images, forward)
+    return twin.eval()
+
+
+def _untouched(module: nn.Module) -> bool:
+    seen = getattr(module, "num_batches_tracked", None)
+    return seen is not None and int(seen) == 0
+
+
+Row = tuple[str, Results]
+
+
+def table_rows(rows: Sequence[Row], evaluators: Mapping[str, Evaluator]) -> list[dict[str, Any]]:
+    """The closing table: one line a row of the report, one column a headline metric."""
+    table = []
+    for name, results in rows:
+        line: dict[str, Any] = {"": name}
+        for label, evaluator in evaluators.items():
+            for metric in evaluator.headline():
+                if label in results and metric in results[label].metrics:
+                    line[f"{label} {metric}"] = results[label].metrics[metric]
+        table.append(line)
+    return table
+
+
+def beaten(rows: Sequence[Row], evaluators: Mapping[str, Evaluator]) -> list[str]:
+    """Sentences on the evaluators whose first metric did not rise above every reference row; none if all did."""
+    sentences = []
+    *references, (last, results) = rows
+    for label, evaluator in evaluators.items():
+        metric = evaluator.headline()[0]
+        sign = -1.0 if metric in evaluator.lower_is_better else 1.0
+        if label not in results or not references:
+            continue
+        others = {name: found[label].metrics[metric] for name, found in references if label in found}
+        best, strongest = max((sign * value, name) for name, value in others.items())
+        ours = results[label].metrics[metric]
+        if not sign * ours > best:
+            sentences.append(f"{label} {metric}: {last} ({ours:.3f}) does not beat {strongest} ({sign * best:.3f})")
+    return sentences

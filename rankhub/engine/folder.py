@@ -1,0 +1,102 @@
+"""A run's folder: where it lies and what is written beside a run."""
+
+from __future__ import annotations
+
+import csv
+import importlib.metadata
+import json
+import platform
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import yaml
+from PIL import Image
+
+from rankhub.catalog.catalog import Catalog
+from rankhub.interfaces.errors import UserError
+
+RESOLVED = "recipe.resolved.yaml"
+_LOCKED = ("rankhub", "torch", "torchvision", "timm", "numpy", "pillow", "scipy", "scikit-learn", "scikit-image")
+
+
+def new_folder(name: str, out: Path | None) -> Path:
+    """Make the folder of a new run, ``runs/<name>/<time>`` unless ``out`` names one.
+
+    Raises:
+        UserError: ``out`` is there already and is not empty; a run never overwrites another.
+    """
+    if out is not None:
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise UserError(f"--out {out} is there already; a run overwrites nothing: name another folder, or --resume")
+        _make(out, exist_ok=True)
+        return out
+    base = Path("runs") / name
+    stamp = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+    for number in range(1, 1000):
+        folder = base / (stamp if number == 1 else f"{stamp}_{number}")
+        if not folder.exists():
+            _make(folder, exist_ok=False)
+            return folder
+    raise UserError(f"{base} holds too many runs of {stamp}; name a folder with --out")
+
+
+def _make(folder: Path, *, exist_ok: bool) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=exist_ok)
+    except OSError as error:
+        raise UserError(f"the run's folder {folder.absolute()} cannot be made: {error.strerror}") from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write beside and rename, so that a reader never sees half a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(path.name + ".partial")
+    beside.write_text(text)
+    beside.replace(path)
+
+
+def write_start(folder: Path, text: str, resolved: Mapping[str, Any], overrides: Sequence[str], lock: Any) -> None:
+    """Write the recipe as given and as resolved, and the lock of versions."""
+    write_text(folder / "recipe.yaml", text)
+    write_text(folder / "lock.json", json.dumps({"overrides": list(overrides), **lock}, indent=1) + "\n")
+    write_text(folder / RESOLVED, yaml.safe_dump(dict(resolved), sort_keys=False))
+
+
+def versions(catalog: Catalog) -> dict[str, Any]:
+    """What this run was made with: Python, libraries, plugins."""
+    libraries = {}
+    for name in _LOCKED:
+        try:
+            libraries[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cuda": torch.version.cuda if torch.cuda.is_available() else None,
+        "command": sys.argv,
+        "libraries": libraries,
+        "plugins": {plugin.owner: plugin.version for plugin in catalog.plugins},
+    }
+
+
+def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows as CSV; the columns are the keys in the order in which they first occur."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def write_picture(path: Path, picture: npt.NDArray[np.uint8]) -> None:
+    """Write [H, W, 3] uint8 as PNG."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(picture).save(path)

@@ -1,0 +1,73 @@
+"""Parameter groups of an optimiser, and the numbers in them that change in training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from rankhub.catalog.catalog import Catalog
+from rankhub.catalog.spec import ComponentSpec
+from rankhub.engine.network import Network, matching
+from rankhub.engine.plan import PhasePlan
+from rankhub.interfaces.optim import Optimizer
+from rankhub.interfaces.schedule import Clock, Schedule, value_at
+
+
+def parameter_groups(network: Network, plan: PhasePlan) -> list[dict[str, Any]]:
+    """Groups of the parameters that a phase trains, in the order of their names.
+
+    A parameter belongs to the phase if it is in the backbone, in a head that an objective of the phase uses, or
+    in a loss of the phase. Groups differ in ``vector`` (biases, weights of normalisation) and ``lr_scale``.
+    """
+    heads = {objective.head for stream in plan.phase.streams.values() for objective in stream.objectives}
+    prefixes = ("backbone.", f"losses.{plan.phase.name}.", *(f"heads.{name}." for name in sorted(heads)))
+    named = [(name, p) for name, p in network.named_parameters() if p.requires_grad and name.startswith(prefixes)]
+    scales: dict[str, float] = {}
+    for pattern, factor in plan.phase.lr_scale.items():
+        for name in matching((name for name, _ in named), pattern):
+            scales[name] = scales.get(name, 1.0) * factor
+    groups: dict[tuple[bool, float], dict[str, Any]] = {}
+    for name, parameter in named:
+        key = (parameter.ndim <= 1, scales.get(name, 1.0))
+        group = groups.setdefault(key, {"params": [], "vector": key[0], "lr_scale": key[1]})
+        group["params"].append(parameter)
+    return list(groups.values())
+
+
+class Steering:
+    """An optimiser, and before each step the values of its options that are schedules.
+
+    Args:
+        catalog: Where components come from.
+        spec: The optimiser in the recipe.
+        schedule: Factor on the learning rate, or None.
+        groups: Parameter groups.
+    """
+
+    def __init__(
+        self, catalog: Catalog, spec: ComponentSpec, schedule: Schedule | None, groups: list[dict[str, Any]]
+    ) -> None:
+        self.schedule = schedule
+        self.optimizer: Optimizer = catalog.build("optimizer", spec, groups, clock=Clock(0, 1, 1))
+        self.numbers: Mapping[str, float | Schedule] = {
+            name: value
+            for name, value in catalog.arguments("optimizer", spec).items()
+            if name in self.optimizer.param_groups[0] and isinstance(value, float | Schedule)
+        }
+
+    def set(self, clock: Clock) -> float:
+        """Give every group its numbers for the step about to be done; returns the learning rate."""
+        factor = 1.0 if self.schedule is None else self.schedule.value(clock)
+        rate = 0.0
+        for name, number in self.numbers.items():
+            value = value_at(number, clock) * (factor if name == "lr" else 1.0)
+            rate = value if name == "lr" else rate
+            for group in self.optimizer.param_groups:
+                group[name] = value * float(group.get(f"{name}_scale", 1.0))
+        return rate
+
+    def parameters(self) -> list[torch.nn.Parameter]:
+        """All parameters that the optimiser moves."""
+        return [parameter for group in self.optimizer.param_groups for parameter in group["params"]]

@@ -1,0 +1,88 @@
+"""The network of a recipe: one backbone, named heads, and the losses' own parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
+
+import torch
+from torch import Tensor, nn
+
+from rankhub.interfaces.loss import Loss
+from rankhub.interfaces.model import Backbone, Features, Head
+
+Outputs = dict[str, Mapping[str, Tensor]]
+LossKey = tuple[str, str, int]
+"""Phase, stream and number of the objective."""
+
+
+class Network(nn.Module):
+    """Backbone, heads and losses under the names that a recipe's patterns address.
+
+    Args:
+        backbone: Images to features.
+        heads: By name.
+        losses: By phase, stream and number; those with parameters or buffers are part of the state.
+    """
+
+    def __init__(self, backbone: Backbone, heads: Mapping[str, Head], losses: Mapping[LossKey, Loss]) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.heads = nn.ModuleDict(heads)
+        tree: dict[str, dict[str, dict[str, nn.Module]]] = {}
+        for (phase, stream, number), loss in losses.items():
+            tree.setdefault(phase, {}).setdefault(stream, {})[str(number)] = loss
+        self.losses = nn.ModuleDict(
+            {
+                phase: nn.ModuleDict({stream: nn.ModuleDict(by_number) for stream, by_number in by_stream.items()})
+                for phase, by_stream in tree.items()
+            }
+        )
+
+    def forward(self, images: Sequence[Tensor], heads: Iterable[str]) -> Outputs:
+        """Each view through the backbone once, then through the heads.
+
+        Args:
+            images: One float stack a size.
+            heads: The heads that are wanted.
+
+        Returns:
+            Head -> output -> [N, ...], rows in the order of the stacks; ``backbone`` -> ``pooled`` is always there.
+        """
+        wanted = list(heads)
+        maps = any(bool(self.heads[name].needs_maps) for name in wanted)
+        stacks: list[Features] = [self.backbone(stack, maps=maps) for stack in images]
+        pooled = stacks[0].pooled if len(stacks) == 1 else torch.cat([stack.pooled for stack in stacks])
+        all_maps = [feature_map for stack in stacks for feature_map in stack.maps or ()] if maps else None
+        features = Features(pooled, all_maps)
+        outputs: Outputs = {"backbone": {"pooled": pooled}}
+        for name in wanted:
+            outputs[name] = self.heads[name](features)
+        return outputs
+
+
+def matching(names: Iterable[str], pattern: str) -> list[str]:
+    """The names that a recipe's pattern means: a shell pattern, or a whole part such as ``heads.score``."""
+    return [name for name in names if fnmatchcase(name, pattern) or name.startswith(pattern.rstrip(".*") + ".")]
+
+
+def freeze(network: Network, patterns: Sequence[str]) -> None:
+    """Let every parameter train but those that match. A part that is frozen whole keeps its batch statistics too."""
+    names = [name for name, _ in network.named_parameters()]
+    frozen = {name for pattern in patterns for name in matching(names, pattern)}
+    for name, parameter in network.named_parameters():
+        parameter.requires_grad_(name not in frozen)
+
+
+def train_mode(network: Network) -> None:
+    """Training mode, but for modules all of whose parameters are frozen."""
+    network.train()
+    for module in network.modules():
+        own = list(module.parameters(recurse=False))
+        if own and not any(parameter.requires_grad for parameter in own):
+            module.eval()
+
+
+def has_batch_statistics(network: nn.Module) -> bool:
+    """Whether a view's output depends on the other views of its (micro-)batch."""
+    return any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in network.modules())

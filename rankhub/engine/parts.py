@@ -1,0 +1,172 @@
+"""Builds what a recipe names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from rankhub.catalog.catalog import Catalog
+from rankhub.catalog.spec import ComponentSpec
+from rankhub.engine.device import Compute
+from rankhub.engine.feed import Chain, Feed
+from rankhub.engine.network import LossKey, Network
+from rankhub.engine.objectives import Goal
+from rankhub.engine.plan import PhasePlan, plan_phases
+from rankhub.interfaces.data import DataReport, Dataset, LabelSpec, OpenContext
+from rankhub.interfaces.evaluate import Evaluator
+from rankhub.interfaces.loss import Loss
+from rankhub.interfaces.model import Backbone, Head
+from rankhub.interfaces.predict import Predict
+from rankhub.interfaces.schedule import Schedule
+from rankhub.recipe.schema import Recipe
+from rankhub.recipe.wiring import label_for_head, objective_outputs, plan_chain, streams
+
+Progress = Callable[[int, int, str], None]
+StreamKey = tuple[str, str]
+"""Phase and stream."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """All that a recipe names, built.
+
+    Attributes:
+        recipe: The recipe.
+        catalog: Where components come from.
+        compute: Device and precision.
+        datasets: Open data sets by name.
+        reports: What they found while they opened.
+        feeds: Phase and stream -> its batches.
+        goals: Phase and stream -> its objectives.
+        plans: The phases, laid out.
+        network: On its device, initialised.
+        predict: Test time.
+        evaluators: By the label under which they are reported.
+        left_out: Why an optional evaluator does not run.
+    """
+
+    recipe: Recipe
+    catalog: Catalog
+    compute: Compute
+    datasets: Mapping[str, Dataset]
+    reports: Mapping[str, DataReport]
+    feeds: Mapping[StreamKey, Feed]
+    goals: Mapping[StreamKey, list[Goal]]
+    plans: list[PhasePlan]
+    network: Network
+    predict: Predict
+    evaluators: Mapping[str, Evaluator]
+    left_out: list[str]
+
+    def schedule(self, plan: PhasePlan) -> Schedule | None:
+        """The factor on a phase's learning rate."""
+        spec = plan.phase.schedule or self.recipe.schedule
+        return None if spec is None else self.catalog.build("schedule", spec)
+
+    def chains(self) -> dict[str, Chain]:
+        """Stream -> its generator, as evaluators name it; of streams of one name, the first phase's."""
+        return {stream: feed.chain for (_, stream), feed in reversed(list(self.feeds.items()))}
+
+
+def build(recipe: Recipe, catalog: Catalog, progress: Progress) -> Parts:
+    """Open the data and build the network.
+
+    Raises:
+        UserError: Data that are missing or cannot be used, fewer images than a batch, a device that is not there.
+    """
+    compute = Compute.of(recipe)
+    datasets, reports = open_data(recipe, catalog, progress)
+    feeds = build_feeds(recipe, catalog, datasets)
+    network, goals = build_network(recipe, catalog, datasets)
+    network.backbone.initialise()
+    compute.place(network)
+    sizes = {key: feed.batches_per_epoch for key, feed in feeds.items()}
+    evaluators, left_out = build_evaluators(recipe, catalog, datasets)
+    return Parts(
+        recipe=recipe,
+        catalog=catalog,
+        compute=compute,
+        datasets=datasets,
+        reports=reports,
+        feeds=feeds,
+        goals=goals,
+        plans=plan_phases(recipe.phases, sizes),
+        network=network,
+        predict=catalog.build("predict", recipe.predict),
+        evaluators=evaluators,
+        left_out=left_out,
+    )
+
+
+def open_data(recipe: Recipe, catalog: Catalog, progress: Progress) -> tuple[dict[str, Dataset], dict[str, DataReport]]:
+    """Open every data set of the recipe."""
+    cache = Path(recipe.loader.cache).expanduser() if recipe.loader.cache else Path.home() / ".cache" / "rankhub"
+    context = OpenContext(cache, int(recipe.loader.memory_limit_gb * 1e9), progress)
+    datasets: dict[str, Dataset] = {name: catalog.build("dataset", spec) for name, spec in recipe.data.items()}
+    return datasets, {name: dataset.open(context) for name, dataset in datasets.items()}
+
+
+def build_feeds(recipe: Recipe, catalog: Catalog, datasets: Mapping[str, Dataset]) -> dict[StreamKey, Feed]:
+    """The batches of every stream."""
+    feeds = {}
+    for number, name, stream in streams(recipe):
+        phase = recipe.phases[number].name
+        steps = [catalog.build("generator", spec) for spec in stream.generator]
+        chain = Chain(steps, plan_chain(steps), recipe.seed, f"{phase}/{name}")
+        feeds[phase, name] = Feed(name, datasets[stream.data], chain, stream.batch_size, recipe.loader.workers)
+    return feeds
+
+
+def build_network(
+    recipe: Recipe, catalog: Catalog, datasets: Mapping[str, Dataset]
+) -> tuple[Network, dict[StreamKey, list[Goal]]]:
+    """The network with seeded weights, and the objectives that use it."""
+    torch.manual_seed(recipe.seed)
+    labels: dict[str, LabelSpec] = {name: dataset.label for name, dataset in datasets.items()}
+    backbone: Backbone = catalog.build("backbone", recipe.backbone)
+    heads: dict[str, Head] = {
+        name: catalog.build("head", spec, backbone.spec, label_for_head(recipe, name, labels))
+        for name, spec in recipe.heads.items()
+    }
+    losses: dict[LossKey, Loss] = {}
+    goals: dict[StreamKey, list[Goal]] = {}
+    for number, name, stream in streams(recipe):
+        phase = recipe.phases[number].name
+        for position, objective in enumerate(stream.objectives):
+            used = objective_outputs(objective, heads[objective.head].outputs)
+            loss: Loss = catalog.build("loss", objective.loss, used)
+            losses[phase, name, position] = loss
+            weight = number_or_schedule(catalog, objective.weight)
+            goal = Goal(f"{name}.{position}", objective.head, tuple(used), loss, weight)
+            goals.setdefault((phase, name), []).append(goal)
+    return Network(backbone, heads, losses), goals
+
+
+def number_or_schedule(catalog: Catalog, number: float | ComponentSpec) -> float | Schedule:
+    """A number as it is, a schedule built."""
+    if isinstance(number, ComponentSpec):
+        schedule: Schedule = catalog.build("schedule", number)
+        return schedule
+    return number
+
+
+def build_evaluators(
+    recipe: Recipe, catalog: Catalog, datasets: Mapping[str, Dataset]
+) -> tuple[dict[str, Evaluator], list[str]]:
+    """Evaluators by label, and a sentence for each optional one that is left out because its data have no labels."""
+    labels = {name: dataset.label for name, dataset in datasets.items()}
+    built: dict[str, Evaluator] = {}
+    left_out: list[str] = []
+    for spec in recipe.evaluate:
+        evaluator: Evaluator = catalog.build("evaluator", spec)
+        objections = list(evaluator.check(labels)) if spec.optional else []
+        if objections:
+            left_out.append(f"{spec.use} is left out: {objections[0]}")
+            continue
+        name = spec.use.rpartition("/")[2]
+        number = 1 + sum(label.partition(" ")[0] == name for label in built)
+        built[name if number == 1 else f"{name} {number}"] = evaluator
+    return built, left_out

@@ -1,0 +1,78 @@
+"""How long a phase is and which streams take part in which step: pure functions of the recipe and the data's size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rankhub.interfaces.schedule import Clock
+from rankhub.recipe.schema import Alternate, Phase
+
+
+@dataclass(frozen=True, slots=True)
+class PhasePlan:
+    """A phase, laid out.
+
+    Attributes:
+        phase: What the recipe says.
+        streams: Names in the recipe's order.
+        clock: The stream whose epochs are counted.
+        steps: Optimiser steps of the phase.
+        steps_per_epoch: Steps in which the clock stream sees its data once.
+        first_step: Steps of the run before this phase.
+    """
+
+    phase: Phase
+    streams: tuple[str, ...]
+    clock: str
+    steps: int
+    steps_per_epoch: int
+    first_step: int
+
+    @classmethod
+    def of(cls, phase: Phase, batches_per_epoch: Mapping[str, int], first_step: int) -> PhasePlan:
+        """Lay out a phase whose streams have so many batches an epoch."""
+        streams = tuple(phase.streams)
+        clock = phase.clock or streams[0]
+        turn = phase.mix.alternate if isinstance(phase.mix, Alternate) else None
+        if turn is None or len(streams) == 1:
+            steps_per_epoch = batches_per_epoch[clock]
+        else:
+            # The clock stream is served in `turn` of every `turn * streams` steps.
+            whole, rest = divmod(batches_per_epoch[clock], turn)
+            steps_per_epoch = whole * turn * len(streams) + rest
+        steps = phase.steps if phase.steps is not None else (phase.epochs or 0) * steps_per_epoch
+        return cls(phase, streams, clock, steps, steps_per_epoch, first_step)
+
+    def active(self, step: int) -> tuple[str, ...]:
+        """The streams of the phase's step ``step`` (from 0)."""
+        if isinstance(self.phase.mix, Alternate):
+            return (self.streams[step // self.phase.mix.alternate % len(self.streams)],)
+        return self.streams
+
+    def position(self, stream: str, step: int) -> int:
+        """Batches that ``stream`` has given before the phase's step ``step``."""
+        if not isinstance(self.phase.mix, Alternate):
+            return step
+        turn = self.phase.mix.alternate
+        rounds, rest = divmod(step, turn * len(self.streams))
+        return rounds * turn + min(turn, max(0, rest - self.streams.index(stream) * turn))
+
+    def clock_at(self, step: int) -> Clock:
+        """What schedules see before the phase's step ``step``."""
+        return Clock(step, self.steps, self.steps_per_epoch)
+
+    def epoch_ends(self, done: int) -> int | None:
+        """The epoch (from 1) that ends with ``done`` steps of the phase, if one does."""
+        return done // self.steps_per_epoch if done % self.steps_per_epoch == 0 else None
+
+
+def plan_phases(phases: list[Phase], batches_per_epoch: Mapping[tuple[str, str], int]) -> list[PhasePlan]:
+    """Lay out all phases of a run; ``batches_per_epoch`` by phase and stream."""
+    plans: list[PhasePlan] = []
+    first = 0
+    for phase in phases:
+        sizes = {stream: batches_per_epoch[phase.name, stream] for stream in phase.streams}
+        plans.append(PhasePlan.of(phase, sizes, first))
+        first += plans[-1].steps
+    return plans

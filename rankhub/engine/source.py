@@ -1,0 +1,144 @@
+"""What evaluators ask for: outputs of one row of the report, computed once and shared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from rankhub.engine.collate import collate, first_view
+from rankhub.engine.device import Compute
+from rankhub.engine.feed import Chain
+from rankhub.engine.network import Network
+from rankhub.interfaces.data import Dataset
+from rankhub.interfaces.draws import Draws
+from rankhub.interfaces.errors import UserError
+from rankhub.interfaces.evaluate import OutputTable
+from rankhub.interfaces.order import RankTarget
+from rankhub.interfaces.predict import Forward, Predict
+
+BLOCK = 256
+"""Images that are decoded and predicted at a time."""
+
+PIXELS = 32
+"""Side to which views are shrunk for the row of raw pixels."""
+
+Progress = Callable[[int, int, str], None]
+
+
+def raw_pixels(images: Tensor) -> dict[str, Tensor]:
+    """The row that every representation must beat: the pixels themselves, shrunk to 32 px, as features."""
+    if max(images.shape[-2:]) > PIXELS:
+        images = F.interpolate(images, size=(PIXELS, PIXELS), mode="bilinear", antialias=True, align_corners=False)
+    return {"backbone": images.flatten(1)}
+
+
+def network_forward(network: Network, compute: Compute) -> Forward:
+    """A network in evaluation mode as a function: ``backbone`` and ``HEAD.OUTPUT`` -> [n, ...]."""
+    network.eval()
+
+    @torch.no_grad()
+    def forward(images: Tensor) -> Mapping[str, Tensor]:
+        with compute.autocast():
+            outputs = network([compute.images(images)], list(network.heads))
+        flat = {f"{head}.{name}": value for head, named in outputs.items() for name, value in named.items()}
+        flat["backbone"] = flat.pop("backbone.pooled")
+        return flat
+
+    return forward
+
+
+@dataclass(slots=True)
+class Source:
+    """One row of the report; see :class:`rankhub.interfaces.evaluate.EvaluationSource`.
+
+    Attributes:
+        row: Name of the row.
+        forward: The row's network, or what stands in for it.
+        datasets: Open data sets.
+        chains: Stream -> its generator.
+        predict: The recipe's test time.
+        compute: Device and precision.
+        pictures: Whether pictures are wanted.
+        progress: Told now and then.
+    """
+
+    row: str
+    forward: Forward
+    datasets: Mapping[str, Dataset]
+    chains: Mapping[str, Chain]
+    predict: Predict
+    compute: Compute
+    pictures: bool
+    progress: Progress
+    _tables: dict[str, dict[str, Tensor]] = field(default_factory=dict)
+    _views: dict[tuple[str, str, int], tuple[dict[str, Tensor], RankTarget]] = field(default_factory=dict)
+
+    @property
+    def device(self) -> torch.device:
+        """Where heavy computation may run."""
+        return self.compute.device
+
+    def dataset(self, data: str) -> Dataset:
+        """The open data set."""
+        return self.datasets[data]
+
+    def outputs(self, data: str, output: str) -> OutputTable:
+        """One row an image of ``data``."""
+        if data not in self._tables:
+            self._tables[data] = self._predict(data)
+        return OutputTable(self._one(self._tables[data], output), self.datasets[data].labels())
+
+    def views(self, stream: str, data: str, output: str, limit: int) -> OutputTable:
+        """One row a view of at most ``limit`` images of ``data``, by the generator of ``stream``."""
+        key = (stream, data, limit)
+        if key not in self._views:
+            self._views[key] = self._view(stream, data, limit)
+        values, target = self._views[key]
+        return OutputTable(self._one(values, output), None, target)
+
+    def _one(self, values: Mapping[str, Tensor], output: str) -> Tensor:
+        if output in values:
+            return values[output]
+        if set(values) == {"backbone"}:
+            return values["backbone"]  # raw pixels have no heads
+        raise UserError(f"output {output!r} is not there; there are {', '.join(values)}")
+
+    def _predict(self, data: str) -> dict[str, Tensor]:
+        dataset, blocks = self.datasets[data], []
+        for start in range(0, len(dataset), BLOCK):
+            stop = min(start + BLOCK, len(dataset))
+            images = [dataset[index].image.to(self.device) for index in range(start, stop)]
+            blocks.append({name: v.float().cpu() for name, v in self.predict(images, self.forward).items()})
+            self.progress(stop, len(dataset), f"{self.row}: {data}")
+        return {name: torch.cat([block[name] for block in blocks]) for name in blocks[0]}
+
+    def _view(self, stream: str, data: str, limit: int) -> tuple[dict[str, Tensor], RankTarget]:
+        dataset, chain = self.datasets[data], self.chains[stream]
+        seen = Chain(chain.steps, chain.views, chain.seed, f"evaluate/{chain.address}")
+        shuffled = Draws(chain.seed, seen.address, 0).at(0, 0).generators("order")[0].permutation(len(dataset))
+        picked = sorted(shuffled[:limit].tolist())
+        values: list[dict[str, Tensor]] = []
+        targets: list[RankTarget] = []
+        for part in _blocks(picked):
+            views = [view for index in part for view in seen.in_worker([first_view(dataset[index])], 0)]
+            batch = seen.on_device(collate(views, seen.views.groups, dataset.label).to(self.device), 0)
+            stacks = [self.forward(stack) for stack in batch.images]
+            values.append({name: torch.cat([stack[name].float().cpu() for stack in stacks]) for name in stacks[0]})
+            targets.append(batch.target.to(torch.device("cpu")))
+            self.progress(sum(map(len, targets)), len(picked) * seen.views.views, f"{self.row}: views of {data}")
+        return {name: torch.cat([block[name] for block in values]) for name in values[0]}, _joined(targets)
+
+
+def _blocks(picked: list[int]) -> Iterator[list[int]]:
+    return (picked[start : start + BLOCK // 4] for start in range(0, len(picked), BLOCK // 4))
+
+
+def _joined(targets: list[RankTarget]) -> RankTarget:
+    index, view, group, level = (
+        torch.cat([getattr(target, name) for target in targets]) for name in ("index", "view", "group", "level")
+    )
+    return RankTarget(index, view, group, level)

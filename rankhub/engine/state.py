@@ -1,0 +1,109 @@
+"""Turns what training holds into a checkpoint's state, and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from rankhub.engine import checkpoint
+from rankhub.engine.groups import Steering
+from rankhub.engine.network import Network, matching
+from rankhub.engine.step import Learner
+from rankhub.interfaces.draws import Draws
+from rankhub.interfaces.errors import UserError
+
+
+def capture(learner: Learner, steering: Steering, step: int, facts: dict[str, Any]) -> checkpoint.State:
+    """The state after ``step`` steps of the run."""
+    average = learner.average
+    return checkpoint.State(
+        step=step,
+        weights=learner.network.state_dict(),
+        average=None if average is None else average.network.state_dict(),
+        optimizer=optimizer_state(learner.network, steering),
+        random=checkpoint.random_state(),
+        scaler=learner.scaler.state_dict(),
+        facts=facts,
+    )
+
+
+def restore(learner: Learner, state: checkpoint.State, folder: object) -> None:
+    """Put weights, average, scaler and random generators back; the optimiser follows once its phase is entered.
+
+    Raises:
+        UserError: The checkpoint's weights do not fit the recipe's network.
+    """
+    load_weights(learner.network, state.weights, folder)
+    if learner.average is not None and state.average is not None:
+        load_weights(learner.average.network, state.average, folder)
+    if state.scaler:
+        learner.scaler.load_state_dict(dict(state.scaler))
+    checkpoint.set_random_state(state.random)
+
+
+def load_weights(network: nn.Module, weights: Any, folder: object) -> None:
+    """Load a state dict whose names and shapes must all fit.
+
+    Raises:
+        UserError: They do not; one sentence.
+    """
+    try:
+        network.load_state_dict(weights, strict=True)
+    except RuntimeError as error:
+        first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
+        raise UserError(f"the weights in {folder} do not fit this recipe's network: {first}") from error
+
+
+def optimizer_state(network: Network, steering: Steering) -> dict[str, Any]:
+    """The optimiser's state by parameter name, and the plain values of its groups."""
+    names = {id(parameter): name for name, parameter in network.named_parameters()}
+    optimizer = steering.optimizer
+    state = {names[id(p)]: dict(optimizer.state[p]) for p in steering.parameters() if p in optimizer.state}
+    groups = [
+        {key: value for key, value in group.items() if isinstance(value, bool | int | float)}
+        for group in optimizer.param_groups
+    ]
+    return {"state": state, "groups": groups}
+
+
+def load_optimizer(network: Network, steering: Steering, saved: Any, *, same_phase: bool) -> None:
+    """Give the optimiser what is known of its parameters: momenta, counts.
+
+    Args:
+        network: Whose parameters they are.
+        steering: The phase's optimiser, newly made.
+        saved: From :func:`optimizer_state`.
+        same_phase: Whether the state is of this very phase; then the groups' values come back too.
+    """
+    optimizer = steering.optimizer
+    for name, parameter in network.named_parameters():
+        known = saved["state"].get(name)
+        if known and parameter.requires_grad:
+            optimizer.state[parameter] = {key: _like(key, value, parameter) for key, value in known.items()}
+    if same_phase:
+        for group, values in zip(optimizer.param_groups, saved["groups"], strict=True):
+            group.update(values)
+
+
+def _like(key: str, value: Any, parameter: Tensor) -> Any:
+    if not isinstance(value, Tensor):
+        return value
+    # torch keeps the count of steps on the CPU; momenta lie beside their parameter.
+    return value.clone() if key == "step" else value.to(parameter.device, copy=True)
+
+
+def seeded(seed: int, word: str) -> int:
+    """A seed for one purpose of a run."""
+    return int(Draws(seed, word, 0).at(0, 0).bits("seed")[0, 0] >> 1)
+
+
+def reset(network: Network, fresh: Network, patterns: list[str]) -> None:
+    """Start the matching parameters and buffers afresh, with the values of a newly built network."""
+    new = fresh.state_dict()
+    names = {name for pattern in patterns for name in matching(new, pattern)}
+    with torch.no_grad():
+        for name, value in network.state_dict().items():
+            if name in names:
+                value.copy_(new[name])

@@ -1,0 +1,215 @@
+"""The loop over phases and steps."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from rankhub.engine import checkpoint
+from rankhub.engine.average import WeightAverage
+from rankhub.engine.feed import Place
+from rankhub.engine.groups import Steering, parameter_groups
+from rankhub.engine.interrupt import Interrupt
+from rankhub.engine.journal import Journal
+from rankhub.engine.network import freeze
+from rankhub.engine.parts import Parts, build_network, number_or_schedule
+from rankhub.engine.pictures import view_sheet
+from rankhub.engine.plan import PhasePlan
+from rankhub.engine.state import capture, load_optimizer, optimizer_state, reset, restore, seeded
+from rankhub.engine.step import Learner, Stepped
+from rankhub.engine.watch import Watchers
+from rankhub.interfaces.batch import Batch
+
+Status = Literal["done", "stopped"]
+Show = Callable[[int, PhasePlan, Stepped, float], None]
+"""Told after each step: steps done, phase, what the step did, views/s."""
+
+
+def new_learner(parts: Parts) -> Learner:
+    """Network, average and precision of a run that starts."""
+    recipe, average = parts.recipe, None
+    if recipe.average is not None:
+        average = WeightAverage(parts.network, "teacher" in recipe.average.use_for)
+    decay = number_or_schedule(parts.catalog, recipe.average.decay) if recipe.average is not None else 0.0
+    return Learner(parts.network, average, decay, parts.compute, parts.compute.scaler(), recipe.clip_grad)
+
+
+def new_steering(parts: Parts, plan: PhasePlan) -> Steering:
+    """The optimiser of a phase; also sets which parameters train."""
+    freeze(parts.network, plan.phase.freeze)
+    groups = parameter_groups(parts.network, plan)
+    spec = plan.phase.optimizer or parts.recipe.optimizer
+    return Steering(parts.catalog, spec, parts.schedule(plan), groups)
+
+
+@dataclass(slots=True)
+class Training:
+    """Trains from where ``state`` stands to the end, or until it is asked to stop.
+
+    Attributes:
+        parts: What the recipe names.
+        learner: Network, average, precision.
+        checkpoints: Where states go.
+        journal: Where numbers go.
+        watchers: Who is told.
+        interrupt: Set by Ctrl-C.
+        show: The progress bar or the plain lines.
+        evaluate: Called with the number of steps done when the recipe or a callback asks for an evaluation.
+        views: Views that have passed the network so far.
+    """
+
+    parts: Parts
+    learner: Learner
+    checkpoints: checkpoint.Checkpoints
+    journal: Journal
+    watchers: Watchers
+    interrupt: Interrupt
+    show: Show
+    evaluate: Callable[[int], None]
+    views: int = 0
+    _steering: Steering | None = None
+    _rate: _Rate = field(default_factory=lambda: _Rate())
+
+    @property
+    def steps(self) -> int:
+        """Steps of the whole run."""
+        return self.parts.plans[-1].first_step + self.parts.plans[-1].steps
+
+    def run(self, state: checkpoint.State | None) -> Status:
+        """Train.
+
+        Raises:
+            LossNotFiniteError: A loss is not finite.
+            UserError: A checkpoint does not fit, or cannot be written.
+        """
+        if state is not None:
+            restore(self.learner, state, self.checkpoints.last())
+            self.views = int(state.facts["views"])
+        done = 0 if state is None else state.step
+        for plan in self.parts.plans:
+            if done >= plan.first_step + plan.steps:
+                continue
+            self._enter(plan, done - plan.first_step, state)
+            state = None
+            for number in self._steps(plan, done - plan.first_step):
+                done = number
+                if done < self.steps and (self.interrupt.asked or self.watchers.take("stop")):
+                    self._save(done)
+                    return "stopped"
+        return "done"
+
+    def _enter(self, plan: PhasePlan, step: int, state: checkpoint.State | None) -> None:
+        """Get ready for a phase at its step ``step``; ``state`` is the checkpoint that is being resumed, if any."""
+        network, phase = self.parts.network, plan.phase
+        known = state.optimizer if state is not None else None
+        if known is None and self._steering is not None:
+            known = optimizer_state(network, self._steering)
+        if step == 0 and phase.reset:
+            seed = seeded(self.parts.recipe.seed, f"reset/{phase.name}")
+            recipe = self.parts.recipe.model_copy(update={"seed": seed})
+            fresh, _ = build_network(recipe, self.parts.catalog, self.parts.datasets)
+            reset(network, fresh, phase.reset)
+        self._steering = new_steering(self.parts, plan)
+        if known is not None and (step > 0 or phase.optimizer_state == "keep"):
+            load_optimizer(network, self._steering, known, same_phase=step > 0)
+
+    def _steps(self, plan: PhasePlan, start: int) -> Iterator[int]:
+        """Do the phase's steps from ``start`` on; yields the steps done in the run after each."""
+        assert self._steering is not None
+        phase, parts = plan.phase, self.parts
+        goals = {name: parts.goals[phase.name, name] for name in plan.streams}
+        micro = {name: stream.accumulate for name, stream in phase.streams.items()}
+        batches = {name: self._batches(plan, name, start) for name in plan.streams}
+        for step in range(start, plan.steps):
+            number = plan.first_step + step + 1
+            log = number % parts.recipe.log.every_steps == 0 or step == start
+            taken = {name: next(batches[name]) for name in plan.active(step)}
+            views = {name: batch for name, (_, batch) in taken.items()}
+            last_good = str(self.checkpoints.last() or "none")
+            stepped = self.learner.step(
+                views, goals, micro, self._steering, plan.clock_at(step), number, log, last_good
+            )
+            if step == 0:
+                self._pictures(number - 1, views)
+            self._written(plan, number, {name: place for name, (place, _) in taken.items()}, stepped, log)
+            self._epoch(plan, step + 1, number, views)
+            yield number
+
+    def _batches(self, plan: PhasePlan, name: str, start: int) -> Iterator[tuple[Place, Batch]]:
+        """A stream's views on the device, from the phase's step ``start`` on."""
+        feed = self.parts.feeds[plan.phase.name, name]
+        device = self.parts.compute.device
+        first, stop = plan.position(name, start), plan.position(name, plan.steps)
+        for place, batch in feed.batches(first, stop, pin=device.type == "cuda"):
+            yield place, feed.chain.on_device(batch.to(device), place.epoch)
+
+    def _written(self, plan: PhasePlan, number: int, places: dict[str, Place], stepped: Stepped, log: bool) -> None:
+        self.views += stepped.views
+        speed = self._rate.after(stepped.views)
+        values: dict[str, Any] = {"step": number, "phase": plan.phase.name}
+        values |= {f"{name}.epoch": place.epoch for name, place in places.items()}
+        values |= {**stepped.losses, "lr": stepped.rate, **stepped.parts}
+        if stepped.gradient_norm is not None:
+            values["gradient_norm"] = stepped.gradient_norm
+        if log:
+            values["views_per_s"] = round(speed, 1)
+        self.journal.write(values)
+        numbers = {key: float(value) for key, value in values.items() if key != "phase"}
+        self.watchers.tell(lambda callback: callback.step_logged(number, numbers))
+        self.show(number, plan, stepped, speed)
+
+    def _epoch(self, plan: PhasePlan, done: int, number: int, views: dict[str, Batch]) -> None:
+        """What comes at the end of an epoch, of so many steps, or because a callback asked."""
+        recipe = self.parts.recipe
+        epoch = plan.epoch_ends(done)
+        last = done == plan.steps
+        if epoch is not None:
+            self.watchers.tell(lambda callback: callback.epoch_ended(number, plan.phase.name, epoch))
+        if epoch is not None and (last or _every(epoch, recipe.log.pictures_every_epochs)):
+            self._pictures(number, views)
+        asked = self.watchers.take("save")
+        by_epoch = epoch is not None and _every(epoch, recipe.checkpoint.every_epochs)
+        if last or asked or by_epoch or _every(number, recipe.checkpoint.every_steps):
+            self._save(number)
+        final = last and plan is self.parts.plans[-1]
+        wanted = self.watchers.take("evaluate")
+        if not final and (wanted or (epoch is not None and _every(epoch, recipe.evaluate_every_epochs))):
+            self.evaluate(number)
+            self._rate.restart()
+
+    def _save(self, number: int) -> None:
+        assert self._steering is not None
+        state = capture(self.learner, self._steering, number, {"views": self.views})
+        place = self.checkpoints.save(state)
+        self.watchers.tell(lambda callback: callback.checkpoint_written(number, place))
+
+    def _pictures(self, number: int, views: dict[str, Batch]) -> None:
+        sheets = {f"views_{name}": view_sheet(batch) for name, batch in views.items()}
+        self.watchers.tell(lambda callback: callback.pictures(number, sheets))
+
+
+def _every(count: int, interval: int | None) -> bool:
+    return interval is not None and count % interval == 0
+
+
+@dataclass(slots=True)
+class _Rate:
+    """Views per second since the start, the slow first step left out."""
+
+    views: int = 0
+    since: float | None = None
+
+    def after(self, views: int) -> float:
+        """The rate after a step of ``views`` views."""
+        now = time.perf_counter()
+        if self.since is None:
+            self.since = now
+            return 0.0
+        self.views += views
+        return self.views / max(now - self.since, 1e-9)
+
+    def restart(self) -> None:
+        """Forget what was; an evaluation has come between."""
+        self.views, self.since = 0, None

@@ -1,0 +1,78 @@
+"""Runs the engine on the fakes, without the command line."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from helpers import fakes
+
+from rankhub.catalog.catalog import Catalog
+from rankhub.engine import checkpoint
+from rankhub.engine.interrupt import Interrupt
+from rankhub.engine.journal import Journal
+from rankhub.engine.parts import Parts, build
+from rankhub.engine.state import seeded
+from rankhub.engine.training import Training, new_learner
+from rankhub.engine.watch import Watchers
+from rankhub.recipe.schema import Recipe
+
+
+def catalog() -> Catalog:
+    """The fakes only."""
+    return Catalog.of({"fakes": fakes})
+
+
+def recipe(text: str = fakes.RECIPE, **changes: Any) -> Recipe:
+    """The fake recipe with top-level entries changed."""
+    return Recipe.model_validate({**yaml.safe_load(text), **changes})
+
+
+def streams(**streams: dict[str, Any]) -> dict[str, Any]:
+    """Streams on the training data, six images a step, unless they say otherwise."""
+    return {name: {"data": "train", "batch_size": 6, **body} for name, body in streams.items()}
+
+
+def objective(loss: str, head: str = "main", **options: Any) -> dict[str, Any]:
+    """An objective on the fake head."""
+    weight = options.pop("weight", 1.0)
+    return {"head": head, "loss": {"use": loss, **options}, "weight": weight}
+
+
+def parts_of(ours: Recipe, known: Catalog | None = None) -> Parts:
+    """Built parts."""
+    return build(ours, known or catalog(), lambda done, total, what: None)
+
+
+def train(parts: Parts, folder: Path, resume: bool = False, stop_after: int | None = None) -> Training:
+    """Train in ``folder``, as `rankhub run` does."""
+    checkpoints = checkpoint.Checkpoints(folder / "checkpoints", parts.recipe.checkpoint.keep)
+    last = checkpoints.last() if resume else None
+    state = checkpoint.load(last) if last else None
+    interrupt = Interrupt()
+    torch.manual_seed(seeded(parts.recipe.seed, "train"))
+    journal = Journal(folder / "metrics.jsonl", 0 if state is None else state.step)
+
+    def show(number, plan, stepped, speed):
+        if number == stop_after:
+            interrupt.asked = "SIGINT"
+
+    training = Training(
+        parts, new_learner(parts), checkpoints, journal, Watchers([]), interrupt, show, lambda step: None
+    )
+    training.run(state)
+    journal.close()
+    return training
+
+
+def weights(training: Training) -> dict[str, torch.Tensor]:
+    """A copy of all weights and buffers."""
+    return copy.deepcopy(training.learner.network.state_dict())
+
+
+def equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    """Bit for bit."""
+    return set(one) == set(other) and all(torch.equal(one[name], other[name]) for name in one)

@@ -1,0 +1,69 @@
+"""A stream's batches are a function of their position alone."""
+
+import pytest
+import torch
+from helpers.fakes import Dimmer, Jitter, Patches
+
+from rankhub.engine.feed import Chain, Feed, Place
+from rankhub.interfaces.errors import UserError
+from rankhub.recipe.wiring import plan_chain
+
+
+def feed(batch_size=5, workers=0, steps=None, seed=3):
+    steps = [Dimmer(levels=3)] if steps is None else steps
+    return Feed("s", Patches(count=23), Chain(steps, plan_chain(steps), seed, "p/s"), batch_size, workers)
+
+
+def test_each_image_occurs_once_an_epoch():
+    ours = feed()
+    seen = torch.cat([torch.from_numpy(ours.indices(Place(1, n))) for n in range(ours.batches_per_epoch)])
+    assert len(seen) == 20
+    assert len(set(seen.tolist())) == 20
+
+
+def test_epochs_and_seeds_shuffle_differently():
+    orders = {tuple(feed(seed=s).indices(Place(e, 0)).tolist()) for s in (1, 2) for e in (0, 1)}
+    assert len(orders) == 4
+
+
+def test_any_start_gives_the_same_batches():
+    whole = [batch for _, batch in feed().batches(0, 9)]
+    late = [batch for _, batch in feed().batches(6, 9)]
+    for one, other in zip(whole[6:], late, strict=True):
+        assert torch.equal(one.images[0], other.images[0])
+        assert torch.equal(one.target.index, other.target.index)
+
+
+def test_worker_processes_change_nothing():
+    here = [batch for _, batch in feed().batches(2, 7)]
+    there = [batch for _, batch in feed(workers=2).batches(2, 7)]
+    for one, other in zip(here, there, strict=True):
+        assert torch.equal(one.images[0], other.images[0])
+        assert torch.equal(one.target.level, other.target.level)
+
+
+def test_views_of_an_image_do_not_depend_on_the_batch():
+    def views(batch_size):
+        ours = feed(batch_size, steps=[Dimmer(levels=2), Jitter(views=2)])
+        found = {}
+        for place, batch in ours.batches(0, 20 // batch_size):
+            done = ours.chain.on_device(batch, place.epoch)
+            for row, (index, view) in enumerate(zip(done.target.index, done.target.view, strict=True)):
+                found[int(index), int(view)] = done.images[0][row]
+        return found
+
+    small, large = views(5), views(10)
+    assert set(small) == set(large)
+    assert all(torch.equal(small[key], large[key]) for key in small)
+
+
+def test_groups_and_levels_come_through():
+    batch = next(batch for _, batch in feed().batches(0, 1))
+    assert len(batch) == 15
+    assert torch.equal(batch.target.group, batch.target.index)
+    torch.testing.assert_close(batch.target.level[:3], torch.tensor([1, 2 / 3, 1 / 3]))
+
+
+def test_too_few_images_is_one_sentence():
+    with pytest.raises(UserError, match="takes 24 images a step, its data have only 23"):
+        feed(24)

@@ -1,0 +1,186 @@
+"""The loop: exact gradients, resuming bit for bit, phases."""
+
+import dataclasses
+
+import pytest
+import torch
+from helpers.training import catalog, equal, objective, parts_of, recipe, streams, train, weights
+
+from rankhub.engine.checkpoint import Checkpoints
+from rankhub.engine.journal import read
+from rankhub.engine.objectives import LossNotFiniteError
+
+JITTER = [{"use": "jitter", "views": 2}]
+VIEWS = {"generator": JITTER, "objectives": [objective("pull")]}
+LABELED = {"batch_size": 4, "objectives": [objective("fit", weight={"use": "ramp", "start": 2.0})]}
+RANKED = {"generator": [{"use": "dimmer"}, *JITTER], "objectives": [objective("follow"), objective("fit", weight=0.5)]}
+
+HARD = {
+    "backbone": {"use": "flat", "norm": True, "dropout": 0.3},
+    "average": {"decay": {"use": "ramp", "start": 0.5, "end": 0.9}, "use_for": ["teacher", "evaluate"]},
+    "clip_grad": 1.0,
+    "phases": [
+        {"name": "one", "epochs": 2, "clock": "a", "mix": {"alternate": 2}, "streams": streams(a=VIEWS, b=LABELED)},
+        {
+            "name": "two",
+            "steps": 7,
+            "optimizer_state": "keep",
+            "reset": ["heads.main.rate"],
+            "streams": streams(r=RANKED),
+        },
+    ],
+    "checkpoint": {"every_steps": 4, "keep": 9},
+}
+
+
+def test_training_changes_weights_and_is_deterministic(tmp_path):
+    before = parts_of(recipe()).network.state_dict()
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    one, two = (weights(train(parts_of(recipe()), tmp_path / name)) for name in ("one", "two"))
+    assert equal(one, two)
+    assert not equal(one, before)
+
+
+@pytest.mark.parametrize("stop", [1, 3, 4, 8, 15, 16, 17, 22])
+def test_a_run_that_is_stopped_anywhere_ends_with_the_same_bits(tmp_path, stop):
+    for name in ("whole", "cut"):
+        (tmp_path / name).mkdir()
+    ours = recipe(**HARD)
+    whole = train(parts_of(ours), tmp_path / "whole")
+    assert whole.steps == 16 + 7
+    train(parts_of(ours), tmp_path / "cut", stop_after=stop)
+    again = train(parts_of(ours), tmp_path / "cut", resume=True)
+    assert equal(weights(whole), weights(again))
+    assert equal(whole.learner.average.network.state_dict(), again.learner.average.network.state_dict())
+    assert [line["step"] for line in read(tmp_path / "cut" / "metrics.jsonl")] == list(range(1, 24))
+    losses = [[line["loss"] for line in read(tmp_path / name / "metrics.jsonl")] for name in ("whole", "cut")]
+    assert losses[0] == losses[1]
+    assert again.views == whole.views
+
+
+def test_a_crash_after_a_checkpoint_repeats_only_the_steps_since(tmp_path):
+    for name in ("whole", "cut"):
+        (tmp_path / name).mkdir()
+    ours = recipe(**HARD)
+    whole = train(parts_of(ours), tmp_path / "whole")
+    train(parts_of(ours), tmp_path / "cut")
+    found = Checkpoints(tmp_path / "cut" / "checkpoints", 9).all()
+    for late in found[2:]:  # as if the process had died before they were written; later lines stay in the journal
+        for file in late.iterdir():
+            file.unlink()
+        late.rmdir()
+    again = train(parts_of(ours), tmp_path / "cut", resume=True)
+    assert equal(weights(whole), weights(again))
+    assert [line["step"] for line in read(tmp_path / "cut" / "metrics.jsonl")] == list(range(1, 24))
+
+
+def gradient(parts, micro):
+    """Gradient of one step in ``micro`` micro-batches, in float64, by a step that moves nothing."""
+    from rankhub.engine.training import new_learner, new_steering
+
+    parts.network.double()
+    plan = parts.plans[0]
+    feeds = {name: parts.feeds[plan.phase.name, name] for name in plan.streams}
+    batches = {}
+    for name, feed in feeds.items():
+        batch = feed.chain.on_device(feed.fetch(feed.place(0)), 0)
+        batches[name] = dataclasses.replace(batch, images=tuple(stack.double() for stack in batch.images))
+    goals = {name: parts.goals[plan.phase.name, name] for name in plan.streams}
+    learner, steering = new_learner(parts), new_steering(parts, plan)
+    learner.step(batches, goals, dict.fromkeys(plan.streams, micro), steering, plan.clock_at(0), 1, False, "none")
+    return torch.cat([p.grad.flatten() for p in parts.network.parameters() if p.grad is not None])
+
+
+def test_accumulation_of_sums_over_samples_and_groups_is_exact():
+    labels = {"train": {"use": "patches", "count": 24}, "test": {"use": "patches", "count": 10}}
+    phase = {
+        "name": "one",
+        "steps": 1,
+        "streams": streams(a={**VIEWS, "objectives": [objective("pull", weight=0.3), objective("fit")]}, b=LABELED),
+    }
+    ours = recipe(data=labels, phases=[phase])
+    whole, parts = (gradient(parts_of(ours), micro) for micro in (1, 3))
+    assert whole.norm() > 0
+    torch.testing.assert_close(parts, whole, rtol=1e-12, atol=1e-14)
+
+
+def test_a_loss_that_is_not_finite_stops_before_the_weights_move(tmp_path):
+    phase = {"name": "one", "steps": 10, "streams": streams(a={"objectives": [objective("fit", blow_up_at=0.65)]})}
+    parts = parts_of(recipe(phases=[phase]))
+    with pytest.raises(LossNotFiniteError, match=r"objective a\.0 is nan at step 8.*step_000000005"):
+        train(parts, tmp_path)
+    assert all(bool(torch.isfinite(p).all()) for p in parts.network.parameters())
+
+
+def test_frozen_parts_stay_and_reset_parts_start_afresh(tmp_path):
+    phases = [
+        {"name": "one", "steps": 4, "freeze": ["backbone"], "streams": streams(a=VIEWS)},
+        {"name": "two", "steps": 4, "reset": ["heads.main.*"], "freeze": ["heads"], "streams": streams(a=VIEWS)},
+    ]
+    parts = parts_of(recipe(phases=phases, backbone={"use": "flat", "norm": True}, checkpoint={"keep": 9}))
+    start = weights_of(parts)
+    train(parts, tmp_path)
+    from rankhub.engine.checkpoint import load
+
+    middle, end = (dict(load(path).weights) for path in Checkpoints(tmp_path / "checkpoints", 9).all())
+    assert torch.equal(start["backbone.conv.weight"], middle["backbone.conv.weight"])
+    assert torch.equal(start["backbone.norm.running_mean"], middle["backbone.norm.running_mean"])
+    assert not torch.equal(start["heads.main.embed.weight"], middle["heads.main.embed.weight"])
+    assert not torch.equal(middle["backbone.conv.weight"], end["backbone.conv.weight"])
+    assert not torch.equal(middle["heads.main.embed.weight"], end["heads.main.embed.weight"])
+
+
+def weights_of(parts):
+    return {name: value.clone() for name, value in parts.network.state_dict().items()}
+
+
+def test_learning_rate_scales_and_schedules_reach_the_groups(tmp_path):
+    from rankhub.engine.training import new_steering
+
+    phase = {"name": "one", "steps": 10, "lr_scale": {"heads.*": 0.1}, "streams": streams(a=VIEWS)}
+    optimizer = {"use": "descent", "lr": 0.5, "momentum": {"use": "ramp", "start": 0.0, "end": 1.0}}
+    parts = parts_of(recipe(phases=[phase], optimizer=optimizer))
+    steering = new_steering(parts, parts.plans[0])
+    rate = steering.set(parts.plans[0].clock_at(5))
+    assert rate == pytest.approx(0.5 * 0.75)
+    by_scale = {group["lr_scale"]: group["lr"] for group in steering.optimizer.param_groups}
+    assert by_scale == {1.0: pytest.approx(0.375), 0.1: pytest.approx(0.0375)}
+    assert {group["momentum"] for group in steering.optimizer.param_groups} == {0.5}
+    names = {id(p): name for name, p in parts.network.named_parameters()}
+    for group in steering.optimizer.param_groups:
+        for parameter in group["params"]:
+            assert group["vector"] == (parameter.ndim <= 1)
+            assert (group["lr_scale"] == 0.1) == names[id(parameter)].startswith("heads")
+
+
+def test_the_teacher_is_the_moving_average(tmp_path):
+    phase = {"name": "one", "steps": 6, "streams": streams(a={"objectives": [objective("follow")]})}
+    parts = parts_of(recipe(phases=[phase], average={"decay": 0.0, "use_for": ["teacher"]}))
+    training = train(parts, tmp_path)
+    ours, theirs = parts.network.state_dict(), training.learner.average.network.state_dict()
+    torch.testing.assert_close(theirs["backbone.conv.weight"], ours["backbone.conv.weight"])
+    assert int(ours["losses.one.a.0.steps"]) == 6
+
+
+def test_every_component_under_another_name(tmp_path):
+    known = catalog()
+    new = {
+        (c.kind, c.name): f"x{number}"
+        for number, c in enumerate(c for plugin in known.plugins for c in plugin.components)
+    }
+
+    for name in ("plain", "renamed"):
+        (tmp_path / name).mkdir()
+    plain = train(parts_of(recipe(**HARD)), tmp_path / "plain")
+    body = rename_use(recipe(**HARD).model_dump(), new)
+    renamed = train(parts_of(type(recipe()).model_validate(body), known.renamed(new)), tmp_path / "renamed")
+    assert equal(weights(plain), weights(renamed))
+
+
+def rename_use(value, new):
+    """Every ``use`` under its new name; names of components are unique in the fakes."""
+    by_name = {name: to for (_, name), to in new.items()}
+    if isinstance(value, dict):
+        return {k: by_name[v] if k == "use" else rename_use(v, new) for k, v in value.items()}
+    return [rename_use(part, new) for part in value] if isinstance(value, list) else value
