@@ -28,12 +28,11 @@ def stack_images(images: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """
     sizes = torch.tensor([image.shape[-2:] for image in images], dtype=torch.int64).reshape(-1, 2)
     height, width = sizes.max(dim=0).values.tolist()
-    if bool((sizes == sizes[0]).all()):
-        return torch.stack(list(images)), sizes
-    stack = images[0].new_zeros((len(images), images[0].shape[0], height, width))
+    # By numpy: a stack is made in the feed's thread, where torch would start a second team of threads that spins.
+    stack = np.zeros((len(images), images[0].shape[0], height, width), dtype=images[0].numpy().dtype)
     for row, image in zip(stack, images, strict=True):
-        row[:, : image.shape[-2], : image.shape[-1]] = image
-    return stack, sizes
+        row[:, : image.shape[-2], : image.shape[-1]] = image.numpy()
+    return torch.from_numpy(stack), sizes
 
 
 def move_points(points: npt.NDArray[np.float64], move: npt.NDArray[np.float64], size: Sequence[int]) -> Tensor:

@@ -86,6 +86,21 @@ def versions(catalog: Catalog) -> dict[str, Any]:
     }
 
 
+def changed_versions(folder: Path, now: Mapping[str, Any]) -> list[str]:
+    """Sentences on what has another version than when the run began; its weights may then differ in the last bits."""
+    try:
+        then = json.loads((folder / "lock.json").read_text())
+    except (OSError, ValueError):
+        return []
+    sentences = []
+    for part in ("libraries", "plugins"):
+        for name, version in now[part].items():
+            before = then.get(part, {}).get(name)
+            if before not in (None, version):
+                sentences.append(f"{name} is {version} now and was {before} when the run began")
+    return sentences
+
+
 def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write rows as CSV; the columns are the keys in the order in which they first occur."""
     columns = list(dict.fromkeys(key for row in rows for key in row))

@@ -61,13 +61,12 @@ class Run:
         own: list[Callback] = [self.catalog.build("callback", spec) for spec in parts.recipe.callbacks]
         self.watchers = Watchers([Pictures(self.folder / "pictures"), *self.catalog.observers(info), *own])
         self.watchers.tell(lambda callback: callback.run_started(info))
-        references = self.references(parts)
-        torch.manual_seed(seeded(parts.recipe.seed, "train"))
         checkpoints = checkpoint.Checkpoints(self.folder / "checkpoints", parts.recipe.checkpoint.keep)
         journal = Journal(self.folder / "metrics.jsonl", info.step)
         status: Literal["done", "stopped", "failed"] = "failed"
-        training: Training | None = None
         try:
+            references = self.references(parts)
+            torch.manual_seed(seeded(parts.recipe.seed, "train"))
             with Interrupt() as interrupt:
                 learner = new_learner(parts)
                 training = Training(
@@ -84,12 +83,14 @@ class Run:
             self.talk.finish()
             if status == "done":
                 self.report(parts, training, references, steps)
+        except KeyboardInterrupt:  # outside of training's own care: in the evaluation, or a second Ctrl-C
+            status = "stopped"
         finally:
             self.talk.finish()
             journal.close()
             self.watchers.tell(lambda callback: callback.run_ended(steps, status))
         if status == "stopped":
-            self.talk.line(f"Stopped; checkpoint {checkpoints.last()}.")
+            self.talk.line(f"Stopped; last checkpoint: {checkpoints.last() or 'none yet'}.")
             self.talk.line(f"Go on with: rankhub run --resume {self.folder}")
         return status
 
@@ -233,6 +234,8 @@ def resume(place: Path, catalog: Catalog, talk: Talk | None = None) -> Status:
     parts = build(loaded.recipe, catalog, talk.work)
     talk.finish()
     announce(parts, loaded.name, talk, measure=False)
+    for sentence in folder.changed_versions(place, folder.versions(catalog)):
+        talk.note(sentence)
     where = f"goes on after step {state.step}" if state is not None else "has no checkpoint yet and begins again"
     talk.line(f"run folder  {place}, {where}")
     return Run(loaded, catalog, place, talk).train(parts, state)

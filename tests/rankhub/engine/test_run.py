@@ -1,0 +1,196 @@
+"""A whole run on the fakes: what it writes, what it says, how it ends."""
+
+import csv
+import io
+import json
+import types
+
+import pytest
+import torch
+import yaml
+from helpers import fakes
+from helpers.training import catalog, recipe
+from rich.console import Console
+
+from rankhub.engine import run as engine
+from rankhub.engine.console import Talk
+from rankhub.engine.journal import read
+from rankhub.engine.watch import Watchers
+from rankhub.interfaces.callback import Callback
+from rankhub.interfaces.errors import UserError
+
+
+def loaded(**changes):
+    ours = recipe(**changes)
+    return types.SimpleNamespace(
+        recipe=ours, name=ours.name, text=fakes.RECIPE, resolved=lambda: ours.model_dump(mode="json")
+    )
+
+
+def start(folder, dry_run=False, terminal=False, **changes):
+    out = io.StringIO()
+    talk = Talk(Console(file=out, width=200, force_terminal=terminal, color_system=None))
+    status = engine.start(loaded(**changes), catalog(), ["a=b"], folder, dry_run, talk)
+    return status, out.getvalue()
+
+
+def test_the_folder_holds_all_that_was_promised(tmp_path):
+    status, said = start(tmp_path / "run")
+    folder = tmp_path / "run"
+    assert status == "done"
+    assert (folder / "recipe.yaml").read_text() == fakes.RECIPE
+    assert yaml.safe_load((folder / "recipe.resolved.yaml").read_text())["name"] == "fake"
+    lock = json.loads((folder / "lock.json").read_text())
+    assert lock["overrides"] == ["a=b"]
+    assert lock["libraries"]["torch"] == torch.__version__.split("+")[0]
+    assert "fakes" in lock["plugins"]
+    assert (folder / "checkpoints" / "step_000000012" / "model.safetensors").exists()
+    assert [line["step"] for line in read(folder / "metrics.jsonl")] == list(range(1, 13))
+    assert (folder / "pictures" / "views_views_step_0.png").exists()
+    assert (folder / "data" / "train_made.csv").exists()
+    assert (folder / "evaluation" / "network_after_training" / "spread_black.png").exists()
+    with (folder / "results.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row[""] for row in rows] == ["raw pixels", "network before training", "network after training"]
+    assert float(rows[2]["spread spread"]) > 0
+    assert "Run folder" in said
+    assert "patches are made up" in said
+
+
+def test_it_says_before_what_it_will_do(tmp_path):
+    _, said = start(tmp_path / "run", dry_run=True)
+    assert "6 images x 2 = 12 views a step" in said
+    assert "12 steps (3 epochs of 4)" in said
+    assert "expected" in said
+    assert "Dry run" in said
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_trial_step_changes_nothing(tmp_path):
+    from rankhub.engine.cost import trial_cost
+    from rankhub.engine.parts import build
+
+    parts = build(recipe(backbone={"use": "flat", "dropout": 0.5}), catalog(), lambda *_: None)
+    before = {name: value.clone() for name, value in parts.network.state_dict().items()}
+    torch.manual_seed(1)
+    cost = trial_cost(parts, parts.plans[0])
+    after_trial = torch.rand(1)
+    torch.manual_seed(1)
+    assert torch.equal(after_trial, torch.rand(1))
+    assert all(torch.equal(before[name], value) for name, value in parts.network.state_dict().items())
+    # Activations of 12 views of 8 x 8 with 8 channels are the least that the backward pass needs.
+    assert cost.memory > 12 * 8 * 8 * 8 * 4
+    assert cost.seconds > 0
+
+
+@pytest.mark.parametrize(("ours", "lower", "beats"), [(0.5, False, True), (0.3, False, False), (0.1, True, True)])
+def test_training_that_does_not_help_is_said(ours, lower, beats):
+    from rankhub.engine.evaluation import beaten
+    from rankhub.interfaces.evaluate import EvaluationResult
+
+    spread = fakes.Spread(data="test")
+    spread.lower_is_better = frozenset({"spread"} if lower else ())
+    rows = [(n, {"s": EvaluationResult({"spread": v})}) for n, v in [("pixels", 0.2), ("before", 0.3), ("after", ours)]]
+    sentences = beaten(rows, {"s": spread})
+    assert (sentences == []) == beats
+    if not beats:
+        assert sentences == ["s spread: after (0.300) does not beat before (0.300)"]
+
+
+def test_nothing_is_overwritten(tmp_path):
+    start(tmp_path / "run")
+    with pytest.raises(UserError, match="overwrites nothing"):
+        start(tmp_path / "run")
+
+
+def test_default_folders_of_one_second_differ(tmp_path, monkeypatch):
+    from rankhub.engine.folder import new_folder
+
+    monkeypatch.chdir(tmp_path)
+    folders = {new_folder("fake", None) for _ in range(3)}
+    assert len(folders) == 3
+    assert all(folder.parts[:2] == ("runs", "fake") for folder in folders)
+
+
+def test_a_callback_can_stop_a_run(tmp_path):
+    status, said = start(tmp_path / "run", callbacks=[{"use": "stopper", "after": 7}])
+    assert status == "stopped"
+    assert "rankhub run --resume" in said
+    assert (tmp_path / "run" / "checkpoints" / "step_000000007").is_dir()
+
+
+def test_optional_evaluators_without_labels_are_left_out(tmp_path):
+    data = {"train": {"use": "patches"}, "test": {"use": "patches", "labelled": False}}
+    evaluate = [
+        {"use": "spread", "data": "test", "labelled": True, "optional": True},
+        {"use": "spread", "data": "test"},
+    ]
+    _, said = start(tmp_path / "run", data=data, evaluate=evaluate)
+    assert "spread is left out: data set 'test' has no labels" in said
+    assert "spread 2" not in said
+
+
+def test_evaluation_during_training(tmp_path):
+    _, said = start(tmp_path / "run", evaluate_every_epochs=1)
+    assert "step 4" in said
+    assert "step 8" in said
+    assert (tmp_path / "run" / "evaluation" / "step_4" / "metrics.json").exists()
+
+
+def test_an_evaluation_in_between_changes_no_weight(tmp_path):
+    from safetensors.torch import load_file
+
+    hard = {"backbone": {"use": "flat", "norm": True, "dropout": 0.3}, "average": {"decay": 0.9}}
+    start(tmp_path / "plain", **hard)
+    start(tmp_path / "evaluated", evaluate_every_epochs=1, **hard)
+    plain, other = (
+        load_file(tmp_path / name / "checkpoints" / "step_000000012" / "model.safetensors")
+        for name in ("plain", "evaluated")
+    )
+    assert all(torch.equal(plain[key], other[key]) for key in plain)
+
+
+def test_progress_on_a_terminal_is_a_bar(tmp_path):
+    _, said = start(tmp_path / "run", terminal=True)
+    assert "first epoch" in said
+
+
+def test_a_callback_that_fails_is_left_out(caplog):
+    class Bad(Callback):
+        def step_logged(self, step, values):
+            raise RuntimeError("boom")
+
+    class Good(Callback):
+        def step_logged(self, step, values):
+            return "save"
+
+    watchers = Watchers([Bad(), Good()])
+    watchers.tell(lambda callback: callback.step_logged(1, {}))
+    assert [type(callback) for callback in watchers.callbacks] == [Good]
+    assert watchers.take("save")
+    assert not watchers.take("save")
+
+
+def test_untouched_batch_statistics_are_measured(tmp_path):
+    from rankhub.engine.evaluation import calibrated
+    from rankhub.engine.parts import build
+
+    parts = build(recipe(backbone={"use": "flat", "norm": True}), catalog(), lambda *_: None)
+    twin = calibrated(parts.network, parts.datasets["train"], parts.predict, parts.compute, 0)
+    images = torch.stack([parts.datasets["train"][index].image for index in range(24)]).float() / 255
+    cells = parts.network.backbone.conv(images)
+    torch.testing.assert_close(twin.backbone.norm.running_mean, cells.mean((0, 2, 3)))
+    assert torch.equal(parts.network.backbone.norm.running_mean, torch.zeros(8))
+    assert not twin.training
+
+
+def test_asking_for_a_device_that_is_not_there(tmp_path):
+    with pytest.raises(UserError, match="fp16 needs a CUDA device"):
+        start(tmp_path / "run", precision="fp16", device="cpu")
+    with pytest.raises(UserError, match="cuda:77 is not there"):
+        start(tmp_path / "run", device="cuda:77")
+
+
+def test_bf16_and_channels_last_train(tmp_path):
+    status, _ = start(tmp_path / "run", precision="bf16", channels_last=True)
+    assert status == "done"

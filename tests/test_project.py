@@ -1,0 +1,70 @@
+"""The project holds together: packages are shipped, the printed commands are those that CI runs, files are small."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def pyproject(repo):
+    return tomllib.loads((repo / "pyproject.toml").read_text())
+
+
+def test_every_package_is_shipped_and_every_plugin_has_its_entry_point(repo, pyproject):
+    packages = set(pyproject["tool"]["setuptools"]["packages"])
+    on_disk = {".".join(path.parent.relative_to(repo).parts) for path in (repo / "rankhub").rglob("__init__.py")}
+    plugins = {path.parent.name for path in (repo / "plugins").glob("*/__init__.py")}
+    assert packages == on_disk | plugins | {"rankhub_recipes"}
+    assert pyproject["project"]["entry-points"]["rankhub.plugins"] == {name: name for name in plugins}
+    assert set(pyproject["tool"]["setuptools"]["package-dir"]) == {"rankhub", "rankhub_recipes"} | plugins
+    assert set(pyproject["tool"]["importlinter"]["root_packages"]) == {"rankhub"} | plugins
+
+
+def test_the_version_is_stated_once_in_effect(pyproject):
+    import rankhub
+
+    assert rankhub.__version__ == pyproject["project"]["version"]
+
+
+def test_no_file_is_long(repo):
+    folders = ("rankhub", "plugins", "tools", "tests")
+    long = {
+        str(path.relative_to(repo)): lines
+        for folder in folders
+        for path in (repo / folder).rglob("*.py")
+        if (lines := len(path.read_text().splitlines())) > 400
+    }
+    assert not long
+
+
+def test_top_level_is_fixed(repo):
+    expected = {"pyproject.toml", "rankhub", "plugins", "recipes", "tests", "tools", "README.md", "LICENSE"}
+    hidden_or_made = {"runs", "data", "build", "dist", "venv"}
+    found = {path.name for path in repo.iterdir() if not path.name.startswith(".") and "egg-info" not in path.name}
+    assert expected <= found
+    assert found - expected <= hidden_or_made
+
+
+def test_ci_runs_the_test_command_of_the_readme(repo):
+    readme = (repo / "README.md").read_text()
+    first, second = re.findall(r"```bash\n(.+?)\n```", readme, re.DOTALL)[:2]
+    assert "rankhub run quickstart" in first
+    assert "pytest" in second
+    assert second in (repo / ".ci" / "run").read_text()
+    assert re.search(r"\d+(\.\d+)? GB", readme.split("##")[0]), "the first screen says how big the installation is"
+
+
+def test_the_engine_names_no_component(repo):
+    from rankhub.catalog.catalog import Catalog
+
+    names = {
+        entry.component.name
+        for kind in ("loss", "head", "generator", "dataset", "evaluator", "predict")
+        for entry in Catalog.discover().entries(kind)
+    }
+    for path in (repo / "rankhub").rglob("*.py"):
+        literals = set(re.findall(r"[\"']([a-z_0-9]+)[\"']", path.read_text()))
+        assert not literals & (names - {"center"}), f"{path} compares or names a component"
