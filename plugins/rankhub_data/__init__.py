@@ -1,4 +1,4 @@
-"""Official plugin; see its components with `rankhub plugins list`."""
+"""Data sets of images; see them with `rankhub plugins list`."""
 
 import rankhub
 from rankhub import Component
@@ -7,4 +7,23 @@ from rankhub import Component
 @rankhub.hookimpl
 def rankhub_components() -> list[Component]:
     """The components of this plugin."""
-    return []
+    return [
+        Component(
+            "dataset",
+            "image_folder",
+            "rankhub_data.image_folder:ImageFolder",
+            "Any folder of images, nested or flat, with or without class folders.",
+        ),
+        Component(
+            "dataset",
+            "placed_digits",
+            "rankhub_data.digits:PlacedDigits",
+            "Handwritten digits placed on coloured canvases; nothing to download.",
+        ),
+        Component(
+            "dataset",
+            "stl10",
+            "rankhub_data.stl10:Stl10",
+            "STL-10 as its authors ship it: 13,000 labelled and 100,000 unlabeled photos, 96 px.",
+        ),
+    ]

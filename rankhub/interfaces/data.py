@@ -117,6 +117,10 @@ class Dataset(ABC):
         """[len] class numbers or scores without decoding an image; None where there are no such labels."""
         return None
 
+    def folds(self) -> Sequence[npt.NDArray[np.int64]] | None:
+        """Positions of each fold's images, where the data set's protocol has folds, once it is open; else None."""
+        return None
+
 
 class Fetchable(ABC):
     """Mixed into a data set that ``rankhub data fetch NAME`` can download."""

@@ -1,0 +1,178 @@
+"""From an image file's bytes to 8-bit RGB, whatever mode, depth, orientation or number of frames it has."""
+
+from __future__ import annotations
+
+from enum import IntFlag
+from io import BytesIO
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, UnidentifiedImageError
+
+from rankhub_data.formats import candidates, foreign_content, what_it_is
+from rankhub_data.scan import Fault, FaultKind
+
+Pixels = npt.NDArray[np.uint8]
+
+_ORIENTATION = 0x0112
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_MANY_FRAMES = frozenset({"GIF", "PNG", "WEBP", "AVIF", "TIFF"})
+_DRAFT = 2
+"""libjpeg may shrink by 2, 4 or 8 while it decodes, as long as this many times the wanted side remains."""
+
+
+class Remark(IntFlag):
+    """What is worth telling of an image that was decoded."""
+
+    NONE = 0
+    FIRST_FRAME = 1
+    TRANSPARENT = 2
+    DIM = 4
+
+
+class UndecodableError(Exception):
+    """The bytes give no image.
+
+    Args:
+        kind: See :class:`~rankhub_data.scan.Fault`.
+        reason: What is wrong.
+        remedy: What the user can do.
+    """
+
+    def __init__(self, kind: FaultKind, reason: str, remedy: str = "") -> None:
+        super().__init__(reason)
+        self.kind = kind
+        self.reason = reason
+        self.remedy = remedy
+
+    def at(self, path: str) -> Fault:
+        """The same as a row of the report."""
+        return Fault(path, self.kind, self.reason, self.remedy)
+
+
+def decode(data: bytes, ending: str = "", resize: int | None = None) -> tuple[Pixels, Remark]:
+    """Decode one image.
+
+    The EXIF orientation is applied. Transparent images are laid on white. Of animations and of several pages
+    the first is taken. 16-bit grey is scaled from 0..65535; 32-bit integers and floats have no agreed range:
+    0..1 (floats), 0..255 and 0..65535 are taken as such where the values fit, else the image's own range is
+    stretched. Colour profiles are not applied, as is the custom for training images.
+
+    Args:
+        data: The file.
+        ending: The file's ending, for formats that the content does not show.
+        resize: Shorter side in pixels of what is returned (bicubic, antialiased); an image whose shorter side
+            is not longer stays as it is. None = as it is.
+
+    Returns:
+        [3, H, W] uint8 RGB, contiguous; and remarks.
+
+    Raises:
+        UndecodableError: There is no image in it; with the reason.
+    """
+    try:
+        with Image.open(BytesIO(data), formats=list(candidates(ending))) as image:
+            return _pixels(image, resize)
+    except UnidentifiedImageError:
+        raise _unidentified(data[:64]) from None
+    except Image.DecompressionBombError as error:
+        raise UndecodableError("too large", str(error).rstrip("."), "shrink it first") from None
+    except Exception as error:  # Pillow's readers raise OSError, ValueError, SyntaxError, struct.error, ... on bad data
+        raise UndecodableError("broken", str(error).rstrip(".") or type(error).__name__) from None
+
+
+def _unidentified(head: bytes) -> UndecodableError:
+    foreign = foreign_content(head)
+    if foreign is None:
+        return UndecodableError("broken", what_it_is(head))
+    if foreign.pillow_id in Image.OPEN:
+        return UndecodableError("broken", f"a damaged or cut off {foreign.name} file")
+    return UndecodableError("unsupported", f"{foreign.name} is not read by Pillow", foreign.remedy)
+
+
+def _pixels(image: Image.Image, resize: int | None) -> tuple[Pixels, Remark]:
+    remark = Remark.FIRST_FRAME if _several_frames(image) else Remark.NONE
+    announced = image.size
+    drafted = resize is not None and image.draft(image.mode, (_DRAFT * resize, _DRAFT * resize)) is not None
+    image.load()
+    rgb, more = _to_rgb(image)
+    if resize is not None:
+        size = _shrunk(announced if drafted else rgb.size, resize)
+        if size != rgb.size:
+            # Averaging whole blocks down to three times the size first changes no value visibly, and is faster.
+            rgb = rgb.resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0)
+    turn = _UPRIGHT.get(_orientation(image))
+    if turn is not None:
+        rgb = rgb.transpose(turn)
+    return np.ascontiguousarray(np.asarray(rgb).transpose(2, 0, 1)), remark | more
+
+
+def _shrunk(size: tuple[int, int], resize: int) -> tuple[int, int]:
+    """Width and height once the shorter side is ``resize``; unchanged if it is not longer."""
+    short = min(size)
+    if short <= resize:
+        return size
+    return round(size[0] * resize / short), round(size[1] * resize / short)
+
+
+def _several_frames(image: Image.Image) -> bool:
+    # Phones hide previews and depth in JPEG (MPO), editors layers in PSD: those are no frames to tell of.
+    if image.format not in _MANY_FRAMES:
+        return False
+    try:
+        return bool(getattr(image, "is_animated", False))
+    except Exception:  # damage behind the first frame does not matter
+        return False
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(_ORIENTATION, 1))
+    except Exception:  # damaged EXIF says nothing on orientation; the pixels are fine
+        return 1
+
+
+def _to_rgb(image: Image.Image) -> tuple[Image.Image, Remark]:
+    if image.mode == "F" or image.mode.startswith("I"):
+        return _from_deep(image)
+    if not image.has_transparency_data:
+        return (image if image.mode == "RGB" else image.convert("RGB")), Remark.NONE
+    if image.mode == "La":  # greyscale times alpha; Pillow converts it by way of LA only
+        image = image.convert("LA")
+    rgba = image.convert("RGBA")
+    if rgba.getchannel("A").getextrema()[0] == 255:
+        return rgba.convert("RGB"), Remark.NONE
+    white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
+    return Image.alpha_composite(white, rgba).convert("RGB"), Remark.TRANSPARENT
+
+
+def _from_deep(image: Image.Image) -> tuple[Image.Image, Remark]:
+    """Grey of more than 8 bits to RGB."""
+    values = np.asarray(image, dtype=np.float64)
+    finite = np.isfinite(values)
+    if not finite.any():
+        raise ValueError("the image holds no finite number")
+    low, high = float(values[finite].min()), float(values[finite].max())
+    remark = Remark.NONE
+    # Before Pillow 11, and for portable grey maps, 16-bit files come in mode I.
+    if image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM")):
+        start, stop = 0.0, 65535.0
+        remark = Remark.DIM if 255 < high < 4096 else remark
+    elif image.mode == "F" and low >= 0 and high <= 1:
+        start, stop = 0.0, 1.0
+    elif low >= 0 and high <= 255:
+        start, stop = 0.0, 255.0
+    elif image.mode == "I" and low >= 0 and high <= 65535:
+        start, stop = 0.0, 65535.0
+    else:
+        start, stop = low, high if high > low else low + 1.0
+    scaled = (np.where(finite, values, start) - start) * (255.0 / (stop - start))
+    return Image.fromarray(np.rint(np.clip(scaled, 0.0, 255.0)).astype(np.uint8)).convert("RGB"), remark

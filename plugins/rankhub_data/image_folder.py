@@ -1,0 +1,169 @@
+"""Any folder of images, nested or flat."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from rankhub.interfaces.data import DataReport, Dataset, LabelSpec, OpenContext, Sample
+from rankhub.interfaces.errors import UserError
+from rankhub.interfaces.options import Ge, Gt, Lt
+from rankhub_data.folder_report import nothing_found, nothing_readable, report, shown
+from rankhub_data.parts import held_out, originals
+from rankhub_data.reading import Folder, list_folder, read_folder
+from rankhub_data.scan import Listing
+
+_SPLITS = frozenset({"train", "training", "val", "valid", "validation", "test", "testing", "unlabeled", "unlabelled"})
+
+
+class ImageFolder(Dataset):
+    """Any folder of images, nested or flat: mixed sizes, modes, depths and formats.
+
+    Every image is decoded once, when the data set opens, to 8-bit RGB, and stays in memory, or in a
+    memory-mapped file where it would exceed the recipe's ``loader.memory_limit_gb``. What cannot be read is
+    skipped and listed with the reason. Grey of 16 bits is scaled from its whole range, transparent images are
+    laid on white, orientation in EXIF is applied, the first frame of animations is taken; colour profiles are
+    not applied.
+
+    ``train`` and ``held_out`` are told apart by a hash of each file's content, so an image stays on its side
+    when the folder grows or moves, and exact duplicates are never separated. Duplicates are images whose pixels,
+    as kept, are the same: copies under another name, and copies that differ in metadata or compression only.
+
+    Args:
+        root: The folder. Relative paths start at the current directory.
+        folders: Only these folders below ``root``.
+        labels: ``none``, or ``folder``: the class is the first folder below ``root``.
+        part: All images, or those to train on, or those held out.
+        held_out: Share of the images that are held out; each image by its own content, so about this share.
+        seed: Another seed holds out other images.
+        resize: Shorter side in pixels to which images are shrunk (antialiased) when they are decoded; smaller
+            images are kept as they are. Without it, images keep their size.
+        duplicates: ``keep`` and report them, or ``drop`` all but the first of each.
+        cache: ``auto``: decoded images are written to the recipe's ``loader.cache`` folder only where memory does
+            not hold them; ``always``: in any case, so that later runs need not decode again.
+    """
+
+    def __init__(
+        self,
+        *,
+        root: str,
+        folders: list[str] | None = None,
+        labels: Literal["none", "folder"] = "none",
+        part: Literal["all", "train", "held_out"] = "all",
+        held_out: Annotated[float, Gt(0), Lt(1)] = 0.1,
+        seed: Annotated[int, Ge(0)] = 0,
+        resize: Annotated[int, Ge(8)] | None = None,
+        duplicates: Literal["keep", "drop"] = "keep",
+        cache: Literal["auto", "always"] = "auto",
+    ) -> None:
+        self.root = Path(os.path.abspath(Path(root).expanduser()))
+        self.folders = folders
+        self.part = part
+        self.share = held_out
+        self.seed = seed
+        self.resize = resize
+        self.duplicates = duplicates
+        self.cache = cache
+        self.label = LabelSpec(kind="class" if labels == "folder" else None)
+        self._folder: Folder | None = None
+        self._rows: npt.NDArray[np.int64] = np.empty(0, np.int64)
+        self._labels: npt.NDArray[np.int64] | None = None
+
+    def missing(self) -> str | None:
+        """The root, or one of ``folders``, is not there or is no folder."""
+        for name in self.folders or ():
+            if os.path.isabs(name) or os.path.normpath(name).split(os.sep)[0] == os.pardir:
+                return f"`folders` names folders below `root`, and {name} is none"
+        for place in (self.root, *(self.root / name for name in self.folders or ())):
+            if os.path.isfile(place):
+                archive = " (unpack it first)" if place.suffix in (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar") else ""
+                return f"{place} is a file; set `root` to the folder that holds the images{archive}"
+            if not os.path.isdir(place):
+                return f"there is no folder {place}; set `root` to your folder of images (data.NAME.root=PATH)"
+        return None
+
+    def open(self, context: OpenContext) -> DataReport:
+        """Decode the folder, unless another data set of this process or an earlier run has.
+
+        Raises:
+            UserError: No image in it, none that can be read, none in this part, or no class for a label.
+        """
+        listing = list_folder(self.root, self.folders)
+        if not listing.files and not listing.faults:
+            raise UserError(nothing_found(str(self.root), listing))
+        classes = self._classes(listing) if self.label.kind == "class" else []
+        folder = read_folder(self.root, listing, self.resize, context, keep=self.cache == "always")
+        facts = folder.decoded.facts
+        if not len(facts.rows):
+            raise UserError(nothing_readable(str(self.root), folder.faults))
+        original = originals(facts.pixel_digests)
+        self._folder = folder
+        self._rows = self._chosen(original, facts.file_digests)
+        found = report(folder, self._rows, original)
+        if self.label.kind is None:
+            return found
+        number = {name: label for label, name in enumerate(classes)}
+        self._labels = np.array([number[_top(path)] for path in self.paths()], dtype=np.int64)
+        self.label = LabelSpec(kind="class", classes=tuple(shown(name) for name in classes))
+        note = f"all images are of one class, {shown(classes[0])}" if len(classes) == 1 else f"{len(classes)} classes"
+        return DataReport([*found.notes, note], found.tables)
+
+    def _chosen(self, original: npt.NDArray[np.int64], file_digests: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
+        everything = np.arange(len(original))
+        chosen = np.ones(len(original), bool)
+        if self.part != "all":
+            chosen = held_out(original, file_digests, self.share, self.seed) == (self.part == "held_out")
+        if self.duplicates == "drop":
+            chosen &= original == everything
+        if not chosen.any():
+            raise UserError(
+                f"none of the {len(original)} images in {self.root} falls to part {self.part} "
+                f"with held_out {self.share}; change `held_out` or `seed`, or add images"
+            )
+        return everything[chosen]
+
+    def _classes(self, listing: Listing) -> list[str]:
+        """The first folders below the root that hold images, of all parts alike."""
+        loose = [file.path for file in listing.files if "/" not in file.path]
+        if loose:
+            raise UserError(
+                f"with labels: folder the class is the first folder below {self.root}, but {len(loose)} images lie in "
+                f"it directly, such as {shown(loose[0])}; move them into class folders, or set labels: none"
+            )
+        classes = sorted({_top(file.path) for file in listing.files})
+        if len(classes) > 1 and _SPLITS.issuperset(name.lower() for name in classes):
+            raise UserError(
+                f"with labels: folder the classes of {self.root} would be {', '.join(classes)}; "
+                f"these are parts of a data set: set `root` one level deeper, such as {self.root / classes[0]}"
+            )
+        return classes
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: int) -> Sample:
+        """The image at ``index``, as it was decoded; no copy is made where it lies in memory."""
+        index = range(len(self._rows))[index]
+        assert self._folder is not None
+        row = int(self._rows[index])
+        label = None if self._labels is None else int(self._labels[index])
+        path = Path(f"{self._folder.root}/{self._folder.path_of(row)}")
+        return Sample(self._folder.decoded.images[row], index, label=label, path=path)
+
+    def labels(self) -> npt.NDArray[np.int64] | None:
+        """[len] class numbers with ``labels: folder``, else None."""
+        return self._labels
+
+    def paths(self) -> list[str]:
+        """[len] the images' paths relative to the root."""
+        assert self._folder is not None
+        return [self._folder.path_of(row) for row in self._rows.tolist()]
+
+
+def _top(path: str) -> str:
+    """The first folder on a relative path."""
+    return path.partition("/")[0]

@@ -1,0 +1,223 @@
+"""Reads a folder of images once: list, decode in threads, keep. Parts of one folder share what was read."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import threading
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from weakref import WeakValueDictionary
+
+import numpy as np
+
+from rankhub.interfaces.data import OpenContext
+from rankhub.interfaces.errors import UserError
+from rankhub_data.cache import Decoded, Draft, Facts, key_of, load
+from rankhub_data.decode import Pixels, Remark, UndecodableError, decode
+from rankhub_data.formats import learn_formats
+from rankhub_data.scan import Fault, ImageFile, Listing, scan
+from rankhub_data.store import Collector
+
+_FILES_A_TASK = 32
+_BYTES_A_TASK = 1 << 20
+"""Small files go to a thread many at once, since handing over costs as much as decoding; large ones alone."""
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder of images that was read.
+
+    Attributes:
+        root: Absolute.
+        listing: What it holds.
+        decoded: Its images.
+        cached: The folder that keeps the decoded images, if they are kept outside memory.
+    """
+
+    root: Path
+    listing: Listing
+    decoded: Decoded
+    cached: Path | None
+
+    def path_of(self, image: int) -> str:
+        """The path of an image relative to the root."""
+        return self.listing.files[int(self.decoded.facts.rows[image])].path
+
+    @property
+    def faults(self) -> list[Fault]:
+        """All images that are not used, by path."""
+        return sorted([*self.listing.faults, *self.decoded.faults], key=lambda fault: fault.path)
+
+
+_in_use: WeakValueDictionary[str, Folder] = WeakValueDictionary()
+_reading = threading.Lock()
+
+
+def list_folder(root: Path, folders: Sequence[str] | None) -> Listing:
+    """The images of a folder, not yet decoded; see :func:`~rankhub_data.scan.scan`.
+
+    Raises:
+        UserError: The folder cannot be listed.
+    """
+    learn_formats()
+    try:
+        return scan(root, folders)
+    except OSError as error:
+        raise UserError(f"the folder {error.filename or root} cannot be listed: {error.strerror}") from None
+
+
+def read_folder(root: Path, listing: Listing, resize: int | None, context: OpenContext, *, keep: bool) -> Folder:
+    """Decode the images of a folder, or take them from where they were decoded before.
+
+    Args:
+        root: Absolute.
+        listing: What it holds.
+        resize: Shorter side of the images that are kept; None = as they are.
+        context: Where and how much to keep.
+        keep: Whether to use the cache though the images fit into memory.
+
+    Raises:
+        UserError: The cache cannot be written.
+    """
+    key = key_of(root, listing.files, resize, learn_formats())
+    with _reading:
+        folder = _in_use.get(key)
+        if folder is None:
+            folder = _read(root, listing, resize, context, context.cache / "image_folder" / key, keep=keep)
+            _in_use[key] = folder
+        return folder
+
+
+def _read(root: Path, listing: Listing, resize: int | None, context: OpenContext, entry: Path, *, keep: bool) -> Folder:
+    decoded = load(entry, root)
+    if decoded is not None:
+        return Folder(root, listing, decoded, entry)
+    draft = Draft(entry)
+    collector = Collector(0 if keep else context.memory_limit, draft.open_pixels)
+    try:
+        facts, faults = _decode_into(collector, root, listing.files, resize, context)
+        with _writing(entry.parent):
+            images = collector.finish()
+            if images is None:
+                images = draft.publish(facts, faults)
+                return Folder(root, listing, Decoded(images, facts, faults), entry)
+        return Folder(root, listing, Decoded(images, facts, faults), None)
+    finally:
+        collector.close()
+        draft.discard()
+
+
+@contextmanager
+def _writing(cache: Path) -> Iterator[None]:
+    """Turn what the disk says while the cache is written into a sentence."""
+    try:
+        yield
+    except OSError as error:
+        what = "is full" if error.errno == errno.ENOSPC else f"cannot be written ({error.strerror or error})"
+        raise UserError(
+            f"the disk for decoded images at {cache} {what}; set loader.cache to a folder with room, "
+            "or loader.memory_limit_gb to more, or a smaller `resize`"
+        ) from None
+
+
+def _decode_into(
+    collector: Collector, root: Path, files: Sequence[ImageFile], resize: int | None, context: OpenContext
+) -> tuple[Facts, tuple[Fault, ...]]:
+    rows: list[int] = []
+    faults: list[Fault] = []
+    digests: list[tuple[int, int]] = []
+    remarks: list[int] = []
+    for row, result in enumerate(_decode_all(root, files, resize, context.progress)):
+        if isinstance(result, Fault):
+            faults.append(result)
+            continue
+        with _writing(context.cache):
+            collector.add(result.pixels)
+        rows.append(row)
+        digests.append((result.file_digest, result.pixel_digest))
+        remarks.append(int(result.remark))
+    both = np.array(digests, dtype=np.uint64).reshape(-1, 2)
+    facts = Facts(
+        np.array(rows, np.int64), collector.shapes, both[:, 0].copy(), both[:, 1].copy(), np.array(remarks, np.uint8)
+    )
+    return facts, tuple(faults)
+
+
+@dataclass(frozen=True, slots=True)
+class _Image:
+    pixels: Pixels
+    file_digest: int
+    pixel_digest: int
+    remark: Remark
+
+
+def _decode_all(
+    root: Path, files: Sequence[ImageFile], resize: int | None, progress: Callable[[int, int, str], None]
+) -> Iterator[_Image | Fault]:
+    """Each file's image or fault, in order. Few are in flight, so that memory stays bounded."""
+    threads, done = min(32, cores() + 4), 0
+    tasks = _tasks(files)
+    with warnings.catch_warnings(), ThreadPoolExecutor(threads, thread_name_prefix="decode") as pool:
+        warnings.simplefilter("ignore")  # Pillow's remarks on odd files; what matters is reported
+        pending = deque(pool.submit(_decode_task, root, task, resize) for task in islice(tasks, threads + 2))
+        try:
+            while pending:
+                results = pending.popleft().result()
+                pending.extend(pool.submit(_decode_task, root, task, resize) for task in islice(tasks, 1))
+                yield from results
+                done += len(results)
+                progress(done, len(files), "decoding images")
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _tasks(files: Sequence[ImageFile]) -> Iterator[list[ImageFile]]:
+    task: list[ImageFile] = []
+    size = 0
+    for file in files:
+        task.append(file)
+        size += file.size
+        if len(task) == _FILES_A_TASK or size >= _BYTES_A_TASK:
+            yield task
+            task, size = [], 0
+    if task:
+        yield task
+
+
+def _decode_task(root: Path, files: Sequence[ImageFile], resize: int | None) -> list[_Image | Fault]:
+    return [_decode_file(root, file, resize) for file in files]
+
+
+def _decode_file(root: Path, file: ImageFile, resize: int | None) -> _Image | Fault:
+    try:
+        with open(f"{root}/{file.path}", "rb") as opened:
+            data = opened.read()
+    except (OSError, MemoryError) as error:
+        return Fault(file.path, "unreadable", (getattr(error, "strerror", None) or str(error)).lower())
+    try:
+        pixels, remark = decode(data, file.ending, resize)
+    except UndecodableError as error:
+        return error.at(file.path)
+    return _Image(pixels, _hash(data), _hash(pixels.data, pixels.shape), remark)
+
+
+def _hash(content: bytes | memoryview, shape: tuple[int, ...] = ()) -> int:
+    """64 bits: among ten million images the chance of one false match is three in a million."""
+    digest = hashlib.blake2b(content, digest_size=8)
+    digest.update(repr(shape).encode())
+    return int.from_bytes(digest.digest(), "big")
+
+
+def cores() -> int:
+    """CPU cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,115 @@
+"""Decoded images of any size, one after the other: in memory, or in a memory-mapped file."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from rankhub_data.decode import Pixels
+
+
+class Images:
+    """Images as one flat run of bytes. Safe in forked workers, which share it.
+
+    Args:
+        source: The bytes; or the file to map, which is then neither read whole nor copied to other processes.
+        shapes: [n, 2] height and width of each image.
+    """
+
+    def __init__(self, source: bytearray | Path, shapes: npt.NDArray[np.int64]) -> None:
+        self.source = source
+        self.shapes = shapes
+        self._ends = np.concatenate([[0], np.cumsum(3 * shapes[:, 0] * shapes[:, 1])])
+        self._memory: Tensor | None = None
+        self._mapped: npt.NDArray[np.uint8] | None = None
+        if isinstance(source, Path):
+            self._mapped = np.memmap(source, dtype=np.uint8, mode="r", shape=(int(self._ends[-1]),))
+        else:
+            self._memory = torch.frombuffer(source, dtype=torch.uint8) if source else torch.empty(0, dtype=torch.uint8)
+
+    def __len__(self) -> int:
+        return len(self.shapes)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all images."""
+        return int(self._ends[-1])
+
+    def __getitem__(self, row: int) -> Tensor:
+        """[3, H, W] uint8. In memory no copy is made: do not write to it."""
+        start = int(self._ends[row])
+        height, width = self.shapes[row].tolist()
+        if self._memory is not None:
+            return self._memory.as_strided((3, height, width), (height * width, width, 1), start)
+        assert self._mapped is not None
+        # A read-only map handed on as it is would end the process at the first write to it.
+        return torch.from_numpy(np.array(self._mapped[start : start + 3 * height * width])).view(3, height, width)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Images, (self.source, self.shapes)
+
+
+class Collector:
+    """Takes images in order; keeps them in memory until they are too many, then in a file.
+
+    Args:
+        memory_limit: Bytes that may be held in memory.
+        open_file: Makes the file, once it is needed.
+    """
+
+    def __init__(self, memory_limit: int, open_file: Callable[[], BinaryIO]) -> None:
+        self._limit = memory_limit
+        self._open = open_file
+        # A bytearray grows in place (realloc), so that the images never stand twice in memory.
+        self._flat = bytearray()
+        self._file: BinaryIO | None = None
+        self._shapes: list[tuple[int, int]] = []
+
+    def add(self, pixels: Pixels) -> None:
+        """Keep a [3, H, W] uint8 image.
+
+        Raises:
+            OSError: The file cannot be made or written.
+        """
+        self._shapes.append(pixels.shape[1:])
+        if self._file is None and len(self._flat) + pixels.nbytes > self._limit:
+            self._file = self._open()
+            self._file.write(self._flat)
+            self._flat = bytearray()
+        content = pixels.data.cast("B")
+        if self._file is None:
+            self._flat += content
+        else:
+            self._file.write(content)
+
+    @property
+    def shapes(self) -> npt.NDArray[np.int64]:
+        """[n, 2] height and width of each image."""
+        return np.array(self._shapes, dtype=np.int64).reshape(-1, 2)
+
+    def finish(self) -> Images | None:
+        """The images if they are in memory; None if they are in the file, now complete on the disk and closed.
+
+        Raises:
+            OSError: The file cannot be written.
+        """
+        if self._file is None:
+            return Images(self._flat, self.shapes)
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        return None
+
+    def close(self) -> None:
+        """Close the file, if there is one, also after a failed write."""
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                self._file.close()
