@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from rankhub.catalog.discovery import BrokenPlugin, Plugin, Source, ask_all, brief, installed
-from rankhub.catalog.nearest import suggestion
+from rankhub.catalog.nearest import nearest, suggestion
 from rankhub.interfaces.component import Component
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.kinds import KINDS
@@ -148,7 +148,12 @@ class Catalog:
         elsewhere = [entry for of in KINDS for entry in self._table.get((of, name), ())]
         if elsewhere:
             text += f" (it is the {elsewhere[0].title})"
-        text += suggestion(name, self.names(kind))
+        near = nearest(name, self.names(kind))
+        if near is None:
+            text += suggestion(name, self.names(kind))
+        else:
+            owners = " and ".join(entry.owner for entry in self._table[kind, near])
+            text += f"; did you mean {near!r} of {owners}?"
         for plugin in self.broken:
             text += f"; or is it in plugin {plugin.owner}, which cannot be used: {plugin.reason}"
         return text
@@ -268,5 +273,7 @@ def _import(entry: Entry) -> type:
     base, _, protocol = KINDS[entry.component.kind].protocol.partition(":")
     expected = getattr(import_module(base), protocol)
     if not isinstance(cls, type) or not issubclass(cls, expected):
-        raise CatalogError(f"{entry.title} is no {protocol}: {entry.component.target} must derive from {base}.{protocol}")
+        raise CatalogError(
+            f"{entry.title} is no {protocol}: {entry.component.target} must derive from {base}.{protocol}"
+        )
     return cls

@@ -50,9 +50,7 @@ def complaints(error: ValidationError, hint: Any, data: Any, noun: str = "key") 
     located = [_locate(details, data) for details in error.errors(include_url=False)]
     # Of a union pydantic reports every member. Where one of them was entered, the others were not meant.
     meant = [
-        item
-        for item in located
-        if not (item.in_union and any(_below(item.steps, other.steps) for other in located))
+        item for item in located if not (item.in_union and any(_below(item.steps, other.steps) for other in located))
     ]
     found = (Complaint(item.steps, _sentence(item, hint, data, noun)) for item in meant)
     return list(dict.fromkeys(found))

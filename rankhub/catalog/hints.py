@@ -7,6 +7,7 @@ names that must exist, so that none of them states again what a constructor alre
 from __future__ import annotations
 
 import dataclasses
+import functools
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,11 +35,12 @@ class Reads:
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """A marked value inside a larger one."""
+    """A marked value inside a larger one, and the hint that carries the mark."""
 
     steps: Steps
     value: Any
     mark: Any
+    hint: Any
 
 
 def dotted(steps: Sequence[str | int]) -> str:
@@ -70,8 +72,11 @@ def members(hint: Any) -> tuple[Any, ...]:
 
 def fields_of(bare: Any) -> dict[str, Any] | None:
     """Key -> hint of a pydantic model or a dataclass; None for any other type."""
-    if not isinstance(bare, type):
-        return None
+    return _fields_of(bare) if isinstance(bare, type) else None
+
+
+@functools.lru_cache(maxsize=256)
+def _fields_of(bare: type) -> dict[str, Any] | None:
     if issubclass(bare, BaseModel):
         hints = get_type_hints(bare, include_extras=True)
         return {info.alias or name: hints[name] for name, info in bare.model_fields.items()}
@@ -107,7 +112,7 @@ def walk(hint: Any, value: Any, steps: Steps = ()) -> Iterator[Spot]:
     """Every value under ``value`` (plain data of a recipe) whose hint carries a mark, parents first."""
     bare, metadata = unwrap(hint)
     for mark in metadata:
-        yield Spot(steps, value, mark)
+        yield Spot(steps, value, mark, hint)
     if len(members(bare)) > 1:
         for member in members(bare):
             if _fits(member, value):
@@ -184,15 +189,17 @@ def _structure(bare: Any, origin: Any, args: tuple[Any, ...], metadata: tuple[An
     if known is not None:
         return f"a mapping with the keys {', '.join(known)}"
     if _is(origin, Mapping):
-        return "a mapping" + (f" from names to {words(args[1])}" if args and args[1] is not Any else "")
+        inner = unwrap(args[1])[0] if args else Any
+        simple = inner in _PLAIN and inner is not Any
+        return f"a mapping{_counted(metadata)}" + (f" from names to {words(args[1])}" if simple else "")
     if origin is tuple and args and args[-1] is not Ellipsis:
         inner = list(dict.fromkeys(words(arg) for arg in args))
         return f"a list of {len(args)}: " + (f"each {inner[0]}" if len(inner) == 1 else ", ".join(map(words, args)))
     if _is(origin, Sequence | set | frozenset):
-        inner = [f", each {words(args[0])}"] if args and args[0] is not Any else [""]
-        few = next((f" of at least {m.min_length}" for m in metadata if isinstance(m, MinLen) and m.min_length), "")
-        many = next((f" of at most {m.max_length}" for m in metadata if isinstance(m, MaxLen)), "")
-        return f"a list{few}{many}{inner[0]}"
+        each = ""
+        if args and args[0] is not Any:
+            each = f", each {'a mapping' if fields_of(unwrap(args[0])[0]) else words(args[0])}"
+        return f"a list{_counted(metadata)}{each}"
     return f"a {getattr(bare, '__name__', bare)}"
 
 
@@ -202,7 +209,15 @@ def _bounded(metadata: Sequence[Any]) -> str:
         if type(item) in _BOUNDS:
             attribute, word = _BOUNDS[type(item)]
             texts.append(f"{word} {getattr(item, attribute):g}")
-    return f" {' and '.join(texts)}" if texts else ""
+    if not texts:
+        return ""
+    return f" {'of ' if texts[0].startswith('at ') else ''}{' and '.join(texts)}"
+
+
+def _counted(metadata: Sequence[Any]) -> str:
+    least = [f"at least {m.min_length}" for m in metadata if isinstance(m, MinLen) and m.min_length]
+    most = [f"at most {m.max_length}" for m in metadata if isinstance(m, MaxLen)]
+    return f" of {' and '.join(least + most)}" if least or most else ""
 
 
 def _choice(texts: Sequence[str]) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import json
+import operator
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Union, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
@@ -45,7 +47,7 @@ def options_model(cls: type, kind: Kind, docs: Mapping[str, str]) -> type[BaseMo
         info = Field(default=default, alias=name, description=docs.get(name))
         fields[attribute] = (recipe_hint(parameter.annotation), info)
     try:
-        model = create_model(cls.__name__, __config__=_CONFIG, __module__=cls.__module__, **fields)
+        model: type[BaseModel] = create_model(cls.__name__, __config__=_CONFIG, __module__=cls.__module__, **fields)
         model.model_rebuild()
     except (PydanticUserError, NameError, TypeError) as error:
         reason = str(error).splitlines()[0]
@@ -82,11 +84,15 @@ def recipe_hint(hint: Any) -> Any:
         bounds = tuple(mark for mark in metadata if not isinstance(mark, MayChange))
         numbers = [member for member in members(bare) if member is not Schedule]
         bounded = [Annotated[number, *bounds] if bounds else number for number in numbers]
-        return Union[(*bounded, Annotated[ComponentSpec, Uses("schedule")])]
+        return _union([*bounded, Annotated[ComponentSpec, Uses("schedule")]])
     if get_origin(bare) in (Union, types.UnionType):
-        union = Union[tuple(recipe_hint(member) for member in members(bare))]
-        return Annotated[union, *metadata] if metadata else union
+        inner = _union(recipe_hint(member) for member in members(bare))
+        return Annotated[inner, *metadata] if metadata else inner
     return hint
+
+
+def _union(hints: Iterable[Any]) -> Any:
+    return functools.reduce(operator.or_, hints)
 
 
 def _parameters(cls: type, kind: Kind) -> dict[str, inspect.Parameter]:
@@ -115,7 +121,8 @@ def _parameters(cls: type, kind: Kind) -> dict[str, inspect.Parameter]:
 
 def _hints(cls: type, annotations: Mapping[str, Any]) -> dict[str, Any]:
     """Hints of the options alone: those of wired parameters may be imported for the type checker only."""
-    namespace = getattr(inspect.unwrap(cls.__init__), "__globals__", {})
+    constructor = inspect.getattr_static(cls, "__init__")
+    namespace = getattr(inspect.unwrap(constructor), "__globals__", {})
     probe = type("probe", (), {"__annotations__": dict(annotations), "__module__": cls.__module__})
     try:
         return typing.get_type_hints(probe, globalns=namespace, include_extras=True)

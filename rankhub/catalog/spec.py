@@ -27,7 +27,7 @@ KIND_KEY = "x-rankhub-kind"
 class ComponentSpec(BaseModel):
     """``{use: NAME, option: value, ...}``. The options are checked against the component's constructor."""
 
-    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True, ser_json_inf_nan="constants")
 
     use: str = Field(description="name of the component, or owner/name")
 

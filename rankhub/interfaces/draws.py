@@ -93,11 +93,13 @@ class ViewDraws:
 
     def normals(self, slot: str, count: int) -> Floats:
         """[N, count] standard normal, by the inverse of the distribution function."""
-        return np.asarray(ndtri(self.uniforms(slot, count) + 2.0**-54), dtype=np.float64)
+        unit = ((self.bits(slot, count) >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52  # never 0 or 1
+        return np.asarray(ndtri(unit), dtype=np.float64)
 
     def integers(self, slot: str, count: npt.ArrayLike) -> Ints:
         """[N] integers in [0, count); ``count`` may differ from view to view."""
-        return np.floor(self.uniform(slot) * np.asarray(count)).astype(np.int64)
+        numbers: Ints = np.floor(self.uniform(slot) * np.asarray(count)).astype(np.int64)
+        return numbers
 
     def chance(self, slot: str, probability: float) -> npt.NDArray[np.bool_]:
         """[N] true with the given probability."""

@@ -85,8 +85,8 @@ class RankTarget:
     def to(self, device: torch.device) -> RankTarget:
         """The same target on ``device``."""
         label = None if self.label is None else self.label.to(device)
-        fields = (self.index, self.view, self.group, self.level)
-        return RankTarget(*(field.to(device) for field in fields), label)
+        index, view, group = self.index.to(device), self.view.to(device), self.group.to(device)
+        return RankTarget(index, view, group, self.level.to(device), label)
 
     def rows(self, rows: Tensor) -> RankTarget:
         """The given rows (integers), in their order."""

@@ -31,7 +31,7 @@ class NameOf:
 class Part(BaseModel):
     """Base of the recipe's own parts: an unknown key is an error, and so is a number written as text."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, ser_json_inf_nan="constants")
 
 
 class EvaluatorSpec(ComponentSpec):
@@ -82,7 +82,9 @@ class Phase(Part):
     optimizer_state: Literal["keep", "renew"] = "renew"
     freeze: list[Pattern] = Field(default=[], description="name patterns of parameters that do not train")
     reset: list[Pattern] = Field(default=[], description="name patterns of modules that start afresh")
-    lr_scale: dict[Pattern, float] = Field(default={}, description="name pattern -> factor on the learning rate")
+    lr_scale: dict[Pattern, Annotated[float, Field(ge=0)]] = Field(
+        default={}, description="name pattern -> factor on the learning rate"
+    )
 
     @model_validator(mode="after")
     def _length(self) -> Phase:
@@ -138,7 +140,7 @@ class Recipe(Part):
 
     name: FolderName | None = Field(default=None, description="name of the run's folder; default: the file's name")
     description: str = ""
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$"), Reads("auto, cpu, cuda or cuda:NUMBER")] = "auto"
     threads: Annotated[int, Field(ge=1)] | None = Field(default=None, description="CPU threads; default: torch's")
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"

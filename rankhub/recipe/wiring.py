@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 from itertools import chain
 
+from rankhub.catalog.nearest import suggestion
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import Objection
 from rankhub.interfaces.generator import DeviceGenerator, Generator, ViewSpec, WorkerGenerator
@@ -21,12 +23,16 @@ def streams(recipe: Recipe) -> Iterator[tuple[int, str, Stream]]:
 
 def label_for_head(recipe: Recipe, head: str, labels: Mapping[str, LabelSpec]) -> LabelSpec:
     """The labels of the first stream with labels that trains ``head``; kind None if there is none."""
-    for _, _, stream in streams(recipe):
-        if any(objective.head == head for objective in stream.objectives):
-            spec = labels.get(stream.data, LabelSpec())
-            if spec.kind is not None:
-                return spec
-    return LabelSpec()
+    trains = ((stream.data, [objective.head for objective in stream.objectives]) for _, _, stream in streams(recipe))
+    return first_label(trains, head, labels)
+
+
+def first_label(
+    trains: Iterable[tuple[str, Collection[object]]], head: str, labels: Mapping[str, LabelSpec]
+) -> LabelSpec:
+    """The labels of the first labeled data set whose stream trains ``head``; ``trains`` has (data, heads) pairs."""
+    specs = (labels.get(data, LabelSpec()) for data, heads in trains if head in heads)
+    return next((spec for spec in specs if spec.kind is not None), LabelSpec())
 
 
 def objective_outputs(objective: Objective, outputs: Mapping[str, OutputSpec]) -> dict[str, OutputSpec]:
@@ -35,11 +41,20 @@ def objective_outputs(objective: Objective, outputs: Mapping[str, OutputSpec]) -
     Raises:
         Objection: The head has no output of that name.
     """
-    if objective.output is None:
+    return chosen_outputs(objective.head, objective.output, outputs)
+
+
+def chosen_outputs(head: str, output: str | None, outputs: Mapping[str, OutputSpec]) -> dict[str, OutputSpec]:
+    """The outputs of ``head``: all, or the one called ``output``.
+
+    Raises:
+        Objection: There is no output of that name.
+    """
+    if output is None:
         return dict(outputs)
-    if objective.output not in outputs:
-        raise Objection(f"head {objective.head!r} has no output {objective.output!r}; it has {', '.join(outputs)}")
-    return {objective.output: outputs[objective.output]}
+    if output not in outputs:
+        raise Objection(f"head {head!r} has no output {output!r}{suggestion(output, outputs)}")
+    return {output: outputs[output]}
 
 
 def plan_chain(generators: Sequence[Generator]) -> ViewSpec:
@@ -60,3 +75,11 @@ def plan_chain(generators: Sequence[Generator]) -> ViewSpec:
 def output_names(heads: Mapping[str, Mapping[str, OutputSpec]]) -> list[str]:
     """What an evaluator may name as an output: the pooled features and each head's outputs."""
     return ["backbone", *chain.from_iterable([f"{head}.{name}" for name in outs] for head, outs in heads.items())]
+
+
+def matching(names: Iterable[str], pattern: str) -> list[str]:
+    """The names of parameters that a recipe's pattern means: a shell pattern, or a whole part such as ``heads.score``.
+
+    Parameters are called ``backbone.*``, ``heads.HEAD.*`` and ``losses.PHASE.STREAM.NUMBER.*``.
+    """
+    return [name for name in names if fnmatchcase(name, pattern) or name.startswith(f"{pattern.rstrip('.*')}.")]

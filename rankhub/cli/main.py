@@ -1,0 +1,128 @@
+"""The command line ``rankhub``: its verbs, and how a verb ends.
+
+Only the verb that is called is imported. The others are listed from their line in :data:`VERBS`, so that a slow
+or broken verb costs the others nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+import rankhub
+from rankhub.cli.console import print_error
+from rankhub.interfaces.errors import UserError
+
+WRONG, INTERRUPTED = 2, 130
+"""Exit codes: the user can mend it (as for wrong usage); ended by Ctrl-C, as a shell says it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """A verb of the command line.
+
+    Attributes:
+        name: What is typed.
+        target: ``"module:attribute"`` of its function, or of its own typer app.
+        summary: Its line in ``rankhub --help``.
+    """
+
+    name: str
+    target: str
+    summary: str
+
+
+VERBS = (
+    Verb("run", "rankhub.cli.run:run", "Train a recipe, or go on with a run."),
+    Verb("validate", "rankhub.cli.validate:validate", "Check a recipe without running it."),
+    Verb("describe", "rankhub.cli.describe:describe", "Show what a recipe can use: kinds, components, their options."),
+    Verb("recipes", "rankhub.cli.recipes:app", "List the recipes that come along, or copy one."),
+    Verb("data", "rankhub.cli.data:app", "Fetch a data set."),
+    Verb("plugins", "rankhub.cli.plugins:app", "List the plugins, also those that cannot be used."),
+    Verb("schema", "rankhub.cli.schema:schema", "Write the JSON schema of recipes, for editors."),
+)
+
+
+def main() -> None:
+    """Entry point of the command ``rankhub`` and of ``python -m rankhub``."""
+    sys.exit(execute(sys.argv[1:]))
+
+
+def execute(arguments: Sequence[str]) -> int:
+    """Run one command line; returns its exit code. What is not the user's to mend is raised."""
+    try:
+        build(arguments)(args=list(arguments), prog_name="rankhub")
+    except SystemExit as ending:
+        return ending.code if isinstance(ending.code, int) else int(ending.code is not None)
+    except UserError as error:
+        print_error(str(error))
+        return WRONG
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return 0
+
+
+class _Group(TyperGroup):
+    """Ends on Ctrl-C with the code that shells expect."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the verb."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise typer.Exit(INTERRUPTED) from error
+
+
+def build(arguments: Sequence[str]) -> typer.Typer:
+    """The app, with the verb that ``arguments`` call and the names of the others."""
+    app = typer.Typer(
+        cls=_Group,
+        help="Train networks on orders over images: representations, image quality and counting by ranking.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(_options)
+    called = next((argument for argument in arguments if not argument.startswith("-")), None)
+    for verb in VERBS:
+        if verb.name == called:
+            _register(app, verb, _load(verb))
+        else:
+            app.command(verb.name, help=verb.summary)(_listed)
+    return app
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"rankhub {rankhub.__version__}")
+        raise typer.Exit
+
+
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_show_version)
+    ] = False,
+) -> None:
+    """Options before the verb; what they do is in their callbacks."""
+
+
+def _listed() -> None:
+    """Stands in for a verb that is listed but not called."""
+
+
+def _load(verb: Verb) -> Any:
+    module, _, attribute = verb.target.partition(":")
+    return getattr(import_module(module), attribute)
+
+
+def _register(app: typer.Typer, verb: Verb, loaded: typer.Typer | Callable[..., Any]) -> None:
+    if isinstance(loaded, typer.Typer):
+        app.add_typer(loaded, name=verb.name, short_help=verb.summary)
+    else:
+        app.command(verb.name, short_help=verb.summary)(loaded)

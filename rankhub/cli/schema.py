@@ -1,0 +1,32 @@
+"""``rankhub schema``: the JSON schema of recipes, for editors."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rankhub.interfaces.errors import UserError
+
+
+def schema(
+    out: Annotated[Path | None, typer.Option(help="File to write; default: print it.")] = None,
+) -> None:
+    """Write the JSON schema of recipes with the options of every installed component.
+
+    With the YAML extension of an editor, put this line on top of a recipe: # yaml-language-server: $schema=FILE
+    """
+    from rankhub.catalog.catalog import Catalog
+    from rankhub.recipe.editor_schema import editor_schema
+
+    text = json.dumps(editor_schema(Catalog.discover()), indent=2, ensure_ascii=False)
+    if out is None:
+        typer.echo(text)
+        return
+    try:
+        out.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{out} cannot be written: {error.strerror}") from error
+    typer.echo(f"wrote {out}; point to it on top of a recipe: # yaml-language-server: $schema={out}")

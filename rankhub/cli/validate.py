@@ -1,0 +1,28 @@
+"""``rankhub validate``: check a recipe without running it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def validate(
+    recipe: Annotated[str, typer.Argument(help="A recipe's file, or the name of one that comes along.")],
+    overrides: Annotated[list[str] | None, typer.Argument(help="Changes to it, such as optimizer.lr=0.3.")] = None,
+    data: Annotated[bool, typer.Option("--data", help="Data that are not there are an error too.")] = False,
+) -> None:
+    """Check a recipe: its shape, every component, and whether the parts make sense together.
+
+    All that is wrong is listed at once, each with its line and the nearest valid name. Nothing is trained or read.
+    """
+    from rankhub.catalog.catalog import Catalog
+    from rankhub.recipe.check import missing_data
+    from rankhub.recipe.load import load_recipe
+
+    catalog = Catalog.discover()
+    loaded = load_recipe(recipe, overrides or [], catalog, need_data=data)
+    typer.echo(f"{loaded.document.file} is fine.")
+    if not data:
+        for problem in missing_data(loaded, catalog):
+            typer.echo(f"note: {problem}")

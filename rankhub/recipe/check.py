@@ -1,0 +1,161 @@
+"""Checks a recipe before any data are read: all that is wrong with it, at once.
+
+In order: its shape, each component against its constructor, the names that must exist, and meaning. A later
+step looks only at parts that passed the earlier ones, so that one error is not reported twice, and at all of
+those, so that it hides no other.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from rankhub.catalog.catalog import Catalog, CatalogError
+from rankhub.catalog.complaints import complaints
+from rankhub.catalog.discovery import brief
+from rankhub.catalog.hints import Steps, fields_of, unwrap, walk
+from rankhub.catalog.nearest import suggestion
+from rankhub.catalog.options import plain, validate_options
+from rankhub.catalog.spec import Uses
+from rankhub.interfaces.errors import UserError
+from rankhub.interfaces.options import Refers
+from rankhub.recipe.draft import Checked, Draft
+from rankhub.recipe.reader import Document
+from rankhub.recipe.report import Problem
+from rankhub.recipe.schema import NameOf, Recipe, length_objection, phase_names_objection
+
+if TYPE_CHECKING:
+    from rankhub.interfaces.data import Dataset
+    from rankhub.recipe.load import LoadedRecipe
+
+
+def check(draft: Draft, *, need_data: bool = False) -> None:
+    """Add everything that is wrong to ``draft.problems``; without problems ``draft.recipe`` is the recipe.
+
+    Args:
+        draft: The recipe, overridden, without ``like``.
+        need_data: Whether data that are not there are an error too.
+    """
+    check_shape(draft)
+    check_components(draft)
+    check_names(draft)
+    from rankhub.recipe.meaning import check_meaning  # imports torch, which a typo must not wait for
+
+    datasets = check_meaning(draft)
+    if need_data:
+        draft.problems.extend(missing(draft.document, datasets))
+
+
+def check_shape(draft: Draft) -> None:
+    """Keys, types and bounds of the recipe's own parts."""
+    data = draft.document.data
+    known = [problem.steps[:2] for problem in draft.problems if problem.steps[2:] == ("like",)]
+    try:
+        draft.recipe = Recipe.model_validate_json(json.dumps(data))
+    except ValidationError as error:
+        for complaint in complaints(error, Recipe, data):
+            caused = complaint.steps[:2] in known  # without `use` only because its `like` could not be followed
+            if complaint.steps and not caused:
+                draft.add(complaint.steps, complaint.text)
+    # The two rules about several fields: pydantic leaves them out where a field is wrong as well.
+    phases = draft.items("phases")
+    for number, phase in enumerate(phases):
+        if isinstance(phase, dict):
+            steps: Steps = ("phases", number)
+            streams = len(draft.mapping(*steps, "streams"))
+            objection = length_objection(phase.get("epochs"), phase.get("steps"), streams, phase.get("clock"))
+            if objection:
+                draft.add(steps, objection)
+    names = [phase["name"] for phase in phases if isinstance(phase, dict) and isinstance(phase.get("name"), str)]
+    objection = phase_names_objection(names)
+    if objection:
+        draft.add(("phases",), objection)
+
+
+def check_components(draft: Draft) -> None:
+    """Each ``use`` against the catalog, each option against the constructor."""
+    for spot in walk(Recipe, draft.document.data):
+        if isinstance(spot.mark, Uses):
+            own = fields_of(unwrap(spot.hint)[0]) or {}
+            _check_component(draft, spot.steps, spot.mark.kind, spot.value, own)
+
+
+def _check_component(draft: Draft, steps: Steps, kind: str, value: Any, own: Iterable[str] = ("use",)) -> None:
+    if not isinstance(value, Mapping) or not isinstance(value.get("use"), str):
+        return  # the shape is wrong, and said to be
+    if draft.failed((*steps, "like")):
+        return
+    try:
+        entry = draft.catalog.find(kind, value["use"])
+    except CatalogError as error:
+        return draft.add((*steps, "use"), str(error))
+    try:
+        model = draft.catalog.options(entry)
+    except CatalogError as error:
+        return draft.add((*steps, "use"), str(error), entry.owner)
+    options = {name: option for name, option in value.items() if name not in own}
+    for spot in walk(model, options):
+        if isinstance(spot.mark, Uses):
+            _check_component(draft, (*steps, *spot.steps), spot.mark.kind, spot.value)
+    try:
+        checked = validate_options(model, options)
+    except ValidationError as error:
+        for complaint in complaints(error, model, options, "option"):
+            draft.add((*steps, *complaint.steps), complaint.text, entry.owner)
+        return
+    if not draft.failed(steps):
+        draft.components[steps] = Checked(kind, entry, {"use": value["use"], **options}, checked)
+
+
+def check_names(draft: Draft) -> None:
+    """Names of data sets, heads and streams."""
+    for spot in walk(Recipe, draft.document.data):
+        if isinstance(spot.mark, NameOf):
+            _check_name(draft, spot.steps, spot.mark.what, spot.value)
+    for steps, component in list(draft.components.items()):
+        for spot in walk(type(component.options), plain(component.options)):
+            if isinstance(spot.mark, Refers) and spot.mark.to != "output":  # outputs are known once heads are built
+                _check_name(draft, (*steps, *spot.steps), spot.mark.to, spot.value, component.entry.owner)
+
+
+def _check_name(draft: Draft, steps: Steps, what: str, name: Any, owner: str = "") -> None:
+    if not isinstance(name, str):
+        return
+    if what == "stream":
+        # A phase's clock is a stream of that phase, an evaluator may name one of any phase.
+        phases = [steps[1]] if steps[0] == "phases" else range(len(draft.items("phases")))
+        names = {name for phase in phases for name in draft.mapping("phases", phase, "streams")}
+        noun = "stream"
+    else:
+        names = set(draft.mapping("data" if what == "data" else "heads"))
+        noun = "data set" if what == "data" else "head"
+    if names and name not in names:
+        draft.add(steps, f"no {noun} is called {name!r}{suggestion(name, names)}", owner)
+
+
+def missing_data(loaded: LoadedRecipe, catalog: Catalog) -> list[Problem]:
+    """The data sets of a checked recipe that are not there, each with the command that gets it. Reads no data."""
+    datasets = {name: catalog.build("dataset", spec) for name, spec in loaded.recipe.data.items()}
+    return missing(loaded.document, datasets)
+
+
+def missing(document: Document, datasets: Mapping[str, Dataset]) -> list[Problem]:
+    """A problem for each sentence that says what is missing, however many data sets say it."""
+    names: dict[str, list[str]] = {}
+    for name, dataset in datasets.items():
+        try:
+            sentence = dataset.missing()
+        except UserError as error:
+            sentence = str(error)
+        except Exception as error:
+            sentence = f"its `missing` fails, which is for the plugin's author to mend: {brief(error)}"
+        if sentence is not None:
+            names.setdefault(sentence, []).append(name)
+    problems = []
+    for sentence, (first, *others) in names.items():
+        also = f" (so for {', '.join(f'data.{other}' for other in others)})" if others else ""
+        problems.append(document.problem(("data", first), f"{sentence}{also}"))
+    return problems

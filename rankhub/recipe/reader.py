@@ -1,0 +1,203 @@
+"""Reads a recipe's YAML and keeps the line of every entry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from rankhub.catalog.hints import Steps
+from rankhub.recipe.report import Place, Problem, RecipeErrors
+from rankhub.recipe.scalars import scalar
+
+_MANY = 100_000
+"""Entries beyond which aliases must have multiplied a file."""
+
+_TAGS = "tag:yaml.org,2002:"
+_STRING = f"{_TAGS}str"
+
+_PLAINER = {
+    "mapping values are not allowed here": "a `:` where no key can stand; check the indentation, or quote the text",
+    "could not find expected ':'": "a key without `: value`",
+    "found unexpected end of stream": "a quote or bracket is not closed",
+    "expected ',' or '}', but got": "a `{` is not closed, or a comma is missing",
+    "expected ',' or ']', but got": "a `[` is not closed, or a comma is missing",
+    "expected <block end>, but found": "the indentation does not fit the lines above",
+    "expected '<document start>'": "the indentation does not fit the lines above",
+    "that cannot start any token": "text that starts with a sign of YAML; put it in quotes",
+    "found undefined alias": "an alias (*name) without its anchor (&name)",
+    "but found another document": "a second document; a recipe is one, without `---` in the middle",
+}
+
+
+@dataclass(slots=True)
+class Document:
+    """A recipe as plain data, and where each entry stands.
+
+    Attributes:
+        data: Mappings, lists, strings, numbers, booleans, None.
+        file: The file, as the user gave it.
+        places: Where entries stand; an entry without one stands where the nearest entry above it does.
+        inherited: Entries that were copied from elsewhere in the recipe -> the place they came from.
+    """
+
+    data: dict[str, Any]
+    file: str
+    places: dict[Steps, Place] = field(default_factory=dict)
+    inherited: dict[Steps, Steps] = field(default_factory=dict)
+
+    def place(self, steps: Steps) -> Place:
+        """Where the entry stands, or what is nearest above it."""
+        for length in range(len(steps), -1, -1):
+            found = self.places.get(steps[:length])
+            if found is not None:
+                return found
+        return Place(self.file, 1)
+
+    def original(self, steps: Steps) -> Steps:
+        """The entry itself, or the one that it was copied from."""
+        for length in range(len(steps), 0, -1):
+            source = self.inherited.get(steps[:length])
+            if source is not None:
+                return source + steps[length:]
+        return steps
+
+    def problem(self, steps: Steps, text: str, owner: str = "") -> Problem:
+        """A problem of the entry at ``steps``."""
+        steps = self.original(steps)
+        return Problem(self.place(steps), steps, text, owner)
+
+
+def read(text: str, file: str) -> Document:
+    """A recipe's text as data.
+
+    Raises:
+        RecipeErrors: It is no YAML, has a key twice, or is no mapping; every such line.
+    """
+    node = _compose(text, file)
+    reading = _Reading(Document({}, file))
+    if not isinstance(node, yaml.MappingNode):
+        line = 1 if node is None else node.start_mark.line + 1
+        what = "the file is empty" if node is None else "this is no recipe"
+        raise RecipeErrors(
+            [Problem(Place(file, line), (), f"{what}; expected a mapping with data, backbone, phases ...")]
+        )
+    data = reading.value(node, ())
+    if reading.problems:
+        raise RecipeErrors(reading.problems)
+    reading.document.data = data
+    return reading.document
+
+
+def read_value(text: str) -> Any:
+    """One value as it may stand behind a key: for overrides.
+
+    Raises:
+        ValueError: It is no YAML; the text says why.
+    """
+    try:
+        reading = _Reading(Document({}, ""))
+        node = _compose(text, "")
+        value = None if node is None else reading.value(node, ())
+    except RecipeErrors as error:
+        raise ValueError(error.problems[0].text) from error
+    if reading.problems:
+        raise ValueError(reading.problems[0].text)
+    return value
+
+
+class _Loader(yaml.SafeLoader):
+    """Leaves it to the recipe what a scalar without a tag is."""
+
+    def resolve(self, kind: type[yaml.Node], value: str | None, implicit: object) -> str:
+        return ""
+
+
+def _compose(text: str, file: str) -> yaml.Node | None:
+    try:
+        node: yaml.Node | None = yaml.compose(text, _Loader)
+    except yaml.MarkedYAMLError as error:
+        raise RecipeErrors([_syntax(error, text, file)]) from error
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        what = f"this is not YAML: the character {chr(error.character)!a} cannot stand in it"
+        raise RecipeErrors([Problem(Place(file, line), (), what)]) from error
+    except RecursionError as error:
+        raise RecipeErrors([Problem(Place(file, 1), (), "the brackets are nested too deeply")]) from error
+    return node
+
+
+def _syntax(error: yaml.MarkedYAMLError, text: str, file: str) -> Problem:
+    said = error.problem or "it cannot be read"
+    # An unclosed bracket shows only at the end of the file; it was opened where the context began.
+    unclosed = said.startswith(("found unexpected end of stream", "expected ',' or"))
+    mark = (error.context_mark if unclosed else None) or error.problem_mark or error.context_mark
+    line = mark.line if mark is not None else 0
+    lines = text.splitlines() or [""]
+    written = lines[min(line, len(lines) - 1)]
+    if "'\\t'" in said or "\t" in written[: len(written) - len(written.lstrip())]:
+        what = "a tab; YAML indents with spaces only"
+    else:
+        what = next((plain for start, plain in _PLAINER.items() if start in said), said)
+    return Problem(Place(file, line + 1), (), f"this is not YAML: {what}")
+
+
+class _Reading:
+    """Turns nodes into data; collects problems on the way."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.problems: list[Problem] = []
+        self._open: list[yaml.Node] = []
+        self._count = 0
+
+    def value(self, node: yaml.Node, steps: Steps) -> Any:
+        self._count += 1
+        self.document.places.setdefault(steps, Place(self.document.file, node.start_mark.line + 1))
+        if node in self._open:
+            return self._refuse(node, steps, "an alias stands inside its own anchor")
+        if self._count > _MANY:
+            first = self._count == _MANY + 1
+            return self._refuse(node, steps, f"aliases blow this up to over {_MANY} entries") if first else None
+        if node.tag not in ("", _STRING):
+            return self._refuse(node, steps, f"tags such as {node.tag.replace(_TAGS, '!!')} are not part of recipes")
+        self._open.append(node)
+        try:
+            if isinstance(node, yaml.MappingNode):
+                return self._mapping(node, steps)
+            if isinstance(node, yaml.SequenceNode):
+                return [self.value(item, (*steps, number)) for number, item in enumerate(node.value)]
+            return self._scalar(node, steps)
+        finally:
+            self._open.pop()
+
+    def _mapping(self, node: yaml.MappingNode, steps: Steps) -> dict[str, Any]:
+        data: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                self._refuse(key_node, steps, "a key must be plain text")
+                continue
+            key = str(key_node.value)
+            below = (*steps, key)
+            if key == "<<" and key_node.style is None:
+                self._refuse(
+                    key_node, below, "merging (<<) is not part of recipes; name an entry by `like:` or an alias"
+                )
+                continue
+            if key in data:
+                first = self.document.places[below].line
+                self._refuse(key_node, below, f"the key {key!r} stands here twice, first in line {first}")
+                continue
+            self.document.places[below] = Place(self.document.file, key_node.start_mark.line + 1)
+            data[key] = self.value(value_node, below)
+        return data
+
+    def _scalar(self, node: yaml.Node, steps: Steps) -> Any:
+        text = str(node.value)
+        quoted = isinstance(node, yaml.ScalarNode) and node.style is not None
+        return text if node.tag or quoted else scalar(text)
+
+    def _refuse(self, node: yaml.Node, steps: Steps, text: str) -> None:
+        place = Place(self.document.file, node.start_mark.line + 1)
+        self.problems.append(Problem(place, steps, text))

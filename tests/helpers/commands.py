@@ -1,0 +1,38 @@
+"""Calls the command line."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import rankhub
+from rankhub.cli.main import execute
+
+
+@dataclass(frozen=True)
+class Called:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+def call(capsys, *arguments: object) -> Called:
+    """In this process, as the entry point does it."""
+    capsys.readouterr()
+    code = execute([str(argument) for argument in arguments])
+    said = capsys.readouterr()
+    return Called(code, said.out, said.err)
+
+
+def call_outside(*arguments: object, cwd: Path, python: str = sys.executable, **environment: str) -> Called:
+    """In a process of its own, as a user does it."""
+    command = [python, "-m", "rankhub", *map(str, arguments)]
+    path = os.pathsep.join([str(Path(rankhub.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])])
+    variables = {**os.environ, "COLUMNS": "200", "PYTHONPATH": path, **environment}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=variables, check=False)
+    return Called(done.returncode, done.stdout, done.stderr)

@@ -1,0 +1,130 @@
+"""Each plugin is asked alone; what is wrong with one is listed and spoils no other."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+from helpers.plugins import component, plugin
+
+import rankhub
+from rankhub.catalog.catalog import Catalog
+from rankhub.catalog.discovery import BrokenPlugin, Plugin, Source, ask_all, installed
+
+
+def answers(**plugins):
+    """Owner -> answer."""
+    sources = [Source(owner, f"{owner}-dist", "1.2", lambda given=given: given) for owner, given in plugins.items()]
+    return {answer.owner: answer for answer in ask_all(sources)}
+
+
+def failing(error):
+    def load():
+        raise error
+
+    return load
+
+
+def hook(answer):
+    @rankhub.hookimpl
+    def rankhub_components():
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    return SimpleNamespace(rankhub_components=rankhub_components)
+
+
+def test_a_plugin_that_works_is_listed_with_its_distribution():
+    (found,) = answers(good=plugin(component("a"))).values()
+    assert isinstance(found, Plugin)
+    assert (found.owner, found.distribution, found.version) == ("good", "good-dist", "1.2")
+    assert [c.name for c in found.components] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("broken", "reason"),
+    [
+        (hook(ValueError("no luck\nmore")), "it fails when asked for its components: ValueError: no luck"),
+        (hook(SystemExit(3)), "it fails when asked for its components: SystemExit: 3"),
+        (hook(None), "its rankhub_components returned None, not a list of rankhub.Component"),
+        (hook(7), "its rankhub_components returned 7, not a list of rankhub.Component"),
+        (hook(["loss"]), "its rankhub_components returned 'loss', which is no rankhub.Component"),
+        (hook([component("a"), component("a")]), "it names two components of kind loss 'a'"),
+        (
+            hook([component("a", kind="los")]),
+            "its component 'a' is of the unknown kind 'los'; did you mean 'loss'?",
+        ),
+        (SimpleNamespace(), "it answers no hook; mark its function `rankhub_components` with @rankhub.hookimpl"),
+        (
+            plugin(component("a"), RANKHUB_API=2),
+            "it asks for version 2 of the plugin interface, this rankhub has version 1; "
+            "install releases of both that fit",
+        ),
+    ],
+)
+def test_a_broken_plugin_is_listed_with_its_reason_and_spoils_no_other(broken, reason):
+    found = answers(bad=broken, good=plugin(component("b")))
+    assert found["bad"] == BrokenPlugin("bad", "bad-dist", "1.2", reason)
+    assert isinstance(found["good"], Plugin)
+
+
+@pytest.mark.parametrize("error", [ImportError("no module named nothing"), SystemExit("gone"), SyntaxError("bad")])
+def test_a_plugin_that_cannot_be_imported_is_listed_with_its_own_error(error):
+    good = plugin(component("b"))
+    sources = [Source("bad", "d", "1", failing(error)), Source("good", "d", "1", lambda: good)]
+    bad, works = ask_all(sources)
+    assert bad.reason == f"it cannot be imported: {type(error).__name__}: {error}"
+    assert isinstance(works, Plugin)
+
+
+def test_ctrl_c_while_a_plugin_is_imported_is_not_swallowed():
+    with pytest.raises(KeyboardInterrupt):
+        list(ask_all([Source("bad", "d", "1", failing(KeyboardInterrupt()))]))
+
+
+def test_a_misspelled_hook_is_a_reason():
+    @rankhub.hookimpl
+    def rankhub_component():
+        return []
+
+    (found,) = answers(bad=SimpleNamespace(rankhub_component=rankhub_component)).values()
+    assert isinstance(found, BrokenPlugin)
+    assert "rankhub_component" in found.reason
+
+
+def test_a_component_record_with_a_bad_name_is_a_reason():
+    @rankhub.hookimpl
+    def rankhub_components():
+        return [rankhub.Component("loss", "Smooth AP", "m:C", "x")]
+
+    (found,) = answers(bad=SimpleNamespace(rankhub_components=rankhub_components)).values()
+    assert "component name 'Smooth AP' must be lower case letters" in found.reason
+
+
+def test_two_plugins_of_one_name_are_both_broken():
+    one, other = plugin(component("a")), plugin(component("b"))
+    sources = [Source("same", "first", "1", lambda: one), Source("same", "second", "1", lambda: other)]
+    reasons = [answer.reason for answer in ask_all(sources)]
+    assert "of second" in reasons[0]
+    assert "of first" in reasons[1]
+
+
+def test_discovery_imports_nothing_heavy(repo):
+    code = (
+        "import sys; from rankhub.catalog.catalog import Catalog; Catalog.discover()\n"
+        "print(*{name.partition('.')[0] for name in sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=repo, check=True)
+    names = set(done.stdout.split())
+    assert "rankhub_s2r2" in names
+    assert names.isdisjoint({"torch", "torchvision", "timm", "faiss", "numpy", "pydantic", "rich", "yaml"})
+
+
+def test_the_official_plugins_are_installed_with_their_version():
+    found = {source.owner: source for source in installed()}
+    assert found["rankhub_s2r2"].distribution == "rankhub"
+    assert found["rankhub_s2r2"].version == rankhub.__version__
+    assert Catalog.discover().broken == ()

@@ -1,0 +1,67 @@
+"""`rankhub plugins list`."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from helpers.commands import call, call_outside
+from helpers.plugins import component, plugin
+
+from rankhub.catalog.catalog import Catalog
+
+
+@pytest.fixture
+def mixed(monkeypatch):
+    """One that works, one that clashes with it, one that is broken."""
+    catalog = Catalog.of(
+        {"one": plugin(component("a")), "two": plugin(component("a"), component("b")), "bad": plugin(RANKHUB_API=[7])}
+    )
+    monkeypatch.setattr(Catalog, "discover", classmethod(lambda cls: catalog))
+
+
+def test_the_official_plugins_work(capsys):
+    called = call(capsys, "plugins", "list")
+    assert called.code == 0
+    for name in ("rankhub_s2r2", "rankhub_views", "rankhub_data", "rankhub_timm", "rankhub_optim", "rankhub_retrieval"):
+        assert name in called.out
+    assert "broken" not in called.out
+
+
+@pytest.mark.usefixtures("mixed")
+def test_broken_ones_with_their_reason_and_clashes_with_both_names(capsys):
+    out = call(capsys, "plugins", "list").out
+    assert "broken  bad (bad 0): it asks for version [7] of the plugin interface, this rankhub has version 1" in out
+    assert "clash  loss a: write one/a or two/a" in out
+    assert "2 losses" in out
+
+
+@pytest.mark.usefixtures("mixed")
+def test_as_json(capsys):
+    found = json.loads(call(capsys, "plugins", "list", "--json").out)
+    assert [plugin["owner"] for plugin in found["plugins"]] == ["one", "two"]
+    assert found["plugins"][0] == {
+        "owner": "one",
+        "distribution": "one",
+        "version": "0",
+        "components": [{"kind": "loss", "name": "a", "target": "helpers.fakes:Pull", "summary": "The loss a."}],
+    }
+    assert found["broken"][0]["owner"] == "bad"
+    assert found["broken"][0]["reason"].startswith("it asks for version [7]")
+    assert found["clashes"] == [{"kind": "loss", "name": "a", "owners": ["one", "two"]}]
+
+
+def test_a_broken_plugin_that_is_installed(tmp_path):
+    """A distribution on the path whose plugin cannot be imported, beside the official ones."""
+    facts = tmp_path / "broken_thing-3.1.dist-info"
+    facts.mkdir()
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: broken-thing\nVersion: 3.1\n")
+    (facts / "entry_points.txt").write_text("[rankhub.plugins]\nbroken_thing = broken_thing\n")
+    (tmp_path / "broken_thing.py").write_text("import a_library_that_is_not_there\n")
+    called = call_outside("plugins", "list", cwd=tmp_path)
+    assert called.code == 0
+    assert (
+        "broken  broken_thing (broken-thing 3.1): it cannot be imported: "
+        "ModuleNotFoundError: No module named 'a_library_that_is_not_there'"
+    ) in called.out
+    assert "rankhub_s2r2" in called.out

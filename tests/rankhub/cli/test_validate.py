@@ -1,0 +1,41 @@
+"""`rankhub validate`. What it says of wrong recipes is in test_wrong_recipes.py."""
+
+from __future__ import annotations
+
+import pytest
+from helpers.commands import call
+
+from rankhub.recipe import shipped
+
+
+@pytest.mark.parametrize("name", shipped.names())
+def test_every_recipe_that_comes_along_is_fine(name, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    called = call(capsys, "validate", name)
+    assert called.code == 0, called.err
+    assert f"{name}.yaml is fine." in called.out
+
+
+def test_missing_data_are_a_note_or_with_data_an_error(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    called = call(capsys, "validate", "s2r2_folder", "data.photos.root=nowhere")
+    assert called.code == 0
+    assert f"data.photos: there is no folder {tmp_path}/nowhere" in called.out
+    assert "\nnote: " in called.out
+    called = call(capsys, "validate", "s2r2_folder", "data.photos.root=nowhere", "--data")
+    assert called.code == 2
+    assert "data.photos: there is no folder" in called.err
+    assert called.err.rstrip().endswith("s2r2_folder.yaml")
+
+
+def test_options_may_stand_before_and_after_overrides(capsys):
+    assert call(capsys, "validate", "--data", "quickstart", "seed=3").code == 0
+    assert call(capsys, "validate", "quickstart", "--data", "seed=3").code == 0
+
+
+def test_a_recipe_that_is_nowhere(capsys):
+    called = call(capsys, "validate", "quikstart")
+    assert (called.code, called.out) == (2, "")
+    assert called.err == (
+        "error: no recipe that comes with rankhub is called 'quikstart'; did you mean 'quickstart'?\n"
+    )
