@@ -1,18 +1,45 @@
-"""What every optimiser here does with biases and the weights of normalisation layers."""
+"""What all optimisers here do with their parameter groups."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-Groups = list[dict[str, Any]]
+from torch import Tensor
+
+from rankhub.interfaces.schedule import Schedule
 
 
-def without_vector_decay(params: Groups, decay_vectors: bool) -> Groups:
-    """The groups, with no weight decay on those of ``vector: True`` unless ``decay_vectors``.
+def number(option: float | Schedule) -> float:
+    """An option that may change, as the number that the engine hands to a constructor.
 
-    Decay pulls a bias or a norm's weight towards 0, which regularises nothing (Goyal et al. 2017, section 5.3).
-    The engine multiplies the weight decay it sets by ``weight_decay_scale``.
+    Raises:
+        TypeError: It is still a schedule, so the optimiser was not built by the engine.
     """
-    for group in params:
-        group["weight_decay_scale"] = 1.0 if decay_vectors or not group.get("vector", False) else 0.0
-    return params
+    if isinstance(option, Schedule):
+        raise TypeError("an optimiser takes the number that its schedule gives, not the schedule")
+    return float(option)
+
+
+def prepare(
+    params: Iterable[Tensor | Mapping[str, Any]], decay_vectors: bool, **options: float
+) -> list[dict[str, Any]]:
+    """Groups with their own numbers: each option times the group's ``<option>_scale``, where it has one.
+
+    Args:
+        params: Parameters, or groups as torch takes them; ``vector: True`` marks biases and norm weights.
+        decay_vectors: Whether those are decayed too; if not, they get ``weight_decay_scale: 0``.
+        options: The options that may change, by name.
+    """
+    listed = list(params)
+    if listed and not isinstance(listed[0], Mapping):
+        listed = [{"params": listed}]
+    groups = []
+    for given in listed:
+        assert isinstance(given, Mapping)
+        group = dict(given)
+        if group.get("vector") and not decay_vectors:
+            group["weight_decay_scale"] = 0.0
+        group |= {name: value * float(group.get(f"{name}_scale", 1.0)) for name, value in options.items()}
+        groups.append(group)
+    return groups

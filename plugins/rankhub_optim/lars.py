@@ -2,78 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any
 
 import torch
+from torch import Tensor
 
 from rankhub.interfaces.optim import Optimizer
 from rankhub.interfaces.options import Ge, Gt, Lt, Scheduled
-from rankhub_optim.groups import Groups, without_vector_decay
+from rankhub_optim.groups import number, prepare
 
 
 class LARS(Optimizer):
-    """Layer-wise adaptive rate scaling (You, Gitman, Ginsburg 2017, arXiv 1708.03888, algorithm 1).
+    """Momentum with a learning rate a layer, for large batches (You, Gitman, Ginsburg, arXiv 1708.03888, algorithm 1).
 
-    For each weight w with gradient g, decay b and momentum buffer v::
+    For each tensor w with gradient g, decay d and momentum m::
 
-        d = g + b w
-        t = trust |w| / (|g| + b |w| + eps)       1 where |w| or |g| is 0, and for vectors
-        v = m v + t lr d
+        rate = lr * trust * |w| / (|g| + d |w|)        (lr where |w| or |g| is 0)
+        v = m v + rate (g + d w)
         w = w - v
 
-    Biases and the weights of normalisation layers take the plain rate (t = 1) and, unless ``decay_vectors``, do not
-    decay, as SimCLR and its peers train.
+    As in SimCLR and BYOL, biases and weights of normalisation layers move with plain ``lr`` and without decay.
 
     Args:
-        lr: Learning rate; a top-level ``schedule`` is a factor on it.
-        momentum: Momentum.
-        weight_decay: L2 penalty, added to the gradient.
-        trust: Trust coefficient.
-        eps: Added to the denominator of the trust ratio.
-        decay_vectors: Whether biases and the weights of normalisation layers decay too.
+        lr: Global learning rate.
+        momentum: Share m of the last velocity that stays.
+        weight_decay: Share d of a weight that is added to its gradient.
+        trust: How far a layer trusts its gradient: the share of its norm by which a step moves it, at lr 1.
+        decay_vectors: Whether biases and weights of normalisation layers are decayed too.
+        adapt_vectors: Whether they get a rate of their own too.
     """
 
     def __init__(
         self,
-        params: Groups,
+        params: Iterable[Tensor | Mapping[str, Any]],
         /,
         *,
         lr: Annotated[Scheduled, Gt(0)],
         momentum: Annotated[Scheduled, Ge(0), Lt(1)] = 0.9,
-        weight_decay: Annotated[Scheduled, Ge(0)] = 0.0,
-        trust: Annotated[float, Gt(0)] = 0.001,
-        eps: Annotated[float, Ge(0)] = 1e-8,
+        weight_decay: Annotated[Scheduled, Ge(0)] = 1e-6,
+        trust: Annotated[float, Gt(0)] = 1e-3,
         decay_vectors: bool = False,
+        adapt_vectors: bool = False,
     ) -> None:
-        groups = without_vector_decay(params, decay_vectors)
-        defaults = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "trust": trust, "eps": eps}
-        super().__init__(groups, defaults)
+        numbers = {"lr": number(lr), "momentum": number(momentum), "weight_decay": number(weight_decay)}
+        defaults = {**numbers, "trust": trust, "adapt_vectors": adapt_vectors}
+        super().__init__(prepare(params, decay_vectors, **numbers), defaults)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
-        """One step; ``closure`` may compute loss and gradient first."""
+        """One step. ``closure``, if given, computes the loss again; its value is returned."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            for parameter in group["params"]:
-                if parameter.grad is not None:
-                    self._move(parameter, group)
+            adapts = group["adapt_vectors"] or not group.get("vector")
+            for weight in group["params"]:
+                if weight.grad is not None:
+                    self._move(weight, weight.grad, group, adapts)
         return loss
 
-    def _move(self, weight: torch.Tensor, group: dict[str, Any]) -> None:
-        gradient, decay = weight.grad, group["weight_decay"]
-        assert gradient is not None
-        direction = gradient.add(weight, alpha=decay) if decay else gradient
-        ratio: torch.Tensor | float = 1.0
-        if not group.get("vector", False):
-            size, slope = torch.linalg.vector_norm(weight), torch.linalg.vector_norm(gradient)
-            scaled = group["trust"] * size / (slope + decay * size + group["eps"])
-            ratio = torch.where((size > 0) & (slope > 0), scaled, torch.ones_like(scaled))
+    def _move(self, weight: Tensor, gradient: Tensor, group: Mapping[str, Any], adapts: bool) -> None:
+        decay = group["weight_decay"]
+        step = gradient.add(weight, alpha=decay) if decay else gradient.clone()
+        if adapts:
+            # Left on the device: reading the norms would make the processor wait for it at every tensor.
+            long, steep = torch.linalg.vector_norm(weight), torch.linalg.vector_norm(gradient)
+            ratio = group["trust"] * long / (steep + decay * long)
+            step.mul_(torch.where((long > 0) & (steep > 0), ratio, torch.ones_like(ratio)))
+        step.mul_(group["lr"])
         state = self.state[weight]
-        if "momentum_buffer" not in state:
-            state["momentum_buffer"] = torch.zeros_like(weight)
-        buffer = state["momentum_buffer"].mul_(group["momentum"]).add_(direction * ratio, alpha=group["lr"])
-        weight.sub_(buffer)
+        if "momentum_buffer" in state:
+            state["momentum_buffer"].mul_(group["momentum"]).add_(step)
+        else:
+            state["momentum_buffer"] = step
+        weight.sub_(state["momentum_buffer"])

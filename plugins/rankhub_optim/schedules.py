@@ -1,8 +1,12 @@
-"""Schedules: pure functions of the clock."""
+"""Schedules: a factor on the learning rate, or any number that changes in training."""
 
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Annotated
 
 from rankhub.interfaces.errors import Objection
@@ -13,106 +17,105 @@ Epochs = Annotated[float, Ge(0)]
 Steps = Annotated[int, Ge(0)]
 
 
-class WarmUp:
-    """A linear rise from near 0 that comes before a schedule's own course.
+class WarmedUp(Schedule):
+    """A schedule that first rises linearly from 0 to its first number.
 
-    Args:
-        epochs: Length in epochs of the phase's clock stream.
-        steps: Length in steps.
-
-    Raises:
-        Objection: Both are given.
+    Step s (from 0) of w warm-up steps gets (s + 1) / (w + 1) of that number: neither is the first step wasted on
+    0, nor does the last already have the whole.
     """
 
-    def __init__(self, epochs: float, steps: int) -> None:
-        if epochs and steps:
+    def __init__(self, warmup_epochs: float, warmup_steps: int | None) -> None:
+        if warmup_epochs and warmup_steps:
             raise Objection("give warmup_epochs or warmup_steps, not both")
-        self.epochs, self.steps = epochs, steps
-
-    def length(self, clock: Clock) -> float:
-        """Steps of the warm-up, at most the phase."""
-        return min(float(self.steps or self.epochs * clock.steps_per_epoch), float(clock.steps))
-
-    def factor(self, clock: Clock) -> float | None:
-        """Factor on the first value while the warm-up lasts, ``(step + 1) / length``; None after it."""
-        length = self.length(clock)
-        return (clock.step + 1) / length if clock.step < length - 1 else None
-
-
-class Cosine(Schedule):
-    """``end + (start - end) (1 + cos(pi p)) / 2`` with p the share done of what follows the warm-up.
-
-    Source: Loshchilov and Hutter, SGDR (2017), equation 5, without restarts; warm-up as in Goyal et al. (2017).
-
-    Args:
-        start: Value at the end of the warm-up.
-        end: Value at the end of the phase.
-        warmup_epochs: Length in epochs of a linear rise from near 0 to ``start``.
-        warmup_steps: The same in steps.
-    """
-
-    def __init__(
-        self, *, start: float = 1.0, end: float = 0.0, warmup_epochs: Epochs = 0.0, warmup_steps: Steps = 0
-    ) -> None:
-        self.start, self.end = start, end
-        self.warm_up = WarmUp(warmup_epochs, warmup_steps)
+        self.warmup_epochs, self.warmup_steps = warmup_epochs, warmup_steps
 
     def value(self, clock: Clock) -> float:
-        """The value before the step that is about to be done."""
-        factor = self.warm_up.factor(clock)
-        if factor is not None:
-            return self.start * factor
-        length = self.warm_up.length(clock)
-        done = min(1.0, max(0.0, clock.step - max(0.0, length - 1)) / max(1.0, clock.steps - max(0.0, length - 1)))
-        return self.end + (self.start - self.end) * (1 + math.cos(math.pi * done)) / 2
+        """The number for the step that is about to be done."""
+        warmup = self.warmup_steps or round(self.warmup_epochs * clock.steps_per_epoch)
+        if clock.step < warmup:
+            return self.after_warmup(Clock(warmup, clock.steps, clock.steps_per_epoch), warmup) * (
+                (clock.step + 1) / (warmup + 1)
+            )
+        return self.after_warmup(clock, warmup)
+
+    @abstractmethod
+    def after_warmup(self, clock: Clock, warmup: int) -> float:
+        """The number at a step after ``warmup`` steps of warm-up."""
 
 
-class Step(Schedule):
-    """``start * factor ** (milestones passed)``.
+class Constant(WarmedUp):
+    """The same number at every step.
 
     Args:
-        milestones: Epochs after which the value falls.
-        factor: By which it is multiplied at each.
-        start: First value.
-        warmup_epochs: Length in epochs of a linear rise from near 0 to ``start``.
-        warmup_steps: The same in steps.
+        value: The number; as the recipe's schedule, a factor on the learning rate.
+        warmup_epochs: Epochs in which the number first rises from 0.
+        warmup_steps: The same in steps, in place of epochs.
+    """
+
+    def __init__(self, *, value: float = 1.0, warmup_epochs: Epochs = 0.0, warmup_steps: Steps | None = None) -> None:
+        super().__init__(warmup_epochs, warmup_steps)
+        self.constant = value
+
+    def after_warmup(self, clock: Clock, warmup: int) -> float:
+        """The number."""
+        return self.constant
+
+
+class Cosine(WarmedUp):
+    """Half a cosine from ``start`` to ``end`` over what the warm-up leaves of a phase (Loshchilov, Hutter, ICLR 2017).
+
+    With t in [0, 1) the share of it that is done: end + (start - end) (1 + cos(pi t)) / 2.
+
+    Args:
+        start: First number; as the recipe's schedule, a factor on the learning rate.
+        end: The number that the step after the last would have.
+        warmup_epochs: Epochs in which the number first rises from 0 to ``start``.
+        warmup_steps: The same in steps, in place of epochs.
     """
 
     def __init__(
         self,
         *,
-        milestones: list[Annotated[float, Gt(0)]],
+        start: float = 1.0,
+        end: float = 0.0,
+        warmup_epochs: Epochs = 0.0,
+        warmup_steps: Steps | None = None,
+    ) -> None:
+        super().__init__(warmup_epochs, warmup_steps)
+        self.start, self.end = start, end
+
+    def after_warmup(self, clock: Clock, warmup: int) -> float:
+        """The number after the share of the rest that is done."""
+        done = min(1.0, (clock.step - warmup) / max(1, clock.steps - warmup))
+        return self.end + (self.start - self.end) * (1 + math.cos(math.pi * done)) / 2
+
+
+class Step(WarmedUp):
+    """A number that is multiplied by ``factor`` at each milestone.
+
+    Args:
+        milestones: Epochs after which it falls, ascending.
+        factor: What it is multiplied by.
+        start: First number; as the recipe's schedule, a factor on the learning rate.
+        warmup_epochs: Epochs in which the number first rises from 0.
+        warmup_steps: The same in steps, in place of epochs.
+    """
+
+    def __init__(
+        self,
+        *,
+        milestones: Sequence[Annotated[float, Gt(0)]],
         factor: Annotated[float, Gt(0)] = 0.1,
         start: float = 1.0,
         warmup_epochs: Epochs = 0.0,
-        warmup_steps: Steps = 0,
+        warmup_steps: Steps | None = None,
     ) -> None:
-        if milestones != sorted(milestones):
-            raise Objection(f"milestones must rise, got {milestones}")
-        self.milestones, self.factor, self.start = milestones, factor, start
-        self.warm_up = WarmUp(warmup_epochs, warmup_steps)
+        super().__init__(warmup_epochs, warmup_steps)
+        if any(first >= then for first, then in pairwise(milestones)):
+            raise Objection(f"milestones must ascend, got {', '.join(f'{epoch:g}' for epoch in milestones)}")
+        self.milestones, self.factor, self.start = tuple(milestones), factor, start
 
-    def value(self, clock: Clock) -> float:
-        """The value before the step that is about to be done."""
-        passed = sum(clock.step >= epoch * clock.steps_per_epoch for epoch in self.milestones)
-        factor = self.warm_up.factor(clock)
-        return self.start * self.factor**passed * (1.0 if factor is None else factor)
-
-
-class Constant(Schedule):
-    """One value.
-
-    Args:
-        value: The value.
-        warmup_epochs: Length in epochs of a linear rise from near 0 to ``value``.
-        warmup_steps: The same in steps.
-    """
-
-    def __init__(self, *, value: float = 1.0, warmup_epochs: Epochs = 0.0, warmup_steps: Steps = 0) -> None:
-        self._value = value
-        self.warm_up = WarmUp(warmup_epochs, warmup_steps)
-
-    def value(self, clock: Clock) -> float:
-        """The value before the step that is about to be done."""
-        factor = self.warm_up.factor(clock)
-        return self._value * (1.0 if factor is None else factor)
+    def after_warmup(self, clock: Clock, warmup: int) -> float:
+        """The number after the milestones that are passed."""
+        steps = [round(epoch * clock.steps_per_epoch) for epoch in self.milestones]
+        return self.start * self.factor ** bisect_right(steps, clock.step)

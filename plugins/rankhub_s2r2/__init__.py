@@ -1,4 +1,4 @@
-"""Official plugin; see its components with `rankhub plugins list`."""
+"""Official plugin: losses that maximise average precision over views (S2R2)."""
 
 import rankhub
 from rankhub import Component
@@ -7,4 +7,11 @@ from rankhub import Component
 @rankhub.hookimpl
 def rankhub_components() -> list[Component]:
     """The components of this plugin."""
-    return []
+    return [
+        Component(
+            "loss",
+            "smooth_ap",
+            "rankhub_s2r2.smooth_ap:SmoothAP",
+            "Maximise a smooth average precision: each view finds the other views of its image.",
+        ),
+    ]

@@ -1,4 +1,4 @@
-"""Official plugin: timm's networks as backbones, and the projection head."""
+"""Backbones of timm, and a projection head."""
 
 import rankhub
 from rankhub import Component
@@ -6,8 +6,10 @@ from rankhub import Component
 
 @rankhub.hookimpl
 def rankhub_components() -> list[Component]:
-    """The components of this plugin."""
+    """The timm backbone and the projection head."""
     return [
-        Component("backbone", "timm", "rankhub_timm.backbone:Timm", "Any image network of timm."),
-        Component("head", "projection", "rankhub_timm.projection:Projection", "Linear layers on the pooled features."),
+        Component("backbone", "timm", "rankhub_timm.backbone:TimmBackbone", "Any network of timm, without its head."),
+        Component(
+            "head", "projection", "rankhub_timm.projection:Projection", "A small MLP from features to an embedding."
+        ),
     ]

@@ -1,129 +1,155 @@
-"""timm's networks."""
+"""Any network of timm as a backbone."""
 
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import timm
 import torch
-from torch import Tensor, nn
+from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
+from torch import Tensor
 
 from rankhub.interfaces.errors import Objection, UserError
-from rankhub.interfaces.model import Backbone, Features, FeatureSpec
-from rankhub_timm.stems import make_small
-from rankhub_timm.weights import fill, read_weights
+from rankhub.interfaces.model import Backbone, Features
+from rankhub_timm.maps import as_map, feature_spec
+from rankhub_timm.stem import shrink_stem
+from rankhub_timm.weights import fit_weights, read_weights
 
-_IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+Channels = tuple[float, float, float]
+
+Normalize = Literal["imagenet", "model", "none"] | tuple[Channels, Channels]
+
+OWN = {"num_classes": "heads stand under `heads:`", "pretrained": "use the option `pretrained`"}
+"""Arguments of timm that a recipe may not pass on, and what to do."""
 
 
-class Timm(Backbone):
-    """Any image network of timm (https://huggingface.co/docs/timm), without its classifier.
+class TimmBackbone(Backbone):
+    """A network of timm (github.com/huggingface/pytorch-image-models) without its classifier.
 
-    Pooled features are what timm hands to the classifier. Maps are the last feature map; transformers give their
-    patch tokens as a map.
+    Pooled features are those before the classifier; maps are the last ones before the pooling, where the network has
+    any (for a vision transformer its patches in their places).
 
     Args:
-        model: Name of the network, such as ``resnet18``; ``timm.list_models()`` lists them.
-        stem: ``standard``, or ``small`` for small images: first convolution of stride 1 and no pooling (residual
-            networks).
-        pretrained: Load timm's pretrained weights from its hub; the network must be reachable.
-        weights: A local file of weights (.safetensors or saved by torch) in place of the hub's.
-        normalize: Mean and deviation taken off the images: ``imagenet``'s, the ``model``'s own as timm states
-            them, or ``none``.
-        args: Further arguments of ``timm.create_model``, such as ``{drop_path_rate: 0.1}`` or ``{img_size: 96}``.
+        model: Name of the network, as in ``timm.list_models()``.
+        stem: standard = as the model defines it; small = first convolution 3x3 with stride 1 and no max-pooling, for
+            images of about 32 to 64 px (ResNets only).
+        args: Further arguments of ``timm.create_model``, such as drop_path_rate.
+        pretrained: Start from the weights that timm downloads for this model.
+        weights: Start from a local file, .safetensors or torch's; a classifier in it is left out.
+        normalize: imagenet = subtract ImageNet's mean and divide by its standard deviation; model = those that timm
+            states for the model, as pretrained weights expect; none = leave images in [0, 1]; or mean and standard
+            deviation of the three channels.
     """
+
+    network: Any
+    mean: Tensor
+    std: Tensor
 
     def __init__(
         self,
         *,
         model: str,
         stem: Literal["standard", "small"] = "standard",
+        args: Mapping[str, Any] | None = None,
         pretrained: bool = False,
         weights: str | None = None,
-        normalize: Literal["imagenet", "model", "none"] = "imagenet",
-        args: dict[str, Any] | None = None,
+        normalize: Normalize = "imagenet",
     ) -> None:
         super().__init__()
-        known = timm.list_models()
-        if model.split(".")[0] not in known:
-            near = difflib.get_close_matches(model, known, 1)
-            hint = f"; did you mean {near[0]}?" if near else "; timm.list_models() lists them"
-            raise Objection(f"timm has no network {model!r}{hint}")
         if pretrained and weights is not None:
-            raise Objection("give pretrained: true or weights: FILE, not both")
-        self.name, self.pretrained, self.weights = model, pretrained, weights
-        self.net = _create(model, args or {})
-        smaller = make_small(self.net, model) if stem == "small" else 1
-        self.spec = _spec(self.net, smaller)
-        mean, deviation = _statistics(self.net, normalize)
-        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("deviation", torch.tensor(deviation).view(1, 3, 1, 1), persistent=False)
+            raise Objection("give pretrained or weights, not both")
+        self.model, self.stem, self.args = model, stem, dict(args or {})
+        self.pretrained, self.weights = pretrained, weights
+        _check_name(model, pretrained)
+        for name, advice in OWN.items():
+            if name in self.args:
+                raise Objection(f"args.{name} cannot be passed on; {advice}")
+        self.network = self._create()
+        self.spec = feature_spec(self.network)
+        self._set_normalisation(normalize)
+
+    def _create(self, pretrained: bool = False) -> Any:
+        try:
+            network = timm.create_model(self.model, num_classes=0, pretrained=pretrained, **self.args)
+        except (TypeError, ValueError, KeyError, AssertionError, RuntimeError) as error:
+            if pretrained:
+                raise
+            raise Objection(f"timm cannot make {self.model} with args {self.args}: {error}") from error
+        if self.stem == "small":
+            first = getattr(network, "conv1", None)
+            shrink_stem(network, self.model)
+            if self.pretrained and first is not network.conv1:
+                raise Objection(
+                    f"the pretrained weights of {self.model} have another first convolution than stem: small; "
+                    "use stem: standard"
+                )
+        return network
+
+    def _set_normalisation(self, normalize: Normalize) -> None:
+        if normalize == "imagenet":
+            mean, std = IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
+        elif normalize == "model":
+            mean, std = self.network.default_cfg["mean"], self.network.default_cfg["std"]
+        elif normalize == "none":
+            mean, std = (0.0,) * 3, (1.0,) * 3
+        else:
+            mean, std = normalize
+        if min(std) <= 0:
+            raise Objection(f"normalize is (mean, standard deviation), and the second must be above 0, got {std}")
+        self.normalizes = normalize != "none"
+        self.register_buffer("mean", torch.tensor(mean)[:, None, None], persistent=False)
+        self.register_buffer("std", torch.tensor(std)[:, None, None], persistent=False)
 
     def initialise(self) -> None:
-        """Load the weights that the options name.
+        """Load pretrained weights, if the options ask for them.
 
         Raises:
-            UserError: The hub cannot be reached or has none; the file is not there or does not fit.
+            UserError: They are not there or do not fit.
         """
-        classifier = str(self.net.pretrained_cfg.get("classifier") or "head.fc")
+        classifier = self.network.default_cfg.get("classifier") or ()
+        classifiers = (classifier,) if isinstance(classifier, str) else tuple(classifier)
         if self.weights is not None:
-            fill(self.net, read_weights(Path(self.weights)), classifier, self.weights)
+            path = Path(self.weights).expanduser()
+            fit_weights(self.network, read_weights(path), classifiers, f"backbone.weights: {path}")
         elif self.pretrained:
             try:
-                donor = timm.create_model(self.name, pretrained=True, num_classes=0)
-            except Exception as error:
-                reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+                stored = self._create(pretrained=True).state_dict()
+            except Exception as error:  # whatever the network, the hub's client or its cache raise
+                reason = (str(error).strip().splitlines() or [""])[0]
                 raise UserError(
-                    f"backbone.pretrained: the weights of {self.name} could not be had from timm's hub ({reason}); "
-                    "download them elsewhere and name the file with backbone.weights=FILE"
+                    f"backbone.pretrained: the weights of {self.model} could not be downloaded "
+                    f"({type(error).__name__}: {reason}); check the connection, or download them elsewhere and give "
+                    "backbone.weights=FILE"
                 ) from error
-            fill(self.net, donor.state_dict(), classifier, f"timm's {self.name}")
+            fit_weights(self.network, stored, classifiers, f"backbone.pretrained: {self.model}")
 
     def forward(self, images: Tensor, maps: bool = False) -> Features:
-        """Features of [n, 3, H, W] images in [0, 1].
+        """Features of one stack [n, 3, H, W] in [0, 1]."""
+        self._check_size(images.shape[-2], images.shape[-1])
+        if self.normalizes:
+            images = (images - self.mean) / self.std
+        features = self.network.forward_features(images)
+        pooled = self.network.forward_head(features, pre_logits=True).flatten(1)
+        found = as_map(self.network, features, images.shape[-2], images.shape[-1]) if maps else None
+        return Features(pooled, None if found is None else [found])
 
-        Raises:
-            UserError: The network takes images of another size only.
-        """
-        try:
-            cells = self.net.forward_features((images - self.mean) / self.deviation)
-        except AssertionError as error:
+    def _check_size(self, height: int, width: int) -> None:
+        patches = getattr(self.network, "patch_embed", None)
+        fixed = getattr(patches, "img_size", None)
+        if fixed is not None and getattr(patches, "strict_img_size", False) and tuple(fixed) != (height, width):
             raise UserError(
-                f"{self.name} does not take images of {images.shape[-2]} x {images.shape[-1]} px: {error}; "
-                "set backbone.args to {img_size: SIDE}"
-            ) from error
-        pooled = self.net.forward_head(cells, pre_logits=True)
-        return Features(pooled, [self._map(cells, images)] if maps else None)
-
-    def _map(self, cells: Tensor, images: Tensor) -> Tensor:
-        if cells.ndim == 4:
-            return cells.permute(0, 3, 1, 2) if getattr(self.net, "output_fmt", "NCHW") == "NHWC" else cells
-        patches = cells[:, int(getattr(self.net, "num_prefix_tokens", 0)) :]
-        stride = self.spec.map_stride
-        grid = (images.shape[-2] // stride, images.shape[-1] // stride)
-        return patches.transpose(1, 2).reshape(len(cells), -1, *grid)
+                f"backbone {self.model} takes images of {fixed[0]} x {fixed[1]} px, views are {height} x {width}; "
+                f"set backbone.args.img_size={height}, or for several sizes backbone.args.dynamic_img_size=true"
+            )
 
 
-def _create(name: str, args: dict[str, Any]) -> Any:
-    try:
-        return timm.create_model(name, num_classes=0, **args)
-    except TypeError as error:
-        raise Objection(f"args: {name} does not take them: {error}") from error
-
-
-def _spec(net: Any, smaller: int) -> FeatureSpec:
-    info = getattr(net, "feature_info", None)
-    if not info:
-        return FeatureSpec(int(net.head_hidden_size))
-    return FeatureSpec(int(net.head_hidden_size), int(net.num_features), int(info[-1]["reduction"]) // smaller)
-
-
-def _statistics(net: nn.Module, normalize: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    if normalize == "none":
-        return (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
-    if normalize == "model":
-        config: Any = net.pretrained_cfg
-        return tuple(config["mean"]), tuple(config["std"])
-    return _IMAGENET
+def _check_name(model: str, pretrained: bool) -> None:
+    if not timm.is_model(model):
+        near = difflib.get_close_matches(model, timm.list_models(), n=3, cutoff=0.5)
+        advice = f"nearest: {', '.join(near)}" if near else "see timm.list_models()"
+        raise Objection(f"timm {timm.__version__} has no model {model!r}; {advice}")
+    if pretrained and not timm.models.is_model_pretrained(model):
+        raise Objection(f"timm has no pretrained weights for {model}; leave pretrained out or give weights: FILE")

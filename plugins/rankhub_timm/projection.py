@@ -1,4 +1,4 @@
-"""The projection head of self-supervised training."""
+"""A small MLP on the pooled features."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from rankhub.interfaces.options import Ge
 
 
 class Projection(Head):
-    """Linear layers with ReLU between them, on the pooled features: one output ``embedding``, not normalised.
+    """Linear, ReLU, linear: from the pooled features to the embedding that a loss compares.
 
-    Without ``norm`` and with two layers this is SimCLR's head (Chen et al. 2020, section 2.1). Losses on cosine
-    similarity normalise by themselves; evaluation usually takes the features before the head.
+    The default is the head of SimCLR and MIX'EM: two layers, the hidden one as wide as the features, no batch
+    normalisation. The embedding is not normalised; losses do that. Output ``embedding`` [N, dim].
 
     Args:
         dim: Columns of the embedding.
-        hidden: Width of the hidden layers; default: the width of the features.
-        layers: Linear layers; 1 has no hidden layer.
-        norm: ``batch`` puts BatchNorm before each ReLU.
+        hidden: Width of the hidden layers; by default that of the features.
+        layers: Linear layers; 1 = a linear map.
+        norm: batch = batch normalisation after each hidden layer (whose bias it makes needless).
     """
 
     def __init__(
@@ -38,22 +38,22 @@ class Projection(Head):
     ) -> None:
         super().__init__()
         self._outputs = {"embedding": OutputSpec("embedding", dim)}
-        between = hidden or features.width
-        stack: list[nn.Module] = []
+        steps: list[nn.Module] = []
         width = features.width
         for _ in range(layers - 1):
-            stack.append(nn.Linear(width, between, bias=norm == "none"))
+            wide = hidden or features.width
+            steps.append(nn.Linear(width, wide, bias=norm == "none"))
             if norm == "batch":
-                stack.append(nn.BatchNorm1d(between))
-            stack.append(nn.ReLU(inplace=True))
-            width = between
-        self.layers = nn.Sequential(*stack, nn.Linear(width, dim))
+                steps.append(nn.BatchNorm1d(wide))
+            steps.append(nn.ReLU(inplace=True))
+            width = wide
+        self.mlp = nn.Sequential(*steps, nn.Linear(width, dim))
 
     @property
     def outputs(self) -> Mapping[str, OutputSpec]:
-        """``embedding`` [N, dim]."""
+        """The embedding."""
         return self._outputs
 
     def forward(self, features: Features) -> Mapping[str, Tensor]:
-        """Project the pooled features."""
-        return {"embedding": self.layers(features.pooled)}
+        """``embedding`` [N, dim]."""
+        return {"embedding": self.mlp(features.pooled)}

@@ -2,75 +2,100 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import pickle
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import safetensors
+import safetensors.torch
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from rankhub.interfaces.errors import UserError
 
-_WRAPPERS = ("state_dict", "model", "model_state_dict", "network", "state_dict_ema")
-_PREFIXES = ("module.", "backbone.", "encoder.", "model.", "net.")
+NESTS = ("state_dict_ema", "model_ema", "state_dict", "model")
+"""Keys under which training scripts keep the weights, beside the optimiser and other things."""
+
+PREFIXES = ("module.", "backbone.", "network.", "encoder.")
+"""What wrappers put before a network's own names; ``backbone.network.`` in a run of rankhub."""
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """The tensors of a ``.safetensors`` file, or of a file that torch saved; nothing in it is executed.
-
-    Prefixes that training code puts before every name (``module.``, ``backbone.``) are taken off; of a run's own
-    checkpoint only the backbone is kept.
+    """The tensors of a .safetensors file or of a torch file, which is read without running any code in it.
 
     Raises:
-        UserError: The file is not there, cannot be read, or holds no tensors; one sentence.
+        UserError: It is not there, cannot be read, or holds no tensors by name.
     """
-    path = path.expanduser()
     if not path.is_file():
-        raise UserError(f"backbone.weights: there is no file {path.absolute()}")
+        raise UserError(f"backbone.weights: there is no file {path.resolve()}; give the path of a local file")
+    stored: Any
     try:
         if path.suffix == ".safetensors":
-            found: Any = load_file(path)
+            stored = safetensors.torch.load_file(path)
         else:
-            found = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(f"backbone.weights: {path.absolute()} cannot be read as weights: {reason}") from error
-    while isinstance(found, Mapping) and any(isinstance(found.get(key), Mapping) for key in _WRAPPERS):
-        found = next(found[key] for key in _WRAPPERS if isinstance(found.get(key), Mapping))
-    tensors = (
-        {key: value for key, value in found.items() if isinstance(value, Tensor)} if isinstance(found, dict) else {}
-    )
-    if not tensors:
-        raise UserError(f"backbone.weights: {path.absolute()} holds no weights by name")
-    return _bare(tensors)
+            stored = torch.load(path, map_location="cpu", weights_only=True)
+    except (safetensors.SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:
+        raise UserError(
+            f"backbone.weights: {path} cannot be read as {path.suffix or 'a torch file'} ({_first_line(error)}); "
+            "store its tensors by name with safetensors or torch.save"
+        ) from error
+    for nest in NESTS:
+        if isinstance(stored, Mapping) and isinstance(stored.get(nest), Mapping):
+            stored = stored[nest]
+    if not isinstance(stored, Mapping) or not any(isinstance(value, Tensor) for value in stored.values()):
+        raise UserError(f"backbone.weights: {path} holds no tensors by name; store a state_dict in it")
+    return {str(name): value for name, value in stored.items() if isinstance(value, Tensor)}
 
 
-def _bare(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    if any(name.startswith("backbone.") for name in tensors):
-        tensors = {name: value for name, value in tensors.items() if name.startswith("backbone.")}
-    stripped = True
-    while stripped:
-        prefix = next((p for p in _PREFIXES if all(name.startswith(p) for name in tensors)), None)
-        stripped = prefix is not None
-        if prefix is not None:
-            tensors = {name.removeprefix(prefix): value for name, value in tensors.items()}
-    return tensors
+def fit_weights(network: nn.Module, stored: Mapping[str, Tensor], classifiers: Sequence[str], source: str) -> None:
+    """Load tensors into a network without classifier.
 
+    Prefixes of wrappers are taken off where more names then fit, the classifier's tensors are left out, and counters
+    of batches may be missing.
 
-def fill(model: nn.Module, tensors: Mapping[str, Tensor], classifier: str, source: object) -> None:
-    """Give ``model`` the weights; a classifier's weights, which the model does not have, are left out.
+    Args:
+        network: Changed in place.
+        stored: Tensors by name.
+        classifiers: Names of the classifier's modules.
+        source: Where they come from, for the message.
 
     Raises:
-        UserError: A weight is missing, unknown, or of another shape; one sentence that names the first ones.
+        UserError: Names or shapes differ; one sentence with the first of each kind.
     """
-    own = model.state_dict()
-    given = {name: value for name, value in tensors.items() if not name.startswith(f"{classifier}.")}
-    wrong = [name for name, value in given.items() if name in own and own[name].shape != value.shape]
-    missing = [name for name in own if name not in given and not name.endswith("num_batches_tracked")]
-    unknown = [name for name in given if name not in own]
-    for what, names in (("of another shape", wrong), ("missing", missing), ("unknown to the network", unknown)):
-        if names:
-            some = f"{len(names)} weights {what}: " + ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-            raise UserError(f"backbone.weights: {source} does not fit the network: {some}")
-    model.load_state_dict({name: given.get(name, own[name]) for name in own})
+    own = network.state_dict()
+    stored = max(_candidates(stored, len(PREFIXES)), key=lambda candidate: len(own.keys() & candidate.keys()))
+    stored = {n: v for n, v in stored.items() if n in own or not n.startswith(tuple(f"{c}." for c in classifiers))}
+    missing = [name for name in own if name not in stored and not name.endswith("num_batches_tracked")]
+    unknown = [name for name in stored if name not in own]
+    reshaped = [name for name in own if name in stored and own[name].shape != stored[name].shape]
+    if missing or unknown or reshaped:
+        kinds = [
+            _some("missing", missing),
+            _some("not in the model", unknown),
+            _some("of another shape", [f"{n} {_shape(stored[n])}, here {_shape(own[n])}" for n in reshaped]),
+        ]
+        found = "; ".join(kind for kind in kinds if kind)
+        raise UserError(f"{source} does not fit the model: {found}; check model, stem and args against the file")
+    network.load_state_dict({**own, **stored})
+
+
+def _candidates(stored: Mapping[str, Tensor], depth: int) -> Iterator[Mapping[str, Tensor]]:
+    """The tensors as they are, and what is left of them inside each prefix, and inside prefixes of that."""
+    yield stored
+    for prefix in PREFIXES if depth else ():
+        inside = {name[len(prefix) :]: value for name, value in stored.items() if name.startswith(prefix)}
+        if inside:
+            yield from _candidates(inside, depth - 1)
+
+
+def _some(what: str, names: Sequence[str]) -> str:
+    return f"{len(names)} {what} ({names[0]}{', ...' if len(names) > 1 else ''})" if names else ""
+
+
+def _shape(tensor: Tensor) -> str:
+    return str(list(tensor.shape))
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

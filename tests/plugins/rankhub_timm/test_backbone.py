@@ -1,114 +1,155 @@
-"""timm's networks behind the interface."""
-
 import pytest
 import timm
 import torch
-from safetensors.torch import save_file
+from torch import nn
 
 from rankhub.interfaces.errors import Objection, UserError
-from rankhub_timm.backbone import Timm
+from rankhub.interfaces.model import FeatureSpec
+from rankhub_timm.backbone import TimmBackbone
+
+
+def images(side: int = 64, count: int = 2) -> torch.Tensor:
+    return torch.rand(count, 3, side, side, generator=torch.Generator().manual_seed(0))
 
 
 @pytest.mark.parametrize(
-    ("name", "side", "args"),
+    ("options", "spec"),
     [
-        ("test_resnet", 64, None),
-        ("resnet10t", 64, None),
-        ("test_efficientnet", 64, None),
-        ("test_vit", 64, {"img_size": 64}),
-        ("test_convnext", 64, None),
+        ({"model": "test_resnet"}, FeatureSpec(96, 96, 32)),
+        ({"model": "test_resnet", "stem": "small"}, FeatureSpec(96, 96, 8)),
+        ({"model": "resnet10t"}, FeatureSpec(512, 512, 32)),
+        ({"model": "resnet10t", "stem": "small"}, FeatureSpec(512, 512, 8)),
+        ({"model": "resnet18", "stem": "small"}, FeatureSpec(512, 512, 8)),
+        ({"model": "test_efficientnet"}, FeatureSpec(256, 256, 32)),
+        ({"model": "test_vit"}, FeatureSpec(64, 64, 16)),
+        (
+            {"model": "swin_tiny_patch4_window7_224", "args": {"img_size": 64, "window_size": 2}},
+            FeatureSpec(768, 768, 32),
+        ),
+        ({"model": "crossvit_tiny_240"}, FeatureSpec(288, 0, 0)),
     ],
 )
-def test_the_spec_is_what_comes_out(name, side, args):
-    backbone = Timm(model=name, args=args).eval()
-    features = backbone(torch.rand(2, 3, side, side), maps=True)
-    assert features.pooled.shape == (2, backbone.spec.width)
-    cells = side // backbone.spec.map_stride
-    assert features.maps[0].shape == (2, backbone.spec.map_channels, cells, cells)
-    assert backbone(torch.rand(2, 3, side, side)).maps is None
+def test_what_the_spec_says_comes_out(options, spec):
+    backbone = TimmBackbone(**options).eval()
+    assert backbone.spec == spec
+    side = 240 if options["model"].startswith("crossvit") else 64
+    with torch.no_grad():
+        features = backbone(images(side), maps=True)
+        assert backbone(images(side)).maps is None
+    assert features.pooled.shape == (2, spec.width)
+    if spec.map_channels:
+        assert features.maps[0].shape == (2, spec.map_channels, side // spec.map_stride, side // spec.map_stride)
+    else:
+        assert features.maps is None
 
 
-def test_pooled_features_are_those_of_timm():
-    backbone = Timm(model="test_resnet").eval()
-    images = torch.rand(2, 3, 48, 48)
-    mean, deviation = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
-    expected = backbone.net((images - mean[:, None, None]) / deviation[:, None, None])
-    torch.testing.assert_close(backbone(images).pooled, expected)
+@pytest.mark.parametrize("model", ["test_resnet", "test_vit", "test_efficientnet"])
+def test_features_are_timms(model):
+    backbone = TimmBackbone(model=model).eval()
+    cfg = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+    mean, std = (torch.tensor(cfg[name])[:, None, None] for name in ("mean", "std"))
+    with torch.no_grad():
+        expected = backbone.network((images() - mean) / std)  # without a classifier the output is the pooled features
+        torch.testing.assert_close(backbone(images()).pooled, expected)
 
 
-@pytest.mark.parametrize("name", ["test_resnet", "resnet10t", "resnet18"])
-def test_the_small_stem_keeps_small_images_large(name):
-    backbone = Timm(model=name, stem="small").eval()
-    assert backbone.spec.map_stride == 8
-    assert backbone(torch.rand(1, 3, 32, 32), maps=True).maps[0].shape[-1] == 4
-    assert Timm(model=name).spec.map_stride == 32
+@pytest.mark.parametrize(("model", "stride"), [("test_vit", 16), ("test_resnet", 32)])
+def test_cells_of_the_map_lie_where_the_image_is(model, stride):
+    """A change in one corner of the image changes that corner of the map most."""
+    torch.manual_seed(0)
+    backbone = TimmBackbone(model=model).eval()
+    plain = torch.full((1, 3, 160, 160), 0.5)
+    for row, column in ((0, 0), (0, 1), (1, 0)):
+        changed = plain.clone()
+        corner = [slice(0, stride) if at == 0 else slice(160 - stride, 160) for at in (row, column)]
+        changed[:, :, corner[0], corner[1]] = images(stride, 1)
+        with torch.no_grad():
+            moved = (backbone(changed, maps=True).maps[0] - backbone(plain, maps=True).maps[0]).square().sum(1)[0]
+        at = divmod(int(moved.argmax()), moved.shape[1])
+        last = len(moved) - 1
+        assert at == (row * last, column * last)
 
 
-def test_a_network_without_such_a_stem_objects():
-    with pytest.raises(Objection, match="residual networks only"):
-        Timm(model="test_vit", stem="small")
+def test_small_stem_changes_the_first_layers_only():
+    backbone = TimmBackbone(model="resnet18", stem="small")
+    conv = backbone.network.conv1
+    assert (conv.kernel_size, conv.stride, conv.padding, conv.bias) == ((3, 3), (1, 1), (1, 1), None)
+    assert backbone.network.layer2[0].conv1.stride == (2, 2)
+    deep = TimmBackbone(model="resnet10t", stem="small").network.conv1
+    assert [layer.stride for layer in deep if isinstance(layer, nn.Conv2d)] == [(1, 1)] * 3
+    assert torch.isfinite(backbone.train()(images(32)).pooled).all()
 
 
-def test_unknown_names_and_arguments():
-    with pytest.raises(Objection, match="did you mean resnet18"):
-        Timm(model="resnet_18")
-    with pytest.raises(Objection, match="args"):
-        Timm(model="test_resnet", args={"depht": 3})
-    with pytest.raises(Objection, match="not both"):
-        Timm(model="test_resnet", pretrained=True, weights="x")
-
-
-def test_it_can_be_built_without_memory():
+def test_it_can_be_checked_on_the_meta_device_and_built_there_costs_no_memory():
     with torch.device("meta"):
-        backbone = Timm(model="test_resnet", stem="small")
-    assert next(backbone.parameters()).is_meta
-    assert backbone.spec.width == 96
-
-
-@pytest.mark.parametrize("prefix", ["", "module.", "backbone.net.", "module.backbone."])
-@pytest.mark.parametrize("ending", [".safetensors", ".pth"])
-def test_weights_from_a_file(tmp_path, prefix, ending):
-    donor = timm.create_model("test_resnet", num_classes=7)
-    state = {f"{prefix}{name}": value for name, value in donor.state_dict().items()}
-    path = tmp_path / f"w{ending}"
-    save_file(state, path) if ending == ".safetensors" else torch.save({"state_dict": state}, path)
-    backbone = Timm(model="test_resnet", weights=str(path))
-    before = backbone.net.conv1[0].weight.clone()
-    backbone.initialise()
-    assert not torch.equal(before, backbone.net.conv1[0].weight)
-    assert torch.equal(backbone.net.conv1[0].weight, donor.conv1[0].weight)
-
-
-def test_weights_that_do_not_fit_are_one_sentence(tmp_path):
-    path = tmp_path / "w.safetensors"
-    save_file(timm.create_model("resnet10t").state_dict(), path)
-    with pytest.raises(UserError, match="does not fit the network"):
-        Timm(model="test_resnet", weights=str(path)).initialise()
-    path.write_bytes(b"no")
-    with pytest.raises(UserError, match="cannot be read"):
-        Timm(model="test_resnet", weights=str(path)).initialise()
-    with pytest.raises(UserError, match="there is no file"):
-        Timm(model="test_resnet", weights=str(tmp_path / "none.pth")).initialise()
-
-
-def test_a_hub_that_cannot_be_reached_is_one_sentence(monkeypatch):
-    backbone = Timm(model="test_resnet", pretrained=True)
-
-    def unreachable(*args, **kwargs):
-        raise OSError("no network\nmore")
-
-    monkeypatch.setattr(timm, "create_model", unreachable)
-    with pytest.raises(UserError, match=r"no network\); download them elsewhere"):
-        backbone.initialise()
-
-
-def test_a_transformer_of_another_size_is_one_sentence():
-    with pytest.raises(UserError, match="does not take images of 48 x 48"):
-        Timm(model="vit_tiny_patch16_224")(torch.rand(1, 3, 48, 48))
+        backbone = TimmBackbone(model="test_resnet", stem="small")
+    assert {value.device.type for value in backbone.state_dict().values()} == {"meta"}
+    assert backbone.spec == FeatureSpec(96, 96, 8)
+    assert backbone.training
 
 
 def test_normalisation():
-    images = torch.rand(1, 3, 32, 32)
-    plain, model = (Timm(model="test_resnet", normalize=how) for how in ("none", "model"))
-    model.net.load_state_dict(plain.net.state_dict())
-    torch.testing.assert_close(plain.eval()((images - 0.5) / 0.5).pooled, model.eval()(images).pooled)
+    plain = TimmBackbone(model="test_resnet", normalize="none").eval()
+    own = TimmBackbone(model="test_resnet", normalize=((0.5, 0.4, 0.3), (0.2, 0.3, 0.4))).eval()
+    own.load_state_dict(plain.state_dict())
+    mean, std = torch.tensor([0.5, 0.4, 0.3])[:, None, None], torch.tensor([0.2, 0.3, 0.4])[:, None, None]
+    with torch.no_grad():
+        torch.testing.assert_close(own(images()).pooled, plain((images() - mean) / std).pooled)
+    stated = TimmBackbone(model="test_resnet", normalize="model")
+    assert (stated.mean.flatten().tolist(), stated.std.flatten().tolist()) == ([0.5] * 3, [0.5] * 3)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"model": "resnt18"}, r"has no model 'resnt18'; nearest: .*resnet18"),
+        ({"model": "qqqqqqqq"}, r"has no model 'qqqqqqqq'; see timm.list_models\(\)"),
+        ({"model": "test_vit", "stem": "small"}, "test_vit is a VisionTransformer; use stem: standard"),
+        ({"model": "test_resnet", "args": {"bogus": 1}}, "timm cannot make test_resnet with args .*bogus"),
+        ({"model": "test_resnet", "args": {"num_classes": 3}}, "args.num_classes cannot be passed on; heads stand"),
+        ({"model": "test_resnet", "args": {"pretrained": True}}, "use the option `pretrained`"),
+        ({"model": "resnet18", "pretrained": True, "weights": "x.pth"}, "not both"),
+        ({"model": "resnet18", "pretrained": True, "stem": "small"}, "another first convolution than stem: small"),
+        ({"model": "test_resnet", "normalize": ((0.5,) * 3, (1.0, 0.0, 1.0))}, "must be above 0"),
+    ],
+)
+def test_what_cannot_be_is_objected_to(options, message):
+    with pytest.raises(Objection, match=message):
+        TimmBackbone(**options)
+
+
+def test_views_of_another_size_than_a_vision_transformer_takes():
+    backbone = TimmBackbone(model="vit_tiny_patch16_224", args={"depth": 1})
+    with pytest.raises(
+        UserError, match=r"takes images of 224 x 224 px, views are 32 x 32; set backbone.args.img_size=32"
+    ):
+        backbone(images(32))
+    assert (
+        TimmBackbone(model="vit_tiny_patch16_224", args={"depth": 1, "img_size": 32})(images(32)).pooled.shape[1] == 192
+    )
+    free = TimmBackbone(model="vit_tiny_patch16_224", args={"depth": 1, "dynamic_img_size": True})
+    assert free(images(48), maps=True).maps[0].shape[2:] == (3, 3)
+
+
+def test_pretrained_without_a_connection_is_one_sentence(monkeypatch):
+    backbone = TimmBackbone(model="test_resnet", pretrained=True)
+    make = timm.create_model
+
+    def offline(*args, pretrained=False, **options):
+        if pretrained:
+            raise OSError("Network is unreachable\nmany more lines")
+        return make(*args, **options)
+
+    monkeypatch.setattr(timm, "create_model", offline)
+    with pytest.raises(UserError, match=r"test_resnet could not be downloaded \(OSError: Network is unreachable\)"):
+        backbone.initialise()
+
+
+def test_pretrained_weights_are_taken(monkeypatch):
+    backbone = TimmBackbone(model="test_resnet", pretrained=True)
+    make = timm.create_model
+    theirs = make("test_resnet", num_classes=0)
+    monkeypatch.setattr(timm, "create_model", lambda *args, pretrained, **options: theirs)
+    backbone.initialise()
+    for name, value in backbone.network.state_dict().items():
+        assert torch.equal(value, theirs.state_dict()[name])

@@ -1,0 +1,149 @@
+"""k nearest neighbours: how often a vote among the nearest labeled images gives an image its class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from rankhub.interfaces.data import LabelSpec
+from rankhub.interfaces.errors import UserError
+from rankhub.interfaces.evaluate import EvaluationResult, EvaluationSource, Evaluator
+from rankhub.interfaces.options import DataName, Ge, Gt, OutputName
+from rankhub_retrieval.classes import labelled_rows, without_classes
+from rankhub_retrieval.features import Unit, collapsed, unit_features
+from rankhub_retrieval.search import faiss_problem, nearest
+
+Votes = npt.NDArray[np.float64]
+
+_BLOCK = 4096
+"""Images whose votes, one number a class, are held at a time."""
+
+
+class KNearest(Evaluator):
+    """Classify each test image by a vote of its k nearest images of a labeled bank, by cosine similarity.
+
+    Nothing is trained, so it measures the representation itself. The search is exact. Images without a label are left
+    out of the bank and of the test. Equal votes go to the lowest class number.
+
+    The metric ``accuracy`` is the share of test images whose class gets most votes; ``accuracy_top5`` (with more than 5
+    classes) the share whose class is among the five with most votes, at least one. The table ``per_class`` splits the
+    accuracy by class.
+
+    Source of the weighted vote: Wu, Xiong, Yu, Lin: Unsupervised feature learning via non-parametric instance
+    discrimination, CVPR 2018 (there with k = 200).
+
+    Args:
+        train: Data set with class labels that forms the bank.
+        test: Data set with class labels that is classified; if it is the bank, each image by the others.
+        k: Neighbours that vote.
+        output: What is compared: ``backbone`` (the pooled features) or ``HEAD.OUTPUT``.
+        weights: ``softmax``: a neighbour of cosine s has exp(s / temperature) votes; ``uniform``: one each.
+        temperature: Of the softmax weights.
+    """
+
+    def __init__(
+        self,
+        *,
+        train: DataName,
+        test: DataName,
+        k: Annotated[int, Ge(1)] = 20,
+        output: OutputName = "backbone",
+        weights: Literal["softmax", "uniform"] = "softmax",
+        temperature: Annotated[float, Gt(0)] = 0.07,
+    ) -> None:
+        self.train, self.test, self.k, self.output = train, test, k, output
+        self.weights, self.temperature = weights, temperature
+
+    def check(self, data: Mapping[str, LabelSpec]) -> Iterable[str]:
+        """Sentences where the bank or the test has no classes."""
+        return without_classes("knn", (self.train, self.test), data)
+
+    def requires(self) -> str | None:
+        """A sentence if faiss is missing or there twice."""
+        return faiss_problem()
+
+    def headline(self) -> Sequence[str]:
+        """Accuracy."""
+        return ("accuracy",)
+
+    def __call__(self, source: EvaluationSource) -> EvaluationResult:
+        """Search, vote, compare.
+
+        Raises:
+            UserError: The bank or the test holds no labeled image, or the network gives them different dimensions.
+        """
+        itself = self.train == self.test
+        bank, bank_labels, notes = self._labelled(source, self.train)
+        test, test_labels, test_notes = (bank, bank_labels, []) if itself else self._labelled(source, self.test)
+        notes += test_notes
+        k = min(self.k, len(bank) - itself)
+        if k < 1:
+            raise UserError(f"data set {self.train!r} holds a single labeled image, which leaves it no neighbour")
+        if k < self.k:
+            notes.append(f"k is {k}, not {self.k}: the bank {self.train!r} holds no more images")
+        own = np.arange(len(bank)) if itself else None
+        similarities, rows = nearest(test, bank, k, source.device, own)
+        classes = int(max(bank_labels.max(), test_labels.max())) + 1
+        ranks = np.empty(len(test), dtype=np.int64)
+        for start in range(0, len(test), _BLOCK):
+            block = slice(start, start + _BLOCK)
+            votes = self._votes(similarities[block], bank_labels[rows[block]], classes)
+            ranks[block] = _ranks(votes, test_labels[block])
+        flat = collapsed(bank, self.train)
+        if flat:
+            notes.append(flat)
+        elif not itself:
+            notes += self._twins(test, bank, rows[:, 0])
+        metrics = {"accuracy": float((ranks < 1).mean())}
+        if classes > 5:
+            metrics["accuracy_top5"] = float((ranks < 5).mean())
+        names = source.dataset(self.test).label.classes
+        return EvaluationResult(metrics, {"per_class": _per_class(ranks, test_labels, names)}, notes=notes)
+
+    def _labelled(self, source: EvaluationSource, data: str) -> tuple[Unit, npt.NDArray[np.int64], list[str]]:
+        table = source.outputs(data, self.output)
+        rows, labels, notes = labelled_rows(table, data)
+        return unit_features(table, data)[rows], labels, notes
+
+    def _votes(self, similarities: npt.NDArray[np.float32], labels: npt.NDArray[np.int64], classes: int) -> Votes:
+        """[n, classes]; rounded, so that rounding in the similarities decides no tie."""
+        weights = np.ones(similarities.shape)
+        if self.weights == "softmax":
+            weights = np.exp((similarities.astype(np.float64) - similarities[:, :1]) / self.temperature)
+        votes = np.zeros((len(labels), classes))
+        np.add.at(votes, (np.arange(len(labels))[:, None], labels), weights)
+        return np.round(votes, 5)
+
+    def _twins(self, test: Unit, bank: Unit, rows: npt.NDArray[np.int64]) -> list[str]:
+        """A note if test images have a neighbour with the same features: copies make the accuracy too good."""
+        spread = np.linalg.norm(bank - bank.mean(axis=0), axis=1).mean()
+        same = int((np.linalg.norm(test - bank[rows], axis=1) < 1e-4 * spread).sum())
+        if not same:
+            return []
+        return [
+            f"{same} of {len(test)} images of {self.test!r} have the same features as an image of {self.train!r}: "
+            "copies, which make the accuracy too good"
+        ]
+
+
+def _ranks(votes: Votes, labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """[n] number of classes placed before the right one; the number of all classes where it got no vote."""
+    own = np.take_along_axis(votes, labels[:, None], axis=1)
+    lower = np.arange(votes.shape[1]) < labels[:, None]
+    before: npt.NDArray[np.int64] = ((votes > own) | ((votes == own) & lower)).sum(axis=1)
+    before[own[:, 0] == 0] = votes.shape[1]
+    return before
+
+
+def _per_class(
+    ranks: npt.NDArray[np.int64], labels: npt.NDArray[np.int64], names: Sequence[str]
+) -> list[dict[str, str | int | float]]:
+    rows: list[dict[str, str | int | float]] = []
+    for label in np.unique(labels).tolist():
+        own = ranks[labels == label]
+        name = names[label] if label < len(names) else str(label)
+        rows.append({"class": name, "images": len(own), "accuracy": float((own < 1).mean())})
+    return rows

@@ -1,0 +1,67 @@
+"""Which rows are queries, and which rows each of them should find."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Queries:
+    """Queries that all have the same number P of positives, so that nothing has to be padded.
+
+    Attributes:
+        rows: [n] int64, the row of each query; no row occurs twice.
+        positives: [n, P] int64, the rows of its positives.
+        include_self: Whether each query is one of its own positives.
+    """
+
+    rows: Tensor
+    positives: Tensor
+    include_self: bool = False
+
+
+def has_positive(group: Tensor) -> Tensor:
+    """Which rows share their group with another row.
+
+    Args:
+        group: [N] integers in any order.
+
+    Returns:
+        [N] bool.
+    """
+    _, which, sizes = torch.unique(group, return_inverse=True, return_counts=True)
+    return torch.gt(sizes[which], 1)
+
+
+def queries_by_size(group: Tensor, include_self: bool = False, only: Tensor | None = None) -> Iterator[Queries]:
+    """Every row that has a positive, as a query; one item for each size of group.
+
+    Args:
+        group: [N] integers in any order; rows of one group are each other's positives.
+        include_self: Whether a query is one of its own positives.
+        only: [N] bool, the rows that may be queries; None = all. Any row may be a positive.
+
+    Yields:
+        Queries of equal number of positives: group size - 1, or group size with ``include_self``.
+    """
+    order = torch.argsort(group, stable=True)
+    sizes = torch.unique_consecutive(group[order], return_counts=True)[1]
+    starts = sizes.cumsum(0) - sizes
+    for size in torch.unique(sizes).tolist():
+        if size == 1:
+            continue
+        place = torch.arange(size, device=group.device)
+        members = order[starts[sizes == size, None] + place]  # [groups, size]
+        found = place.expand(size, size)
+        if not include_self:
+            found = found[place != place[:, None]].view(size, size - 1)
+        rows, positives = members.flatten(), members[:, found].flatten(0, 1)
+        if only is not None:
+            kept = only[rows]
+            rows, positives = rows[kept], positives[kept]
+        if len(rows):
+            yield Queries(rows, positives, include_self)

@@ -1,0 +1,57 @@
+"""Average precision of every query, with any step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from rankhub_s2r2.positives import Queries
+from rankhub_s2r2.ranks import positive_ranks
+from rankhub_s2r2.steps import Heaviside, Step, Window
+
+
+def average_precision(
+    rows: Tensor, queries: Sequence[Queries], step: Step, block_bytes: int | None = None
+) -> tuple[Tensor, Tensor]:
+    """AP_q = 1/|P_q| Σ_{i in P_q} R⁺(i) / R(i), with the ranks of :func:`~rankhub_s2r2.ranks.positive_ranks`.
+
+    Args:
+        rows: [N, d] of unit length.
+        queries: From :func:`~rankhub_s2r2.positives.queries_by_size`; may be empty.
+        step: H of the ranks; the result has a gradient if the step has a slope.
+        block_bytes: Bytes of similarities held at a time; None = what suits the device.
+
+    Returns:
+        [N] precision in (0, 1], 0 at rows that are no query, with a graph also where there is no query at all; and
+        [N] bool, which rows are queries.
+    """
+    precision = rows.new_zeros(len(rows)) + rows[:0].sum()
+    valid = torch.zeros(len(rows), dtype=torch.bool, device=rows.device)
+    for some in queries:
+        among, above = positive_ranks(rows, some, step, block_bytes)
+        precision = precision.index_put((some.rows,), (among / (among + above)).mean(1))
+        valid[some.rows] = True
+    return precision, valid
+
+
+@torch.no_grad()
+def hard_average_precision(rows: Tensor, queries: Sequence[Queries]) -> Tensor:
+    """Scalar: the mean over the queries of their exact average precision, equals counting half; 0 without queries."""
+    precision, valid = average_precision(rows, queries, Heaviside())
+    return precision.sum() / valid.sum().clamp(min=1)
+
+
+@torch.no_grad()
+def share_within(rows: Tensor, queries: Sequence[Queries], width: float) -> Tensor:
+    """Scalar: the share of the pairs of a positive and another item whose similarities differ by less than ``width``.
+
+    The other items of a query are all rows but the positive, and but the query unless it is its own positive.
+    """
+    near, pairs = rows.new_zeros(()), 0
+    for some in queries:
+        among, above = positive_ranks(rows, some, Window(width))
+        near += (among - 1 + above).sum()
+        pairs += some.positives.numel() * (len(rows) - 2 + some.include_self)
+    return near / max(1, pairs)

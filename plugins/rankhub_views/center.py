@@ -1,0 +1,78 @@
+"""The middle of an image as its answer at test time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rankhub.interfaces.errors import Objection
+from rankhub.interfaces.options import Ge
+from rankhub.interfaces.predict import Forward, Predict
+from rankhub_views.render import views_at_once
+from rankhub_views.resample import Interpolation, Window, resample
+from rankhub_views.scratch import scratch_for
+
+
+class Center(Predict):
+    """Resize the shorter side, crop the middle, and pass it through the network once.
+
+    An image that is smaller is enlarged. Resize and crop are one antialiased resample.
+
+    Args:
+        size: Side of the square that the network sees, in pixels.
+        resize: Length to which the image's shorter side is brought, at least ``size``; by default ``size``: the
+            largest square in the middle.
+        batch: Images that pass the network together.
+        interpolation: Filter of the antialiased resize.
+    """
+
+    def __init__(
+        self,
+        *,
+        size: Annotated[int, Ge(1)],
+        resize: Annotated[int, Ge(1)] | None = None,
+        batch: Annotated[int, Ge(1)] = 256,
+        interpolation: Interpolation = "bilinear",
+    ) -> None:
+        if resize is not None and resize < size:
+            raise Objection(f"resize ({resize}) must be at least size ({size}), or the crop would leave the image")
+        self.size, self.resize, self.batch, self.interpolation = size, resize or size, batch, interpolation
+
+    def __call__(self, images: Sequence[Tensor], forward: Forward) -> dict[str, Tensor]:
+        """One row an image."""
+        parts: list[Mapping[str, Tensor]] = []
+        for first in range(0, len(images), self.batch):
+            parts.append(forward(self.views(images[first : first + self.batch])))
+        return {name: torch.cat([part[name] for part in parts]) for name in (parts[0] if parts else ())}
+
+    @torch.no_grad()
+    def views(self, images: Sequence[Tensor]) -> Tensor:
+        """[n, 3, size, size] float in [0, 1]: the middle of each of n images [3, H, W] uint8."""
+        device = images[0].device
+        out = torch.empty((len(images), 3, self.size, self.size), device=device)
+        alike: dict[tuple[int, int], list[int]] = {}
+        for row, image in enumerate(images):
+            alike.setdefault((image.shape[-2], image.shape[-1]), []).append(row)
+        with torch.autocast(device.type, enabled=False):
+            for (height, width), rows in alike.items():
+                step = views_at_once(images[rows[0]], 1, self.size)
+                for first in range(0, len(rows), step):
+                    part = rows[first : first + step]
+                    stack = torch.stack([images[row] for row in part])
+                    seen = torch.empty((len(part), *out.shape[1:]), device=device)
+                    windows = self._window(height, min(height, width)), self._window(width, min(height, width))
+                    down, across = (window.repeated(len(part)) for window in windows)
+                    resample(stack, down, across, self.interpolation, seen, scratch_for(device))
+                    out[torch.tensor(part, device=device)] = seen
+        return out
+
+    def _window(self, side: int, shorter: int) -> Window:
+        """Along a side, by torchvision's rules: the side is rounded down after the resize, the crop's start rounded."""
+        resized = self.resize * side // shorter
+        step = side / resized
+        start = round((resized - self.size) / 2) * step
+        return Window(np.array([start]), np.array([step]), np.array([0]), np.array([side]))

@@ -1,0 +1,133 @@
+"""Where a view lies in its image: crop boxes, the 2x3 maps that follow from them, and points that move along."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from rankhub.interfaces.draws import ViewDraws
+from rankhub.interfaces.order import Points
+
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
+
+TRIES = 10
+"""Boxes that are drawn before the fallback, as in torchvision."""
+
+
+@dataclass(frozen=True, slots=True)
+class Boxes:
+    """Crop boxes of N views, in whole pixels of their images.
+
+    Attributes:
+        top: [N] first row.
+        left: [N] first column.
+        height: [N] rows, at least 1.
+        width: [N] columns, at least 1.
+        flip: [N] whether left and right are exchanged.
+    """
+
+    top: Ints
+    left: Ints
+    height: Ints
+    width: Ints
+    flip: Bools
+
+    def __len__(self) -> int:
+        return len(self.top)
+
+    def rows(self, rows: slice) -> Boxes:
+        """The boxes of consecutive views."""
+        return Boxes(self.top[rows], self.left[rows], self.height[rows], self.width[rows], self.flip[rows])
+
+    def maps(self, size: int) -> Tensor:
+        """[N, 2, 3] float64: image to view of ``size`` pixels a side, [x, y, 1] -> [x, y], pixels to pixels."""
+        x, y = size / self.width, size / self.height
+        maps = np.zeros((len(self), 2, 3))
+        maps[:, 0, 0] = np.where(self.flip, -x, x)
+        maps[:, 0, 2] = np.where(self.flip, size + self.left * x, -self.left * x)
+        maps[:, 1, 1] = y
+        maps[:, 1, 2] = -self.top * y
+        return torch.from_numpy(maps)
+
+
+def random_boxes(
+    draws: ViewDraws, sizes: Ints, scale: tuple[float, float], ratio: tuple[float, float], flip: float
+) -> Boxes:
+    """Boxes by the law of torchvision's ``RandomResizedCrop``, flipped with probability ``flip``.
+
+    Area uniform in ``scale`` and aspect ratio log-uniform in ``ratio``; the first of ten tries that fits into
+    the image counts; if none does, the largest box in the middle whose ratio is allowed.
+
+    Args:
+        draws: Of the N views.
+        sizes: [N, 2] height and width of each view's image.
+        scale: Lowest and highest share of the image's area.
+        ratio: Lowest and highest width / height.
+        flip: Probability.
+    """
+    image_height, image_width = sizes[:, :1], sizes[:, 1:]
+    area = image_height * image_width * draws.uniforms("area", TRIES, *scale)
+    aspect = np.exp(draws.uniforms("ratio", TRIES, np.log(ratio[0]), np.log(ratio[1])))
+    widths = np.rint(np.sqrt(area * aspect)).astype(np.int64)
+    heights = np.rint(np.sqrt(area / aspect)).astype(np.int64)
+    fits = (widths > 0) & (widths <= image_width) & (heights > 0) & (heights <= image_height)
+
+    rows, first = np.arange(len(sizes)), fits.argmax(axis=1)
+    height, width = heights[rows, first], widths[rows, first]
+    top = draws.integers("top", sizes[:, 0] - height + 1)
+    left = draws.integers("left", sizes[:, 1] - width + 1)
+
+    none = ~fits[rows, first]
+    middle = _middle_boxes(sizes, ratio)
+    return Boxes(
+        top=np.where(none, (sizes[:, 0] - middle[0]) // 2, top),
+        left=np.where(none, (sizes[:, 1] - middle[1]) // 2, left),
+        height=np.where(none, middle[0], height),
+        width=np.where(none, middle[1], width),
+        flip=draws.chance("flip", flip),
+    )
+
+
+def _middle_boxes(sizes: Ints, ratio: tuple[float, float]) -> tuple[Ints, Ints]:
+    height, width = sizes[:, 0], sizes[:, 1]
+    own = width / height
+    lower = np.where(own < ratio[0], np.rint(width / ratio[0]).astype(np.int64), height)
+    narrower = np.where(own > ratio[1], np.rint(height * ratio[1]).astype(np.int64), width)
+    return np.maximum(lower, 1), np.maximum(narrower, 1)
+
+
+def compose(first: Tensor, then: Tensor) -> Tensor:
+    """[N, 2, 3]: the map ``first`` followed by the map ``then``."""
+    moved = then[:, :, :2] @ first
+    moved[:, :, 2] += then[:, :, 2]
+    return moved
+
+
+def move_points(points: Points, boxes: Boxes, size: int) -> Points:
+    """The points inside each box, moved into its view.
+
+    A point is inside if ``left <= x < left + width`` and ``top <= y < top + height``, so that of boxes side by
+    side one has it. A flip would move a point on the left edge onto the right edge, which belongs to the
+    neighbour: it stays the smallest step inside.
+
+    Args:
+        points: N rows in pixels of the images, one row a view.
+        boxes: Of the N views.
+        size: Side of the views in pixels.
+    """
+    device = points.values.device
+    counts = points.counts.to(device)
+    row = torch.repeat_interleave(torch.arange(len(points), device=device), counts)
+    edges = torch.from_numpy(np.stack([boxes.left, boxes.top, boxes.width, boxes.height], axis=1)).to(device)[row]
+    inside = ((points.values >= edges[:, :2]) & (points.values < edges[:, :2] + edges[:, 2:])).all(dim=1)
+    row, values = row[inside], points.values[inside]
+    maps = boxes.maps(size).to(device=device, dtype=values.dtype)[row]
+    moved = (maps[:, :, :2] @ values[:, :, None])[:, :, 0] + maps[:, :, 2]
+    last = torch.nextafter(torch.tensor(float(size), dtype=values.dtype), torch.zeros((), dtype=values.dtype))
+    return Points(moved.clamp(0, float(last)), torch.bincount(row, minlength=len(points)).to(points.counts.device))

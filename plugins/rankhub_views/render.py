@@ -1,0 +1,94 @@
+"""From images and parameters to views, in parts small enough for the processor's cache or the device's memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rankhub_views.blur import blur_
+from rankhub_views.colour import grey_, jitter_
+from rankhub_views.parameters import Parameters
+from rankhub_views.resample import Interpolation, resample, windows
+from rankhub_views.scratch import Scratch, scratch_for
+
+WORKING_SET = {"cpu": 8 * 2**20, "cuda": 512 * 2**20}
+"""Bytes that the intermediate results of one part may take, by type of device. On the CPU about the cache's size."""
+
+
+def views_at_once(images: Tensor, views: int, size: int) -> int:
+    """How many views, at least 1, to make at once.
+
+    Args:
+        images: [..., H, W], whose device and size count.
+        views: Views of an image.
+        size: Side of the views.
+    """
+    height, width = images.shape[-2:]
+    floats = size * (height + 5 * width + 6 * size) + 3 * height * width // views
+    return max(1, WORKING_SET.get(images.device.type, WORKING_SET["cuda"]) // (4 * floats))
+
+
+@dataclass(frozen=True, slots=True)
+class Renderer:
+    """Makes views of one size.
+
+    Attributes:
+        size: Side of the views in pixels.
+        interpolation: Filter of the resize.
+        kernel: Taps of the blur.
+    """
+
+    size: int
+    interpolation: Interpolation
+    kernel: int
+
+    @torch.no_grad()
+    def render(self, images: Tensor, parameters: Parameters, out: Tensor) -> None:
+        """Make B * V views of B images, those of an image together.
+
+        Crop, flip and resize; then brightness, contrast, saturation and hue; then grey; then blur: the order of
+        SimCLR's authors and of torchvision's and lightly's pipelines.
+
+        Args:
+            images: [B, 3, H, W] uint8, or float in [0, 1].
+            parameters: Of B * V views; the boxes lie inside the images, without their padding.
+            out: [B * V, 3, S, S] float32 on the device of ``images``, where the views are written.
+        """
+        with torch.autocast(images.device.type, enabled=False):
+            scratch = scratch_for(images.device)
+            for sources, rows in self._parts(images, len(out)):
+                self._render(images[sources], parameters.rows(rows), out[rows], scratch)
+
+    def _parts(self, images: Tensor, views: int) -> Iterator[tuple[slice, slice]]:
+        """Consecutive images and their views: several images with all of theirs, or some views of one image."""
+        if not views:
+            return
+        each = views // len(images)
+        fitting = views_at_once(images, each, self.size)
+        if fitting >= each:
+            step = fitting // each
+            for first in range(0, len(images), step):
+                yield slice(first, first + step), slice(first * each, (first + step) * each)
+            return
+        for image in range(len(images)):
+            for first in range(image * each, (image + 1) * each, fitting):
+                yield slice(image, image + 1), slice(first, min(first + fitting, (image + 1) * each))
+
+    def _render(self, images: Tensor, parameters: Parameters, out: Tensor, scratch: Scratch) -> None:
+        resample(images, *windows(parameters.boxes, self.size), self.interpolation, out, scratch)
+        flat = out.view(len(out), 3, -1)
+        jittered, greyed, blurred = (
+            np.flatnonzero(chosen) for chosen in (parameters.jitter, parameters.grey, parameters.blur)
+        )
+        if len(jittered):
+            factors = torch.from_numpy(parameters.factors.astype(np.float32)).to(out.device)
+            jitter_(flat, jittered, factors, parameters.order, scratch)
+        if len(greyed):
+            grey_(flat, greyed, scratch)
+        if len(blurred):
+            sigma = torch.from_numpy(parameters.sigma[blurred].astype(np.float32)).to(out.device)
+            blur_(out, blurred, sigma, self.kernel, scratch)

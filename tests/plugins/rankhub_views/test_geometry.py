@@ -1,0 +1,127 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rankhub.interfaces.draws import Draws
+from rankhub.interfaces.order import Points
+from rankhub_views.geometry import Boxes, compose, move_points, random_boxes
+
+SCALE, RATIO = (0.08, 1.0), (3 / 4, 4 / 3)
+
+
+def draws(count: int, seed: int = 0):
+    return Draws(seed, "test", 0).at(np.arange(count), 0)
+
+
+def slow_box(number, drawn, size, scale, ratio):
+    """torchvision's RandomResizedCrop.get_params, line by line, on the same numbers."""
+    height, width = size
+    area, aspect = drawn.uniforms("area", 10, *scale), drawn.uniforms("ratio", 10, *np.log(ratio))
+    for attempt in range(10):
+        target, shape = height * width * area[number, attempt], np.exp(aspect[number, attempt])
+        w, h = round(np.sqrt(target * shape)), round(np.sqrt(target / shape))
+        if 0 < w <= width and 0 < h <= height:
+            top, left = drawn.uniform("top")[number], drawn.uniform("left")[number]
+            return int(top * (height - h + 1)), int(left * (width - w + 1)), h, w
+    own = width / height
+    if own < min(ratio):
+        w, h = width, max(1, round(width / min(ratio)))  # torchvision's may be 0 here, and then fails
+    elif own > max(ratio):
+        w, h = max(1, round(height * max(ratio))), height
+    else:
+        w, h = width, height
+    return (height - h) // 2, (width - w) // 2, h, w
+
+
+@pytest.mark.parametrize(
+    ("scale", "ratio"), [(SCALE, RATIO), ((0.9, 1.0), (0.9, 1.1)), ((1.0, 1.0), (2.0, 3.0)), ((0.01, 0.02), (1.0, 1.0))]
+)
+def test_boxes_follow_torchvisions_law(scale, ratio):
+    sizes = np.array([(64, 64), (30, 200), (200, 30), (1, 1), (1, 7), (7, 1), (2, 3), (40, 41)] * 20)
+    drawn = draws(len(sizes))
+    boxes = random_boxes(drawn, sizes, scale, ratio, 0.5)
+    for number, size in enumerate(sizes):
+        mine = tuple(int(part[number]) for part in (boxes.top, boxes.left, boxes.height, boxes.width))
+        assert mine == slow_box(number, drawn, size, scale, ratio)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 300), st.integers(1, 300), st.integers(0, 2**40), st.floats(0.01, 1), st.floats(0.2, 5))
+def test_law_boxes_lie_inside_the_image(height, width, seed, low, ratio):
+    boxes = random_boxes(draws(16, seed), np.tile([height, width], (16, 1)), (low, 1.0), (ratio, ratio * 1.5), 0.5)
+    assert (boxes.height >= 1).all()
+    assert (boxes.width >= 1).all()
+    assert ((boxes.top >= 0) & (boxes.top + boxes.height <= height)).all()
+    assert ((boxes.left >= 0) & (boxes.left + boxes.width <= width)).all()
+
+
+def test_area_and_flip_are_distributed_as_stated():
+    boxes = random_boxes(draws(4000), np.tile([400, 400], (4000, 1)), (0.2, 0.6), RATIO, 0.3)
+    share = boxes.height * boxes.width / 400**2
+    assert 0.19 < share.min() < 0.21
+    assert 0.59 < share.max() < 0.61
+    assert abs(share.mean() - 0.4) < 0.01
+    assert abs(boxes.flip.mean() - 0.3) < 0.03
+    never, always = (
+        random_boxes(draws(100), np.tile([9, 9], (100, 1)), SCALE, RATIO, chance).flip for chance in (0, 1)
+    )
+    assert not never.any()
+    assert always.all()
+
+
+def box(top, left, height, width, flip) -> Boxes:
+    return Boxes(*(np.array([value]) for value in (top, left, height, width, flip)))
+
+
+def test_maps_send_the_corners_of_the_box_to_the_corners_of_the_view():
+    for flip in (False, True):
+        matrix = box(10, 20, 30, 60, flip).maps(12)[0].numpy()
+        left, right = (12, 0) if flip else (0, 12)
+        np.testing.assert_allclose(matrix @ [20, 10, 1], [left, 0])
+        np.testing.assert_allclose(matrix @ [80, 40, 1], [right, 12])
+        np.testing.assert_allclose(matrix @ [50, 25, 1], [6, 6])
+
+
+def test_compose_is_one_map_after_the_other():
+    generator = torch.Generator().manual_seed(0)
+    first, then = torch.rand(2, 4, 2, 3, generator=generator, dtype=torch.float64)
+    point = torch.tensor([3.0, 5.0, 1.0], dtype=torch.float64)
+    middle = torch.cat([first @ point, torch.ones(4, 1, dtype=torch.float64)], dim=1)
+    torch.testing.assert_close(compose(first, then) @ point, (then @ middle[:, :, None])[:, :, 0])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_points_outside_the_box_are_left_out(dtype):
+    values = torch.tensor([[20, 10], [79.99, 39.99], [80, 20], [30, 40], [19.99, 20], [50, 25]], dtype=dtype)
+    points = Points(torch.cat([values, values]), torch.tensor([6, 6]))
+    boxes = Boxes(*(np.array([v, v]) for v in (10, 20, 30, 60)), np.array([False, True]))
+    moved = move_points(points, boxes, 12)
+    assert moved.counts.tolist() == [3, 3]
+    plain, flipped = list(moved)
+    torch.testing.assert_close(plain, torch.tensor([[0, 0], [11.998, 11.996], [6, 6]], dtype=dtype))
+    torch.testing.assert_close(
+        flipped, torch.tensor([[12, 0], [0.002, 11.996], [6, 6]], dtype=dtype), atol=1e-4, rtol=0
+    )
+    assert (moved.values < 12).all()
+    assert moved.values.dtype == dtype
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 40), st.booleans())
+def test_law_boxes_side_by_side_share_the_points_without_loss(seed, cut, flip):
+    rng = np.random.default_rng(seed)
+    values = torch.from_numpy(np.concatenate([rng.random((30, 2)) * [41, 20], [[0, 0], [cut, 3], [cut, 0]]]))
+    points = Points(values.repeat(2, 1), torch.tensor([33, 33]))
+    whole, twice = np.array([20, 20]), np.array([flip, flip])
+    boxes = Boxes(np.zeros(2, int), np.array([0, cut]), whole, np.array([cut, 41 - cut]), twice)
+    moved = move_points(points, boxes, 7)
+    assert int(moved.counts.sum()) == 33
+    assert ((moved.values >= 0) & (moved.values < 7)).all()
+
+
+def test_rows_without_points_stay():
+    moved = move_points(Points(torch.zeros(0, 2), torch.tensor([0])), box(0, 0, 4, 4, False), 8)
+    assert moved.counts.tolist() == [0]
+    assert moved.values.shape == (0, 2)
