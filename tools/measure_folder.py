@@ -22,6 +22,7 @@ from pathlib import Path
 RECIPE = """\
 # S2R2 on small photos: a 0.4 M parameter network at 32 px, some minutes on two CPU cores.
 name: measure_folder
+channels_last: true
 data:
   photos: {{use: image_folder, root: {folder}, folders: [unlabeled, train]}}
   train: {{use: image_folder, root: {folder}/train, labels: folder}}
@@ -39,7 +40,7 @@ phases:
       data: photos
       batch_size: 64
       generator: [{{use: random_views, views: 4, size: 32, scale: [0.2, 1.0], jitter: [0.4, 0.4, 0.4, 0.1], blur: 0.0}}]
-      objectives: [{{head: embedding, loss: {{use: smooth_ap, tau: 0.05}}}}]
+      objectives: [{{head: embedding, loss: {{use: smooth_ap, tau: 0.02}}}}]
 predict: {{use: center, size: 32}}
 evaluate:
 - {{use: knn, train: train, test: test, k: 20}}
@@ -68,7 +69,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("overrides", nargs="*", help="a.b.c=value")
-    parser.add_argument("--steps", type=int, default=2400, help="optimiser steps of 256 views")
+    parser.add_argument("--steps", type=int, default=1100, help="optimiser steps of 256 views")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--out", type=Path, default=Path("runs/measure_folder"))
     options = parser.parse_args()

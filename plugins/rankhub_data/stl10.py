@@ -108,11 +108,10 @@ class Stl10(Dataset, Fetchable):
             self._labels = np.concatenate([labels, np.full(count - len(labels), -1)])
             self.label = LabelSpec(kind="class", classes=classes)
         if self.fold is not None:
-            folds = _read_folds(self.folder / "fold_indices.txt", count)
+            path = self.folder / "fold_indices.txt"
+            folds = _read_folds(path, count)
             if self.fold >= len(folds):
-                raise UserError(
-                    f"{self.folder / 'fold_indices.txt'} has {len(folds)} folds, counted from 0; there is no {self.fold}"
-                )
+                raise UserError(f"{path} has {len(folds)} folds, counted from 0; there is no {self.fold}")
             self._rows = folds[self.fold]
         fold = "" if self.fold is None else f", fold {self.fold}"
         return DataReport([f"{len(self):,} images of STL-10's split {self.split}{fold} in {self.folder}"])
@@ -136,13 +135,6 @@ class Stl10(Dataset, Fetchable):
     def labels(self) -> npt.NDArray[np.int64] | None:
         """[len] class numbers from 0, -1 where unlabeled; None for the split ``unlabeled``."""
         return None if self._labels is None else self._labels[self._rows]
-
-    def folds(self) -> list[npt.NDArray[np.int64]] | None:
-        """Ten times [1000] positions in the split ``train``; None for another split, one fold, or without the file."""
-        path = self.folder / "fold_indices.txt"
-        if self.split != "train" or self.fold is not None or not path.is_file():
-            return None
-        return [_read_fold(path, fold, len(self)) for fold in range(len(_fold_lines(path)))]
 
     def folds(self) -> list[npt.NDArray[np.int64]] | None:
         """Positions of each fold's images in the open split ``train``; None for other splits and for a single fold.
@@ -190,10 +182,6 @@ def _read_labels(path: Path, images: int, classes: int) -> npt.NDArray[np.int64]
             "the number of names in class_names.txt"
         )
     return labels - 1
-
-
-def _fold_lines(path: Path) -> list[str]:
-    return [line for line in path.read_text("utf-8").splitlines() if line.strip()]
 
 
 def _read_folds(path: Path, images: int) -> list[npt.NDArray[np.int64]]:

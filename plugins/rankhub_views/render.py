@@ -16,7 +16,7 @@ from rankhub_views.resample import Interpolation, resample, windows
 from rankhub_views.scratch import Scratch, scratch_for
 
 WORKING_SET = {"cpu": 8 * 2**20, "cuda": 512 * 2**20}
-"""Bytes that the intermediate results of one part may take, by type of device. On the CPU about the cache's size."""
+"""Bytes that the intermediate results of one part may take, by type of device. On the CPU, what fits its caches."""
 
 
 def views_at_once(images: Tensor, views: int, size: int) -> int:

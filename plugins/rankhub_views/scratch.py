@@ -13,6 +13,9 @@ import threading
 import torch
 from torch import Tensor
 
+KEPT = 2**23
+"""Largest buffer that is kept, in numbers (32 MiB). Few images need more, and for those the pages cost little."""
+
 
 class Scratch:
     """Named float32 buffers on one device. A tensor from :meth:`take` is valid until its name is taken again."""
@@ -23,9 +26,9 @@ class Scratch:
 
     def take(self, name: str, *shape: int) -> Tensor:
         """A contiguous tensor of ``shape`` with arbitrary values."""
-        if self.device.type != "cpu":
-            return torch.empty(shape, device=self.device)
         needed = math.prod(shape)
+        if self.device.type != "cpu" or needed > KEPT:
+            return torch.empty(shape, device=self.device)
         buffer = self._buffers.get(name)
         if buffer is None or len(buffer) < needed:
             buffer = self._buffers[name] = torch.empty(needed)

@@ -53,12 +53,16 @@ def _kinds(catalog: Catalog) -> None:
 def _components(catalog: Catalog, kind: Kind) -> None:
     out = console()
     out.print(f"{kind.summary} In a recipe: {_plain(kind.place)}\n")
-    clashing = {name for of, name in catalog.clashes() if of == kind.name}
     table = _table(kind.name, "what it does", "plugin")
     for entry in catalog.entries(kind.name):
-        shown = entry.full_name if entry.component.name in clashing else entry.component.name
-        table.add_row(shown, _plain(entry.component.summary), entry.owner)
+        table.add_row(_use(catalog, entry), _plain(entry.component.summary), entry.owner)
     out.print(table)
+
+
+def _use(catalog: Catalog, entry: Entry) -> str:
+    """What a recipe writes after ``use:``."""
+    clashes = (entry.component.kind, entry.component.name) in catalog.clashes()
+    return entry.full_name if clashes else entry.component.name
 
 
 def _page(catalog: Catalog, kind: Kind, entry: Entry) -> None:
@@ -79,7 +83,7 @@ def _page(catalog: Catalog, kind: Kind, entry: Entry) -> None:
         out.print("\nHanded in by the engine:")
         for wired in kind.wired:
             out.print(f"  {wired.name}: {_plain(wired.meaning)}")
-    out.print(f"\nIn a recipe, at {_plain(kind.place)}:  {{use: {entry.component.name}}}")
+    out.print(f"\nIn a recipe, at {_plain(kind.place)}:  {{use: {_use(catalog, entry)}}}")
     out.print(f"Class: {entry.component.target}")
 
 

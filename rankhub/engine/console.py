@@ -110,7 +110,7 @@ class Talk:
         columns = list(dict.fromkeys(key for row in rows for key in row))
         table = Table(box=None, pad_edge=False, header_style="bold")
         for column in columns:
-            table.add_column(column, justify="right" if column else "left")
+            table.add_column(column.replace(" ", "\n", 1), justify="right" if column else "left", no_wrap=not column)
         for row in rows:
             cells = [f"{row[c]:.3f}" if isinstance(row.get(c), float) else str(row.get(c, "")) for c in columns]
             table.add_row(*cells, style="bold" if row is rows[-1] else "")

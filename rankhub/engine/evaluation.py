@@ -105,7 +105,7 @@ def beaten(rows: Sequence[Row], evaluators: Mapping[str, Evaluator]) -> list[str
     for label, evaluator in evaluators.items():
         metric = evaluator.headline()[0]
         sign = -1.0 if metric in evaluator.lower_is_better else 1.0
-        if label not in results or not references:
+        if label not in results or not references or not evaluator.judges_training:
             continue
         others = {name: found[label].metrics[metric] for name, found in references if label in found}
         best, strongest = max((sign * value, name) for name, value in others.items())

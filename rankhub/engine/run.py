@@ -28,7 +28,7 @@ from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.predict import Forward
 from rankhub.recipe.load import LoadedRecipe, load_recipe
 
-PIXELS, BEFORE, AFTER = "raw pixels", "network before training", "network after training"
+PIXELS, BEFORE, AFTER = "raw pixels", "before training", "after training"
 
 
 @dataclass(slots=True)
@@ -131,7 +131,9 @@ class Run:
             pictures=row != PIXELS,
             progress=self.talk.work,
         )
-        results = evaluation.evaluate_row(source, parts.evaluators, self._row_folder(row))
+        # A measure that only compares networks of one kind says nothing of pixels.
+        fit = {name: each for name, each in parts.evaluators.items() if row != PIXELS or each.judges_training}
+        results = evaluation.evaluate_row(source, fit, self._row_folder(row))
         self.talk.finish()
         self.watchers.tell(lambda callback: callback.evaluated(step, row, results))
         return results

@@ -24,14 +24,14 @@ BLOCK = 256
 """Images that are decoded and predicted at a time."""
 
 PIXELS = 32
-"""Side to which views are shrunk for the row of raw pixels."""
+"""Side to which views are resized for the row of raw pixels."""
 
 Progress = Callable[[int, int, str], None]
 
 
 def raw_pixels(images: Tensor) -> dict[str, Tensor]:
-    """The row that every representation must beat: the pixels themselves, shrunk to 32 px, as features."""
-    if max(images.shape[-2:]) > PIXELS:
+    """The row that every representation must beat: the pixels themselves, at 32 px, as features."""
+    if images.shape[-2:] != (PIXELS, PIXELS):
         images = F.interpolate(images, size=(PIXELS, PIXELS), mode="bilinear", antialias=True, align_corners=False)
     return {"backbone": images.flatten(1)}
 

@@ -83,10 +83,17 @@ class Evaluator(ABC):
     """Measures a network on data that the recipe names.
 
     Options annotated ``DataName``, ``StreamName`` or ``OutputName`` are checked against the recipe.
+
+    Attributes:
+        needs_labels: Whether the data must have labels.
+        lower_is_better: Metrics of which the lower value is the better.
+        judges_training: Whether a trained network ought to beat raw pixels and the untrained network; no for a
+            figure that must not be compared between them (a rank grows with the width of the features).
     """
 
     needs_labels: bool = True
     lower_is_better: frozenset[str] = frozenset()
+    judges_training: bool = True
 
     def check(self, data: Mapping[str, LabelSpec]) -> Iterable[str]:
         """Sentences against the data sets that the options name; none if fine."""

@@ -174,7 +174,7 @@ class _Meaning:
     def loss(self, steps: Steps) -> Loss | None:
         """The loss of an objective, built on the outputs that it uses."""
         head, output = self.draft.get(*steps, "head"), self.draft.get(*steps, "output")
-        if head not in self.outputs or self.draft.failed((*steps, "output")):
+        if not isinstance(head, str) or head not in self.outputs or self.draft.failed((*steps, "output")):
             return None
         used = self.attempt((*steps, "output"), "", lambda: chosen_outputs(head, output, self.outputs[head]))
         loss: Loss | None = None if used is None else self.build((*steps, "loss"), used)
@@ -185,9 +185,9 @@ class _Meaning:
         objection = accumulation_objection(loss, accumulate)
         if objection:
             self.draft.add(steps, objection, owner)
-        if views is None or data not in self.labels:
+        if views is None or not isinstance(data, str) or data not in self.labels:
             return
-        label = self.labels[str(data)]
+        label = self.labels[data]
         for sentence in self.attempt(steps, owner, lambda: list(loss.check(views, label))) or ():
             self.draft.add(steps, sentence, owner)
 

@@ -13,7 +13,7 @@ import yaml
 
 _NULL = frozenset({"", "~", "null"})
 _BOOL = {"true": True, "false": False}
-_INT = re.compile(r"[-+]?[0-9]+")
+_INT = re.compile(r"[-+]?[0-9]{1,1000}")  # Python refuses to read numbers of some thousand digits
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _SPECIAL = re.compile(r"(?P<sign>[-+]?)\.(inf|Inf|INF)|\.(?P<nan>nan|NaN|NAN)")
 

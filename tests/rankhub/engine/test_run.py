@@ -48,10 +48,10 @@ def test_the_folder_holds_all_that_was_promised(tmp_path):
     assert [line["step"] for line in read(folder / "metrics.jsonl")] == list(range(1, 13))
     assert (folder / "pictures" / "views_views_step_0.png").exists()
     assert (folder / "data" / "train_made.csv").exists()
-    assert (folder / "evaluation" / "network_after_training" / "spread_black.png").exists()
+    assert (folder / "evaluation" / "after_training" / "spread_black.png").exists()
     with (folder / "results.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert [row[""] for row in rows] == ["raw pixels", "network before training", "network after training"]
+    assert [row[""] for row in rows] == ["raw pixels", "before training", "after training"]
     assert float(rows[2]["spread spread"]) > 0
     assert "Run folder" in said
     assert "patches are made up" in said
