@@ -1,0 +1,28 @@
+"""Embeddings in a precision that a loss can be taken in."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def full_precision(values: Tensor) -> Tensor:
+    """float64 as it is, everything else as float32."""
+    return values if values.dtype == torch.float64 else values.float()
+
+
+def unit_rows(embeddings: Tensor) -> Tensor:
+    """The rows of a matrix, each divided by its length, so that inner products are cosines.
+
+    A row of length zero stays zero and its gradient finite (that of an undivided row).
+
+    Args:
+        embeddings: [N, d] floating point.
+
+    Returns:
+        [N, d] float32 or float64, with a graph.
+    """
+    with torch.autocast(embeddings.device.type, enabled=False):
+        rows = full_precision(embeddings)
+        length = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
+        return rows / torch.where(length > torch.finfo(rows.dtype).tiny, length, torch.ones_like(length))

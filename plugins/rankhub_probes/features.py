@@ -1,0 +1,125 @@
+"""Outputs as matrices of features, and what may be wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from rankhub.interfaces.draws import Draws
+from rankhub.interfaces.errors import UserError
+from rankhub.interfaces.evaluate import EvaluationResult, EvaluationSource, OutputTable
+
+ROUNDING = 1e-12
+"""Share of the features' squared norm below which their differences are the rounding of float32, (1e-6)^2."""
+
+
+def matrix(table: OutputTable, output: str, evaluator: str) -> Tensor:
+    """[n, D] the values of an output, one row an image or view; a score is one column.
+
+    Raises:
+        UserError: The output is a map.
+    """
+    values = table.values
+    if values.ndim == 1:
+        return values[:, None]
+    if values.ndim != 2:
+        shape = ", ".join(map(str, values.shape[1:]))
+        raise UserError(
+            f"{evaluator} takes one vector an image, and output {output!r} gives [{shape}] for each; "
+            "name the output of a projection, or `backbone`"
+        )
+    return values
+
+
+def some(values: Tensor, limit: int) -> Tensor:
+    """At most ``limit`` rows, drawn once for all rows of a report: data sets are often sorted by class."""
+    if len(values) <= limit:
+        return values
+    order = Draws(0, "evaluate/some", 0).at(0, 0).generators("order")[0].permutation(len(values))
+    return values[torch.from_numpy(order[:limit]).sort().values]
+
+
+def unit_rows(values: Tensor) -> Tensor:
+    """Each row divided by its length; a row of zeros stays as it is."""
+    lengths = torch.linalg.vector_norm(values, dim=1, keepdim=True)
+    return values / torch.where(lengths > 0, lengths, 1.0)
+
+
+def undefined(values: Tensor, metrics: Sequence[str], evaluator: str, row: str) -> EvaluationResult | None:
+    """The result where features are not finite: ``nan`` and a sentence. None where all is well."""
+    bad = int((~torch.isfinite(values)).any(dim=1).sum())
+    if not bad:
+        return None
+    note = f"{evaluator}, {row}: {bad:,} of {len(values):,} rows of features are not finite, so there is no result"
+    return EvaluationResult(dict.fromkeys(metrics, float("nan")), notes=[note])
+
+
+def collapsed(values: Tensor) -> bool:
+    """Whether all rows are the same but for the rounding of float32."""
+    mean = values.mean(dim=0, dtype=torch.float64)
+    differences = total = 0.0
+    for block in torch.split(values, 1024):  # float64 copies of the whole would be large
+        differences += float((block.double() - mean).square().sum())
+        total += float(block.double().square().sum())
+    return differences <= ROUNDING * total
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """Several views of each of n images, with the means of each image.
+
+    Attributes:
+        values: [N, D] float64.
+        image: [N] int64, which of the n images, from 0.
+        counts: [n] int64, views of each image, at least 2.
+        means: [n, D] float64.
+    """
+
+    values: Tensor
+    image: Tensor
+    counts: Tensor
+    means: Tensor
+
+    @classmethod
+    def of(cls, values: Tensor, index: Tensor) -> Views:
+        """Views by the samples they come from.
+
+        Args:
+            values: [N, D].
+            index: [N] int64, the sample of each view.
+        """
+        values = values.double()
+        _, image, counts = torch.unique(index, return_inverse=True, return_counts=True)
+        sums = values.new_zeros((len(counts), values.shape[1])).index_add_(0, image, values)
+        return cls(values, image, counts, sums / counts[:, None])
+
+    def residuals(self) -> Tensor:
+        """[N, D] each view less the mean of its image."""
+        return self.values - self.means[self.image]
+
+
+def seen_views(
+    source: EvaluationSource, stream: str, data: str, output: str, limit: int, evaluator: str
+) -> tuple[Tensor, Tensor]:
+    """[N, D] features of views and [N] the sample of each, as :meth:`Views.of` takes them.
+
+    Raises:
+        UserError: The stream makes one view of an image, or the data have one image.
+    """
+    table = source.views(stream, data, output, limit)
+    values = matrix(table, output, evaluator)
+    if table.target is None:
+        raise TypeError("EvaluationSource.views must give a target")
+    index = table.target.index
+    samples, counts = torch.unique(index, return_counts=True)
+    if int(counts.min()) < 2:
+        raise UserError(
+            f"{evaluator} compares several views of an image, and the generator of stream {stream!r} makes one; "
+            "name a stream that makes more, or leave the evaluator out"
+        )
+    if len(samples) < 2:
+        raise UserError(f"{evaluator} needs at least two images, data set {data!r} has one")
+    return values, index
