@@ -74,7 +74,7 @@ def test_runs_two_steps(path, data, tmp_path):
     lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [1, 2]
     assert (tmp_path / "run" / "results.csv").exists()
-    assert "network after training" in done.stdout
+    assert "after training" in done.stdout
 
 
 def test_each_recipe_says_what_it_is_for():

@@ -73,7 +73,7 @@ class KNearest(Evaluator):
         """Search, vote, compare.
 
         Raises:
-            UserError: The bank or the test holds no labeled image, or the network gives them different dimensions.
+            UserError: The bank or the test holds no labeled image, or a feature is not finite.
         """
         itself = self.train == self.test
         bank, bank_labels, notes = self._labelled(source, self.train)
@@ -109,10 +109,11 @@ class KNearest(Evaluator):
         return unit_features(table, data)[rows], labels, notes
 
     def _votes(self, similarities: npt.NDArray[np.float32], labels: npt.NDArray[np.int64], classes: int) -> Votes:
-        """[n, classes]; rounded, so that rounding in the similarities decides no tie."""
+        """[n, classes] in votes of the nearest, on a grid of 1e-5: rounding in the similarities decides no tie."""
         weights = np.ones(similarities.shape)
         if self.weights == "softmax":
-            weights = np.exp((similarities.astype(np.float64) - similarities[:, :1]) / self.temperature)
+            falls = (similarities[:, :1] - similarities.astype(np.float64)) / self.temperature
+            weights = np.maximum(np.exp(-falls), 1e-5)
         votes = np.zeros((len(labels), classes))
         np.add.at(votes, (np.arange(len(labels))[:, None], labels), weights)
         return np.round(votes, 5)
