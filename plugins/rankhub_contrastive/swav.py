@@ -47,7 +47,7 @@ class SwAV(Loss):
     cluster assignments, NeurIPS 2020 (arXiv 2006.09882), equations 1 to 4.
 
     Args:
-        prototypes: K. The authors take 3,000 for ImageNet, some 10 for each class that is expected.
+        prototypes: K. The authors take 3,000 for ImageNet, three for each of its classes.
         temperature: T of the predictions.
         epsilon: Of Sinkhorn; smaller makes sharper codes.
         iterations: Of Sinkhorn.

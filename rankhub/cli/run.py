@@ -30,18 +30,13 @@ def run(
         )
     from rankhub.catalog.catalog import Catalog
     from rankhub.engine import run as engine
-    from rankhub.recipe.check import missing_data
     from rankhub.recipe.load import load_recipe
-    from rankhub.recipe.report import RecipeErrors
 
     catalog = Catalog.discover()
     if resume is not None:
         status = engine.resume(resume, catalog)
     else:
-        loaded = load_recipe(str(recipe), overrides or [], catalog)
-        absent = missing_data(loaded, catalog)
-        if absent:
-            raise RecipeErrors(absent)
+        loaded = load_recipe(str(recipe), overrides or [], catalog, need_data=True)
         status = engine.start(loaded, catalog, overrides or [], out, dry_run)
     if status == "stopped":
         raise typer.Exit(130)

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-import yaml
 from PIL import Image
 
 from rankhub.catalog.catalog import Catalog
@@ -61,11 +60,11 @@ def write_text(path: Path, text: str) -> None:
     beside.replace(path)
 
 
-def write_start(folder: Path, text: str, resolved: Mapping[str, Any], overrides: Sequence[str], lock: Any) -> None:
+def write_start(folder: Path, text: str, resolved: str, overrides: Sequence[str], lock: Any) -> None:
     """Write the recipe as given and as resolved, and the lock of versions."""
     write_text(folder / "recipe.yaml", text)
     write_text(folder / "lock.json", json.dumps({"overrides": list(overrides), **lock}, indent=1) + "\n")
-    write_text(folder / RESOLVED, yaml.safe_dump(dict(resolved), sort_keys=False))
+    write_text(folder / RESOLVED, resolved)
 
 
 def versions(catalog: Catalog) -> dict[str, Any]:

@@ -9,10 +9,11 @@ import torch
 
 from rankhub.catalog.catalog import Catalog
 from rankhub.catalog.spec import ComponentSpec
-from rankhub.engine.network import Network, matching
+from rankhub.engine.network import Network
 from rankhub.engine.plan import PhasePlan
 from rankhub.interfaces.optim import Optimizer
 from rankhub.interfaces.schedule import Clock, Schedule, value_at
+from rankhub.recipe.wiring import matching
 
 
 def parameter_groups(network: Network, plan: PhasePlan) -> list[dict[str, Any]]:

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from fnmatch import fnmatchcase
 
 import torch
 from torch import Tensor, nn
 
 from rankhub.interfaces.loss import Loss
 from rankhub.interfaces.model import Backbone, Features, Head
+from rankhub.recipe.wiring import matching
 
 Outputs = dict[str, Mapping[str, Tensor]]
 LossKey = tuple[str, str, int]
 """Phase, stream and number of the objective."""
+
+
+class _Named(nn.ModuleDict):
+    """Modules under names that a recipe chose, which may be those of a module's own methods (``train``, ``type``)."""
+
+    def __setitem__(self, key: str, module: nn.Module) -> None:
+        self._modules[key] = module
 
 
 class Network(nn.Module):
@@ -28,13 +35,13 @@ class Network(nn.Module):
     def __init__(self, backbone: Backbone, heads: Mapping[str, Head], losses: Mapping[LossKey, Loss]) -> None:
         super().__init__()
         self.backbone = backbone
-        self.heads = nn.ModuleDict(heads)
+        self.heads = _Named(heads)
         tree: dict[str, dict[str, dict[str, nn.Module]]] = {}
         for (phase, stream, number), loss in losses.items():
             tree.setdefault(phase, {}).setdefault(stream, {})[str(number)] = loss
-        self.losses = nn.ModuleDict(
+        self.losses = _Named(
             {
-                phase: nn.ModuleDict({stream: nn.ModuleDict(by_number) for stream, by_number in by_stream.items()})
+                phase: _Named({stream: _Named(by_number) for stream, by_number in by_stream.items()})
                 for phase, by_stream in tree.items()
             }
         )
@@ -59,11 +66,6 @@ class Network(nn.Module):
         for name in wanted:
             outputs[name] = self.heads[name](features)
         return outputs
-
-
-def matching(names: Iterable[str], pattern: str) -> list[str]:
-    """The names that a recipe's pattern means: a shell pattern, or a whole part such as ``heads.score``."""
-    return [name for name in names if fnmatchcase(name, pattern) or name.startswith(pattern.rstrip(".*") + ".")]
 
 
 def freeze(network: Network, patterns: Sequence[str]) -> None:

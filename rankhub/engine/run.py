@@ -213,7 +213,7 @@ def start(
         talk.line("Dry run: nothing was trained or written.")
         return "done"
     place = folder.new_folder(loaded.name, out)
-    folder.write_start(place, loaded.text, loaded.resolved(), overrides, folder.versions(catalog))
+    folder.write_start(place, loaded.text, loaded.resolved_text(), overrides, folder.versions(catalog))
     write_reports(parts, place)
     talk.line(f"run folder  {place}")
     return Run(loaded, catalog, place, talk).train(parts, None)

@@ -9,10 +9,11 @@ from torch import Tensor, nn
 
 from rankhub.engine import checkpoint
 from rankhub.engine.groups import Steering
-from rankhub.engine.network import Network, matching
+from rankhub.engine.network import Network
 from rankhub.engine.step import Learner
 from rankhub.interfaces.draws import Draws
 from rankhub.interfaces.errors import UserError
+from rankhub.recipe.wiring import matching
 
 
 def capture(learner: Learner, steering: Steering, step: int, facts: dict[str, Any]) -> checkpoint.State:

@@ -23,7 +23,11 @@ from rankhub.interfaces.errors import UserError
 def loaded(**changes):
     ours = recipe(**changes)
     return types.SimpleNamespace(
-        recipe=ours, name=ours.name, text=fakes.RECIPE, resolved=lambda: ours.model_dump(mode="json")
+        recipe=ours,
+        name=ours.name,
+        text=fakes.RECIPE,
+        resolved=lambda: ours.model_dump(mode="json"),
+        resolved_text=lambda: yaml.safe_dump(ours.model_dump(mode="json")),
     )
 
 

@@ -135,6 +135,15 @@ def weights_of(parts):
     return {name: value.clone() for name, value in parts.network.state_dict().items()}
 
 
+def test_phases_streams_and_heads_may_be_called_as_methods_are(tmp_path):
+    stream = {"data": "train", "batch_size": 6, "generator": JITTER, "objectives": [objective("follow", head="type")]}
+    phase = {"name": "train", "steps": 2, "streams": {"eval": stream}}
+    parts = parts_of(recipe(phases=[phase], heads={"type": {"use": "arrow"}}))
+    train(parts, tmp_path)
+    assert "losses.train.eval.0.bias" in parts.network.state_dict()
+    assert "heads.type.embed.weight" in parts.network.state_dict()
+
+
 def test_learning_rate_scales_and_schedules_reach_the_groups(tmp_path):
     from rankhub.engine.training import new_steering
 
