@@ -1,7 +1,8 @@
 """Colour jitter and greyscale for many views at once, each view with its own factors and its own order.
 
 Every function agrees with torchvision's on the same parameters; the tests hold them to 2/255. Images are
-[n, 3, P] float32 in [0, 1], contiguous, and are changed in place; factors are [n, 1, 1].
+[n, 3, P] float32 in [0, 1], contiguous, and are changed in place; factors are [n], on the CPU, where the few numbers of
+a view cost least.
 """
 
 from __future__ import annotations
@@ -9,36 +10,36 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from rankhub_views.geometry import Floats, Ints
 from rankhub_views.scratch import Scratch
 
 RED, GREEN, BLUE = 0.2989, 0.587, 0.114
 """Shares of the channels in grey, as in torchvision."""
 
 
-def brightness_(images: Tensor, factor: Tensor, scratch: Scratch) -> None:
+def brightness_(images: Tensor, factor: Floats, scratch: Scratch) -> None:
     """Blend with black: x * factor, clamped."""
-    images.mul_(factor).clamp_(max=1)
+    images.mul_(_column(factor, images)).clamp_(max=1)
 
 
-def contrast_(images: Tensor, factor: Tensor, scratch: Scratch) -> None:
+def contrast_(images: Tensor, factor: Floats, scratch: Scratch) -> None:
     """Blend with the mean of the view's grey: x * factor + mean * (1 - factor), clamped."""
-    shares = torch.tensor([RED, GREEN, BLUE], device=images.device)
-    mean = (images.mean(dim=2) @ shares)[:, None, None]
-    images.mul_(factor).add_(mean * (1 - factor)).clamp_(0, 1)
+    shares = (1 - factor)[:, None] * np.array([RED, GREEN, BLUE])
+    mean = (images.mean(dim=2) * _upload(shares, images.device)).sum(dim=1)[:, None, None]
+    images.mul_(_column(factor, images)).add_(mean).clamp_(0, 1)
 
 
-def saturation_(images: Tensor, factor: Tensor, scratch: Scratch) -> None:
+def saturation_(images: Tensor, factor: Floats, scratch: Scratch) -> None:
     """Blend with the view's grey: x * factor + grey * (1 - factor), clamped."""
-    grey = grey_of(images, scratch).mul_(1 - factor)
-    images.mul_(factor).add_(grey).clamp_(0, 1)
+    grey = grey_of(images, scratch).mul_(_column(1 - factor, images))
+    images.mul_(_column(factor, images)).add_(grey).clamp_(0, 1)
 
 
-def hue_(images: Tensor, shift: Tensor, scratch: Scratch) -> None:
-    """Turn the hue by ``shift`` of a full circle, in [-0.5, 0.5]; value and saturation (HSV) stay.
+def hue_(images: Tensor, factor: Floats, scratch: Scratch) -> None:
+    """Turn the hue by ``factor`` of a full circle, in [-0.5, 0.5]; value and saturation (HSV) stay.
 
     The angle never has to be found. Let M be the largest and m the smallest channel, and c = M - m. Round the hexagon
     of hues, one side of which is c long, the way from red to the pixel's hue is M - 2m + g + b - r long, and goes
@@ -46,9 +47,9 @@ def hue_(images: Tensor, shift: Tensor, scratch: Scratch) -> None:
     is m + 2c - d, clamped to [m, M]. A third of the circle is an exchange of channels and is done first: what then
     remains is at most a sixth, and no way is longer than the hexagon's 6c.
     """
-    thirds = torch.round(shift.flatten() * 3)
-    rest = (shift[:, :, 0] - thirds[:, None] / 3) * 6
-    _exchange_channels_(images, thirds.long())
+    thirds = np.rint(factor * 3)
+    _exchange_channels_(images, thirds.astype(np.int64))
+    rest = _column(6 * factor - 2 * thirds, images)[:, 0]
     red, green, blue = images.unbind(dim=1)
     shape = red.shape
 
@@ -72,11 +73,12 @@ def hue_(images: Tensor, shift: Tensor, scratch: Scratch) -> None:
     torch.maximum(images, smallest[:, None], out=images)
 
 
-def _exchange_channels_(images: Tensor, thirds: Tensor) -> None:
-    turned = thirds.nonzero().flatten()
+def _exchange_channels_(images: Tensor, thirds: Ints) -> None:
+    turned = np.flatnonzero(thirds)
     if len(turned):
-        channels = (torch.arange(3, device=images.device) - thirds[turned, None]) % 3
-        images.index_copy_(0, turned, images[turned[:, None], channels])
+        rows = torch.from_numpy(turned).to(images.device)
+        channels = torch.from_numpy((np.arange(3) - thirds[turned, None]) % 3).to(images.device)
+        images.index_copy_(0, rows, images[rows[:, None], channels])
 
 
 def grey_of(images: Tensor, scratch: Scratch) -> Tensor:
@@ -85,13 +87,20 @@ def grey_of(images: Tensor, scratch: Scratch) -> Tensor:
     return grey.add_(images[:, 1:2], alpha=GREEN).add_(images[:, 2:], alpha=BLUE)
 
 
-CHANGES: tuple[Callable[[Tensor, Tensor, Scratch], None], ...] = (brightness_, contrast_, saturation_, hue_)
+def _upload(numbers: Floats, device: torch.device) -> Tensor:
+    return torch.from_numpy(numbers.astype(np.float32)).to(device)
+
+
+def _column(numbers: Floats, images: Tensor) -> Tensor:
+    """[n, 1, 1] on the device of the images."""
+    return _upload(numbers[:, None, None], images.device)
+
+
+CHANGES: tuple[Callable[[Tensor, Floats, Scratch], None], ...] = (brightness_, contrast_, saturation_, hue_)
 """The changes in the order of the columns of ``factors``."""
 
 
-def jitter_(
-    images: Tensor, rows: npt.NDArray[np.int64], factors: Tensor, order: npt.NDArray[np.int64], scratch: Scratch
-) -> None:
+def jitter_(images: Tensor, rows: Ints, factors: Floats, order: Ints, scratch: Scratch) -> None:
     """Change brightness, contrast, saturation and hue of some views, each in its own order.
 
     At each place of the order, views are arranged by the change that is due, so that each change is done once for
@@ -100,7 +109,7 @@ def jitter_(
     Args:
         images: [n, 3, P], changed in place.
         rows: [k] the views to change.
-        factors: [n, 4] brightness, contrast, saturation, hue; on the images' device.
+        factors: [n, 4] brightness, contrast, saturation, hue.
         order: [n, at most 4] a row gives the changes by number, first to last.
         scratch: Memory for what comes between.
     """
@@ -113,17 +122,16 @@ def jitter_(
         rows, at, due = rows[arranged], at[arranged], due[arranged]
         target = scratch.take(f"held {place % 2}", len(rows), *images.shape[1:])
         held = torch.index_select(held, 0, torch.from_numpy(at).to(images.device), out=target)
-        mine = factors.index_select(0, torch.from_numpy(rows).to(images.device))
         ends = np.searchsorted(due, np.arange(len(CHANGES) + 1))
         for number, change in enumerate(CHANGES):
             part = slice(int(ends[number]), int(ends[number + 1]))
             if part.start < part.stop:
-                change(held[part], mine[part, number, None, None], scratch)
+                change(held[part], factors[rows[part], number], scratch)
         at = np.arange(len(rows))
     images.index_copy_(0, torch.from_numpy(rows).to(images.device), held)
 
 
-def grey_(images: Tensor, rows: npt.NDArray[np.int64], scratch: Scratch) -> None:
+def grey_(images: Tensor, rows: Ints, scratch: Scratch) -> None:
     """Replace some views of [n, 3, P] by their grey, three times."""
     at = torch.from_numpy(rows).to(images.device)
     held = torch.index_select(images, 0, at, out=scratch.take("held 0", len(rows), *images.shape[1:]))

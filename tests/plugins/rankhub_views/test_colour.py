@@ -40,7 +40,7 @@ def test_each_change_equals_torchvisions(number):
     factors = [-0.5, -0.4, -1 / 6, -0.1, 0, 0.05, 1 / 6, 0.2, 1 / 3, 0.5] if number == 3 else [0, 0.2, 0.7, 1, 1.3, 1.8]
     for factor in factors:
         changed = images.flatten(2).clone()
-        CHANGES[number](changed, torch.full((len(images), 1, 1), float(factor)), scratch())
+        CHANGES[number](changed, np.full(len(images), float(factor)), scratch())
         for name, mine, image in zip(pictures(), changed.view_as(images), images, strict=True):
             theirs = THEIRS[number](image, float(factor))
             assert (mine - theirs).abs().max() < CLOSE / 20, (name, factor)
@@ -50,7 +50,7 @@ def test_each_order_of_changes_equals_torchvisions():
     orders = np.array(list(itertools.permutations(range(4))))
     rng = np.random.default_rng(0)
     rows = np.arange(0, 2 * len(orders), 2)  # every other view, so that the rest must stay as it is
-    factors = torch.from_numpy(rng.uniform([0.2, 0.2, 0.2, -0.2], [1.8, 1.8, 1.8, 0.2], (2 * len(orders), 4))).float()
+    factors = rng.uniform([0.2, 0.2, 0.2, -0.2], [1.8, 1.8, 1.8, 0.2], (2 * len(orders), 4))
     images = torch.rand(2 * len(orders), 3, SIDE, SIDE, generator=torch.Generator().manual_seed(1))
     changed = images.flatten(2).clone()
     jitter_(changed, rows, factors, np.repeat(orders, 2, axis=0), scratch())
@@ -65,7 +65,7 @@ def test_each_order_of_changes_equals_torchvisions():
 def test_only_the_named_changes_are_done():
     images = torch.rand(3, 3, 25, generator=torch.Generator().manual_seed(2))
     changed = images.clone()
-    factors = torch.tensor([[0.5, 9.0, 9.0, 0.4]]).repeat(3, 1)
+    factors = np.tile([0.5, 9.0, 9.0, 0.4], (3, 1))
     jitter_(changed, np.arange(3), factors, np.zeros((3, 1), dtype=np.int64), scratch())
     torch.testing.assert_close(changed, images * 0.5)
     jitter_(changed, np.arange(3), factors, np.zeros((3, 0), dtype=np.int64), scratch())
