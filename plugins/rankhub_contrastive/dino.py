@@ -17,7 +17,7 @@ from rankhub.interfaces.options import Ge, Gt, Le, Lt
 from rankhub.interfaces.order import RankTarget
 from rankhub_contrastive.checks import no_target
 from rankhub_contrastive.prediction import prediction_count, prediction_loss, target_parts, target_rows
-from rankhub_contrastive.rows import full_precision
+from rankhub.interfaces.embeddings import full_precision
 
 
 class DINO(Loss):
@@ -74,6 +74,7 @@ class DINO(Loss):
         self.temperature = temperature
         self.teacher_temperature, self.teacher_temperature_start = teacher_temperature, teacher_temperature_start
         self.warmup, self.center_momentum, self.global_views = warmup, center_momentum, global_views
+        self.teacher_views = global_views
         self.register_buffer("center", torch.zeros(outputs[self.output].dim))
         self._mean: Tensor | None = None
 

@@ -6,7 +6,9 @@ or broken verb costs the others nothing.
 
 from __future__ import annotations
 
+import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -21,6 +23,9 @@ from rankhub.interfaces.errors import UserError
 
 WRONG, INTERRUPTED = 2, 130
 """Exit codes: the user can mend it (as for wrong usage); ended by Ctrl-C, as a shell says it."""
+
+FIRST_SPEAKS = 3.0
+"""Seconds for which the other processes of a run wait with an error, which the first one mostly has as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +66,20 @@ def execute(arguments: Sequence[str]) -> int:
     except SystemExit as ending:
         return ending.code if isinstance(ending.code, int) else int(ending.code is not None)
     except UserError as error:
-        print_error(str(error))
+        print_error(_of_process(str(error)))
         return WRONG
     except KeyboardInterrupt:
         return INTERRUPTED
     return 0
+
+
+def _of_process(text: str) -> str:
+    """An error as one of several processes says it. One that all have is said once: the launcher ends the others."""
+    rank = os.environ.get("RANK", "0") if os.environ.get("WORLD_SIZE", "1") != "1" else "0"
+    if rank == "0":
+        return text
+    time.sleep(FIRST_SPEAKS)
+    return f"process {rank}: {text}"
 
 
 class _Group(TyperGroup):

@@ -74,29 +74,43 @@ class Checkpoints:
         Raises:
             UserError: A weight is not finite (nothing is written), or the disk is full.
         """
-        broken = [name for name, value in state.weights.items() if not bool(torch.isfinite(value).all())]
-        if broken:
-            raise UserError(
-                f"weights are not finite after step {state.step} (first: {broken[0]}); no checkpoint was written, "
-                f"last good checkpoint: {self.last() or 'none'}"
-            )
-        self.folder.mkdir(parents=True, exist_ok=True)
         place = self.folder / f"step_{state.step:09d}"
         if place.is_dir():
             return place  # the same step of the same run: the same weights
-        beside = place.with_suffix(".partial")
-        shutil.rmtree(beside, ignore_errors=True)
-        beside.mkdir()
-        try:
-            _write(beside, state)
-        except OSError as error:
-            shutil.rmtree(beside, ignore_errors=True)
-            raise UserError(f"the checkpoint of step {state.step} could not be written to {place}: {error}") from error
-        beside.rename(place)
-        _sync(self.folder)
+        write(place, state, last=self.last())
         for old in self.all()[: -self.keep]:
             shutil.rmtree(old)
         return place
+
+
+def write(place: Path, state: State, last: Path | None = None) -> None:
+    """Write a checkpoint to ``place``, whole or not at all.
+
+    Args:
+        place: Its folder, which is not there yet.
+        state: What to write.
+        last: The last good checkpoint, for messages.
+
+    Raises:
+        UserError: A weight is not finite (nothing is written), or the disk is full.
+    """
+    broken = [name for name, value in state.weights.items() if not bool(torch.isfinite(value).all())]
+    if broken:
+        raise UserError(
+            f"weights are not finite after step {state.step} (first: {broken[0]}); no checkpoint was written, "
+            f"last good checkpoint: {last or 'none'}"
+        )
+    place.parent.mkdir(parents=True, exist_ok=True)
+    beside = place.with_suffix(".partial")
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir()
+    try:
+        _write(beside, state)
+    except OSError as error:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise UserError(f"the checkpoint of step {state.step} could not be written to {place}: {error}") from error
+    beside.rename(place)
+    _sync(place.parent)
 
 
 def _write(folder: Path, state: State) -> None:

@@ -37,12 +37,14 @@ def describe(parts: Parts, name: str, *, measure: bool) -> dict[str, str]:
             f"{human_bytes(max(cost.memory for cost in costs))} for training, beside data and libraries; "
             f"{human_seconds(seconds)} of training (from a trial step)"
         )
-    if has_batch_statistics(parts.network) and any(
-        stream.accumulate > 1 for plan in parts.plans for stream in plan.phase.streams.values()
-    ):
+    if parts.processes.count > 1:
+        lines["processes"] = f"{parts.processes.count}, each with an equal share of every batch"
+    accumulates = any(stream.accumulate > 1 for plan in parts.plans for stream in plan.phase.streams.values())
+    if has_batch_statistics(parts.network) and (accumulates or parts.processes.count > 1):
+        over = "a micro-batch" if accumulates else "the share of a process"
         lines["batch norm"] = (
-            "with BatchNorm a micro-batch is another function than the whole batch: accumulation is not exact; "
-            "SyncBatchNorm or GroupNorm networks are free of it"
+            f"with BatchNorm {over} is another function than the whole batch: the gradient is not that of one process "
+            "and one batch; networks with GroupNorm, or on several processes SyncBatchNorm, are free of it"
         )
     return lines
 

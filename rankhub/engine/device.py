@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
+from rankhub.engine.processes import ALONE, Processes
 from rankhub.interfaces.errors import UserError
 from rankhub.recipe.schema import Recipe
 
@@ -29,8 +30,8 @@ class Compute:
     channels_last: bool = False
 
     @classmethod
-    def of(cls, recipe: Recipe) -> Compute:
-        """What the recipe asks for.
+    def of(cls, recipe: Recipe, processes: Processes = ALONE) -> Compute:
+        """What the recipe asks for; each process of a machine has a CUDA device of its own.
 
         Raises:
             UserError: It asks for a CUDA device that is not there, or for fp16 on the CPU.
@@ -41,9 +42,21 @@ class Compute:
         device = torch.device(name)
         if device.type == "cuda":
             found = torch.cuda.device_count() if torch.cuda.is_available() else 0
+            if processes.count > 1:
+                if device.index is not None:
+                    raise UserError(
+                        f"device: {name} is one device, but there are {processes.count} processes; use cuda"
+                    )
+                if processes.local_rank >= found:
+                    raise UserError(
+                        f"process {processes.rank} needs the CUDA device {processes.local_rank} of its machine, torch "
+                        f"sees {found}; start at most {found} processes a machine, or use device=cpu"
+                    )
+                device = torch.device("cuda", processes.local_rank)
             if (device.index or 0) >= found:
                 raise UserError(f"device: {name} is not there, torch sees {found} CUDA devices; use device=cpu or auto")
             device = torch.device("cuda", device.index or 0)
+            torch.cuda.set_device(device)
         elif recipe.precision == "fp16":
             raise UserError("precision: fp16 needs a CUDA device; on the CPU use bf16 or fp32")
         if recipe.threads is not None:

@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from rankhub.engine.collate import collate, first_view
+from rankhub.engine.processes import ALONE, Processes
 from rankhub.interfaces.batch import Batch, View
 from rankhub.interfaces.data import Dataset
 from rankhub.interfaces.draws import Draws
@@ -70,12 +71,21 @@ class Feed:
         chain: What becomes of the images.
         batch_size: Images a batch.
         workers: Processes that fetch and run the worker steps; 0 = a thread of this process.
+        processes: Those of the run, which share the images of each batch.
 
     Raises:
         UserError: Fewer images than a batch.
     """
 
-    def __init__(self, name: str, dataset: Dataset, chain: Chain, batch_size: int, workers: int) -> None:
+    def __init__(
+        self,
+        name: str,
+        dataset: Dataset,
+        chain: Chain,
+        batch_size: int,
+        workers: int,
+        processes: Processes = ALONE,
+    ) -> None:
         if len(dataset) < batch_size:
             raise UserError(
                 f"stream {name!r} takes {batch_size} images a step, its data have only {len(dataset)}; "
@@ -83,6 +93,7 @@ class Feed:
             )
         self.dataset, self.chain, self.batch_size, self.workers = dataset, chain, batch_size, workers
         self.batches_per_epoch = len(dataset) // batch_size
+        self.share = processes.share(batch_size)
         self._shuffled: tuple[int, npt.NDArray[np.int64]] | None = None
 
     def place(self, position: int) -> Place:
@@ -90,9 +101,12 @@ class Feed:
         return Place(*divmod(position, self.batches_per_epoch))
 
     def indices(self, place: Place) -> npt.NDArray[np.int64]:
-        """The images of a batch: a part of the epoch's own shuffle; what is left over at its end is not used."""
+        """This process's images of a batch: a part of the epoch's own shuffle; what is left over at its end is unused.
+
+        The batch of a step is the same for any number of processes.
+        """
         order = self._order(place.epoch)
-        return order[place.number * self.batch_size : (place.number + 1) * self.batch_size]
+        return order[place.number * self.batch_size : (place.number + 1) * self.batch_size][self.share]
 
     def _order(self, epoch: int) -> npt.NDArray[np.int64]:
         if self._shuffled is None or self._shuffled[0] != epoch:

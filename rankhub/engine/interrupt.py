@@ -2,32 +2,86 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import socket
 import threading
+import time
 from types import FrameType, TracebackType
 from typing import Any
 
+SAME = 5.0
+"""Seconds in which a second signal counts as the first one again, where a launcher passes on what the terminal has sent
+to all its processes already."""
+
+PATIENCE = 20.0
+"""Seconds that a step may take to end, where it may wait for a process that is gone. Launchers wait 30."""
+
 
 class Interrupt:
-    """While active, the first signal only sets ``asked``; the second one ends the program as usual."""
+    """While active, the first signal only sets ``asked``; the second one ends the program as usual.
 
-    def __init__(self) -> None:
+    Args:
+        several: Whether this is one of several processes. Then the program ends by itself if it is still active
+            :data:`PATIENCE` seconds after the signal, whatever it waits for.
+    """
+
+    def __init__(self, several: bool = False) -> None:
         self.asked: str | None = None
+        self.several = several
+        self._since = 0.0
         self._before: dict[int, Any] = {}
+        self._deadline: _Deadline | None = None
 
     def __enter__(self) -> Interrupt:
         if threading.current_thread() is threading.main_thread():
+            if self.several:
+                self._deadline = _Deadline()
             for number in (signal.SIGINT, signal.SIGTERM):
                 self._before[number] = signal.signal(number, self._note)
         return self
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        self.asked = signal.Signals(number).name
-        for each, handler in self._before.items():
-            signal.signal(each, handler)
+        now = time.monotonic()
+        if self.asked is not None and self.several and now - self._since < SAME:
+            return
+        if self.asked is not None:
+            for each, handler in self._before.items():
+                signal.signal(each, handler)
+            signal.raise_signal(number)
+            return
+        self.asked, self._since = signal.Signals(number).name, now
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
         for number, handler in self._before.items():
             signal.signal(number, handler)
+
+
+class _Deadline:
+    """Ends the program some time after a signal, also while the main thread waits inside a library.
+
+    Python's own handlers run only once the main thread is back; the byte that a signal writes is seen at once.
+    """
+
+    def __init__(self) -> None:
+        self._ours, theirs = socket.socketpair()
+        theirs.setblocking(False)
+        self._theirs = theirs
+        self._before = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
+        self._cancelled = threading.Event()
+        threading.Thread(target=self._watch, daemon=True, name="deadline").start()
+
+    def _watch(self) -> None:
+        number = self._ours.recv(1)
+        if number and number != b"\0" and not self._cancelled.wait(PATIENCE):
+            os._exit(128 + number[0])
+
+    def cancel(self) -> None:
+        """The program may live on."""
+        self._cancelled.set()
+        signal.set_wakeup_fd(self._before)
+        self._theirs.send(b"\0")

@@ -13,25 +13,27 @@ class Journal:
     """Appends to ``metrics.jsonl``.
 
     Args:
-        path: The file.
+        path: The file; None = nothing is written.
         step: Steps that are done; lines of later steps, and a last line cut short, are removed.
     """
 
-    def __init__(self, path: Path, step: int) -> None:
-        if path.exists():
+    def __init__(self, path: Path | None, step: int) -> None:
+        if path is not None and path.exists():
             kept = [line for line in path.read_text().splitlines() if _step(line, step + 1) <= step]
             beside = path.with_suffix(".partial")
             beside.write_text("".join(line + "\n" for line in kept))
             beside.replace(path)
-        self._file = path.open("a", buffering=1)
+        self._file = None if path is None else path.open("a", buffering=1)
 
     def write(self, values: Mapping[str, Any]) -> None:
         """One line; it must have a ``step``. It is handed to the system at once."""
-        self._file.write(json.dumps({key: _plain(value) for key, value in values.items()}) + "\n")
+        if self._file is not None:
+            self._file.write(json.dumps({key: _plain(value) for key, value in values.items()}) + "\n")
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
 
 
 def read(path: Path) -> list[dict[str, Any]]:

@@ -81,6 +81,8 @@ def weigh(
     counts: Mapping[str, Tensor],
     clock: Clock,
     log: bool,
+    queries: Tensor | None = None,
+    processes: int = 1,
 ) -> Weighed:
     """Add up the objectives of a stream.
 
@@ -92,14 +94,20 @@ def weigh(
         counts: Objective -> global count; a micro-batch is divided by the count of the whole batch.
         clock: Where the phase stands.
         log: Whether diagnostics are wanted.
+        queries: [N] bool where several processes share the views: the rows whose terms this one computes.
+        processes: How many they are. A loss that is no sum over queries is computed whole by each, so each of them
+            takes so large a part of it.
     """
     terms: list[Tensor] = []
     values: dict[str, Tensor] = {}
     parts: dict[str, Tensor] = {}
     for goal in goals:
         teacher = None if taught is None else goal.pick(taught)
-        result = goal.loss(goal.pick(outputs), target, LossContext(clock.progress, None, teacher, log))
+        own = queries if goal.loss.per_query else None
+        result = goal.loss(goal.pick(outputs), target, LossContext(clock.progress, own, teacher, log))
         mean = result.total / counts[goal.name].clamp(min=1)
+        if queries is not None and own is None:
+            mean = mean / processes
         terms.append(value_at(goal.weight, clock) * mean)
         values[goal.name] = mean.detach()
         parts |= {f"{goal.name}.{name}": value.detach() for name, value in result.parts.items()}
@@ -111,8 +119,8 @@ def heads_of(goals: Sequence[Goal]) -> list[str]:
     return list(dict.fromkeys(goal.head for goal in goals))
 
 
-def global_counts(goals: Sequence[Goal], target: RankTarget) -> dict[str, Tensor]:
-    """Objective -> by how much its sum is divided."""
+def counts_of(goals: Sequence[Goal], target: RankTarget) -> dict[str, Tensor]:
+    """Objective -> by how much its sum is divided, as far as these views tell."""
     return {goal.name: goal.loss.count(target).to(torch.float64) for goal in goals}
 
 

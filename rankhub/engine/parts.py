@@ -15,14 +15,16 @@ from rankhub.engine.feed import Chain, Feed
 from rankhub.engine.network import LossKey, Network
 from rankhub.engine.objectives import Goal
 from rankhub.engine.plan import PhasePlan, plan_phases
+from rankhub.engine.processes import ALONE, Processes
 from rankhub.interfaces.data import DataReport, Dataset, LabelSpec, OpenContext
+from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.evaluate import Evaluator
 from rankhub.interfaces.loss import Loss
 from rankhub.interfaces.model import Backbone, Head
 from rankhub.interfaces.predict import Predict
 from rankhub.interfaces.schedule import Schedule
 from rankhub.recipe.schema import Recipe
-from rankhub.recipe.wiring import label_for_head, objective_outputs, plan_chain, streams
+from rankhub.recipe.wiring import evaluator_label, label_for_head, objective_outputs, plan_chain, streams
 
 Progress = Callable[[int, int, str], None]
 StreamKey = tuple[str, str]
@@ -37,6 +39,7 @@ class Parts:
         recipe: The recipe.
         catalog: Where components come from.
         compute: Device and precision.
+        processes: Those of the run.
         datasets: Open data sets by name.
         reports: What they found while they opened.
         feeds: Phase and stream -> its batches.
@@ -45,12 +48,14 @@ class Parts:
         network: On its device, initialised.
         predict: Test time.
         evaluators: By the label under which they are reported.
+        during: Labels of those that also run in the middle of training.
         left_out: Why an optional evaluator does not run.
     """
 
     recipe: Recipe
     catalog: Catalog
     compute: Compute
+    processes: Processes
     datasets: Mapping[str, Dataset]
     reports: Mapping[str, DataReport]
     feeds: Mapping[StreamKey, Feed]
@@ -59,6 +64,7 @@ class Parts:
     network: Network
     predict: Predict
     evaluators: Mapping[str, Evaluator]
+    during: frozenset[str]
     left_out: list[str]
 
     def schedule(self, plan: PhasePlan) -> Schedule | None:
@@ -71,24 +77,42 @@ class Parts:
         return {stream: feed.chain for (_, stream), feed in reversed(list(self.feeds.items()))}
 
 
-def build(recipe: Recipe, catalog: Catalog, progress: Progress) -> Parts:
+def build(
+    recipe: Recipe,
+    catalog: Catalog,
+    progress: Progress,
+    processes: Processes = ALONE,
+    compute: Compute | None = None,
+) -> Parts:
     """Open the data and build the network.
 
+    Args:
+        recipe: Checked.
+        catalog: Where components come from.
+        progress: Told now and then while data are opened.
+        processes: Those of the run, connected.
+        compute: Device and precision; None = what the recipe asks for.
+
     Raises:
-        UserError: Data that are missing or cannot be used, fewer images than a batch, a device that is not there.
+        UserError: Data that are missing or cannot be used, fewer images than a batch, a batch that the processes
+            cannot share equally, a device that is not there.
     """
-    compute = Compute.of(recipe)
-    datasets, reports = open_data(recipe, catalog, progress)
-    feeds = build_feeds(recipe, catalog, datasets)
+    compute = compute or Compute.of(recipe, processes)
+    check_shares(recipe, processes)
+    # What the first process decodes, the others find in the cache.
+    datasets, reports = processes.first_before_others(lambda: open_data(recipe, catalog, progress))
+    feeds = build_feeds(recipe, catalog, datasets, processes)
     network, goals = build_network(recipe, catalog, datasets)
     network.backbone.initialise()
     compute.place(network)
+    processes.same_weights(network)
     sizes = {key: feed.batches_per_epoch for key, feed in feeds.items()}
-    evaluators, left_out = build_evaluators(recipe, catalog, datasets)
+    evaluators, during, left_out = build_evaluators(recipe, catalog, datasets)
     return Parts(
         recipe=recipe,
         catalog=catalog,
         compute=compute,
+        processes=processes,
         datasets=datasets,
         reports=reports,
         feeds=feeds,
@@ -97,6 +121,7 @@ def build(recipe: Recipe, catalog: Catalog, progress: Progress) -> Parts:
         network=network,
         predict=catalog.build("predict", recipe.predict),
         evaluators=evaluators,
+        during=during,
         left_out=left_out,
     )
 
@@ -109,14 +134,35 @@ def open_data(recipe: Recipe, catalog: Catalog, progress: Progress) -> tuple[dic
     return datasets, {name: dataset.open(context) for name, dataset in datasets.items()}
 
 
-def build_feeds(recipe: Recipe, catalog: Catalog, datasets: Mapping[str, Dataset]) -> dict[StreamKey, Feed]:
+def check_shares(recipe: Recipe, processes: Processes) -> None:
+    """See that every process gets as many images of a step as the others, in equal micro-batches.
+
+    Raises:
+        UserError: It does not; names the stream and the nearest batch size.
+    """
+    for _, name, stream in streams(recipe):
+        parts = processes.count * stream.accumulate
+        if stream.batch_size % parts:
+            near = max(1, round(stream.batch_size / parts)) * parts
+            cut = f", each in {stream.accumulate} micro-batches" if stream.accumulate > 1 else ""
+            raise UserError(
+                f"stream {name!r} takes {stream.batch_size} images a step, which {processes.count} processes{cut} "
+                f"cannot share equally; batch_size: {near} would do"
+            )
+
+
+def build_feeds(
+    recipe: Recipe, catalog: Catalog, datasets: Mapping[str, Dataset], processes: Processes
+) -> dict[StreamKey, Feed]:
     """The batches of every stream."""
     feeds = {}
     for number, name, stream in streams(recipe):
         phase = recipe.phases[number].name
         steps = [catalog.build("generator", spec) for spec in stream.generator]
         chain = Chain(steps, plan_chain(steps), recipe.seed, f"{phase}/{name}")
-        feeds[phase, name] = Feed(name, datasets[stream.data], chain, stream.batch_size, recipe.loader.workers)
+        feeds[phase, name] = Feed(
+            name, datasets[stream.data], chain, stream.batch_size, recipe.loader.workers, processes
+        )
     return feeds
 
 
@@ -155,10 +201,11 @@ def number_or_schedule(catalog: Catalog, number: float | ComponentSpec) -> float
 
 def build_evaluators(
     recipe: Recipe, catalog: Catalog, datasets: Mapping[str, Dataset]
-) -> tuple[dict[str, Evaluator], list[str]]:
-    """Evaluators by label, and a sentence for each optional one that is left out because its data have no labels."""
+) -> tuple[dict[str, Evaluator], frozenset[str], list[str]]:
+    """Evaluators by label, which of them run during training, and a sentence for each optional one without labels."""
     labels = {name: dataset.label for name, dataset in datasets.items()}
     built: dict[str, Evaluator] = {}
+    during: set[str] = set()
     left_out: list[str] = []
     for spec in recipe.evaluate:
         evaluator: Evaluator = catalog.build("evaluator", spec)
@@ -166,7 +213,8 @@ def build_evaluators(
         if objections:
             left_out.append(f"{spec.use} is left out: {objections[0]}")
             continue
-        name = spec.use.rpartition("/")[2]
-        number = 1 + sum(label.partition(" ")[0] == name for label in built)
-        built[name if number == 1 else f"{name} {number}"] = evaluator
-    return built, left_out
+        label = evaluator_label(spec.use, built)
+        built[label] = evaluator
+        if spec.during_training:
+            during.add(label)
+    return built, frozenset(during), left_out

@@ -9,18 +9,22 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from rich.console import Console
 
 from rankhub.catalog.catalog import Catalog
 from rankhub.engine import checkpoint, evaluation, folder
 from rankhub.engine.average import WeightAverage
+from rankhub.engine.best import Best
 from rankhub.engine.console import Talk
 from rankhub.engine.cost import describe
+from rankhub.engine.device import Compute
 from rankhub.engine.interrupt import Interrupt
 from rankhub.engine.journal import Journal
 from rankhub.engine.network import Network
 from rankhub.engine.parts import Parts, build
+from rankhub.engine.processes import Processes, joined
+from rankhub.engine.seeds import seeded
 from rankhub.engine.source import Source, network_forward, raw_pixels
-from rankhub.engine.state import seeded
 from rankhub.engine.training import Status, Training, new_learner
 from rankhub.engine.watch import Watchers
 from rankhub.interfaces.callback import Callback, RunInfo
@@ -54,20 +58,25 @@ class Run:
         Raises:
             UserError: See :class:`~rankhub.engine.training.Training`.
         """
-        resolved = self.loaded.resolved()
+        resolved, first = self.loaded.resolved(), parts.processes.first
         last = parts.plans[-1]
         steps = last.first_step + last.steps
         info = RunInfo(self.loaded.name, self.folder, resolved, 0 if state is None else state.step, steps)
         own: list[Callback] = [self.catalog.build("callback", spec) for spec in parts.recipe.callbacks]
-        self.watchers = Watchers([Pictures(self.folder / "pictures"), *self.catalog.observers(info), *own])
+        watching = [Pictures(self.folder / "pictures"), *self.catalog.observers(info), *own] if first else []
+        self.watchers = Watchers(watching)
         self.watchers.tell(lambda callback: callback.run_started(info))
         checkpoints = checkpoint.Checkpoints(self.folder / "checkpoints", parts.recipe.checkpoint.keep)
-        journal = Journal(self.folder / "metrics.jsonl", info.step)
+        journal = Journal(self.folder / "metrics.jsonl" if first else None, info.step)
+        wanted = parts.recipe.keep_best
+        # An optional evaluator may have been left out, and with it what it would have chosen.
+        there = wanted is not None and wanted.partition(".")[0] in parts.evaluators
+        best = Best(checkpoints.folder, wanted, parts.evaluators) if wanted is not None and there else None
         status: Literal["done", "stopped", "failed"] = "failed"
         try:
             references = self.references(parts)
             torch.manual_seed(seeded(parts.recipe.seed, "train"))
-            with Interrupt() as interrupt:
+            with Interrupt(several=parts.processes.count > 1) as interrupt:
                 learner = new_learner(parts)
                 training = Training(
                     parts,
@@ -78,6 +87,7 @@ class Run:
                     interrupt,
                     show=lambda number, plan, stepped, speed: self.talk.step(number, steps, plan, stepped, speed),
                     evaluate=lambda number: self.between(parts, learner.average, number),
+                    best=best,
                 )
                 status = training.run(state)
             self.talk.finish()
@@ -100,7 +110,7 @@ class Run:
             return []
         rows: list[evaluation.Row] = []
         for row in (PIXELS, BEFORE):
-            results = evaluation.stored_row(self._row_folder(row))
+            results = parts.processes.from_first(evaluation.stored_row(self._row_folder(row)))
             if results is None:
                 results = self.evaluate(parts, row, self._reference(parts, row), 0)
             rows.append((row, results))
@@ -119,8 +129,16 @@ class Run:
     def _row_folder(self, row: str) -> Path:
         return self.folder / "evaluation" / row.replace(" ", "_")
 
-    def evaluate(self, parts: Parts, row: str, forward: Forward, step: int) -> evaluation.Results:
-        """Compute one row of the report."""
+    def evaluate(self, parts: Parts, row: str, forward: Forward, step: int, during: bool = False) -> evaluation.Results:
+        """Compute one row of the report; all processes compute features, the first one has the results.
+
+        Args:
+            parts: The run's parts.
+            row: Name of the row.
+            forward: The row's network, or what stands in for it.
+            step: Steps done.
+            during: Whether this is in the middle of training.
+        """
         source = Source(
             row=row,
             forward=forward,
@@ -130,21 +148,30 @@ class Run:
             compute=parts.compute,
             pictures=row != PIXELS,
             progress=self.talk.work,
+            processes=parts.processes,
         )
+        if not parts.processes.first:
+            source.serve()
+            return {}
         # A measure that only compares networks of one kind says nothing of pixels.
         fit = {name: each for name, each in parts.evaluators.items() if row != PIXELS or each.judges_training}
+        if during:
+            fit = {name: each for name, each in fit.items() if name in parts.during}
         results = evaluation.evaluate_row(source, fit, self._row_folder(row))
+        source.release()
         self.talk.finish()
         self.watchers.tell(lambda callback: callback.evaluated(step, row, results))
         return results
 
-    def between(self, parts: Parts, average: WeightAverage | None, step: int) -> None:
+    def between(self, parts: Parts, average: WeightAverage | None, step: int) -> evaluation.Results:
         """An evaluation in the middle of training."""
-        if not parts.evaluators:
-            return
+        if not parts.during:
+            return {}
         network, _ = scored(parts, average)
-        results = self.evaluate(parts, f"step {step}", network_forward(network, parts.compute), step)
-        self.talk.table(evaluation.table_rows([(f"step {step}", results)], parts.evaluators))
+        row = f"step {step}"
+        results = self.evaluate(parts, row, network_forward(network, parts.compute), step, during=True)
+        self.talk.table(evaluation.table_rows([(row, results)], parts.evaluators))
+        return results
 
     def report(self, parts: Parts, training: Training, references: list[evaluation.Row], steps: int) -> None:
         """The closing table, where the run lies, how to see it and what to try next."""
@@ -153,6 +180,9 @@ class Run:
         if parts.evaluators:
             network, which = scored(parts, training.learner.average)
             results = self.evaluate(parts, AFTER, network_forward(network, parts.compute), steps)
+            if not parts.processes.first:
+                return
+            training.consider(steps, results)
             rows = [*references, (AFTER, results)]
             table = evaluation.table_rows(rows, parts.evaluators)
             folder.write_rows(self.folder / "results.csv", table)
@@ -164,6 +194,10 @@ class Run:
             talk.line(f"Scored: {which}.")
             for sentence in evaluation.beaten(rows, parts.evaluators):
                 talk.note(f"training did not help: {sentence}")
+        kept = training.best.kept() if training.best is not None else None
+        if training.best is not None and kept is not None:
+            place, value = kept
+            talk.line(f"Best {training.best.label} {training.best.metric}: {value:.3f}, kept in {place}")
         talk.line(f"Run folder: {self.folder}")
         for hint in self.watchers.tell(lambda callback: callback.hint()):
             talk.line(f"See it with: {hint}")
@@ -204,19 +238,22 @@ def start(
     Raises:
         UserError: Whatever the user can mend; one sentence.
     """
-    talk = talk or Talk()
-    _listen(talk)
-    parts = build(loaded.recipe, catalog, talk.work)
-    talk.finish()
-    announce(parts, loaded.name, talk, measure=True)
-    if dry_run:
-        talk.line("Dry run: nothing was trained or written.")
-        return "done"
-    place = folder.new_folder(loaded.name, out)
-    folder.write_start(place, loaded.text, loaded.resolved_text(), overrides, folder.versions(catalog))
-    write_reports(parts, place)
-    talk.line(f"run folder  {place}")
-    return Run(loaded, catalog, place, talk).train(parts, None)
+    processes = Processes.from_environment()
+    talk = _listen(talk, processes)
+    compute = Compute.of(loaded.recipe, processes)
+    with joined(processes, compute.device):
+        parts = build(loaded.recipe, catalog, talk.work, processes, compute)
+        talk.finish()
+        announce(parts, loaded.name, talk, measure=True)
+        if dry_run:
+            talk.line("Dry run: nothing was trained or written.")
+            return "done"
+        place = processes.from_first(folder.new_folder(loaded.name, out) if processes.first else Path())
+        if processes.first:
+            folder.write_start(place, loaded.text, loaded.resolved_text(), overrides, folder.versions(catalog))
+            write_reports(parts, place)
+        talk.line(f"run folder  {place}")
+        return Run(loaded, catalog, place, talk).train(parts, None)
 
 
 def resume(place: Path, catalog: Catalog, talk: Talk | None = None) -> Status:
@@ -225,22 +262,24 @@ def resume(place: Path, catalog: Catalog, talk: Talk | None = None) -> Status:
     Raises:
         UserError: ``place`` is no run's folder, or the checkpoint does not fit.
     """
-    talk = talk or Talk()
-    _listen(talk)
+    processes = Processes.from_environment()
+    talk = _listen(talk, processes)
     if not (place / folder.RESOLVED).is_file():
         raise UserError(f"--resume {place.absolute()} is no run's folder: {folder.RESOLVED} is not in it")
     loaded = load_recipe(place / folder.RESOLVED, [], catalog)
     checkpoints = checkpoint.Checkpoints(place / "checkpoints", loaded.recipe.checkpoint.keep)
     last = checkpoints.last()
     state = checkpoint.load(last) if last is not None else None
-    parts = build(loaded.recipe, catalog, talk.work)
-    talk.finish()
-    announce(parts, loaded.name, talk, measure=False)
-    for sentence in folder.changed_versions(place, folder.versions(catalog)):
-        talk.note(sentence)
-    where = f"goes on after step {state.step}" if state is not None else "has no checkpoint yet and begins again"
-    talk.line(f"run folder  {place}, {where}")
-    return Run(loaded, catalog, place, talk).train(parts, state)
+    compute = Compute.of(loaded.recipe, processes)
+    with joined(processes, compute.device):
+        parts = build(loaded.recipe, catalog, talk.work, processes, compute)
+        talk.finish()
+        announce(parts, loaded.name, talk, measure=False)
+        for sentence in folder.changed_versions(place, folder.versions(catalog)):
+            talk.note(sentence)
+        where = f"goes on after step {state.step}" if state is not None else "has no checkpoint yet and begins again"
+        talk.line(f"run folder  {place}, {where}")
+        return Run(loaded, catalog, place, talk).train(parts, state)
 
 
 def announce(parts: Parts, name: str, talk: Talk, *, measure: bool) -> None:
@@ -261,16 +300,18 @@ def write_reports(parts: Parts, place: Path) -> None:
                 folder.write_rows(place / "data" / f"{data}_{name}.csv", rows)
 
 
-def _listen(talk: Talk) -> None:
-    """Show warnings of the engine as notes."""
+def _listen(talk: Talk | None, processes: Processes) -> Talk:
+    """Where the run speaks, which also shows warnings of the engine as notes. Only the first process does."""
+    speaker = (talk or Talk()) if processes.first else Talk(Console(quiet=True))
 
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            talk.note(record.getMessage())
+            speaker.note(record.getMessage())
 
     logger = logging.getLogger("rankhub")
     logger.handlers = [Handler()]
     logger.propagate = False
+    return speaker
 
 
 __all__ = ["AFTER", "BEFORE", "PIXELS", "Run", "announce", "resume", "start"]

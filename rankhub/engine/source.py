@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,6 +14,7 @@ from rankhub.engine.collate import collate, first_view
 from rankhub.engine.device import Compute
 from rankhub.engine.feed import Chain
 from rankhub.engine.network import Network
+from rankhub.engine.processes import ALONE, Processes
 from rankhub.interfaces.data import Dataset
 from rankhub.interfaces.draws import Draws
 from rankhub.interfaces.errors import UserError
@@ -64,6 +66,7 @@ class Source:
         compute: Device and precision.
         pictures: Whether pictures are wanted.
         progress: Told now and then.
+        processes: Those of the run. The first one evaluates and asks; each computes its share of every table.
     """
 
     row: str
@@ -74,6 +77,7 @@ class Source:
     compute: Compute
     pictures: bool
     progress: Progress
+    processes: Processes = ALONE
     _tables: dict[str, dict[str, Tensor]] = field(default_factory=dict)
     _views: dict[tuple[str, str, int], tuple[dict[str, Tensor], RankTarget]] = field(default_factory=dict)
 
@@ -89,6 +93,7 @@ class Source:
     def outputs(self, data: str, output: str) -> OutputTable:
         """One row an image of ``data``."""
         if data not in self._tables:
+            self.processes.from_first((data,))
             self._tables[data] = self._predict(data)
         return OutputTable(self._one(self._tables[data], output), self.datasets[data].labels())
 
@@ -96,9 +101,23 @@ class Source:
         """One row a view of at most ``limit`` images of ``data``, by the generator of ``stream``."""
         key = (stream, data, limit)
         if key not in self._views:
+            self.processes.from_first(key)
             self._views[key] = self._view(stream, data, limit)
         values, target = self._views[key]
         return OutputTable(self._one(values, output), None, target)
+
+    def serve(self) -> None:
+        """In the other processes: compute their share of each table that the first one asks for, until it is done."""
+        nothing: tuple[Any, ...] = ()
+        while asked := self.processes.from_first(nothing):
+            if len(asked) == 1:
+                self._predict(*asked)
+            else:
+                self._view(*asked)
+
+    def release(self) -> None:
+        """In the first process: let the others go on."""
+        self.processes.from_first(())
 
     def _one(self, values: Mapping[str, Tensor], output: str) -> Tensor:
         if output in values:
@@ -109,36 +128,50 @@ class Source:
 
     def _predict(self, data: str) -> dict[str, Tensor]:
         dataset, blocks = self.datasets[data], []
-        for start in range(0, len(dataset), BLOCK):
-            stop = min(start + BLOCK, len(dataset))
-            images = [dataset[index].image.to(self.device) for index in range(start, stop)]
+        mine = self._share(range(len(dataset)))
+        for part in _blocks(mine, BLOCK):
+            images = [dataset[index].image.to(self.device) for index in part]
             blocks.append({name: v.float().cpu() for name, v in self.predict(images, self.forward).items()})
-            self.progress(stop, len(dataset), f"{self.row}: {data}")
-        return {name: torch.cat([block[name] for block in blocks]) for name in blocks[0]}
+            self.progress(mine.index(part[-1]) + 1, len(mine), f"{self.row}: {data}")
+        return self._together(blocks, len(dataset))
 
     def _view(self, stream: str, data: str, limit: int) -> tuple[dict[str, Tensor], RankTarget]:
         dataset, chain = self.datasets[data], self.chains[stream]
         seen = Chain(chain.steps, chain.views, chain.seed, f"evaluate/{chain.address}")
         shuffled = Draws(chain.seed, seen.address, 0).at(0, 0).generators("order")[0].permutation(len(dataset))
         picked = sorted(shuffled[:limit].tolist())
+        mine = self._share(picked)
         values: list[dict[str, Tensor]] = []
-        targets: list[RankTarget] = []
-        for part in _blocks(picked):
+        for part in _blocks(mine, BLOCK // 4):
             views = [view for index in part for view in seen.in_worker([first_view(dataset[index])], 0)]
             batch = seen.on_device(collate(views, seen.views.groups, dataset.label).to(self.device), 0)
             stacks = [self.forward(stack) for stack in batch.images]
-            values.append({name: torch.cat([stack[name].float().cpu() for stack in stacks]) for name in stacks[0]})
-            targets.append(batch.target.to(torch.device("cpu")))
-            self.progress(sum(map(len, targets)), len(picked) * seen.views.views, f"{self.row}: views of {data}")
-        return {name: torch.cat([block[name] for block in values]) for name in values[0]}, _joined(targets)
+            block = {name: torch.cat([stack[name].float().cpu() for stack in stacks]) for name in stacks[0]}
+            target = batch.target.to(torch.device("cpu"))
+            ids = torch.stack([target.index, target.view, target.group], dim=1)
+            values.append({**block, _IDS: ids, _LEVEL: target.level})
+            done = sum(len(block[_IDS]) for block in values)
+            self.progress(done, len(mine) * seen.views.views, f"{self.row}: views of {data}")
+        table = self._together(values, len(picked))
+        ids, level = table.pop(_IDS), table.pop(_LEVEL)
+        index, view, group = (column.contiguous() for column in ids.unbind(1))
+        return table, RankTarget(index, view, group, level)
+
+    def _share(self, items: Sequence[int]) -> Sequence[int]:
+        """This process's part of the items. One with nothing to do takes the first, so that it knows the columns."""
+        return items[self.processes.share(len(items))] or items[:1]
+
+    def _together(self, blocks: Sequence[dict[str, Tensor]], items: int) -> dict[str, Tensor]:
+        """The rows of all processes in the order of the items, each item once."""
+        share = self.processes.share(items)
+        table = {name: torch.cat([block[name] for block in blocks]) for name in blocks[0]}
+        if share.start == share.stop:
+            table = {name: rows[:0] for name, rows in table.items()}
+        return {name: self.processes.gather_uneven(rows) for name, rows in table.items()}
 
 
-def _blocks(picked: list[int]) -> Iterator[list[int]]:
-    return (picked[start : start + BLOCK // 4] for start in range(0, len(picked), BLOCK // 4))
+_IDS, _LEVEL = "target ids", "target level"
 
 
-def _joined(targets: list[RankTarget]) -> RankTarget:
-    index, view, group, level = (
-        torch.cat([getattr(target, name) for target in targets]) for name in ("index", "view", "group", "level")
-    )
-    return RankTarget(index, view, group, level)
+def _blocks(items: Sequence[int], size: int) -> Iterator[Sequence[int]]:
+    return (items[start : start + size] for start in range(0, len(items), size))

@@ -11,7 +11,6 @@ from rankhub.engine import checkpoint
 from rankhub.engine.groups import Steering
 from rankhub.engine.network import Network
 from rankhub.engine.step import Learner
-from rankhub.interfaces.draws import Draws
 from rankhub.interfaces.errors import UserError
 from rankhub.recipe.wiring import matching
 
@@ -93,11 +92,6 @@ def _like(key: str, value: Any, parameter: Tensor) -> Any:
         return value
     # torch keeps the count of steps on the CPU; momenta lie beside their parameter.
     return value.clone() if key == "step" else value.to(parameter.device, copy=True)
-
-
-def seeded(seed: int, word: str) -> int:
-    """A seed for one purpose of a run."""
-    return int(Draws(seed, word, 0).at(0, 0).bits("seed")[0, 0] >> 1)
 
 
 def reset(network: Network, fresh: Network, patterns: list[str]) -> None:

@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 from rankhub.engine import checkpoint
 from rankhub.engine.average import WeightAverage
+from rankhub.engine.best import Best
+from rankhub.engine.evaluation import Results
 from rankhub.engine.feed import Place
 from rankhub.engine.groups import Steering, parameter_groups
 from rankhub.engine.interrupt import Interrupt
@@ -17,7 +19,8 @@ from rankhub.engine.network import freeze
 from rankhub.engine.parts import Parts, build_network, number_or_schedule
 from rankhub.engine.pictures import view_sheet
 from rankhub.engine.plan import PhasePlan
-from rankhub.engine.state import capture, load_optimizer, optimizer_state, reset, restore, seeded
+from rankhub.engine.seeds import seeded
+from rankhub.engine.state import capture, load_optimizer, optimizer_state, reset, restore
 from rankhub.engine.step import Learner, Stepped
 from rankhub.engine.watch import Watchers
 from rankhub.interfaces.batch import Batch
@@ -33,7 +36,16 @@ def new_learner(parts: Parts) -> Learner:
     if recipe.average is not None:
         average = WeightAverage(parts.network, "teacher" in recipe.average.use_for)
     decay = number_or_schedule(parts.catalog, recipe.average.decay) if recipe.average is not None else 0.0
-    return Learner(parts.network, average, decay, parts.compute, parts.compute.scaler(), recipe.clip_grad)
+    return Learner(
+        parts.network,
+        average,
+        decay,
+        parts.compute,
+        parts.compute.scaler(),
+        recipe.clip_grad,
+        recipe.seed,
+        parts.processes,
+    )
 
 
 def new_steering(parts: Parts, plan: PhasePlan) -> Steering:
@@ -57,6 +69,7 @@ class Training:
         interrupt: Set by Ctrl-C.
         show: The progress bar or the plain lines.
         evaluate: Called with the number of steps done when the recipe or a callback asks for an evaluation.
+        best: Keeps the checkpoint with the best metric, if the recipe names one.
         views: Views that have passed the network so far.
     """
 
@@ -67,7 +80,8 @@ class Training:
     watchers: Watchers
     interrupt: Interrupt
     show: Show
-    evaluate: Callable[[int], None]
+    evaluate: Callable[[int], Results]
+    best: Best | None = None
     views: int = 0
     _steering: Steering | None = None
     _rate: _Rate = field(default_factory=lambda: _Rate())
@@ -95,7 +109,8 @@ class Training:
             state = None
             for number in self._steps(plan, done - plan.first_step):
                 done = number
-                if done < self.steps and (self.interrupt.asked or self.watchers.take("stop")):
+                wanted = [self.interrupt.asked is not None, self.watchers.take("stop")]
+                if any(self.parts.processes.any(wanted)) and done < self.steps:
                     self._save(done)
                     return "stopped"
         return "done"
@@ -148,6 +163,8 @@ class Training:
     def _written(self, plan: PhasePlan, number: int, places: dict[str, Place], stepped: Stepped, log: bool) -> None:
         self.views += stepped.views
         speed = self._rate.after(stepped.views)
+        if not self.parts.processes.first:
+            return
         values: dict[str, Any] = {"step": number, "phase": plan.phase.name}
         values |= {f"{name}.epoch": place.epoch for name, place in places.items()}
         values |= {**stepped.losses, "lr": stepped.rate, **stepped.parts}
@@ -169,23 +186,34 @@ class Training:
             self.watchers.tell(lambda callback: callback.epoch_ended(number, plan.phase.name, epoch))
         if epoch is not None and (last or _every(epoch, recipe.log.pictures_every_epochs)):
             self._pictures(number, views)
-        asked = self.watchers.take("save")
+        asked, wanted = self.parts.processes.any([self.watchers.take("save"), self.watchers.take("evaluate")])
         by_epoch = epoch is not None and _every(epoch, recipe.checkpoint.every_epochs)
         if last or asked or by_epoch or _every(number, recipe.checkpoint.every_steps):
             self._save(number)
         final = last and plan is self.parts.plans[-1]
-        wanted = self.watchers.take("evaluate")
         if not final and (wanted or (epoch is not None and _every(epoch, recipe.evaluate_every_epochs))):
-            self.evaluate(number)
+            self.learner.mean_statistics()
+            self.consider(number, self.evaluate(number))
             self._rate.restart()
 
-    def _save(self, number: int) -> None:
+    def consider(self, number: int, results: Results) -> None:
+        """Keep the weights after ``number`` steps if these results of theirs are the best so far."""
+        if self.best is not None and self.parts.processes.first and self.best.improves(results):
+            self.best.save(self._state(number), results)
+
+    def _state(self, number: int) -> checkpoint.State:
         assert self._steering is not None
-        state = capture(self.learner, self._steering, number, {"views": self.views})
-        place = self.checkpoints.save(state)
-        self.watchers.tell(lambda callback: callback.checkpoint_written(number, place))
+        return capture(self.learner, self._steering, number, {"views": self.views})
+
+    def _save(self, number: int) -> None:
+        self.learner.mean_statistics()
+        if self.parts.processes.first:
+            place = self.checkpoints.save(self._state(number))
+            self.watchers.tell(lambda callback: callback.checkpoint_written(number, place))
 
     def _pictures(self, number: int, views: dict[str, Batch]) -> None:
+        if not self.parts.processes.first:
+            return
         sheets = {f"views_{name}": view_sheet(batch) for name, batch in views.items()}
         self.watchers.tell(lambda callback: callback.pictures(number, sheets))
 

@@ -61,10 +61,13 @@ class Loss(nn.Module, ABC):
             ``batch``: the value depends on the whole global batch, so it cannot be accumulated by parts.
         per_query: For scope ``batch``: the loss is a sum over queries, and with ``context.queries`` it
             computes only those.
+        teacher_views: Of the teacher's outputs only those of views numbered below this are looked at, so that the
+            teacher need not see the others, whose rows may then be 0; None = all.
     """
 
     scope: ClassVar[Scope]
     per_query: ClassVar[bool] = False
+    teacher_views: int | None = None
 
     def check(self, views: ViewSpec, label: LabelSpec) -> Iterable[str]:
         """Sentences against what the stream brings (number of views, kind of level, kind of label); none if fine."""
@@ -80,7 +83,12 @@ class Loss(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, outputs: Mapping[str, Tensor], target: RankTarget, context: LossContext) -> LossResult:
-        """The sum, and what to log."""
+        """The sum, and what to log.
+
+        With scope ``batch`` it is called once a step, by every process, on the outputs of the whole global batch in an
+        order of rows that does not depend on the number of processes or micro-batches; torch's random numbers are then
+        the same on every process.
+        """
 
     def after_step(self) -> None:
         """Called once after each optimiser step: move queues, centres, normalise prototypes."""

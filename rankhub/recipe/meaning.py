@@ -26,10 +26,10 @@ from rankhub.interfaces.loss import Loss
 from rankhub.interfaces.model import Backbone, FeatureSpec, Head, OutputSpec
 from rankhub.interfaces.options import Refers
 from rankhub.interfaces.schedule import Clock
-from rankhub.recipe.accumulation import accumulation_objection, division_objection
+from rankhub.recipe.accumulation import division_objection
 from rankhub.recipe.draft import Checked, Draft
 from rankhub.recipe.patterns import check_patterns
-from rankhub.recipe.wiring import chosen_outputs, first_label, output_names, plan_chain
+from rankhub.recipe.wiring import chosen_outputs, evaluator_label, first_label, output_names, plan_chain
 
 T = TypeVar("T")
 
@@ -49,6 +49,8 @@ class _Meaning:
     datasets: dict[str, Dataset] = field(default_factory=dict)
     labels: dict[str, LabelSpec] = field(default_factory=dict)
     outputs: dict[str, Mapping[str, OutputSpec]] = field(default_factory=dict)
+    evaluators: dict[str, Evaluator | None] = field(default_factory=dict)
+    """By the label under which they are reported."""
     modules: dict[str, nn.Module | None] = field(default_factory=dict)
     """Prefix of parameter names -> module, None where it could not be built."""
 
@@ -69,6 +71,7 @@ class _Meaning:
                 self.check_stream(("phases", number, "streams", name), f"losses.{_name(phase)}.{name}")
         for number in range(len(self.draft.items("evaluate"))):
             self.check_evaluator(("evaluate", number))
+        self.check_keep_best()
         check_patterns(self.draft, self.modules)
         return self.datasets
 
@@ -140,7 +143,6 @@ class _Meaning:
 
     def check_stream(self, steps: Steps, prefix: str) -> None:
         views = self.views(steps)
-        accumulate = 1
         if not self.draft.failed((*steps, "accumulate")):
             accumulate = self.draft.mapping(*steps).get("accumulate", 1)
             batch_size = self.draft.get(*steps, "batch_size")
@@ -153,7 +155,7 @@ class _Meaning:
             loss = self.loss(place)
             self.modules[f"{prefix}.{number}"] = loss
             if loss is not None:
-                self.check_loss((*place, "loss"), loss, views, self.draft.get(*steps, "data"), accumulate)
+                self.check_loss((*place, "loss"), loss, views, self.draft.get(*steps, "data"))
 
     def views(self, steps: Steps) -> ViewSpec | None:
         """What the generator of a stream makes of one image."""
@@ -180,20 +182,41 @@ class _Meaning:
         loss: Loss | None = None if used is None else self.build((*steps, "loss"), used)
         return loss
 
-    def check_loss(self, steps: Steps, loss: Loss, views: ViewSpec | None, data: object, accumulate: int) -> None:
+    def check_loss(self, steps: Steps, loss: Loss, views: ViewSpec | None, data: object) -> None:
         owner = self.owner(steps)
-        objection = accumulation_objection(loss, accumulate)
-        if objection:
-            self.draft.add(steps, objection, owner)
         if views is None or not isinstance(data, str) or data not in self.labels:
             return
         label = self.labels[data]
         for sentence in self.attempt(steps, owner, lambda: list(loss.check(views, label))) or ():
             self.draft.add(steps, sentence, owner)
 
+    def check_keep_best(self) -> None:
+        wanted = self.draft.mapping().get("keep_best")
+        if not isinstance(wanted, str) or self.draft.failed(("keep_best",)) or None in self.evaluators.values():
+            return
+        label, _, metric = wanted.partition(".")
+        evaluator = self.evaluators.get(label)
+        if evaluator is None:
+            known = suggestion(label, list(self.evaluators))
+            return self.draft.add(("keep_best",), f"the recipe has no evaluator {label!r}{known}")
+        names = list(evaluator.headline())
+        if metric and metric not in names:
+            return self.draft.add(
+                ("keep_best",), f"{label} has no headline metric {metric!r}{suggestion(metric, names)}"
+            )
+        specs = [spec for spec in self.draft.items("evaluate") if isinstance(spec, dict)]
+        number = list(self.evaluators).index(label)
+        if self.draft.mapping().get("evaluate_every_epochs") is None:
+            text = "there is no evaluation during training to choose from; set evaluate_every_epochs"
+            self.draft.add(("keep_best",), text)
+        elif number < len(specs) and specs[number].get("during_training") is False:
+            self.draft.add(("keep_best",), f"{label} has during_training: false, so there is nothing to choose from")
+
     def check_evaluator(self, steps: Steps) -> None:
         component = self.draft.components.get(steps)
         evaluator: Evaluator | None = self.build(steps)
+        if component is not None:
+            self.evaluators[evaluator_label(component.spec["use"], self.evaluators)] = evaluator
         if component is None or evaluator is None:
             return
         owner = component.entry.owner

@@ -38,6 +38,7 @@ class EvaluatorSpec(ComponentSpec):
     """An evaluator; with ``optional: true`` it is left out where its data have no labels."""
 
     optional: bool = Field(default=False, description="leave out, with a line that says so, where labels are missing")
+    during_training: bool = Field(default=True, description="also run every `evaluate_every_epochs`")
 
 
 Number = Annotated[float | Annotated[ComponentSpec, Uses("schedule")], Field(description="a number or a schedule")]
@@ -156,6 +157,7 @@ class Recipe(Part):
     predict: Annotated[ComponentSpec, Uses("predict")]
     evaluate: list[Annotated[EvaluatorSpec, Uses("evaluator")]] = []
     evaluate_every_epochs: Annotated[int, Field(ge=1)] | None = None
+    keep_best: str | None = Field(default=None, description="EVALUATOR or EVALUATOR.METRIC whose best weights are kept")
     callbacks: list[Annotated[ComponentSpec, Uses("callback")]] = []
     next_steps: list[str] = Field(default=[], description="what to try next, printed at the end of a run")
     checkpoint: Checkpoints = Checkpoints()

@@ -77,6 +77,13 @@ def output_names(heads: Mapping[str, Mapping[str, OutputSpec]]) -> list[str]:
     return ["backbone", *chain.from_iterable([f"{head}.{name}" for name in outs] for head, outs in heads.items())]
 
 
+def evaluator_label(use: str, labels: Collection[str]) -> str:
+    """The label under which an evaluator is reported, beside those that are taken: ``knn``, then ``knn 2``."""
+    name = use.rpartition("/")[2]
+    number = 1 + sum(label.partition(" ")[0] == name for label in labels)
+    return name if number == 1 else f"{name} {number}"
+
+
 def matching(names: Iterable[str], pattern: str) -> list[str]:
     """The names of parameters that a recipe's pattern means: a shell pattern, or a whole part such as ``heads.score``.
 

@@ -228,17 +228,6 @@ WRONG = {
         ["override 'phases.1.epochs=3'  phases: phases is a list, '1' is no position in it; it has 0 to 0"],
     ),
     "one view for a loss that ranks views": ("views: 4", "views: 1", [], [f"F:20  {LOSS}.loss: ", "[rankhub_s2r2]"]),
-    "accumulation of a loss of the whole batch": (
-        "batch_size: 64",
-        "batch_size: 64\n      accumulate: 4",
-        [],
-        [
-            (
-                f"F:21  {LOSS}.loss: the loss depends on the whole batch, so over 4 micro-batches its "
-                f"gradient would be another"
-            )
-        ],
-    ),
     "a batch that cannot be cut": (
         "batch_size: 64",
         "batch_size: 64\n      accumulate: 3",

@@ -182,10 +182,23 @@ def test_accumulation():
     assert problems(f"{accumulate}=4") == [
         f"{accumulate}: batch_size 6 cannot be cut into 4 equal micro-batches; 3 would do"
     ]
-    (said,) = problems(f"{accumulate}=2", f"{LOSS}={{use: follow}}")
-    assert said.startswith(
-        f"{LOSS}: the loss depends on the whole batch, so over 2 micro-batches its gradient would be"
-    )
+    load(f"{accumulate}=2", f"{LOSS}={{use: follow}}")
+
+
+def test_the_best_is_chosen_by_a_metric_that_is_measured():
+    load("evaluate_every_epochs=1", "keep_best=spread")
+    load("evaluate_every_epochs=1", "keep_best=spread.spread")
+    assert problems("keep_best=spread") == [
+        "keep_best: there is no evaluation during training to choose from; set evaluate_every_epochs"
+    ]
+    assert problems("evaluate_every_epochs=1", "keep_best=spread", "evaluate.0.during_training=false") == [
+        "keep_best: spread has during_training: false, so there is nothing to choose from"
+    ]
+    (said,) = problems("evaluate_every_epochs=1", "keep_best=spraed")
+    assert said.startswith("keep_best: the recipe has no evaluator 'spraed'")
+    assert "spread" in said
+    (said,) = problems("evaluate_every_epochs=1", "keep_best=spread.width")
+    assert said.startswith("keep_best: spread has no headline metric 'width'")
 
 
 def test_evaluators_look_at_labels_unless_they_are_optional():

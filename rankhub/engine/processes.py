@@ -1,0 +1,209 @@
+"""The processes of one run: who they are, and what they say to each other.
+
+A run on one process is the case ``count == 1``: every call is then the identity, and nothing is started. All calls
+here must be made by every process, in the same order.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from rankhub.interfaces.errors import UserError
+
+T = TypeVar("T")
+
+PATIENCE = timedelta(days=2)
+"""How long a process waits for the others, who may be decoding a large data set. One that dies is noticed at once: its
+connection closes, or the launcher ends the others."""
+
+TOLD_BY_LAUNCHER = 10.0
+"""Seconds that a process waits to be ended once another is gone, so that the launcher's report names the one that
+failed and not the one that noticed."""
+
+BUCKET = 2**24
+"""Bytes of gradients that are summed at a time."""
+
+
+class PeerLostError(Exception):
+    """Another process of the run is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Processes:
+    """This process among those of its run.
+
+    Attributes:
+        rank: Number of this process, from 0.
+        count: How many there are.
+        local_rank: Number of this process on its machine.
+    """
+
+    rank: int = 0
+    count: int = 1
+    local_rank: int = 0
+
+    @classmethod
+    def from_environment(cls) -> Processes:
+        """As ``torchrun`` says it; alone without it.
+
+        Raises:
+            UserError: The launcher's variables are incomplete.
+        """
+        names = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
+        given = {name: os.environ[name] for name in names if name in os.environ}
+        if int(given.get("WORLD_SIZE", 1)) == 1:
+            return cls()
+        if len(given) < len(names):
+            missing = ", ".join(name for name in names if name not in given)
+            raise UserError(f"WORLD_SIZE is set but not {missing}; start several processes with torchrun")
+        return cls(*(int(given[name]) for name in names))
+
+    @property
+    def first(self) -> bool:
+        """Whether this one writes and speaks."""
+        return self.rank == 0
+
+    def share(self, items: int) -> slice:
+        """Which of ``items`` are this process's: equal parts in order, the first longer by one where they must be."""
+        each, more = divmod(items, self.count)
+        start = self.rank * each + min(self.rank, more)
+        return slice(start, start + each + (self.rank < more))
+
+    def gather(self, rows: Tensor) -> Tensor:
+        """The rows of all processes, [n, ...] -> [count * n, ...], by rank; each must have as many. No graph."""
+        if self.count == 1:
+            return rows.detach()
+        rows = rows.detach().contiguous()
+        parts = [torch.empty_like(rows) for _ in range(self.count)]
+        _call(lambda: dist.all_gather(parts, rows))
+        return torch.cat(parts)
+
+    def gather_uneven(self, rows: Tensor) -> Tensor:
+        """The rows of all processes by rank, where each may have its own number of them. No graph."""
+        if self.count == 1:
+            return rows.detach()
+        counts = self.gather(torch.tensor([len(rows)], device=rows.device)).tolist()
+        padded = rows.new_zeros((max(counts), *rows.shape[1:]))
+        padded[: len(rows)] = rows.detach()
+        parts = torch.split(self.gather(padded), max(counts)) if max(counts) else ()
+        return torch.cat([part[:count] for part, count in zip(parts, counts, strict=False)]) if parts else padded
+
+    def sum(self, values: Tensor) -> Tensor:
+        """The sum over the processes, in place. No graph."""
+        if self.count > 1:
+            _call(lambda: dist.all_reduce(values))
+        return values
+
+    def any(self, flags: Sequence[bool]) -> list[bool]:
+        """For each flag whether some process has set it."""
+        if self.count == 1:
+            return list(flags)
+        return [bool(number) for number in self.sum(torch.tensor(flags, dtype=torch.int64)).tolist()]
+
+    def from_first(self, value: T) -> T:
+        """The value that the first process has; the others' are not looked at."""
+        if self.count == 1:
+            return value
+        box: list[Any] = [value if self.first else None]
+        _call(lambda: dist.broadcast_object_list(box, src=0, device=torch.device("cpu")))
+        return box[0]  # type: ignore[no-any-return]
+
+    def first_before_others(self, work: Callable[[], T]) -> T:
+        """Let the first process do ``work``, then the others, who find what it has left (a cache)."""
+        if self.count == 1:
+            return work()
+        if not self.first:
+            self.from_first(None)
+            return work()
+        result = work()
+        self.from_first(None)
+        return result
+
+    def sum_gradients(self, parameters: Sequence[torch.nn.Parameter]) -> None:
+        """Replace each parameter's gradient by the sum over the processes; one that has none on any stays without."""
+        if self.count == 1:
+            return
+        present = self.sum(torch.tensor([parameter.grad is not None for parameter in parameters]).long()).tolist()
+        for parameter in (p for p, number in zip(parameters, present, strict=True) if number and p.grad is None):
+            parameter.grad = torch.zeros_like(parameter)
+        for bucket in _buckets([p.grad for p in parameters if p.grad is not None]):
+            flat = self.sum(torch.cat([gradient.flatten() for gradient in bucket]))
+            start = 0
+            for gradient in bucket:
+                gradient.copy_(flat[start : start + gradient.numel()].view_as(gradient))
+                start += gradient.numel()
+
+    def mean_(self, tensors: Sequence[Tensor]) -> None:
+        """Replace each tensor by the mean over the processes."""
+        for tensor in tensors if self.count > 1 else ():
+            self.sum(tensor).div_(self.count)
+
+    def same_weights(self, module: torch.nn.Module) -> None:
+        """Give every process the first one's parameters and buffers."""
+        for tensor in module.state_dict().values() if self.count > 1 else ():
+            sent = tensor.contiguous()
+            _call(functools.partial(dist.broadcast, sent, src=0))
+            tensor.copy_(sent)
+
+
+ALONE = Processes()
+"""A run on one process."""
+
+
+def _buckets(gradients: Sequence[Tensor]) -> Iterator[list[Tensor]]:
+    """Gradients of one type that together have about :data:`BUCKET` bytes."""
+    bucket: list[Tensor] = []
+    size = 0
+    for gradient in gradients:
+        if bucket and (size >= BUCKET or gradient.dtype != bucket[0].dtype):
+            yield bucket
+            bucket, size = [], 0
+        bucket.append(gradient)
+        size += gradient.nbytes
+    if bucket:
+        yield bucket
+
+
+def _call(collective: Callable[[], Any]) -> None:
+    """Do a collective operation.
+
+    Raises:
+        PeerLostError: Another process did not take part.
+    """
+    try:
+        collective()
+    except RuntimeError as error:  # gloo's, and torch's DistBackendError, which is one
+        raise PeerLostError(str(error).strip().splitlines()[0]) from error
+
+
+@contextlib.contextmanager
+def joined(processes: Processes, device: torch.device) -> Iterator[None]:
+    """Connect the processes of a run while the block is active; tensors on the CPU go by gloo, on CUDA by NCCL.
+
+    Once another process is lost, this one says so in a line, waits for the launcher to end it, and ends with code 1.
+    """
+    if processes.count == 1:
+        yield
+        return
+    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+    try:
+        if not dist.is_initialized():
+            _call(lambda: dist.init_process_group(backend, timeout=PATIENCE))
+        yield
+    except PeerLostError as lost:
+        print(f"process {processes.rank}: ends because another process is gone ({lost})", file=sys.stderr, flush=True)
+        time.sleep(TOLD_BY_LAUNCHER)
+        os._exit(1)  # a communicator whose peer is gone may never end by itself
+    dist.destroy_process_group()

@@ -1,0 +1,170 @@
+"""Losses that depend on the whole global batch: their gradient over micro-batches and processes, exactly.
+
+The loss is taken on the outputs of *all* views as if they were its parameters. Its gradient there is what the network's
+backward pass starts from, whatever the parts in which the views pass the network:
+
+1. every process embeds its views, over several micro-batches without a graph;
+2. outputs and targets are gathered, in the order of rows that one process would have;
+3. each process takes its own queries' terms of the loss (or its part of a loss that is no sum over queries); the
+   gradients at the outputs are summed over the processes;
+4. over several micro-batches each passes the network once more, now with a graph, and takes up its rows' gradient.
+
+For networks whose outputs do not depend on the other views this is the gradient of one process and one batch. Source:
+Gao, Zhang, Han, Callan: Scaling deep contrastive learning batch size under memory limited setup, 2021 (arXiv
+2101.06983), and the three-stage training of Revaud et al., ICCV 2019.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from rankhub.engine.network import Outputs
+from rankhub.engine.objectives import Goal
+from rankhub.engine.processes import Processes
+from rankhub.interfaces.batch import Batch
+from rankhub.interfaces.order import Label, Points, RankTarget
+
+Key = tuple[str, str]
+"""Head and output."""
+
+
+@dataclass(frozen=True, slots=True)
+class Micro:
+    """A micro-batch: some views of a process's batch that pass the network together.
+
+    Attributes:
+        rows: [n] int64 on the CPU, ascending: which views of the batch.
+        batch: Those views.
+    """
+
+    rows: Tensor
+    batch: Batch
+
+
+def split_by_sample(batch: Batch, parts: int) -> list[Micro]:
+    """A batch in ``parts`` micro-batches that hold whole samples, and so whole groups."""
+    if parts == 1:
+        return [Micro(torch.arange(len(batch)), batch)]
+    index = batch.target.index.cpu()
+    samples = torch.unique(index)
+    rows = [torch.isin(index, chunk).nonzero().flatten() for chunk in torch.tensor_split(samples, parts)]
+    return [Micro(some, batch.rows(some)) for some in rows]
+
+
+def keys_of(goals: Iterable[Goal]) -> list[Key]:
+    """The outputs that the goals use, each once."""
+    return list(dict.fromkeys((goal.head, name) for goal in goals for name in goal.outputs))
+
+
+def pick(outputs: Outputs, keys: Sequence[Key]) -> dict[Key, Tensor]:
+    """Some outputs by head and name."""
+    return {(head, name): outputs[head][name] for head, name in keys}
+
+
+def as_outputs(values: dict[Key, Tensor]) -> Outputs:
+    """The reverse of :func:`pick`."""
+    outputs: dict[str, dict[str, Tensor]] = {}
+    for (head, name), value in values.items():
+        outputs.setdefault(head, {})[name] = value
+    return {**outputs}
+
+
+def assembled(parts: Sequence[tuple[Tensor, dict[Key, Tensor]]]) -> dict[Key, Tensor]:
+    """The outputs of micro-batches, each with its rows, as those of the batch they were cut from; without a graph."""
+    if len(parts) == 1:
+        return {key: value.detach() for key, value in parts[0][1].items()}
+    order = torch.argsort(torch.cat([rows for rows, _ in parts]))
+    keys = parts[0][1]
+    return {key: torch.cat([values[key].detach() for _, values in parts])[order.to(keys[key].device)] for key in keys}
+
+
+@dataclass(frozen=True, slots=True)
+class Gathering:
+    """How the rows of all processes are put in the order that one process would have them in.
+
+    A batch holds one stack of views after the other; processes take equal shares of the samples in order. So in the
+    one-process order the processes' shares of the first stack come first, then those of the second.
+
+    Attributes:
+        processes: The processes.
+        order: [count * n] int64: row of the gathered tensor -> row by rank.
+        own: [n] int64: where this process's rows are in the gathered tensor.
+    """
+
+    processes: Processes
+    order: Tensor
+    own: Tensor
+
+    @classmethod
+    def of(cls, batch: Batch, processes: Processes) -> Gathering:
+        """For the views of this process; every process must have stacks of the same lengths."""
+        lengths, total = [len(stack) for stack in batch.images], len(batch)
+        order, own, start, place = [], [], 0, 0
+        for length in lengths:
+            for rank in range(processes.count):
+                order.append(torch.arange(length) + start + rank * total)
+                if rank == processes.rank:
+                    own.append(torch.arange(length) + place)
+                place += length
+            start += length
+        device = batch.target.index.device
+        return cls(processes, torch.cat(order).to(device), torch.cat(own).to(device))
+
+    @property
+    def queries(self) -> Tensor | None:
+        """[N] bool, this process's rows; None on one process."""
+        if self.processes.count == 1:
+            return None
+        mask = torch.zeros(len(self.order), dtype=torch.bool, device=self.order.device)
+        mask[self.own] = True
+        return mask
+
+    def rows(self, rows: Tensor) -> Tensor:
+        """This process's rows -> those of all, without a graph."""
+        if self.processes.count == 1:
+            return rows.detach()
+        return self.processes.gather(rows)[self.order]
+
+    def target(self, target: RankTarget) -> RankTarget:
+        """What the views of all processes are."""
+        if self.processes.count == 1:
+            return target
+        ids = self.rows(torch.stack([target.index, target.view, target.group], dim=1))
+        index, view, group = (column.contiguous() for column in ids.unbind(1))
+        return RankTarget(index, view, group, self.rows(target.level), self._label(target.label))
+
+    def _label(self, label: Label | None) -> Label | None:
+        if label is None or isinstance(label, Tensor):
+            return None if label is None else self.rows(label)
+        points = Points(self.processes.gather_uneven(label.values), self.processes.gather(label.counts))
+        return points.rows(self.order)
+
+    def gradient(self, leaves: dict[Key, Tensor]) -> dict[Key, Tensor]:
+        """The gradient at this process's rows, summed over the processes' parts of the loss."""
+        found = {}
+        for key, leaf in leaves.items():
+            gradient = torch.zeros_like(leaf) if leaf.grad is None else leaf.grad
+            found[key] = self.processes.sum(gradient)[self.own]
+        return found
+
+
+def leaf(rows: Tensor) -> Tensor:
+    """Outputs as what a gradient is taken at. Half precision is raised, so that sums over processes lose nothing."""
+    rows = rows if rows.dtype == torch.float64 else rows.float()
+    return rows.detach().requires_grad_()
+
+
+@contextlib.contextmanager
+def buffers_kept(*modules: nn.Module) -> Iterator[None]:
+    """Undo at the end what the block does to buffers, such as the running statistics of BatchNorm."""
+    kept = [(buffer, buffer.clone()) for module in modules for buffer in module.buffers()]
+    try:
+        yield
+    finally:
+        for buffer, before in kept:
+            buffer.copy_(before)
