@@ -24,7 +24,7 @@ from rankhub.interfaces.errors import UserError
 WRONG, INTERRUPTED = 2, 130
 """Exit codes: the user can mend it (as for wrong usage); ended by Ctrl-C, as a shell says it."""
 
-FIRST_SPEAKS = 3.0
+FIRST_SPEAKS = 10.0
 """Seconds for which the other processes of a run wait with an error, which the first one mostly has as well."""
 
 

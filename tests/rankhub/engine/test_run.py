@@ -1,6 +1,7 @@
 """A whole run on the fakes: what it writes, what it says, how it ends."""
 
 import csv
+import dataclasses
 import io
 import json
 import types
@@ -12,12 +13,15 @@ from helpers import fakes
 from helpers.training import catalog, recipe
 from rich.console import Console
 
+from rankhub.engine import checkpoint
 from rankhub.engine import run as engine
+from rankhub.engine.best import Best
 from rankhub.engine.console import Talk
 from rankhub.engine.journal import read
 from rankhub.engine.watch import Watchers
 from rankhub.interfaces.callback import Callback
 from rankhub.interfaces.errors import UserError
+from rankhub.interfaces.evaluate import EvaluationResult
 
 
 def loaded(**changes):
@@ -198,3 +202,53 @@ def test_asking_for_a_device_that_is_not_there(tmp_path):
 def test_bf16_and_channels_last_train(tmp_path):
     status, _ = start(tmp_path / "run", precision="bf16", channels_last=True)
     assert status == "done"
+
+
+def test_the_best_checkpoint_stays_and_is_named(tmp_path):
+    _, said = start(tmp_path / "run", evaluate_every_epochs=1, keep_best="spread", checkpoint={"keep": 1})
+    folder = tmp_path / "run"
+    values = {}
+    for row in (folder / "evaluation").iterdir():
+        metrics = json.loads((row / "metrics.json").read_text())
+        if row.name.startswith(("step", "after")):
+            values[12 if row.name.startswith("after") else int(row.name.split("_")[1])] = metrics["spread"]["metrics"][
+                "spread"
+            ]
+    assert sorted(values) == [4, 8, 12]
+    best = max(values, key=values.get)
+    (kept,) = (folder / "checkpoints").glob("best_step_*")
+    assert kept.name == f"best_step_{best:09d}"
+    state = checkpoint.load(kept)
+    assert state.step == best
+    assert state.facts["best"] == pytest.approx(values[best])
+    assert f"Best spread spread: {values[best]:.3f}, kept in {kept}" in said
+    assert [path.name for path in checkpoint.Checkpoints(folder / "checkpoints", 1).all()] == ["step_000000012"]
+
+
+def test_the_lower_is_the_better_where_an_evaluator_says_so(tmp_path):
+    class Low(fakes.Spread):
+        lower_is_better = frozenset({"spread"})
+
+    def found(value):
+        return {"spread": EvaluationResult({"spread": value})}
+
+    best = Best(tmp_path, "spread.spread", {"spread": Low(data="test")})
+    state = checkpoint.State(3, {"w": torch.ones(1)}, None, {}, {}, {}, {})
+    assert best.kept() is None
+    assert not best.improves(found(float("nan")))
+    assert not best.improves({})
+    best.save(state, found(2.0))
+    assert not best.improves(found(2.0))
+    assert best.improves(found(1.0))
+    best.save(dataclasses.replace(state, step=5), found(1.0))
+    assert best.kept() == (tmp_path / "best_step_000000005", 1.0)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_evaluators_may_wait_for_the_end(tmp_path):
+    spread = {"use": "spread", "data": "test"}
+    changes = {"evaluate": [spread, {**spread, "during_training": False}], "evaluate_every_epochs": 1}
+    start(tmp_path / "run", **changes)
+    rows = {row.name: json.loads((row / "metrics.json").read_text()) for row in (tmp_path / "run/evaluation").iterdir()}
+    assert list(rows["step_4"]) == ["spread"]
+    assert list(rows["after_training"]) == ["spread", "spread 2"]

@@ -1,0 +1,102 @@
+"""A plugin on the path of a process to be launched: the fakes, and a loss that fails or is slow where it is told to."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import rankhub
+
+PLUGIN = '''
+import os
+import time
+
+import torch
+from helpers import fakes
+
+import rankhub
+from rankhub import Component
+from rankhub.interfaces.errors import UserError
+
+
+class Stumble(fakes.Follow):
+    """A loss that fails on one process.
+
+    Args:
+        process: Which.
+        at: Progress at which it does.
+        seconds: Sleep in each step.
+        mend: Whether the user could mend it.
+    """
+
+    def __init__(self, outputs, /, *, process: int = -1, at: float = 2.0, seconds: float = 0.0, mend: bool = False):
+        super().__init__(outputs)
+        self.process, self.at, self.seconds, self.mend = process, at, seconds, mend
+
+    def forward(self, outputs, target, context):
+        time.sleep(self.seconds)
+        if str(self.process) == os.environ.get("RANK") and context.progress >= self.at:
+            raise UserError("the shoe is untied; tie it") if self.mend else ZeroDivisionError("stumbled over a stone")
+        return super().forward(outputs, target, context)
+
+
+@rankhub.hookimpl
+def rankhub_components():
+    own = Component("loss", "stumble", "stumbling:Stumble", "Fails where it is told to.")
+    return [*fakes.rankhub_components(), own]
+'''
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """The variables of a process that finds the plugin, which is written into ``folder``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "stumbling.py").write_text(PLUGIN)
+    record = folder / "stumbling-1.0.dist-info"
+    record.mkdir(exist_ok=True)
+    (record / "METADATA").write_text("Metadata-Version: 2.1\nName: stumbling\nVersion: 1.0\n")
+    (record / "entry_points.txt").write_text("[rankhub.plugins]\nstumbling = stumbling\n")
+    tests = Path(__file__).parents[1]
+    path = os.pathsep.join(map(str, (folder, tests, Path(rankhub.__file__).parents[1])))
+    return {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+
+
+def launch(count: int, *arguments: object, cwd: Path) -> subprocess.Popen[str]:
+    """`rankhub` on so many processes, as a user starts it."""
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(count), "--standalone"]
+    command = [*(launcher if count > 1 else [sys.executable]), "-m", "rankhub", *map(str, arguments)]
+    variables = environment(cwd / "plugin")
+    out = subprocess.PIPE
+    return subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, text=True, cwd=cwd, env=variables)
+
+
+def steps_of(folder: Path) -> list[int]:
+    """The steps in a run's metrics."""
+    path = folder / "metrics.jsonl"
+    lines = path.read_text().splitlines() if path.exists() else []
+    return [int(json.loads(line)["step"]) for line in lines if line.endswith("}")]
+
+
+def wait_for_step(folder: Path, step: int, started: subprocess.Popen[str], seconds: float = 120) -> None:
+    """Wait until a run has done so many steps."""
+    until = time.monotonic() + seconds
+    while len(steps_of(folder)) < step:
+        assert started.poll() is None, started.communicate()[0]
+        assert time.monotonic() < until, "the run does not get on"
+        time.sleep(0.05)
+
+
+def process_of_rank(launcher: int, rank: int) -> int:
+    """The number of the process that a launcher has started as ``rank`` (Linux)."""
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((place / "stat").read_text().rpartition(")")[2].split()[1])
+            variables = (place / "environ").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if parent == launcher and f"RANK={rank}".encode() in variables:
+            return int(place.name)
+    raise AssertionError(f"no process of {launcher} has the rank {rank}")
