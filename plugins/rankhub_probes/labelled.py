@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.evaluate import EvaluationSource
 from rankhub_probes.classifier import Ints
@@ -26,7 +27,7 @@ class Labelled:
         features: [n, D] float32.
         labels: [n] class numbers from 0.
         kept: [n] position of each image in the data set, ascending.
-        classes: Names of the classes, or nothing.
+        spec: What the labels are.
         notes: How many images have no label.
     """
 
@@ -34,7 +35,7 @@ class Labelled:
     features: Tensor
     labels: Ints
     kept: Ints
-    classes: Sequence[str]
+    spec: LabelSpec
     notes: Sequence[str]
 
     def rows_of(self, positions: Ints) -> Ints:
@@ -42,14 +43,8 @@ class Labelled:
         return np.flatnonzero(np.isin(self.kept, positions))
 
     def in_classes_of(self, train: Labelled) -> tuple[Ints, list[str]]:
-        """[n] the labels by the numbers of ``train``'s classes, -1 where it has no image of that class.
-
-        Two folders number their classes each for itself: they are matched by name where both have names.
-        """
-        labels = self.labels
-        if self.classes and train.classes and tuple(self.classes) != tuple(train.classes):
-            number = {name: label for label, name in enumerate(train.classes)}
-            labels = np.array([number.get(name, -1) for name in self.classes])[labels]
+        """[n] the labels by the numbers of ``train``'s classes, -1 where it has no image of that class."""
+        labels = self.spec.in_classes_of(train.spec, self.labels)
         strange = ~np.isin(labels, train.labels)
         if not strange.any():
             return labels, []
@@ -64,7 +59,7 @@ class Labelled:
         lines = []
         for label in np.unique(self.labels).tolist():
             mine = self.labels == label
-            name = self.classes[label] if self.classes else str(label)
+            name = self.spec.classes[label] if self.spec.classes else str(label)
             lines.append({"class": name, "images": int(mine.sum()), "accuracy": float(right[mine].mean())})
         return lines
 
@@ -86,4 +81,4 @@ def labelled(source: EvaluationSource, data: str, output: str, evaluator: str) -
         missing = len(labels) - len(kept)
         notes = [f"{evaluator}: {missing:,} of {len(labels):,} images of {data!r} have no label and are left out"]
         values = values[torch.from_numpy(kept)]
-    return Labelled(data, values, labels[kept], kept, source.dataset(data).label.classes, notes)
+    return Labelled(data, values, labels[kept], kept, source.dataset(data).label, notes)

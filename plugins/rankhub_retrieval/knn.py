@@ -26,7 +26,7 @@ class KNearest(Evaluator):
     """Classify each test image by a vote of its k nearest images of a labeled bank, by cosine similarity.
 
     Nothing is trained, so it measures the representation itself. The search is exact. Images without a label are left
-    out of the bank and of the test. Equal votes go to the lowest class number.
+    out of the bank and of the test. Classes are matched by name. Equal votes go to the lowest class number.
 
     The metric ``accuracy`` is the share of test images whose class gets most votes; ``accuracy_top5`` (with more than 5
     classes) the share whose class is among the five with most votes, at least one. The table ``per_class`` splits the
@@ -86,12 +86,20 @@ class KNearest(Evaluator):
             notes.append(f"k is {k}, not {self.k}: the bank {self.train!r} holds no more images")
         own = np.arange(len(bank)) if itself else None
         similarities, rows = nearest(test, bank, k, source.device, own)
-        classes = int(max(bank_labels.max(), test_labels.max())) + 1
+        specs = [source.dataset(data).label for data in (self.test, self.train)]
+        right = specs[0].in_classes_of(specs[1], test_labels)
+        strange = int((~np.isin(right, bank_labels)).sum())
+        if strange:
+            notes.append(
+                f"{strange} of {len(test)} images of {self.test!r} are of classes without an image in {self.train!r}; "
+                "they count as wrong"
+            )
+        classes = int(max(bank_labels.max(), right.max())) + 1
         ranks = np.empty(len(test), dtype=np.int64)
         for start in range(0, len(test), _BLOCK):
             block = slice(start, start + _BLOCK)
             votes = self._votes(similarities[block], bank_labels[rows[block]], classes)
-            ranks[block] = _ranks(votes, test_labels[block])
+            ranks[block] = _ranks(votes, right[block])
         flat = collapsed(bank, self.train)
         if flat:
             notes.append(flat)
@@ -100,8 +108,8 @@ class KNearest(Evaluator):
         metrics = {"accuracy": float((ranks < 1).mean())}
         if classes > 5:
             metrics["accuracy_top5"] = float((ranks < 5).mean())
-        names = source.dataset(self.test).label.classes
-        return EvaluationResult(metrics, {"per_class": _per_class(ranks, test_labels, names)}, notes=notes)
+        table = _per_class(ranks, test_labels, specs[0].classes)
+        return EvaluationResult(metrics, {"per_class": table}, notes=notes)
 
     def _labelled(self, source: EvaluationSource, data: str) -> tuple[Unit, npt.NDArray[np.int64], list[str]]:
         table = source.outputs(data, self.output)
@@ -131,8 +139,8 @@ class KNearest(Evaluator):
 
 
 def _ranks(votes: Votes, labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """[n] number of classes placed before the right one; the number of all classes where it got no vote."""
-    own = np.take_along_axis(votes, labels[:, None], axis=1)
+    """[n] number of classes placed before the right one; the number of all classes where it got no vote (or is -1)."""
+    own = np.where(labels[:, None] < 0, 0.0, np.take_along_axis(votes, labels.clip(min=0)[:, None], axis=1))
     lower = np.arange(votes.shape[1]) < labels[:, None]
     before: npt.NDArray[np.int64] = ((votes > own) | ((votes == own) & lower)).sum(axis=1)
     before[own[:, 0] == 0] = votes.shape[1]

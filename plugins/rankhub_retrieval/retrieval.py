@@ -113,7 +113,10 @@ class Retrieval(Evaluator):
         for data in dict.fromkeys((self.queries, self.gallery or self.queries)):
             table = source.outputs(data, self.output)
             rows, labels, said = labelled_rows(table, data)
-            sides.append(Side(data, unit_features(table, data)[rows], labels, rows.astype(np.int64)))
+            own, asked = source.dataset(data).label, source.dataset(self.queries).label
+            ids = own.in_classes_of(asked, labels)
+            ids = np.where(ids < 0, len(asked.classes) + labels, ids)  # classes that no query is of, each by itself
+            sides.append(Side(data, unit_features(table, data)[rows], ids, rows.astype(np.int64)))
             notes += said
         return sides[0], sides[-1], notes
 

@@ -35,6 +35,23 @@ class LabelSpec:
     unit: str = ""
     classes: tuple[str, ...] = ()
 
+    def in_classes_of(self, other: LabelSpec, labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Class numbers as ``other`` numbers its classes: two folders number theirs each for itself.
+
+        They are matched by name; where one of the two has no names, the numbers are taken to mean the same.
+
+        Args:
+            other: The labels of another data set.
+            labels: [n] class numbers from 0.
+
+        Returns:
+            [n], -1 where ``other`` has no class of that name.
+        """
+        if not self.classes or not other.classes or self.classes == other.classes:
+            return labels
+        number = {name: label for label, name in enumerate(other.classes)}
+        return np.array([number.get(name, -1) for name in self.classes], dtype=np.int64)[labels]
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:

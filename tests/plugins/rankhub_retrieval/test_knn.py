@@ -27,6 +27,7 @@ class Source:
     """Tables by name; stands in for the engine."""
 
     tables: dict[str, OutputTable]
+    labels: dict[str, LabelSpec] = field(default_factory=dict)
     row: str = "after"
     device: torch.device = CPU
     pictures: bool = False
@@ -36,7 +37,7 @@ class Source:
         return self.tables[data]
 
     def dataset(self, data: str) -> Data:
-        return Data()
+        return Data(self.labels[data]) if data in self.labels else Data()
 
 
 def table(values, labels) -> OutputTable:
@@ -160,3 +161,17 @@ def test_check_asks_for_classes():
     assert "'test' has no labels" in next(iter(KNearest(train="bank", test="test").check(data)))
     assert "'scored' has score labels" in next(iter(KNearest(train="scored", test="bank").check(data)))
     assert KNearest(train="bank", test="bank").headline() == ("accuracy",)
+
+
+def test_classes_are_matched_by_name():
+    labels = {
+        "bank": LabelSpec("class", classes=("ant", "cat", "dog")),
+        "test": LabelSpec("class", classes=("ant", "bee", "cat", "dog")),
+    }
+    bank = table(np.eye(3), [0, 1, 2])
+    test = table(np.eye(3)[[0, 1, 2, 2]], [0, 2, 3, 1])  # an ant, a cat, a dog, and a bee, which the bank has not
+    result = KNearest(train="bank", test="test", k=1)(Source({"bank": bank, "test": test}, labels))
+    assert result.metrics["accuracy"] == 0.75
+    assert [row["class"] for row in result.tables["per_class"]] == ["ant", "bee", "cat", "dog"]
+    assert [row["accuracy"] for row in result.tables["per_class"]] == [1.0, 0.0, 1.0, 1.0]
+    assert "1 of 4 images of 'test' are of classes without an image in 'bank'; they count as wrong" in result.notes

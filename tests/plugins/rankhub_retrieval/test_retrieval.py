@@ -42,6 +42,7 @@ class Source:
 
     tables: dict[str, OutputTable]
     pictures: bool = False
+    labels: dict[str, LabelSpec] = field(default_factory=dict)
     row: str = "after"
     device: torch.device = CPU
 
@@ -53,7 +54,7 @@ class Source:
         return self.tables[data]
 
     def dataset(self, data: str) -> Data:
-        return Data()
+        return Data(self.labels[data]) if data in self.labels else Data()
 
 
 def table(values, labels=None, target=None) -> OutputTable:
@@ -244,3 +245,15 @@ def test_depths_may_come_as_a_list_from_yaml():
 
     hint = get_type_hints(Retrieval.__init__, include_extras=True)["ks"]
     assert TypeAdapter(hint).validate_python([1, 2], strict=True) == [1, 2]
+
+
+def test_classes_are_matched_by_name():
+    labels = {
+        "asked": LabelSpec("class", classes=("cat", "dog")),
+        "searched": LabelSpec("class", classes=("ant", "cat", "dog")),
+    }
+    asked = table(np.eye(3)[:2], [0, 1])
+    searched = table(np.eye(3)[[2, 0, 1]], [0, 1, 2])  # an ant, the cat, the dog
+    source = Source({"asked": asked, "searched": searched}, labels=labels)
+    found = Retrieval(by="label", queries="asked", gallery="searched", ks=[1])(source)
+    assert found.metrics["mAP"] == 1.0
