@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from rankhub.interfaces.draws import Draws
+import hashlib
 
 
 def seeded(seed: int, word: str) -> int:
-    """A seed for one purpose of a run: a function of the recipe's seed and of a word."""
-    return int(Draws(seed, word, 0).at(0, 0).bits("seed")[0, 0] >> 1)
+    """A seed in [0, 2**63) for one purpose of a run: a function of the recipe's seed and of a word."""
+    digest = hashlib.blake2b(f"{seed}/{word}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") >> 1
