@@ -1,27 +1,25 @@
-"""Every recipe that comes along validates, and trains two steps on data made on the spot."""
+"""Every recipe that comes along trains two steps on data made on the spot, and so does each overlay.
+
+That each validates is tested with the verb, in rankhub/cli/test_validate.py.
+"""
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from pathlib import Path
+import tomllib
 
 import numpy as np
 import pytest
 import yaml
+from helpers.commands import call
 from PIL import Image
 
-import rankhub_recipes
+from rankhub.catalog.catalog import Catalog
+from rankhub.recipe import shipped
+from rankhub.recipe.load import load_recipe
 
-RECIPES = sorted(Path(rankhub_recipes.__file__).parent.glob("*.yaml"))
-
-
-def rankhub(*arguments, cwd):
-    """The command line as a user runs it."""
-    return subprocess.run(
-        [sys.executable, "-m", "rankhub", *map(str, arguments)], capture_output=True, text=True, cwd=cwd, check=False
-    )
+RECIPES = shipped.names()
+OVERLAID = [("s2r2_stl10", "stl10_64px"), ("dino_stl10", "stl10_64px")]
 
 
 @pytest.fixture(scope="module")
@@ -37,47 +35,80 @@ def data(tmp_path_factory):
             (np.arange(count, dtype=np.uint8) % 10 + 1).tofile(stl10 / f"{split}_y.bin")
     (stl10 / "class_names.txt").write_text("\n".join(f"class{n}" for n in range(10)) + "\n")
     (stl10 / "fold_indices.txt").write_text("\n".join(" ".join(map(str, range(10))) for _ in range(10)) + "\n")
-    photos = root / "photos"
-    for number in range(60):
-        place = photos / f"class{number % 3}"
-        place.mkdir(parents=True, exist_ok=True)
-        pixels = generator.integers(0, 256, (70 + number % 9, 90, 3), np.uint8)
-        Image.fromarray(pixels).save(place / f"{number}.png")
+    for folder, classes in (("photos", 3), ("photos/val", 3), ("coco/train2017", 0), ("coco/val2017", 0)):
+        for number in range(60):
+            place = root / folder / (f"class{number % classes}" if classes else "")
+            place.mkdir(parents=True, exist_ok=True)
+            pixels = generator.integers(0, 256, (70 + number % 9, 90, 3), np.uint8)
+            Image.fromarray(pixels).save(place / f"{number:012d}.jpg")
     return root
 
 
-def shrink(path, data):
+def shrink(recipe, data):
     """Overrides that make a recipe small: two steps, few images, the smallest network."""
-    recipe = yaml.safe_load(path.read_text())
+    given = load_recipe(recipe, [], Catalog.discover()).recipe
     changes = ["backbone.model=test_resnet", "evaluate_every_epochs=null"]
-    for name, spec in recipe["data"].items():
-        if spec.get("use") == "stl10":
-            changes.append(f"data.{name}.root={data}")
-        if spec.get("use") == "image_folder":
-            changes.append(f"data.{name}.root={data / 'photos'}")
-    for number, phase in enumerate(recipe["phases"]):
+    places = {"stl10": data, "image_folder": data / "photos", "coco": data / "coco"}
+    changes += [f"data.{name}.root={places[spec.use]}" for name, spec in given.data.items() if spec.use in places]
+    changes += [f"evaluate.{number}.grid=[1.0]" for number, spec in enumerate(given.evaluate) if "grid" in spec.options]
+    for number, phase in enumerate(given.phases):
         changes += [f"phases.{number}.steps=2", f"phases.{number}.epochs=null"]
-        changes += [f"phases.{number}.streams.{stream}.batch_size=8" for stream in phase["streams"]]
+        changes += [f"phases.{number}.streams.{stream}.batch_size=8" for stream in phase.streams]
     return changes
 
 
-@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
-def test_validates(path, tmp_path):
-    done = rankhub("validate", path, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-
-
-@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
-def test_runs_two_steps(path, data, tmp_path):
-    done = rankhub("run", path.stem, *shrink(path, data), "--out", tmp_path / "run", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+@pytest.mark.parametrize(("recipe", "overlay"), [*((recipe, None) for recipe in RECIPES), *OVERLAID])
+def test_runs_two_steps(recipe, overlay, data, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    laid_over = [] if overlay is None else ["--overlay", overlay]
+    done = call(capsys, "run", recipe, *laid_over, *shrink(recipe, data), "--out", tmp_path / "run")
+    assert done.code == 0, done.err
     lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
-    assert [line["step"] for line in lines] == [1, 2]
+    assert [line["step"] for line in lines if "step" in line][:2] == [1, 2]
     assert (tmp_path / "run" / "results.csv").exists()
-    assert "after training" in done.stdout
+    assert "after training" in done.out
+    if overlay is not None:
+        assert f"--overlay={overlay}" in json.loads((tmp_path / "run" / "lock.json").read_text())["overrides"]
+        assert f"overlays/{overlay}.yaml" in (tmp_path / "run" / "recipe.yaml").read_text()
 
 
 def test_each_recipe_says_what_it_is_for():
-    for path in RECIPES:
-        assert path.read_text().startswith("# "), path
-        assert yaml.safe_load(path.read_text())["description"], path
+    for name in RECIPES:
+        text = shipped.path_of(name).read_text()
+        assert text.startswith("# "), name
+        assert yaml.safe_load(text)["description"], name
+        assert yaml.safe_load(text)["name"] == name
+
+
+def test_blocks_and_overlays_are_used_and_share_no_name_with_a_recipe():
+    extended = {yaml.safe_load(shipped.path_of(name).read_text()).get("extends") for name in RECIPES}
+    assert set(shipped.names("block")) <= extended
+    assert {overlay for _, overlay in OVERLAID} == set(shipped.names("overlay"))
+    assert len({*RECIPES, *shipped.names("block")}) == len(RECIPES) + len(shipped.names("block"))
+    for name in shipped.names("block", "overlay"):
+        assert shipped.path_of(name, "block", "overlay").read_text().startswith("# ")
+
+
+def test_the_recipes_on_stl10_differ_in_their_method_alone():
+    """Data, network, optimiser and evaluation are the block's, and so are the pixels that pass the network."""
+    catalog = Catalog.discover()
+    recipes = {name: load_recipe(name, [], catalog).recipe for name in RECIPES if name.endswith("_stl10")}
+    assert len(recipes) == 7
+    first = recipes["s2r2_stl10"]
+    for recipe in recipes.values():
+        for part in ("data", "backbone", "optimizer", "predict", "evaluate", "evaluate_every_epochs", "precision"):
+            assert getattr(recipe, part) == getattr(first, part)
+        (phase,) = recipe.phases
+        stream = phase.streams["views"]
+        assert (phase.name, stream.data, [o.head for o in stream.objectives]) == ("pretrain", "photos", ["embedding"])
+        (views,) = stream.generator
+        sets = [views.options, *views.options["crops"]]
+        pixels = sum(one["views"] * one["size"] ** 2 for one in sets) * phase.epochs
+        assert pixels == pytest.approx(2 * 96**2 * 200, rel=0.01)
+
+
+def test_they_are_shipped(repo):
+    packed = tomllib.loads((repo / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
+    folder = shipped.path_of("quickstart").parent
+    globbed = {path for pattern in packed["rankhub_recipes"] for path in folder.glob(pattern)}
+    assert globbed == set(folder.rglob("*.yaml"))

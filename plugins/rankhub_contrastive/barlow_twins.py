@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from rankhub.interfaces.data import LabelSpec
+from rankhub.interfaces.embeddings import full_precision
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.generator import ViewSpec
 from rankhub.interfaces.loss import Loss, LossContext, LossResult, Scope, single_output
@@ -18,7 +19,6 @@ from rankhub.interfaces.options import Ge
 from rankhub.interfaces.order import RankTarget
 from rankhub_contrastive.partners import aligned
 from rankhub_contrastive.redundancy import off_diagonal
-from rankhub_contrastive.rows import full_precision
 
 
 class BarlowTwins(Loss):

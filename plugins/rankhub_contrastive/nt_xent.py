@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from rankhub.interfaces.data import LabelSpec
+from rankhub.interfaces.embeddings import unit_rows
 from rankhub.interfaces.generator import ViewSpec
 from rankhub.interfaces.loss import Loss, LossContext, LossResult, Scope, single_output
 from rankhub.interfaces.model import OutputSpec
@@ -17,7 +18,6 @@ from rankhub.interfaces.order import RankTarget
 from rankhub_contrastive.checks import no_pair
 from rankhub_contrastive.partition import log_partition
 from rankhub_contrastive.partners import has_partner, numbered
-from rankhub_contrastive.rows import unit_rows
 
 
 class NTXent(Loss):

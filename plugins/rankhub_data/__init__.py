@@ -10,6 +10,12 @@ def rankhub_components() -> list[Component]:
     return [
         Component(
             "dataset",
+            "coco",
+            "rankhub_data.coco:Coco",
+            "COCO 2017 as it is unpacked: 118,000 photos of everyday scenes, 5,000 to test, 123,000 more.",
+        ),
+        Component(
+            "dataset",
             "image_folder",
             "rankhub_data.image_folder:ImageFolder",
             "Any folder of images, nested or flat, with or without class folders.",

@@ -92,7 +92,7 @@ class ImageFolder(Dataset):
         Raises:
             UserError: No image in it, none that can be read, none in this part, or no class for a label.
         """
-        listing = list_folder(self.root, self.folders)
+        listing = self._listing()
         if not listing.files and not listing.faults:
             raise UserError(nothing_found(str(self.root), listing))
         classes = self._classes(listing) if self.label.kind == "class" else []
@@ -111,6 +111,10 @@ class ImageFolder(Dataset):
         self.label = LabelSpec(kind="class", classes=tuple(shown(name) for name in classes))
         note = f"all images are of one class, {shown(classes[0])}" if len(classes) == 1 else f"{len(classes)} classes"
         return DataReport([*found.notes, note], found.tables)
+
+    def _listing(self) -> Listing:
+        """The files to decode; known without decoding."""
+        return list_folder(self.root, self.folders)
 
     def _chosen(self, original: npt.NDArray[np.int64], file_digests: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
         everything = np.arange(len(original))

@@ -94,7 +94,8 @@ class Step(WarmedUp):
     """A number that is multiplied by ``factor`` at each milestone.
 
     Args:
-        milestones: Epochs after which it falls, ascending.
+        milestones: Epochs after which it falls, ascending; a negative one counts from the end of the phase, as in
+            [-50, -25], and in a shorter phase has passed at its beginning.
         factor: What it is multiplied by.
         start: First number; as the recipe's schedule, a factor on the learning rate.
         warmup_epochs: Epochs in which the number first rises from 0.
@@ -104,18 +105,21 @@ class Step(WarmedUp):
     def __init__(
         self,
         *,
-        milestones: Sequence[Annotated[float, Gt(0)]],
+        milestones: Sequence[float],
         factor: Annotated[float, Gt(0)] = 0.1,
         start: float = 1.0,
         warmup_epochs: Epochs = 0.0,
         warmup_steps: Steps | None = None,
     ) -> None:
         super().__init__(warmup_epochs, warmup_steps)
-        if any(first >= then for first, then in pairwise(milestones)):
-            raise Objection(f"milestones must ascend, got {', '.join(f'{epoch:g}' for epoch in milestones)}")
+        for sign in (1, -1):
+            if any(first >= then for first, then in pairwise(m for m in milestones if m * sign > 0)):
+                raise Objection(f"milestones must ascend, got {', '.join(f'{epoch:g}' for epoch in milestones)}")
+        if 0 in milestones:
+            raise Objection("a milestone of 0 would change the number from the first step on; say so in `start`")
         self.milestones, self.factor, self.start = tuple(milestones), factor, start
 
     def after_warmup(self, clock: Clock, warmup: int) -> float:
         """The number after the milestones that are passed."""
-        steps = [round(epoch * clock.steps_per_epoch) for epoch in self.milestones]
-        return self.start * self.factor ** bisect_right(steps, clock.step)
+        steps = [round(m * clock.steps_per_epoch) + (clock.steps if m < 0 else 0) for m in self.milestones]
+        return self.start * self.factor ** bisect_right(sorted(steps), clock.step)

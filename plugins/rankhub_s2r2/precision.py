@@ -12,10 +12,29 @@ from rankhub_s2r2.ranks import positive_ranks
 from rankhub_s2r2.steps import Heaviside, Step, Window
 
 
+def query_precision(
+    rows: Tensor, queries: Queries, step: Step, block_bytes: int | None = None, *, among: Step | None = None
+) -> Tensor:
+    """AP_q = 1/|P_q| Σ_{i in P_q} R⁺(i) / R(i), with the ranks of :func:`~rankhub_s2r2.ranks.positive_ranks`.
+
+    Args:
+        rows: [N, d] of unit length.
+        queries: n queries with P positives each.
+        step: H of the ranks; the result has a gradient if the step has a slope.
+        block_bytes: Bytes of similarities held at a time; None = what suits the device.
+        among: The step among positives; None = ``step``.
+
+    Returns:
+        [n] in (0, 1].
+    """
+    counted, above = positive_ranks(rows, queries, step, block_bytes, among=among)
+    return (counted / (counted + above)).mean(1)
+
+
 def average_precision(
     rows: Tensor, queries: Sequence[Queries], step: Step, block_bytes: int | None = None
 ) -> tuple[Tensor, Tensor]:
-    """AP_q = 1/|P_q| Σ_{i in P_q} R⁺(i) / R(i), with the ranks of :func:`~rankhub_s2r2.ranks.positive_ranks`.
+    """:func:`query_precision` of queries with different numbers of positives, at their rows.
 
     Args:
         rows: [N, d] of unit length.
@@ -30,17 +49,25 @@ def average_precision(
     precision = rows.new_zeros(len(rows)) + rows[:0].sum()
     valid = torch.zeros(len(rows), dtype=torch.bool, device=rows.device)
     for some in queries:
-        among, above = positive_ranks(rows, some, step, block_bytes)
-        precision = precision.index_put((some.rows,), (among / (among + above)).mean(1))
+        precision = precision.index_put((some.rows,), query_precision(rows, some, step, block_bytes))
         valid[some.rows] = True
     return precision, valid
 
 
 @torch.no_grad()
-def hard_average_precision(rows: Tensor, queries: Sequence[Queries]) -> Tensor:
-    """Scalar: the mean over the queries of their exact average precision, equals counting half; 0 without queries."""
-    precision, valid = average_precision(rows, queries, Heaviside())
-    return precision.sum() / valid.sum().clamp(min=1)
+def exact_precision(rows: Tensor, queries: Sequence[Queries]) -> tuple[Tensor, Tensor]:
+    """Two scalars: the means over the queries of the exact average precision, and of the precision at 1.
+
+    Equals count half in the first. In the second a query counts 1 if no negative is as near as its nearest positive,
+    else 0, so that a collapsed network has none. Both are 0 without queries.
+    """
+    precision, first, count = rows.new_zeros(()), rows.new_zeros(()), 0
+    for some in queries:
+        among, above = positive_ranks(rows, some, Heaviside())
+        precision += (among / (among + above)).mean(1).sum()
+        first += above.amin(1).eq(0).sum()
+        count += len(some.rows)
+    return precision / max(1, count), first / max(1, count)
 
 
 @torch.no_grad()

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, ClassVar
 
 from torch import Tensor
 
-from rankhub.interfaces.data import LabelSpec
-from rankhub.interfaces.generator import ViewSpec
-from rankhub.interfaces.loss import Loss, LossContext, LossResult, Scope, single_output
+from rankhub.interfaces.embeddings import unit_rows
 from rankhub.interfaces.model import OutputSpec
 from rankhub.interfaces.options import Gt
 from rankhub.interfaces.order import RankTarget
-from rankhub_s2r2.positives import has_positive, queries_by_size
-from rankhub_s2r2.precision import average_precision, hard_average_precision, share_within
-from rankhub_s2r2.rows import unit_rows
+from rankhub_s2r2.positives import Queries, queries_by_size
+from rankhub_s2r2.precision import average_precision, query_precision, share_within
+from rankhub_s2r2.retrieval_loss import RetrievalLoss
 from rankhub_s2r2.steps import Sigmoid
 
 
@@ -55,7 +53,7 @@ def smooth_average_precision(
     return average_precision(unit_rows(embeddings), plan, Sigmoid(tau), block_bytes)
 
 
-class SmoothAP(Loss):
+class SmoothAP(RetrievalLoss):
     """Smooth-AP over the views of a batch: 1 - AP, summed over the queries; every view is a query.
 
     The positives of a view are the other views of its group, its negatives all views of other groups; levels and
@@ -64,9 +62,9 @@ class SmoothAP(Loss):
     compared, "mAP" beside them can at equal V and N.
 
     For the log: "mAP", the exact average precision over the same queries, equals counting half (so that it too is
-    V / N after a collapse); "pairs_with_gradient", the share of pairs of a positive and another view with
-    similarities less than 4 tau apart, beyond which the sigmoid is flat. Loss and mAP falling together: tau is too
-    large; a share near 0: too small.
+    V / N after a collapse); "precision_at_1"; "positive_cosine", "cosine_mean", "cosine_std"; "pairs_with_gradient",
+    the share of pairs of a positive and another view with similarities less than 4 tau apart, beyond which the sigmoid
+    is flat. Loss and mAP falling together: tau is too large; a share near 0: too small.
 
     Source: Brown, Xie, Kalogeiton, Zisserman: Smooth-AP, ECCV 2020 (arXiv 2007.12163); on views, Varamesh et al.:
     Self-supervised ranking for representation learning, 2020 (arXiv 2010.07258; its step and temperature are unknown).
@@ -74,11 +72,9 @@ class SmoothAP(Loss):
     Args:
         tau: Temperature of the sigmoid, in units of cosine. Ours is .05; the Smooth-AP paper takes .01, closer to the
             true precision, with a gradient from fewer pairs. From .5 on the order is lost.
-        include_self: Count the query among its own positives and items, as the Smooth-AP authors' code does.
     """
 
-    scope: ClassVar[Scope] = "batch"
-    per_query: ClassVar[bool] = True
+    name: ClassVar[str] = "smooth_ap"
 
     def __init__(
         self,
@@ -88,33 +84,13 @@ class SmoothAP(Loss):
         tau: Annotated[float, Gt(0)] = 0.05,
         include_self: bool = False,
     ) -> None:
-        super().__init__()
-        self.output = single_output(outputs, "embedding", "smooth_ap")
+        super().__init__(outputs, include_self=include_self)
         self.tau = tau
-        self.include_self = include_self
 
-    def check(self, views: ViewSpec, label: LabelSpec) -> Iterable[str]:
-        """One sentence if no group of a chain's views can hold two of them."""
-        if views.views <= views.groups:
-            made = f"{views.views} view{'s' * (views.views > 1)} of each image"
-            if views.groups > 1:
-                made += f" in {views.groups} groups"
-            yield (
-                f"smooth_ap ranks views of one group before all others and needs at least two in it, but the stream "
-                f"makes {made}; set `views: 2` or more on the stream's generator"
-            )
+    def terms(self, rows: Tensor, queries: Queries, target: RankTarget) -> Tensor:
+        """1 - AP."""
+        return 1 - query_precision(rows, queries, Sigmoid(self.tau))
 
-    def count(self, target: RankTarget) -> Tensor:
-        """Number of queries: views that share their group with another view."""
-        return has_positive(target.group).sum()
-
-    def forward(self, outputs: Mapping[str, Tensor], target: RankTarget, context: LossContext) -> LossResult:
-        """Sum of 1 - AP over the queries that have a positive (and are in ``context.queries``)."""
-        rows = unit_rows(outputs[self.output])
-        plan = list(queries_by_size(target.group, self.include_self, context.queries))
-        precision, valid = average_precision(rows, plan, Sigmoid(self.tau))
-        parts = {}
-        if context.log:
-            parts["mAP"] = hard_average_precision(rows, plan)
-            parts["pairs_with_gradient"] = share_within(rows, plan, 4 * self.tau)
-        return LossResult((1 - precision)[valid].sum(), parts)
+    def parts(self, rows: Tensor, plan: Sequence[Queries], target: RankTarget) -> dict[str, Tensor]:
+        """What all log, and the share of pairs that have a gradient."""
+        return super().parts(rows, plan, target) | {"pairs_with_gradient": share_within(rows, plan, 4 * self.tau)}

@@ -13,6 +13,9 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+Levels = tuple[Tensor, Tensor]
+"""Relevance of items [m, n] and of pivots [m, P]."""
+
 _TILE_BYTES = {"cpu": 2**20, "cuda": 2**26}
 """Working memory: on a CPU what stays in the second-level cache, on a GPU enough to fill it."""
 
@@ -58,15 +61,23 @@ class SlopedStep(Step):
 
 
 class Heaviside(Step):
-    """The true step: 0 below, 1 above, and 1/2 for equals, the limit of every symmetric smooth step."""
+    """The true step: 0 below, 1 above.
+
+    Args:
+        at_zero: H of equals: 1/2 is the limit of every symmetric smooth step; 1 is the step of ROADMAP.
+    """
+
+    def __init__(self, at_zero: float = 0.5) -> None:
+        self.at_zero = at_zero
 
     def sums(self, scores: Tensor, pivots: Tensor) -> Tensor:
-        """Number of scores above each pivot, and half of those equal to it."""
+        """Number of scores above each pivot, and of those equal to it by their share."""
         out = torch.empty_like(pivots)
+        equal = scores.new_tensor(self.at_zero)
         for tile, work in _tiles(scores, pivots):
             gaps = torch.sub(scores[tile, None], pivots[tile, :, None], out=work)
-            out[tile] = gaps.sign_().sum(-1)
-        return out.add_(scores.shape[1]).div_(2)
+            out[tile] = torch.heaviside(gaps, equal, out=work).sum(-1)
+        return out
 
 
 class Window(Step):
@@ -86,7 +97,60 @@ class Window(Step):
         return out
 
 
-class Sigmoid(SlopedStep):
+class PairStep(SlopedStep):
+    """A step that visits every pair: H and H' are functions of the gap in units of ``1 / scale``.
+
+    Attributes:
+        scale: What scores are multiplied by before the pairs are formed, which saves a pass over them.
+    """
+
+    scale: float = 1.0
+
+    @abstractmethod
+    def share_(self, gaps: Tensor) -> Tensor:
+        """H of the scaled gaps, in their place; 0 at -inf."""
+
+    @abstractmethod
+    def slope_(self, gaps: Tensor) -> Tensor:
+        """dH/d(scaled gap), in the place of the gaps; 0 at -inf."""
+
+    def sums(self, scores: Tensor, pivots: Tensor, levels: Levels | None = None) -> Tensor:
+        """Σ_j H(scores[q, j] - pivots[q, i]), or Σ_j min(l_j, l_i) H(...) with levels.
+
+        Args:
+            scores: [m, n], or -inf where an item is to be left out.
+            pivots: [m, P] finite.
+            levels: [m, n] of the scores and [m, P] of the pivots.
+        """
+        out = torch.empty_like(pivots)
+        for tile, gaps in self._gaps(scores, pivots):
+            shares = self.share_(gaps)
+            if levels is not None:
+                shares.mul_(_smaller(levels, tile))
+            out[tile] = shares.sum(-1)
+        return out
+
+    def pull_back(
+        self, scores: Tensor, pivots: Tensor, weights: Tensor, levels: Levels | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """The gradient of the weighted sums."""
+        at_scores, at_pivots = torch.empty_like(scores), torch.empty_like(pivots)
+        for tile, gaps in self._gaps(scores, pivots):
+            slopes, weight = self.slope_(gaps), weights[tile] * self.scale
+            if levels is not None:
+                slopes.mul_(_smaller(levels, tile))
+            at_pivots[tile] = slopes.sum(-1).mul_(weight).neg_()
+            torch.bmm(weight[:, None], slopes, out=at_scores[tile, None])
+        return at_scores, at_pivots
+
+    def _gaps(self, scores: Tensor, pivots: Tensor) -> Iterator[tuple[slice, Tensor]]:
+        """Slices of the queries, and the scaled gaps [rows, P, n] of each, in memory that the next one uses again."""
+        for tile, work in _tiles(scores, pivots):
+            items, own = scores[tile] * self.scale, pivots[tile] * self.scale
+            yield tile, torch.sub(items[:, None], own[:, :, None], out=work)
+
+
+class Sigmoid(PairStep):
     """The logistic step G(x) = 1 / (1 + exp(-x / tau)) of Smooth-AP (Brown et al., ECCV 2020); G' = G (1 - G) / tau.
 
     Args:
@@ -96,27 +160,19 @@ class Sigmoid(SlopedStep):
     def __init__(self, tau: float) -> None:
         self.scale = 1.0 / tau
 
-    def sums(self, scores: Tensor, pivots: Tensor) -> Tensor:
-        """Smooth number of scores above each pivot."""
-        out = torch.empty_like(pivots)
-        for tile, work in _tiles(scores, pivots):
-            out[tile] = self._shares(scores[tile], pivots[tile], work).sum(-1)
-        return out
+    def share_(self, gaps: Tensor) -> Tensor:
+        """G."""
+        return gaps.sigmoid_()
 
-    def pull_back(self, scores: Tensor, pivots: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-        """The gradient of the weighted sums."""
-        at_scores, at_pivots = torch.empty_like(scores), torch.empty_like(pivots)
-        for tile, work in _tiles(scores, pivots):
-            shares, weight = self._shares(scores[tile], pivots[tile], work), weights[tile] * self.scale
-            slopes = shares.addcmul_(shares, shares, value=-1)
-            at_pivots[tile] = slopes.sum(-1).mul_(weight).neg_()
-            torch.bmm(weight[:, None], slopes, out=at_scores[tile, None])
-        return at_scores, at_pivots
+    def slope_(self, gaps: Tensor) -> Tensor:
+        """G (1 - G)."""
+        shares = gaps.sigmoid_()
+        return shares.addcmul_(shares, shares, value=-1)
 
-    def _shares(self, scores: Tensor, pivots: Tensor, work: Tensor) -> Tensor:
-        """[m, P, n] G(s_j - s_i), written into ``work``. Scaling before the pairs are formed saves a pass over them."""
-        scores, pivots = scores * self.scale, pivots * self.scale
-        return torch.sub(scores[:, None], pivots[:, :, None], out=work).sigmoid_()
+
+def _smaller(levels: Levels, tile: slice) -> Tensor:
+    items, own = levels
+    return torch.minimum(items[tile, None], own[tile, :, None])
 
 
 def _tiles(scores: Tensor, pivots: Tensor) -> Iterator[tuple[slice, Tensor]]:

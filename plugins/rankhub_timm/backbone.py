@@ -35,7 +35,7 @@ class TimmBackbone(Backbone):
     Args:
         model: Name of the network, as in ``timm.list_models()``.
         stem: standard = as the model defines it; small = first convolution 3x3 with stride 1 and no max-pooling, for
-            images of about 32 to 64 px (ResNets only).
+            images of about 32 to 64 px (ResNets only); small_pooled = the same with its max-pooling, for about 64 px.
         args: Further arguments of ``timm.create_model``, such as drop_path_rate.
         pretrained: Start from the weights that timm downloads for this model.
         weights: Start from a local file, .safetensors or torch's; a classifier in it is left out.
@@ -52,7 +52,7 @@ class TimmBackbone(Backbone):
         self,
         *,
         model: str,
-        stem: Literal["standard", "small"] = "standard",
+        stem: Literal["standard", "small", "small_pooled"] = "standard",
         args: Mapping[str, Any] | None = None,
         pretrained: bool = False,
         weights: str | None = None,
@@ -78,12 +78,12 @@ class TimmBackbone(Backbone):
             if pretrained:
                 raise
             raise Objection(f"timm cannot make {self.model} with args {self.args}: {error}") from error
-        if self.stem == "small":
+        if self.stem != "standard":
             first = getattr(network, "conv1", None)
-            shrink_stem(network, self.model)
+            shrink_stem(network, self.model, keep_pool=self.stem == "small_pooled")
             if self.pretrained and first is not network.conv1:
                 raise Objection(
-                    f"the pretrained weights of {self.model} have another first convolution than stem: small; "
+                    f"the pretrained weights of {self.model} have another first convolution than stem: {self.stem}; "
                     "use stem: standard"
                 )
         return network

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
+OVERLAY_HELP = "A file of changes, or the name of one that comes along; applied before other changes. May be repeated."
+
 
 def console() -> Console:
     """Standard output: coloured on a terminal, and of any width where it is none."""

@@ -35,9 +35,20 @@ def list_recipes() -> None:
         table.add_row(name, escape(str(description)))
     out = console()
     out.print(table)
+    overlays = Table("overlay", "what it changes", box=None, pad_edge=False, header_style="bold")
+    for name in names("overlay"):
+        overlays.add_row(name, escape(_first_line(path_of(name, "overlay"))))
+    out.print()
+    out.print(overlays)
     out.print(
-        "\nRun one with [bold]rankhub run NAME[/bold]; get your own copy with [bold]rankhub recipes copy NAME[/bold]."
+        "\nRun one with [bold]rankhub run NAME[/bold], or with [bold]--overlay NAME[/bold] too; "
+        "get your own copy with [bold]rankhub recipes copy NAME[/bold]."
     )
+
+
+def _first_line(path: Path) -> str:
+    """What an overlay does: its first line, a comment."""
+    return path.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ").removesuffix(".")
 
 
 @app.command("copy")
@@ -45,18 +56,33 @@ def copy_recipe(
     name: Annotated[str, typer.Argument(help="A recipe that comes along.")],
     to: Annotated[Path | None, typer.Option(help="File or folder to write to; default: NAME.yaml here.")] = None,
 ) -> None:
-    """Copy a recipe, comments and all, to change it. Never overwrites a file."""
-    from rankhub.recipe.shipped import path_of
+    """Copy a recipe, comments and all, to change it, and the block that it extends. Never overwrites a file."""
+    from rankhub.recipe.extends import base_of, with_base
+    from rankhub.recipe.shipped import find, path_of
 
-    source = path_of(name)
-    target = to or Path(source.name)
+    source = find(path_of(name))
+    target = to or Path(source.path.name)
     if target.is_dir():
-        target = target / source.name
-    try:
-        with target.open("x", encoding="utf-8") as file:
-            file.write(source.read_text(encoding="utf-8"))
-    except FileExistsError as error:
-        raise UserError(f"{target} is there already and stays as it is; choose another file with --to") from error
-    except OSError as error:
-        raise UserError(f"{target} cannot be written: {error.strerror}") from error
+        target = target / source.path.name
+    text, base = source.text, base_of(source)
+    if base is not None:
+        text = with_base(text, base.path.name)
+    if not _write_new(target, text):
+        raise UserError(f"{target} is there already and stays as it is; choose another file with --to")
     typer.echo(f"wrote {target}; run it with: rankhub run {target}")
+    if base is not None:
+        beside = target.parent / base.path.name
+        written = _write_new(beside, base.text)
+        typer.echo(f"wrote {beside}, which it extends" if written else f"{beside}, which it extends, stays as it is")
+
+
+def _write_new(path: Path, text: str) -> bool:
+    """Write a file that is not there yet; False if it is."""
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}") from error
+    return True

@@ -7,12 +7,14 @@ from typing import Annotated
 
 import typer
 
+from rankhub.cli.console import OVERLAY_HELP
 from rankhub.interfaces.errors import UserError
 
 
 def run(
     recipe: Annotated[str | None, typer.Argument(help="A recipe's file, or the name of one that comes along.")] = None,
     overrides: Annotated[list[str] | None, typer.Argument(help="Changes to it, such as optimizer.lr=0.3.")] = None,
+    overlay: Annotated[list[str] | None, typer.Option(help=OVERLAY_HELP)] = None,
     out: Annotated[Path | None, typer.Option(help="The run's folder, instead of runs/RECIPE/TIME.")] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with the run in this folder.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done and cost, and stop.")] = False,
@@ -22,7 +24,7 @@ def run(
     Example: rankhub run s2r2_folder data.photos.root=~/photos optimizer.lr=0.002
     """
     if resume is not None:
-        if recipe is not None or out is not None or dry_run:
+        if recipe is not None or overlay or out is not None or dry_run:
             raise UserError("--resume takes only the run's folder: recipe and overrides are those the run began with")
     elif recipe is None:
         raise UserError(
@@ -36,7 +38,7 @@ def run(
     if resume is not None:
         status = engine.resume(resume, catalog)
     else:
-        loaded = load_recipe(str(recipe), overrides or [], catalog, need_data=True)
-        status = engine.start(loaded, catalog, overrides or [], out, dry_run)
+        loaded = load_recipe(str(recipe), overrides or [], catalog, overlays=overlay or [], need_data=True)
+        status = engine.start(loaded, catalog, loaded.changes, out, dry_run)
     if status == "stopped":
         raise typer.Exit(130)

@@ -6,10 +6,13 @@ from typing import Annotated
 
 import typer
 
+from rankhub.cli.console import OVERLAY_HELP
+
 
 def validate(
     recipe: Annotated[str, typer.Argument(help="A recipe's file, or the name of one that comes along.")],
     overrides: Annotated[list[str] | None, typer.Argument(help="Changes to it, such as optimizer.lr=0.3.")] = None,
+    overlay: Annotated[list[str] | None, typer.Option(help=OVERLAY_HELP)] = None,
     data: Annotated[bool, typer.Option("--data", help="Data that are not there are an error too.")] = False,
 ) -> None:
     """Check a recipe: its shape, every component, and whether the parts make sense together.
@@ -21,7 +24,7 @@ def validate(
     from rankhub.recipe.load import load_recipe
 
     catalog = Catalog.discover()
-    loaded = load_recipe(recipe, overrides or [], catalog, need_data=data)
+    loaded = load_recipe(recipe, overrides or [], catalog, overlays=overlay or [], need_data=data)
     typer.echo(f"{loaded.document.file} is fine.")
     if not data:
         for problem in missing_data(loaded, catalog):

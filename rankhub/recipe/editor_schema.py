@@ -9,9 +9,12 @@ from rankhub.catalog.catalog import Catalog, CatalogError, Entry
 from rankhub.catalog.hints import fields_of
 from rankhub.catalog.spec import KIND_KEY
 from rankhub.interfaces.kinds import KINDS
+from rankhub.recipe.extends import KEY
 from rankhub.recipe.schema import EvaluatorSpec, Recipe
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
+_PARTIAL = "partial."
+"""Prefix of definitions for recipes that extend another."""
 
 
 def editor_schema(catalog: Catalog) -> dict[str, Any]:
@@ -24,7 +27,43 @@ def editor_schema(catalog: Catalog) -> dict[str, Any]:
     root = _adopt(Recipe.model_json_schema(), "", definitions)
     for kind in KINDS:
         definitions[kind] = _kind(kind, catalog, definitions)
-    return {"$schema": _DRAFT, **root, "title": "rankhub recipe", "$defs": dict(sorted(definitions.items()))}
+    whole = {**root, "title": "a whole recipe"}
+    definitions |= {f"{_PARTIAL}{name}": _partial(body) for name, body in definitions.items()}
+    definitions[f"{_PARTIAL}recipe"] = _extending(_partial(whole))
+    return {
+        "$schema": _DRAFT,
+        "title": "rankhub recipe",
+        "if": {"required": [KEY]},
+        "then": {"$ref": f"#/$defs/{_PARTIAL}recipe"},
+        "else": whole,
+        "$defs": dict(sorted(definitions.items())),
+    }
+
+
+def _extending(recipe: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a recipe that extends another: it may leave everything out."""
+    extends = {"type": "string", "description": "a recipe or block that comes with rankhub, or the path of a file"}
+    return {**recipe, "title": "a recipe that extends another", "properties": {KEY: extends, **recipe["properties"]}}
+
+
+def _partial(node: Any, *, asks: bool = False) -> Any:
+    """The schema of a part of what ``node`` describes: nothing is required.
+
+    ``asks``: within ``if`` and ``not``, where ``required`` tells cases apart.
+    """
+    if isinstance(node, list):
+        return [_partial(item, asks=asks) for item in node]
+    if not isinstance(node, dict):
+        return node
+    found = {}
+    for key, value in node.items():
+        if key == "$ref":
+            found[key] = value.replace("#/$defs/", f"#/$defs/{_PARTIAL}")
+        elif key == "properties":  # its keys are names, and one of them may be `required`
+            found[key] = {name: _partial(inner, asks=asks) for name, inner in value.items()}
+        elif key != "required" or asks:
+            found[key] = _partial(value, asks=asks or key in ("if", "not"))
+    return found
 
 
 def _kind(kind: str, catalog: Catalog, definitions: dict[str, Any]) -> dict[str, Any]:

@@ -1,9 +1,10 @@
-"""``a.b.c=value``: changes to a recipe from the command line."""
+"""``a.b.c=value``: changes to a recipe from the command line, and those that an overlay makes."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from rankhub.catalog.hints import Steps, dotted, fields_of, step, unwrap
@@ -12,21 +13,39 @@ from rankhub.recipe.reader import Document, read_value
 from rankhub.recipe.report import Place, Problem
 from rankhub.recipe.schema import Recipe
 
+_NO_OVERRIDE = "this is no override; expected the form a.b.c=value"
+_NO_PATH = "this is no path in a recipe; expected the form a.b.c"
+
 
 class _Refused(Exception):
-    """An override that cannot be applied: how far its path leads, and why."""
+    """A change that cannot be made: how far its path leads, and why."""
 
     def __init__(self, steps: Steps, text: str) -> None:
         super().__init__(text)
         self.steps = steps
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A value to be set in a recipe.
+
+    Attributes:
+        path: ``a.b.c``; a list's item is named by its number, and ``*`` means every entry.
+        value: Plain data.
+        place: Where the change is asked for; what it sets stands there from then on.
+        inside: Where the entries inside ``value`` stand, if not at ``place``.
+    """
+
+    path: str
+    value: Any
+    place: Place
+    inside: Mapping[Steps, Place] = field(default_factory=dict)
+
+
 def apply_overrides(document: Document, overrides: Sequence[str]) -> list[Problem]:
     """Change ``document`` in place; what an override sets stands at the override from then on.
 
-    The value is read as YAML. A list's item is named by its number, and ``*`` means every entry. A key that is
-    not there yet is made where the recipe's schema has one of that name; whether it is a good one is checked with
-    the rest of the recipe.
+    The value is read as YAML. For the path see :func:`apply_changes`.
 
     Returns:
         The overrides that cannot be applied.
@@ -35,21 +54,42 @@ def apply_overrides(document: Document, overrides: Sequence[str]) -> list[Proble
     for override in overrides:
         place = Place(document.file, 0, override)
         path, equals, text = override.partition("=")
-        segments = path.strip().split(".")
         try:
-            if not equals or not all(segments):
-                raise _Refused((), "this is no override; expected the form a.b.c=value")
-            try:
-                value = read_value(text)
-            except ValueError as error:
-                raise _Refused((), f"the value {error}") from error
+            value = read_value(text)
+        except ValueError as error:
+            problems.append(Problem(place, (), f"the value {error}"))
+            continue
+        if equals:
+            problems += apply_changes(document, [Change(path.strip(), value, place)])
+        else:
+            problems.append(Problem(place, (), _NO_OVERRIDE))
+    return problems
+
+
+def apply_changes(document: Document, changes: Iterable[Change]) -> list[Problem]:
+    """Change ``document`` in place, one change after the other.
+
+    A key that is not there yet is made where the recipe's schema has one of that name; whether it is a good one
+    is checked with the rest of the recipe.
+
+    Returns:
+        The changes that cannot be made.
+    """
+    problems = []
+    for change in changes:
+        segments = change.path.split(".")
+        try:
+            if not all(segments):
+                raise _Refused((), _NO_PATH if change.place.override is None else _NO_OVERRIDE)
+            if segments == ["extends"]:
+                raise _Refused((), "what a recipe extends is said in its file alone; write `extends:` there")
             targets = list(_targets(document.data, segments))
             if not targets:
                 raise _Refused((), "there is nothing that its `*` could mean")
             for steps in targets:
-                _set(document, steps, copy.deepcopy(value), place)
+                _set(document, steps, copy.deepcopy(change.value), change)
         except _Refused as refused:
-            problems.append(Problem(place, refused.steps, str(refused)))
+            problems.append(Problem(change.place, refused.steps, str(refused)))
     return problems
 
 
@@ -95,7 +135,7 @@ def _may_be_made(data: dict[str, Any], key: str, done: Steps, hint: Any) -> None
     raise _Refused((*done, key), f"{where} has no {key!r}{suggestion(key, names)}")
 
 
-def _set(document: Document, steps: Steps, value: Any, place: Place) -> None:
+def _set(document: Document, steps: Steps, value: Any, change: Change) -> None:
     parent: Any = document.data
     for segment in steps[:-1]:
         parent = parent[segment]
@@ -103,5 +143,6 @@ def _set(document: Document, steps: Steps, value: Any, place: Place) -> None:
     for known in [known for known in document.places if known[: len(steps)] == steps]:
         del document.places[known]
     for length in range(1, len(steps)):
-        document.places.setdefault(steps[:length], place)  # made on the way
-    document.places[steps] = place
+        document.places.setdefault(steps[:length], change.place)  # made on the way
+    document.places.update({(*steps, *below): place for below, place in change.inside.items()})
+    document.places[steps] = change.place

@@ -69,8 +69,13 @@ class Document:
         return Problem(self.place(steps), steps, text, owner)
 
 
-def read(text: str, file: str) -> Document:
+def read(text: str, file: str, expected: str = "a mapping with data, backbone, phases ...") -> Document:
     """A recipe's text as data.
+
+    Args:
+        text: The file's text.
+        file: What errors call the file.
+        expected: What its top must be, for the sentence about a file that is no mapping.
 
     Raises:
         RecipeErrors: It is no YAML, has a key twice, or is no mapping; every such line.
@@ -80,9 +85,7 @@ def read(text: str, file: str) -> Document:
     if not isinstance(node, yaml.MappingNode):
         line = 1 if node is None else node.start_mark.line + 1
         what = "the file is empty" if node is None else "this is no recipe"
-        raise RecipeErrors(
-            [Problem(Place(file, line), (), f"{what}; expected a mapping with data, backbone, phases ...")]
-        )
+        raise RecipeErrors([Problem(Place(file, line), (), f"{what}; expected {expected}")])
     data = reading.value(node, ())
     if reading.problems:
         raise RecipeErrors(reading.problems)

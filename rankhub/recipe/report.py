@@ -14,7 +14,7 @@ class Place:
     """Where something stands.
 
     Attributes:
-        file: The recipe's file, as the user gave it.
+        file: The file, as the user gave it: the recipe's, that of what it extends, or an overlay's.
         line: From 1.
         override: The override that put it there, or None.
     """
@@ -54,16 +54,23 @@ class RecipeErrors(UserError):
 
     Args:
         problems: At least one.
+        file: The recipe's file, as the user gave it, where problems may lie in other files too (what it extends,
+            overlays); by default the file of the first problem.
     """
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = in_order(problems)
-        file = self.problems[0].place.file
+    def __init__(self, problems: Sequence[Problem], file: str | None = None) -> None:
+        file = file or problems[0].place.file
+        self.problems = in_order(problems, file)
         count = len(self.problems)
         lines = [f"{file} cannot be used:", *(f"  {problem}" for problem in self.problems)]
         super().__init__("\n".join([*lines, f"{count} error{'s' if count > 1 else ''} in {file}"]))
 
 
-def in_order(problems: Iterable[Problem]) -> list[Problem]:
-    """Each problem once: those of the file by line, then those of overrides."""
-    return sorted(dict.fromkeys(problems), key=lambda problem: (problem.place.override is not None, problem.place.line))
+def in_order(problems: Iterable[Problem], file: str) -> list[Problem]:
+    """Each problem once: those of ``file`` by line, those of other files by line, then those of overrides."""
+
+    def key(problem: Problem) -> tuple[bool, bool, str, int]:
+        place = problem.place
+        return place.override is not None, place.file != file, place.file, place.line
+
+    return sorted(dict.fromkeys(problems), key=key)

@@ -15,7 +15,7 @@ from rankhub.engine import checkpoint
 from rankhub.engine.interrupt import Interrupt
 from rankhub.engine.journal import Journal
 from rankhub.engine.parts import Parts, build
-from rankhub.engine.state import seeded
+from rankhub.engine.seeds import seeded
 from rankhub.engine.training import Training, new_learner
 from rankhub.engine.watch import Watchers
 from rankhub.recipe.schema import Recipe

@@ -42,6 +42,13 @@ def test_step_equals_torchs():
     assert values(Step(milestones=[2, 4.5, 8], factor=0.2, start=3.0)) == pytest.approx(theirs)
 
 
+def test_milestones_may_count_from_the_end():
+    ours = values(Step(milestones=[2, -4.5, -1], factor=0.2))
+    assert ours == values(Step(milestones=[2, STEPS / PER_EPOCH - 4.5, STEPS / PER_EPOCH - 1], factor=0.2))
+    assert len(set(ours)) == 4
+    assert values(Step(milestones=[-500, -1], factor=0.5))[0] == 0.5
+
+
 def test_constant():
     assert values(Constant()) == [1.0] * STEPS
     assert values(Constant(value=0.3)) == [0.3] * STEPS
@@ -81,3 +88,7 @@ def test_two_warmups_and_milestones_out_of_order_are_objected_to():
         Cosine(warmup_epochs=1, warmup_steps=3)
     with pytest.raises(Objection, match="must ascend, got 3, 2"):
         Step(milestones=[3, 2])
+    with pytest.raises(Objection, match="must ascend, got 1, -2, -3"):
+        Step(milestones=[1, -2, -3])
+    with pytest.raises(Objection, match="say so in `start`"):
+        Step(milestones=[0, 3])

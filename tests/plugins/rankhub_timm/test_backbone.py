@@ -19,6 +19,8 @@ def images(side: int = 64, count: int = 2) -> torch.Tensor:
         ({"model": "test_resnet", "stem": "small"}, FeatureSpec(96, 96, 8)),
         ({"model": "resnet10t"}, FeatureSpec(512, 512, 32)),
         ({"model": "resnet10t", "stem": "small"}, FeatureSpec(512, 512, 8)),
+        ({"model": "resnet10t", "stem": "small_pooled"}, FeatureSpec(512, 512, 16)),
+        ({"model": "resnet18", "stem": "small_pooled"}, FeatureSpec(512, 512, 16)),
         ({"model": "resnet18", "stem": "small"}, FeatureSpec(512, 512, 8)),
         ({"model": "test_efficientnet"}, FeatureSpec(256, 256, 32)),
         ({"model": "test_vit"}, FeatureSpec(64, 64, 16)),

@@ -31,6 +31,31 @@ def test_copies_comments_and_all_and_never_overwrites(tmp_path, monkeypatch, cap
     assert (tmp_path / "quickstart.yaml").read_text() == "mine"
 
 
+def test_lists_overlays_but_no_blocks(capsys):
+    said = call(capsys, "recipes").out
+    assert "stl10_64px" in said
+    assert "The protocol of W-MSE" in said
+    first_words = {line.split()[0] for line in said.splitlines() if line}
+    assert first_words.isdisjoint(shipped.names("block"))
+
+
+def test_a_recipe_is_copied_with_the_block_that_it_extends(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    called = call(capsys, "recipes", "copy", "simclr_stl10", "--to", "mine.yaml")
+    assert called.out == ("wrote mine.yaml; run it with: rankhub run mine.yaml\nwrote stl10.yaml, which it extends\n")
+    assert (tmp_path / "stl10.yaml").read_text() == shipped.path_of("stl10", "block").read_text()
+    given = shipped.path_of("simclr_stl10").read_text()
+    assert (tmp_path / "mine.yaml").read_text() == given.replace("extends: stl10\n", "extends: stl10.yaml\n")
+    (tmp_path / "stl10.yaml").write_text(
+        (tmp_path / "stl10.yaml").read_text().replace("epochs: 200", "epochs: none at all")
+    )
+    assert "stl10.yaml:26  phases.0.epochs" in call(capsys, "validate", "mine.yaml").err
+    called = call(capsys, "recipes", "copy", "swav_stl10")
+    assert called.code == 0
+    assert called.out.endswith("stl10.yaml, which it extends, stays as it is\n")
+    assert "none at all" in (tmp_path / "stl10.yaml").read_text()
+
+
 def test_copies_to_a_file_or_into_a_folder(tmp_path, capsys):
     assert call(capsys, "recipes", "copy", "quickstart", "--to", tmp_path / "a.yaml").code == 0
     assert call(capsys, "recipes", "copy", "quickstart", "--to", tmp_path).code == 0

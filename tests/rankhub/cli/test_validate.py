@@ -33,6 +33,19 @@ def test_options_may_stand_before_and_after_overrides(capsys):
     assert call(capsys, "validate", "quickstart", "--data", "seed=3").code == 0
 
 
+def test_overlays(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.yaml").write_text("optimizer.lr: -1\n")
+    assert call(capsys, "validate", "quickstart", "--overlay", "mine.yaml", "optimizer.lr=1").code == 0
+    called = call(capsys, "validate", "s2r2_stl10", "--overlay", "stl10_64px", "--overlay", "mine.yaml")
+    assert called.code == 2
+    assert "mine.yaml:1  optimizer.lr: got -1; expected a number above 0" in called.err
+    called = call(capsys, "validate", "quickstart", "--overlay", "stl10_65px")
+    assert called.err == (
+        "error: no overlay that comes with rankhub is called 'stl10_65px'; did you mean 'stl10_64px'?\n"
+    )
+
+
 def test_a_recipe_that_is_nowhere(capsys):
     called = call(capsys, "validate", "quikstart")
     assert (called.code, called.out) == (2, "")

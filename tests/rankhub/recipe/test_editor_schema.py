@@ -112,11 +112,44 @@ def test_refuses(schema, changes):
     assert not fits(recipe(**changes), schema, schema)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "optimizer: {lr: 1}",
+        "optimizer: {use: descent}",
+        "data: {test: {like: train}, train: {count: 3}}",
+        "phases: [{name: first, streams: {views: {batch_size: 3}}}]",
+        "evaluate: [{use: spread}]",
+    ],
+)
+def test_a_recipe_that_extends_another_may_leave_things_out(schema, text):
+    own = yaml.safe_load(text) or {}
+    assert fits({"extends": "base.yaml", **own}, schema, schema)
+    assert not fits(own, schema, schema)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sed: 3",
+        "extends: 3",
+        "optimizer: {use: decent}",
+        "optimizer: {use: descent, rate: 1}",
+        "optimizer: {use: descent, lr: 0}",
+        "data: {test: {use: patches, like: train}}",
+        "phases: [{name: first, streams: {views: {batch_size: 0}}}]",
+    ],
+)
+def test_what_it_says_is_checked_nevertheless(schema, text):
+    assert not fits({"extends": "base.yaml", **yaml.safe_load(text)}, schema, schema)
+
+
 def test_descriptions_come_from_docstrings(schema):
     (branch,) = [b for b in schema["$defs"]["head"]["allOf"] if "arrow" in str(b["if"])]
     assert branch["then"]["properties"]["dim"]["description"] == "Columns of the embedding."
     assert branch["then"]["description"] == "A linear embedding and a score."
-    assert list(schema["properties"]["heads"]["patternProperties"].values()) == [{"$ref": "#/$defs/head"}]
+    assert list(schema["else"]["properties"]["heads"]["patternProperties"].values()) == [{"$ref": "#/$defs/head"}]
 
 
 def test_every_kind_and_every_reference_is_defined(schema):

@@ -53,7 +53,9 @@ def test_every_default_is_written_out():
         "lr": 0.05,
         "momentum": {"use": "ramp", "start": 1.0, "end": 0.5},
     }
-    assert resolved["evaluate"] == [{"use": "spread", "optional": False, "during_training": True, "data": "test", "labelled": False}]
+    assert resolved["evaluate"] == [
+        {"use": "spread", "optional": False, "during_training": True, "data": "test", "labelled": False}
+    ]
     assert resolved["seed"] == 0
     assert loaded.text == LIKE
 

@@ -1,0 +1,88 @@
+"""What the losses of this plugin share: a sum over queries, each of which should find the views of its group."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from typing import ClassVar
+
+from torch import Tensor
+
+from rankhub.interfaces.data import LabelSpec
+from rankhub.interfaces.embeddings import unit_rows
+from rankhub.interfaces.generator import ViewSpec
+from rankhub.interfaces.loss import Loss, LossContext, LossResult, Scope, single_output
+from rankhub.interfaces.model import OutputSpec
+from rankhub.interfaces.order import RankTarget
+from rankhub_s2r2.cosines import cosine_parts
+from rankhub_s2r2.positives import Queries, has_positive, queries_by_size
+from rankhub_s2r2.precision import exact_precision
+
+
+class RetrievalLoss(Loss):
+    """A sum over queries; every view that shares its group with another view is a query.
+
+    The positives of a view are the other views of its group, its negatives all views of other groups. Similarities
+    are cosines, in float32 at least.
+
+    Args:
+        include_self: Count the query among its own positives and items, as the Smooth-AP authors' code does.
+
+    Attributes:
+        name: The component's name, for sentences.
+    """
+
+    scope: ClassVar[Scope] = "batch"
+    per_query: ClassVar[bool] = True
+    name: ClassVar[str]
+
+    def __init__(self, outputs: Mapping[str, OutputSpec], *, include_self: bool = False) -> None:
+        super().__init__()
+        self.output = single_output(outputs, "embedding", self.name)
+        self.include_self = include_self
+
+    def check(self, views: ViewSpec, label: LabelSpec) -> Iterable[str]:
+        """One sentence if no group of a chain's views can hold two of them."""
+        if views.views <= views.groups:
+            made = f"{views.views} view{'s' * (views.views > 1)} of each image"
+            if views.groups > 1:
+                made += f" in {views.groups} groups"
+            yield (
+                f"{self.name} ranks views of one group before all others and needs at least two in it, but the stream "
+                f"makes {made}; set `views: 2` or more on the stream's generator"
+            )
+
+    def count(self, target: RankTarget) -> Tensor:
+        """Number of queries: views that share their group with another view."""
+        return has_positive(target.group).sum()
+
+    def forward(self, outputs: Mapping[str, Tensor], target: RankTarget, context: LossContext) -> LossResult:
+        """Sum of the terms of the queries that have a positive (and are in ``context.queries``)."""
+        rows = unit_rows(outputs[self.output])
+        plan = list(queries_by_size(target.group, self.include_self, context.queries))
+        total = rows[:0].sum()  # a graph also where there is no query
+        for queries in plan:
+            total = total + self.terms(rows, queries, target).sum()
+        return LossResult(total, self.parts(rows, plan, target) if context.log else {})
+
+    @abstractmethod
+    def terms(self, rows: Tensor, queries: Queries, target: RankTarget) -> Tensor:
+        """The loss of each query.
+
+        Args:
+            rows: [N, d] of unit length, in full precision.
+            queries: n of the queries.
+            target: The order among the rows.
+
+        Returns:
+            [n] with a graph.
+        """
+
+    def parts(self, rows: Tensor, plan: Sequence[Queries], target: RankTarget) -> dict[str, Tensor]:
+        """For the log, equal in meaning for all these losses: how well the queries find their positives, and spread.
+
+        "mAP" is the exact average precision, equals counting half; "precision_at_1" the share of queries whose nearest
+        row is a positive; the others are those of :func:`~rankhub_s2r2.cosines.cosine_parts`.
+        """
+        precision, first = exact_precision(rows, plan)
+        return {"mAP": precision, "precision_at_1": first} | cosine_parts(rows, target.group)

@@ -1,0 +1,135 @@
+"""Numbers taken from the similarities of every query, streamed over blocks of queries and recomputed in the backward.
+
+No loss here holds the N x N similarities: it says what it takes from those of a block of queries, and how a gradient at
+that flows back to them (:class:`Statistic`). :func:`streamed` does the rest.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from rankhub_s2r2.positives import Queries
+
+_BLOCK_BYTES = {"cpu": 2**22, "cuda": 2**26}
+"""Bytes of similarities held at a time, by kind of device: enough for the matrix product to run at full speed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The similarities of m of the queries to all N rows.
+
+    Attributes:
+        at: Which of the queries.
+        scores: [m, N], -inf at the query and at its positives, so that what remains are its negatives.
+        own: [m, P], those of its positives.
+    """
+
+    at: slice
+    scores: Tensor
+    own: Tensor
+
+
+class Statistic(ABC):
+    """What a loss takes from the similarities of each query."""
+
+    sloped: bool = True
+    """Whether it has a gradient."""
+
+    @abstractmethod
+    def values(self, block: Block) -> tuple[Tensor, ...]:
+        """The numbers: tensors [m, ...], in the precision of the similarities."""
+
+    def pull_back(self, block: Block, grads: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+        """The gradient at the similarities, given the gradient at each of the values.
+
+        Args:
+            block: As handed to :meth:`values`. Its tensors may be overwritten.
+            grads: As what :meth:`values` returned.
+
+        Returns:
+            [m, N] at ``scores``, 0 where these are -inf; and [m, P] at ``own``.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no gradient")
+
+
+def streamed(
+    rows: Tensor, queries: Queries, statistic: Statistic, block_bytes: int | None = None
+) -> tuple[Tensor, ...]:
+    """The values of a statistic for every query.
+
+    The similarities are made in blocks of queries and again in the backward; between the two only ``rows`` are kept.
+
+    Args:
+        rows: [N, d] of unit length, float32 or float64.
+        queries: n queries with P positives each.
+        statistic: What to take. The result has a graph if it is sloped.
+        block_bytes: Bytes of similarities held at a time (at least one query's); None = what suits the device.
+
+    Returns:
+        What :meth:`Statistic.values` returns, with n rows.
+    """
+    with torch.autocast(rows.device.type, enabled=False):
+        if statistic.sloped:
+            values: tuple[Tensor, ...] = _Streamed.apply(rows, queries, statistic, block_bytes)
+            return values
+        with torch.no_grad():
+            return _forward(rows, queries, statistic, block_bytes)
+
+
+def _forward(rows: Tensor, queries: Queries, statistic: Statistic, block_bytes: int | None) -> tuple[Tensor, ...]:
+    results: tuple[Tensor, ...] = ()
+    for block in _blocks(rows, queries, block_bytes):
+        values = statistic.values(block)
+        # Written into tensors made once: small ones kept between the blocks would break up the heap.
+        results = results or tuple(value.new_empty(len(queries.rows), *value.shape[1:]) for value in values)
+        for result, value in zip(results, values, strict=True):
+            result[block.at] = value
+    return results
+
+
+class _Streamed(torch.autograd.Function):
+    """:func:`streamed` with its gradient."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, rows: Tensor, queries: Queries, statistic: Statistic, block_bytes: int | None
+    ) -> tuple[Tensor, ...]:
+        ctx.save_for_backward(rows, queries.rows, queries.positives)
+        ctx.statistic, ctx.block_bytes = statistic, block_bytes
+        return _forward(rows, queries, statistic, block_bytes)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        rows, *queries = ctx.saved_tensors
+        queries = Queries(*queries)
+        grad = torch.zeros_like(rows)
+        with torch.autocast(rows.device.type, enabled=False):
+            for block in _blocks(rows, queries, ctx.block_bytes):
+                at_scores, at_own = ctx.statistic.pull_back(block, tuple(each[block.at] for each in grads))
+                at_scores.scatter_(1, queries.positives[block.at], at_own)
+                # A row enters as query and as item: dL/dZ = (G + Gᵀ) Z with G = dL/dS.
+                which = queries.rows[block.at]
+                grad.addmm_(at_scores.T, rows[which])
+                grad.index_add_(0, which, at_scores @ rows)
+        return grad, None, None, None
+
+
+def _blocks(rows: Tensor, queries: Queries, block_bytes: int | None) -> Iterator[Block]:
+    if block_bytes is None:
+        block_bytes = _BLOCK_BYTES.get(rows.device.type, 2**26)
+    count = max(1, block_bytes // (len(rows) * rows.element_size()))
+    for start in range(0, len(queries.rows), count):
+        at = slice(start, start + count)
+        which, positives = queries.rows[at], queries.positives[at]
+        scores = rows[which] @ rows.T
+        own = scores.gather(1, positives)
+        scores.scatter_(1, positives, -torch.inf).scatter_(1, which[:, None], -torch.inf)
+        yield Block(at, scores, own)
