@@ -52,7 +52,7 @@ class MarginRanking(Loss):
             code, so that larger groups weigh more; or ``groups``: the mean over a group's pairs, then over groups.
     """
 
-    scope: Scope  # type: ignore[misc]  # it follows from `pairs`
+    scope: Scope = "group"  # or "batch", as `pairs` says
 
     def __init__(
         self,

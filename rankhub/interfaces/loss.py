@@ -65,7 +65,7 @@ class Loss(nn.Module, ABC):
             teacher need not see the others, whose rows may then be 0; None = all.
     """
 
-    scope: ClassVar[Scope]
+    scope: Scope
     per_query: ClassVar[bool] = False
     teacher_views: int | None = None
 
