@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Annotated, ClassVar
 
 import torch
@@ -15,7 +15,6 @@ from rankhub.interfaces.model import OutputSpec
 from rankhub.interfaces.options import Gt
 from rankhub.interfaces.order import RankTarget
 from rankhub_s2r2.positives import Queries
-from rankhub_s2r2.precision import share_within
 from rankhub_s2r2.retrieval_loss import RetrievalLoss
 from rankhub_s2r2.steps import PairStep, Sigmoid
 from rankhub_s2r2.streamed import Block, Statistic, streamed
@@ -57,7 +56,7 @@ class GradedAP(RetrievalLoss):
         tau: Annotated[float, Gt(0)] = 0.05,
         include_self: bool = False,
     ) -> None:
-        super().__init__(outputs, include_self=include_self)
+        super().__init__(outputs, include_self=include_self, reach=4 * tau)
         self.tau = tau
 
     def check(self, views: ViewSpec, label: LabelSpec) -> Iterable[str]:
@@ -89,10 +88,6 @@ class GradedAP(RetrievalLoss):
         total = level.sum(1)
         precision = (gained / ranks).sum(1) / torch.where(total > 0, total, torch.ones_like(total))
         return torch.where(others.sum(1) > 0, 1 - precision, torch.zeros_like(precision))
-
-    def parts(self, rows: Tensor, plan: Sequence[Queries], target: RankTarget) -> dict[str, Tensor]:
-        """What all log, and the share of pairs that have a gradient."""
-        return super().parts(rows, plan, target) | {"pairs_with_gradient": share_within(rows, plan, 4 * self.tau)}
 
 
 def relevance(target: RankTarget) -> Tensor:

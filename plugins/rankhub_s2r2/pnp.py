@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 from torch import Tensor
@@ -11,7 +11,6 @@ from rankhub.interfaces.model import OutputSpec
 from rankhub.interfaces.options import Gt
 from rankhub.interfaces.order import RankTarget
 from rankhub_s2r2.positives import Queries
-from rankhub_s2r2.precision import share_within
 from rankhub_s2r2.ranks import positive_ranks
 from rankhub_s2r2.retrieval_loss import RetrievalLoss
 from rankhub_s2r2.steps import Heaviside, Sigmoid
@@ -66,7 +65,7 @@ class PNP(RetrievalLoss):
         b: Annotated[float, Gt(0)] = 2.0,
         include_self: bool = False,
     ) -> None:
-        super().__init__(outputs, include_self=include_self)
+        super().__init__(outputs, include_self=include_self, reach=4 * tau)
         self.variant, self.tau, self.alpha, self.b = variant, tau, alpha, b
 
     def terms(self, rows: Tensor, queries: Queries, target: RankTarget) -> Tensor:
@@ -87,7 +86,3 @@ class PNP(RetrievalLoss):
                 return (1 + before) * before.log1p()
             case "Ib":
                 return (self.b * before - (self.b * before).log1p()) / self.b**2
-
-    def parts(self, rows: Tensor, plan: Sequence[Queries], target: RankTarget) -> dict[str, Tensor]:
-        """What all log, and the share of pairs that have a gradient."""
-        return super().parts(rows, plan, target) | {"pairs_with_gradient": share_within(rows, plan, 4 * self.tau)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
 from torch import Tensor
@@ -11,7 +11,7 @@ from rankhub.interfaces.model import OutputSpec
 from rankhub.interfaces.options import Gt
 from rankhub.interfaces.order import RankTarget
 from rankhub_s2r2.positives import Queries
-from rankhub_s2r2.precision import query_precision, share_within
+from rankhub_s2r2.precision import query_precision
 from rankhub_s2r2.ramp import Ramp
 from rankhub_s2r2.retrieval_loss import RetrievalLoss
 
@@ -50,13 +50,9 @@ class RampAP(RetrievalLoss):
         width: Annotated[float, Gt(0)] = 0.1,
         include_self: bool = False,
     ) -> None:
-        super().__init__(outputs, include_self=include_self)
+        super().__init__(outputs, include_self=include_self, reach=width)
         self.width = width
 
     def terms(self, rows: Tensor, queries: Queries, target: RankTarget) -> Tensor:
         """1 - AP."""
         return 1 - query_precision(rows, queries, Ramp(self.width))
-
-    def parts(self, rows: Tensor, plan: Sequence[Queries], target: RankTarget) -> dict[str, Tensor]:
-        """What all log, and the share of pairs that have a gradient."""
-        return super().parts(rows, plan, target) | {"pairs_with_gradient": share_within(rows, plan, self.width)}

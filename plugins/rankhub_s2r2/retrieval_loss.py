@@ -16,7 +16,7 @@ from rankhub.interfaces.model import OutputSpec
 from rankhub.interfaces.order import RankTarget
 from rankhub_s2r2.cosines import cosine_parts
 from rankhub_s2r2.positives import Queries, has_positive, queries_by_size
-from rankhub_s2r2.precision import exact_precision
+from rankhub_s2r2.precision import exact_precision, share_within
 
 
 class RetrievalLoss(Loss):
@@ -27,6 +27,7 @@ class RetrievalLoss(Loss):
 
     Args:
         include_self: Count the query among its own positives and items, as the Smooth-AP authors' code does.
+        reach: Gap of cosines beyond which the step has no gradient to speak of; None where it has one everywhere.
 
     Attributes:
         name: The component's name, for sentences.
@@ -36,10 +37,13 @@ class RetrievalLoss(Loss):
     per_query: ClassVar[bool] = True
     name: ClassVar[str]
 
-    def __init__(self, outputs: Mapping[str, OutputSpec], *, include_self: bool = False) -> None:
+    def __init__(
+        self, outputs: Mapping[str, OutputSpec], *, include_self: bool = False, reach: float | None = None
+    ) -> None:
         super().__init__()
         self.output = single_output(outputs, "embedding", self.name)
         self.include_self = include_self
+        self.reach = reach
 
     def check(self, views: ViewSpec, label: LabelSpec) -> Iterable[str]:
         """One sentence if no group of a chain's views can hold two of them."""
@@ -82,7 +86,9 @@ class RetrievalLoss(Loss):
         """For the log, equal in meaning for all these losses: how well the queries find their positives, and spread.
 
         "mAP" is the exact average precision, equals counting half; "precision_at_1" the share of queries whose nearest
-        row is a positive; the others are those of :func:`~rankhub_s2r2.cosines.cosine_parts`.
+        row is a positive; "pairs_with_gradient" the share of pairs of a positive and another item nearer to each other
+        than ``reach``; the others are those of :func:`~rankhub_s2r2.cosines.cosine_parts`.
         """
         precision, first = exact_precision(rows, plan)
-        return {"mAP": precision, "precision_at_1": first} | cosine_parts(rows, target.group)
+        parts = {"mAP": precision, "precision_at_1": first} | cosine_parts(rows, target.group)
+        return parts if self.reach is None else parts | {"pairs_with_gradient": share_within(rows, plan, self.reach)}
