@@ -14,10 +14,10 @@ from rankhub.interfaces.generator import ViewSpec
 from rankhub.interfaces.loss import Loss, LossContext, LossResult, Scope, single_output
 from rankhub.interfaces.model import OutputSpec
 from rankhub.interfaces.options import Gt
-from rankhub.interfaces.order import RankTarget
+from rankhub.interfaces.order import RankTarget, has_partner
 from rankhub_contrastive.checks import no_pair
 from rankhub_contrastive.partition import log_partition
-from rankhub_contrastive.partners import has_partner, numbered
+from rankhub_contrastive.partners import numbered
 
 
 class NTXent(Loss):

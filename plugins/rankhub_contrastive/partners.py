@@ -21,12 +21,6 @@ def numbered(ids: Tensor) -> tuple[Tensor, Tensor]:
     return which, sizes
 
 
-def has_partner(ids: Tensor) -> Tensor:
-    """[N] bool: which rows share their id with another row."""
-    which, sizes = numbered(ids)
-    return torch.gt(sizes[which], 1)
-
-
 def pairs(ids: Tensor) -> tuple[Tensor, Tensor]:
     """All ordered pairs of different rows that share an id.
 

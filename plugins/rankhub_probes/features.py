@@ -42,12 +42,6 @@ def some(values: Tensor, limit: int) -> Tensor:
     return values[torch.from_numpy(order[:limit]).sort().values]
 
 
-def unit_rows(values: Tensor) -> Tensor:
-    """Each row divided by its length; a row of zeros stays as it is."""
-    lengths = torch.linalg.vector_norm(values, dim=1, keepdim=True)
-    return values / torch.where(lengths > 0, lengths, 1.0)
-
-
 def undefined(values: Tensor, metrics: Sequence[str], evaluator: str, row: str) -> EvaluationResult | None:
     """The result where features are not finite: ``nan`` and a sentence. None where all is well."""
     bad = int((~torch.isfinite(values)).any(dim=1).sum())

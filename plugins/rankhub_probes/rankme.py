@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated
 
+from rankhub.interfaces.embeddings import unit_rows
 from rankhub.interfaces.evaluate import EvaluationResult, EvaluationSource, Evaluator
 from rankhub.interfaces.options import DataName, Ge, OutputName
-from rankhub_probes.features import collapsed, matrix, some, undefined, unit_rows
+from rankhub_probes.features import collapsed, matrix, some, undefined
 from rankhub_probes.spectrum import singular_values, smooth_rank
 
 

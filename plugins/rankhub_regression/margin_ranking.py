@@ -18,8 +18,7 @@ from rankhub.interfaces.model import OutputSpec
 from rankhub.interfaces.options import Ge
 from rankhub.interfaces.order import RankTarget
 from rankhub_regression.outputs import one_number
-from rankhub_regression.pairs import kinds_of, ordered_pairs
-from rankhub_regression.scale import unit_of
+from rankhub_regression.pairs import ordered_pairs
 
 Shape = Literal["hinge", "logistic"]
 
@@ -66,7 +65,7 @@ class MarginRanking(Loss):
     ) -> None:
         super().__init__()
         self.output = one_number(outputs, "margin_ranking")
-        self.unit = unit_of(outputs[self.output])
+        self.unit = outputs[self.output].std
         self.margin, self.pairs, self.shape, self.reduction = margin, pairs, shape, reduction
         self.scope = "group" if pairs == "same_image" else "batch"
 
@@ -102,7 +101,9 @@ class MarginRanking(Loss):
 
     def _pairs_by_owner(self, target: RankTarget) -> tuple[Tensor, Tensor]:
         """[N] owner of each view from 0, and [owners] its number of pairs."""
-        ids = target.group if self.pairs == "same_image" else kinds_of(target)
+        ids = target.group
+        if self.pairs == "same_kind":
+            ids = torch.zeros_like(ids) if target.kind is None else target.kind
         found, owner = torch.unique(ids, return_inverse=True)
         numbers = torch.zeros(len(found), dtype=torch.int64, device=ids.device)
         if self.reduction != "images":

@@ -7,23 +7,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from rankhub.interfaces.order import RankTarget
-
 BLOCK = 1 << 20
 """Candidate pairs that are looked at together."""
-
-
-def kinds_of(target: RankTarget) -> Tensor:
-    """[N] int64 the kind of change of each view, recovered from ``group = index * groups + kind``.
-
-    The number of groups is the smallest ``group // index`` of the batch. That is exact as soon as one view has a kind
-    below its index: always, unless all images of the batch stand at the very front of their data set.
-    """
-    later = target.index > 0
-    if not bool(later.any()):
-        return target.group
-    groups = (target.group[later] // target.index[later]).min()
-    return target.group - target.index * groups
 
 
 def ordered_pairs(owner: Tensor, level: Tensor, block: int = BLOCK) -> Iterator[tuple[Tensor, Tensor]]:

@@ -18,7 +18,6 @@ from rankhub.interfaces.model import OutputSpec
 from rankhub.interfaces.options import Gt
 from rankhub.interfaces.order import RankTarget
 from rankhub_regression.outputs import one_number
-from rankhub_regression.scale import unit_of
 
 
 class RegressionLoss(Loss):
@@ -36,7 +35,7 @@ class RegressionLoss(Loss):
     def __init__(self, outputs: Mapping[str, OutputSpec], /) -> None:
         super().__init__()
         self.output = one_number(outputs, self.name)
-        self.unit = unit_of(outputs[self.output])
+        self.unit = outputs[self.output].std
 
     def check(self, views: ViewSpec, label: LabelSpec) -> Iterable[str]:
         """One sentence if the stream's labels are no scores."""

@@ -12,14 +12,13 @@ from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.embeddings import full_precision
 from rankhub.interfaces.model import Features, FeatureSpec, Head, OutputSpec
 from rankhub.interfaces.options import Ge, Lt
-from rankhub_regression.scale import ScaledOutput, ScoreSpec
 
 
 class Score(Head):
     """From the pooled features to one number, higher = better. Output ``score`` [N], in the unit of the labels.
 
     The network works on standardised scores: score = mean + std * number, with mean and standard deviation of the
-    training labels, which are kept with the weights. Where the head is trained without labels they are 0 and 1.
+    training labels, which the run's folder keeps. Where the head is trained without labels they are 0 and 1.
 
     Args:
         hidden: Width of one hidden layer with ReLU; None = a linear map.
@@ -39,10 +38,10 @@ class Score(Head):
         dropout: Annotated[float, Ge(0), Lt(1)] = 0.0,
     ) -> None:
         super().__init__()
-        mean, std = (label.mean, label.std) if isinstance(label, ScoreSpec) else (0.0, 1.0)
-        self._outputs = {"score": ScaledOutput("score", mean=mean, std=std)}
-        self.register_buffer("mean", torch.tensor(mean))
-        self.register_buffer("std", torch.tensor(std))
+        self._outputs = {"score": OutputSpec("score", mean=label.mean, std=label.std)}
+        # No part of the weights: weights that another run has trained take on the scale of this run's labels.
+        self.register_buffer("mean", torch.tensor(label.mean), persistent=False)
+        self.register_buffer("std", torch.tensor(label.std), persistent=False)
         steps: list[nn.Module] = []
         width = features.width
         if hidden is not None:

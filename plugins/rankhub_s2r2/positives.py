@@ -24,19 +24,6 @@ class Queries:
     include_self: bool = False
 
 
-def has_positive(group: Tensor) -> Tensor:
-    """Which rows share their group with another row.
-
-    Args:
-        group: [N] integers in any order.
-
-    Returns:
-        [N] bool.
-    """
-    _, which, sizes = torch.unique(group, return_inverse=True, return_counts=True)
-    return torch.gt(sizes[which], 1)
-
-
 def queries_by_size(group: Tensor, include_self: bool = False, only: Tensor | None = None) -> Iterator[Queries]:
     """Every row that has a positive, as a query; one item for each size of group.
 

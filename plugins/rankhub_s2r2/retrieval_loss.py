@@ -13,9 +13,9 @@ from rankhub.interfaces.embeddings import unit_rows
 from rankhub.interfaces.generator import ViewSpec
 from rankhub.interfaces.loss import Loss, LossContext, LossResult, Scope, single_output
 from rankhub.interfaces.model import OutputSpec
-from rankhub.interfaces.order import RankTarget
+from rankhub.interfaces.order import RankTarget, has_partner
 from rankhub_s2r2.cosines import cosine_parts
-from rankhub_s2r2.positives import Queries, has_positive, queries_by_size
+from rankhub_s2r2.positives import Queries, queries_by_size
 from rankhub_s2r2.precision import exact_precision, share_within
 
 
@@ -58,7 +58,7 @@ class RetrievalLoss(Loss):
 
     def count(self, target: RankTarget) -> Tensor:
         """Number of queries: views that share their group with another view."""
-        return has_positive(target.group).sum()
+        return has_partner(target.group).sum()
 
     def forward(self, outputs: Mapping[str, Tensor], target: RankTarget, context: LossContext) -> LossResult:
         """Sum of the terms of the queries that have a positive (and are in ``context.queries``)."""

@@ -158,7 +158,12 @@ def _described(stack: Tensor, batch: Batch, source: Tensor, number: Tensor, para
         sizes=torch.full((len(stack), 2), size, dtype=torch.int64),
         maps=compose(batch.maps[source], parameters.boxes.maps(size)),
         target=RankTarget(
-            target.index[rows], number.to(target.view.device), target.group[rows], target.level[rows], label
+            target.index[rows],
+            number.to(target.view.device),
+            target.group[rows],
+            target.level[rows],
+            label,
+            None if target.kind is None else target.kind[rows],
         ),
     )
 
@@ -179,9 +184,10 @@ def _joined(batches: Sequence[Batch]) -> Batch:
     index, view, group, level = (
         torch.cat([getattr(target, name) for target in targets]) for name in ("index", "view", "group", "level")
     )
+    kinds = [target.kind for target in targets if target.kind is not None]
     return Batch(
         images=tuple(stack for batch in batches for stack in batch.images),
         sizes=torch.cat([batch.sizes for batch in batches]),
         maps=torch.cat([batch.maps for batch in batches]),
-        target=RankTarget(index, view, group, level, label),
+        target=RankTarget(index, view, group, level, label, torch.cat(kinds) if kinds else None),
     )

@@ -27,7 +27,7 @@ class Best:
         self.label, _, metric = wanted.partition(".")
         evaluator = evaluators[self.label]
         self.metric = metric or evaluator.headline()[0]
-        self.sign = -1.0 if self.metric in evaluator.lower_is_better else 1.0
+        self.sign = evaluator.sign(self.metric)
 
     def kept(self) -> tuple[Path, float] | None:
         """The best checkpoint and its metric, or None."""

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from rankhub.interfaces.errors import UserError
 
+MODEL, AVERAGE = "model.safetensors", "average.safetensors"
 FORMAT = 1
 """Version of the layout; a checkpoint of another one is refused."""
 
@@ -114,9 +115,9 @@ def write(place: Path, state: State, last: Path | None = None) -> None:
 
 
 def _write(folder: Path, state: State) -> None:
-    save_file(_packed(state.weights), folder / "model.safetensors")
+    save_file(_packed(state.weights), folder / MODEL)
     if state.average is not None:
-        save_file(_packed(state.average), folder / "average.safetensors")
+        save_file(_packed(state.average), folder / AVERAGE)
     torch.save({"optimizer": state.optimizer, "random": state.random, "scaler": state.scaler}, folder / "optimizer.pt")
     facts = {"format": FORMAT, "step": state.step, "facts": state.facts}
     (folder / "state.json").write_text(json.dumps(facts, indent=1) + "\n")
@@ -147,11 +148,11 @@ def load(folder: Path) -> State:
         facts = json.loads((folder / "state.json").read_text())
         if facts.get("format") != FORMAT:
             raise UserError(f"{folder} is a checkpoint of format {facts.get('format')}, this version reads {FORMAT}")
-        average = folder / "average.safetensors"
+        average = folder / AVERAGE
         rest = torch.load(folder / "optimizer.pt", map_location="cpu", weights_only=True)
         return State(
             step=int(facts["step"]),
-            weights=load_file(folder / "model.safetensors"),
+            weights=load_file(folder / MODEL),
             average=load_file(average) if average.exists() else None,
             optimizer=rest["optimizer"],
             random=rest["random"],
@@ -164,6 +165,34 @@ def load(folder: Path) -> State:
         raise UserError(f"checkpoint {folder} is not complete: {error.filename or error}") from error
     except Exception as error:
         raise UserError(f"checkpoint {folder} cannot be read: {error}; remove it to use the one before") from error
+
+
+def read_weights(place: Path, *, average: bool) -> tuple[dict[str, Tensor], Path]:
+    """The weights of a checkpoint, without the rest of its state.
+
+    Args:
+        place: A run's folder, whose newest checkpoint is taken, or a checkpoint.
+        average: Whether the moving average of the weights is wanted.
+
+    Returns:
+        Name -> tensor, and the file that they come from.
+
+    Raises:
+        UserError: There is none, or it cannot be read; one sentence.
+    """
+    folder = place if (place / MODEL).is_file() else Checkpoints(place / "checkpoints", 1).last()
+    if folder is None:
+        what = "has no checkpoint yet" if place.is_dir() else "is not there"
+        raise UserError(f"the run {place.absolute()} {what}; name the folder of a run, or a checkpoint in it")
+    file = folder / (AVERAGE if average else MODEL)
+    if not file.is_file():
+        raise UserError(
+            f"the checkpoint {folder.absolute()} keeps no average of the weights; take the weights as they are"
+        )
+    try:
+        return load_file(file), file
+    except Exception as error:
+        raise UserError(f"the weights {file} cannot be read: {error}; name another checkpoint") from error
 
 
 def random_state() -> dict[str, Tensor]:

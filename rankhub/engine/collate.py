@@ -77,6 +77,7 @@ def collate(views: Sequence[View], groups: int, label: LabelSpec) -> Batch:
         group=index * groups + kind,
         level=torch.tensor([view.level for view in views], dtype=torch.float32),
         label=_labels(views, sizes.tolist(), label),
+        kind=kind,
     )
     maps = torch.from_numpy(np.stack([view.map for view in views]))
     return Batch((stack,), sizes, maps, target)

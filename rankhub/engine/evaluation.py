@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Mapping, Sequence
+from math import isnan, nan
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from torch import nn
 
 from rankhub.engine import folder as folders
 from rankhub.engine.device import Compute
+from rankhub.engine.fitting import check_images
 from rankhub.engine.network import Network
 from rankhub.engine.source import Source
 from rankhub.interfaces.data import Dataset
@@ -62,6 +64,7 @@ def calibrated(network: Network, dataset: Dataset, predict: Predict, compute: Co
     for module in fresh:
         module.train()
         module.momentum = None  # a plain mean over the batches
+    check_images("predict", dataset, [predict])
     order = Draws(seed, "calibrate", 0).at(0, 0).generators("order")[0].permutation(len(dataset))
     picked = order[:CALIBRATION_IMAGES].tolist()
 
@@ -104,12 +107,15 @@ def beaten(rows: Sequence[Row], evaluators: Mapping[str, Evaluator]) -> list[str
     *references, (last, results) = rows
     for label, evaluator in evaluators.items():
         metric = evaluator.headline()[0]
-        sign = -1.0 if metric in evaluator.lower_is_better else 1.0
+        sign = evaluator.sign(metric)
         if label not in results or not references or not evaluator.judges_training:
             continue
-        others = {name: found[label].metrics[metric] for name, found in references if label in found}
-        best, strongest = max((sign * value, name) for name, value in others.items())
-        ours = results[label].metrics[metric]
+        others = {name: found[label].metrics.get(metric, nan) for name, found in references if label in found}
+        known = [(sign * value, name) for name, value in others.items() if not isnan(value)]
+        ours = results[label].metrics.get(metric, nan)
+        if not known or isnan(ours):
+            continue  # not computed, or undefined, which the evaluator's own notes explain
+        best, strongest = max(known)
         if not sign * ours > best:
             sentences.append(f"{label} {metric}: {last} ({ours:.3f}) does not beat {strongest} ({sign * best:.3f})")
     return sentences

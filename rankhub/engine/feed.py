@@ -37,6 +37,17 @@ class Chain:
     seed: int
     address: str
 
+    @property
+    def own_size(self) -> list[Generator]:
+        """The steps to which images come in their own size: those up to the first that gives views a size."""
+        views, found = ViewSpec(), []
+        for step in self.steps:
+            found.append(step)
+            views = step.plan(views)
+            if any(side is not None for _, side in views.sizes):
+                break
+        return found
+
     def in_worker(self, views: list[View], epoch: int) -> list[View]:
         """The worker steps on the views of one sample."""
         for number, step in enumerate(self.steps):

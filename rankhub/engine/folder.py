@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import importlib.metadata
 import json
 import platform
@@ -18,9 +19,11 @@ import torch
 from PIL import Image
 
 from rankhub.catalog.catalog import Catalog
+from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import UserError
 
 RESOLVED = "recipe.resolved.yaml"
+LABELS = "labels.json"
 _LOCKED = ("rankhub", "torch", "torchvision", "timm", "numpy", "pillow", "scipy", "scikit-learn", "scikit-image")
 
 
@@ -65,6 +68,30 @@ def write_start(folder: Path, text: str, resolved: str, overrides: Sequence[str]
     write_text(folder / "recipe.yaml", text)
     write_text(folder / "lock.json", json.dumps({"overrides": list(overrides), **lock}, indent=1) + "\n")
     write_text(folder / RESOLVED, resolved)
+
+
+def write_labels(folder: Path, labels: Mapping[str, LabelSpec]) -> None:
+    """Write what the labels are, so that the network can be built again, and its answers read, without the data."""
+    plain = {name: dataclasses.asdict(label) for name, label in labels.items()}
+    write_text(folder / LABELS, json.dumps(plain, indent=1) + "\n")
+
+
+def read_labels(folder: Path) -> dict[str, LabelSpec]:
+    """What :func:`write_labels` wrote.
+
+    Raises:
+        UserError: It is not there or cannot be read.
+    """
+    path = folder / LABELS
+    try:
+        stored = json.loads(path.read_text())
+        return {name: LabelSpec(**{**label, **_tuples(label)}) for name, label in stored.items()}
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise UserError(f"{path} is not there or cannot be read ({error}); name the folder of a whole run") from None
+
+
+def _tuples(label: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) for key, value in label.items() if isinstance(value, list)}
 
 
 def versions(catalog: Catalog) -> dict[str, Any]:

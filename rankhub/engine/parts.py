@@ -12,10 +12,12 @@ from rankhub.catalog.catalog import Catalog
 from rankhub.catalog.spec import ComponentSpec
 from rankhub.engine.device import Compute
 from rankhub.engine.feed import Chain, Feed
+from rankhub.engine.fitting import check_images
 from rankhub.engine.network import LossKey, Network
 from rankhub.engine.objectives import Goal
 from rankhub.engine.plan import PhasePlan, plan_phases
 from rankhub.engine.processes import ALONE, Processes
+from rankhub.engine.state import take_over
 from rankhub.interfaces.data import DataReport, Dataset, LabelSpec, OpenContext
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.evaluate import Evaluator
@@ -102,8 +104,13 @@ def build(
     # What the first process decodes, the others find in the cache.
     datasets, reports = processes.first_before_others(lambda: open_data(recipe, catalog, progress))
     feeds = build_feeds(recipe, catalog, datasets, processes)
-    network, goals = build_network(recipe, catalog, datasets)
+    for key, feed in feeds.items():
+        check_images(f"stream {key[1]!r}", feed.dataset, feed.chain.own_size)
+    predict: Predict = catalog.build("predict", recipe.predict)
+    network, goals = build_network(recipe, catalog, labels_of(datasets))
     network.backbone.initialise()
+    if recipe.start_from is not None:
+        take_over(network, recipe.start_from)
     compute.place(network)
     processes.same_weights(network)
     sizes = {key: feed.batches_per_epoch for key, feed in feeds.items()}
@@ -119,17 +126,22 @@ def build(
         goals=goals,
         plans=plan_phases(recipe.phases, sizes),
         network=network,
-        predict=catalog.build("predict", recipe.predict),
+        predict=predict,
         evaluators=evaluators,
         during=during,
         left_out=left_out,
     )
 
 
+def context_for(recipe: Recipe, progress: Progress) -> OpenContext:
+    """What a data set is lent while it opens."""
+    cache = Path(recipe.loader.cache).expanduser() if recipe.loader.cache else Path.home() / ".cache" / "rankhub"
+    return OpenContext(cache, int(recipe.loader.memory_limit_gb * 1e9), progress)
+
+
 def open_data(recipe: Recipe, catalog: Catalog, progress: Progress) -> tuple[dict[str, Dataset], dict[str, DataReport]]:
     """Open every data set of the recipe."""
-    cache = Path(recipe.loader.cache).expanduser() if recipe.loader.cache else Path.home() / ".cache" / "rankhub"
-    context = OpenContext(cache, int(recipe.loader.memory_limit_gb * 1e9), progress)
+    context = context_for(recipe, progress)
     datasets: dict[str, Dataset] = {name: catalog.build("dataset", spec) for name, spec in recipe.data.items()}
     return datasets, {name: dataset.open(context) for name, dataset in datasets.items()}
 
@@ -166,12 +178,16 @@ def build_feeds(
     return feeds
 
 
+def labels_of(datasets: Mapping[str, Dataset]) -> dict[str, LabelSpec]:
+    """What is known of each data set's labels."""
+    return {name: dataset.label for name, dataset in datasets.items()}
+
+
 def build_network(
-    recipe: Recipe, catalog: Catalog, datasets: Mapping[str, Dataset]
+    recipe: Recipe, catalog: Catalog, labels: Mapping[str, LabelSpec]
 ) -> tuple[Network, dict[StreamKey, list[Goal]]]:
     """The network with seeded weights, and the objectives that use it."""
     torch.manual_seed(recipe.seed)
-    labels: dict[str, LabelSpec] = {name: dataset.label for name, dataset in datasets.items()}
     backbone: Backbone = catalog.build("backbone", recipe.backbone)
     heads: dict[str, Head] = {
         name: catalog.build("head", spec, backbone.spec, label_for_head(recipe, name, labels))
@@ -203,7 +219,7 @@ def build_evaluators(
     recipe: Recipe, catalog: Catalog, datasets: Mapping[str, Dataset]
 ) -> tuple[dict[str, Evaluator], frozenset[str], list[str]]:
     """Evaluators by label, which of them run during training, and a sentence for each optional one without labels."""
-    labels = {name: dataset.label for name, dataset in datasets.items()}
+    labels = labels_of(datasets)
     built: dict[str, Evaluator] = {}
     during: set[str] = set()
     left_out: list[str] = []

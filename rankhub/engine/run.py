@@ -21,7 +21,7 @@ from rankhub.engine.device import Compute
 from rankhub.engine.interrupt import Interrupt
 from rankhub.engine.journal import Journal
 from rankhub.engine.network import Network
-from rankhub.engine.parts import Parts, build
+from rankhub.engine.parts import Parts, build, labels_of
 from rankhub.engine.processes import Processes, joined
 from rankhub.engine.seeds import seeded
 from rankhub.engine.source import Source, network_forward, raw_pixels
@@ -153,8 +153,9 @@ class Run:
         if not parts.processes.first:
             source.serve()
             return {}
-        # A measure that only compares networks of one kind says nothing of pixels.
-        fit = {name: each for name, each in parts.evaluators.items() if row != PIXELS or each.judges_training}
+        # A measure that only compares networks of one kind, or judges a head, says nothing of pixels.
+        judged = [name for name, each in parts.evaluators.items() if each.judges_training and not each.needs_heads]
+        fit = {name: each for name, each in parts.evaluators.items() if row != PIXELS or name in judged}
         if during:
             fit = {name: each for name, each in fit.items() if name in parts.during}
         results = evaluation.evaluate_row(source, fit, self._row_folder(row))
@@ -251,6 +252,7 @@ def start(
         place = processes.from_first(folder.new_folder(loaded.name, out) if processes.first else Path())
         if processes.first:
             folder.write_start(place, loaded.text, loaded.resolved_text(), overrides, folder.versions(catalog))
+            folder.write_labels(place, labels_of(parts.datasets))
             write_reports(parts, place)
         talk.line(f"run folder  {place}")
         return Run(loaded, catalog, place, talk).train(parts, None)

@@ -13,12 +13,14 @@ from torch.nn import functional as F
 from rankhub.engine.collate import collate, first_view
 from rankhub.engine.device import Compute
 from rankhub.engine.feed import Chain
+from rankhub.engine.fitting import check_images
 from rankhub.engine.network import Network
 from rankhub.engine.processes import ALONE, Processes
 from rankhub.interfaces.data import Dataset
 from rankhub.interfaces.draws import Draws
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.evaluate import OutputTable
+from rankhub.interfaces.generator import ViewSpec
 from rankhub.interfaces.order import RankTarget
 from rankhub.interfaces.predict import Forward, Predict
 
@@ -106,6 +108,10 @@ class Source:
         values, target = self._views[key]
         return OutputTable(self._one(values, output), None, target)
 
+    def view_spec(self, stream: str) -> ViewSpec:
+        """What the generator of ``stream`` makes of one image."""
+        return self.chains[stream].views
+
     def serve(self) -> None:
         """In the other processes: compute their share of each table that the first one asks for, until it is done."""
         nothing: tuple[Any, ...] = ()
@@ -128,6 +134,7 @@ class Source:
 
     def _predict(self, data: str) -> dict[str, Tensor]:
         dataset, blocks = self.datasets[data], []
+        check_images(f"predict on data {data!r}", dataset, [self.predict])
         mine = self._share(range(len(dataset)))
         for part in _blocks(mine, BLOCK):
             images = [dataset[index].image.to(self.device) for index in part]
@@ -148,14 +155,15 @@ class Source:
             stacks = [self.forward(stack) for stack in batch.images]
             block = {name: torch.cat([stack[name].float().cpu() for stack in stacks]) for name in stacks[0]}
             target = batch.target.to(torch.device("cpu"))
-            ids = torch.stack([target.index, target.view, target.group], dim=1)
+            kind = torch.zeros_like(target.index) if target.kind is None else target.kind
+            ids = torch.stack([target.index, target.view, target.group, kind], dim=1)
             values.append({**block, _IDS: ids, _LEVEL: target.level})
             done = sum(len(block[_IDS]) for block in values)
             self.progress(done, len(mine) * seen.views.views, f"{self.row}: views of {data}")
         table = self._together(values, len(picked))
         ids, level = table.pop(_IDS), table.pop(_LEVEL)
-        index, view, group = (column.contiguous() for column in ids.unbind(1))
-        return table, RankTarget(index, view, group, level)
+        index, view, group, kind = (column.contiguous() for column in ids.unbind(1))
+        return table, RankTarget(index, view, group, level, kind=kind)
 
     def _share(self, items: Sequence[int]) -> Sequence[int]:
         """This process's part of the items. One with nothing to do takes the first, so that it knows the columns."""

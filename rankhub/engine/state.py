@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from rankhub.engine.groups import Steering
 from rankhub.engine.network import Network
 from rankhub.engine.step import Learner
 from rankhub.interfaces.errors import UserError
+from rankhub.recipe.schema import StartFrom
 from rankhub.recipe.wiring import matching
 
 
@@ -54,6 +56,31 @@ def load_weights(network: nn.Module, weights: Any, folder: object) -> None:
     except RuntimeError as error:
         first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
         raise UserError(f"the weights in {folder} do not fit this recipe's network: {first}") from error
+
+
+def take_over(network: Network, start: StartFrom) -> None:
+    """Begin with weights of another run: those that match its patterns.
+
+    Raises:
+        UserError: They are not there, or do not fit; one sentence.
+    """
+    weights, file = checkpoint.read_weights(Path(start.run).expanduser(), average=start.average)
+    own = network.state_dict()
+    for pattern in start.parts:
+        ours, theirs = set(matching(own, pattern)), set(matching(weights, pattern))
+        if not ours or not theirs:
+            where = "this recipe's network" if not ours else str(file)
+            raise UserError(f"start_from.parts: {pattern!r} matches no weight of {where}")
+        differ = sorted(
+            n for n in ours | theirs if n not in own or n not in weights or own[n].shape != weights[n].shape
+        )
+        if differ:
+            raise UserError(
+                f"start_from: {len(differ)} weights of {pattern!r} in {file} do not fit this recipe's network, first "
+                f"{differ[0]}; build the same network, or leave that part out of start_from.parts"
+            )
+        own.update({name: weights[name] for name in ours})
+    network.load_state_dict(own)
 
 
 def optimizer_state(network: Network, steering: Steering) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from rankhub.engine.groups import Steering, parameter_groups
 from rankhub.engine.interrupt import Interrupt
 from rankhub.engine.journal import Journal
 from rankhub.engine.network import freeze
-from rankhub.engine.parts import Parts, build_network, number_or_schedule
+from rankhub.engine.parts import Parts, build_network, labels_of, number_or_schedule
 from rankhub.engine.pictures import view_sheet
 from rankhub.engine.plan import PhasePlan
 from rankhub.engine.seeds import seeded
@@ -113,6 +113,8 @@ class Training:
                 if any(self.parts.processes.any(wanted)) and done < self.steps:
                     self._save(done)
                     return "stopped"
+        if state is not None:  # it was killed after its last step: only the closing evaluation is still to come
+            self._enter(self.parts.plans[-1], self.parts.plans[-1].steps, state)
         return "done"
 
     def _enter(self, plan: PhasePlan, step: int, state: checkpoint.State | None) -> None:
@@ -124,7 +126,7 @@ class Training:
         if step == 0 and phase.reset:
             seed = seeded(self.parts.recipe.seed, f"reset/{phase.name}")
             recipe = self.parts.recipe.model_copy(update={"seed": seed})
-            fresh, _ = build_network(recipe, self.parts.catalog, self.parts.datasets)
+            fresh, _ = build_network(recipe, self.parts.catalog, labels_of(self.parts.datasets))
             reset(network, fresh, phase.reset)
         self._steering = new_steering(self.parts, plan)
         if known is not None and (step > 0 or phase.optimizer_state == "keep"):

@@ -136,7 +136,8 @@ class Gathering:
             return target
         ids = self.rows(torch.stack([target.index, target.view, target.group], dim=1))
         index, view, group = (column.contiguous() for column in ids.unbind(1))
-        return RankTarget(index, view, group, self.rows(target.level), self._label(target.label))
+        kind = None if target.kind is None else self.rows(target.kind)
+        return RankTarget(index, view, group, self.rows(target.level), self._label(target.label), kind)
 
     def _label(self, label: Label | None) -> Label | None:
         if label is None or isinstance(label, Tensor):

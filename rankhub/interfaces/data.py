@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,6 +27,8 @@ class LabelSpec:
         range: Lowest and highest score of the data set's own scale, where it states one.
         unit: What a label counts or measures ("DMOS", "people").
         classes: Names of the classes in the order of their numbers; empty until the data set is open.
+        mean: Of the scores as they are served, that is turned; 0 until the data set is open.
+        std: Standard deviation of the scores, above 0; 1 until the data set is open.
     """
 
     kind: LabelKind | None = None
@@ -34,6 +36,24 @@ class LabelSpec:
     range: tuple[float, float] | None = None
     unit: str = ""
     classes: tuple[str, ...] = ()
+    mean: float = 0.0
+    std: float = 1.0
+
+    def turned(self, scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Scores of the data set's own scale as the engine takes them, and back: negated if lower is better."""
+        return scores if self.higher_is_better else -scores
+
+    def measured(self, scores: npt.NDArray[np.float64]) -> LabelSpec:
+        """The same, with the mean and the standard deviation of these turned scores.
+
+        Args:
+            scores: [n], NaN where missing. Without any the mean is 0; where all are equal the standard deviation is 1.
+        """
+        known = scores[~np.isnan(scores)]
+        if not len(known):
+            return self
+        spread = float(known.std())
+        return replace(self, mean=float(known.mean()), std=spread if spread > 0 else 1.0)
 
     def in_classes_of(self, other: LabelSpec, labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Class numbers as ``other`` numbers its classes: two folders number theirs each for itself.
@@ -136,6 +156,18 @@ class Dataset(ABC):
 
     def folds(self) -> Sequence[npt.NDArray[np.int64]] | None:
         """Positions of each fold's images, where the data set's protocol has folds, once it is open; else None."""
+        return None
+
+    def facts(self, name: str) -> Sequence[str] | None:
+        """What ``Sample.meta`` says under ``name`` of each image, without decoding it.
+
+        [len], empty where nothing is known; None where the data set does not know such a thing. Names in use: ``path``
+        (relative to the data set's folder), ``reference`` (the pristine image), ``kind`` (of distortion).
+        """
+        return None
+
+    def sizes(self) -> npt.NDArray[np.int64] | None:
+        """[len, 2] height and width of each image as it is served, once it is open; None if they are not known."""
         return None
 
 

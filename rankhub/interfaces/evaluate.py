@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from rankhub.interfaces.data import Dataset, LabelSpec
+from rankhub.interfaces.generator import ViewSpec
 from rankhub.interfaces.order import RankTarget
 
 
@@ -58,6 +59,9 @@ class EvaluationSource(Protocol):
         row of the report. ``target`` says which view is whose.
         """
 
+    def view_spec(self, stream: str) -> ViewSpec:
+        """What the generator of ``stream`` makes of one image; its ``kinds`` name the numbers in ``target.kind``."""
+
     def dataset(self, data: str) -> Dataset:
         """The open data set."""
 
@@ -89,11 +93,17 @@ class Evaluator(ABC):
         lower_is_better: Metrics of which the lower value is the better.
         judges_training: Whether a trained network ought to beat raw pixels and the untrained network; no for a
             figure that must not be compared between them (a rank grows with the width of the features).
+        needs_heads: Whether it judges what a head says, so that there is nothing to judge in raw pixels.
     """
 
     needs_labels: bool = True
     lower_is_better: frozenset[str] = frozenset()
     judges_training: bool = True
+    needs_heads: bool = False
+
+    def sign(self, metric: str) -> float:
+        """1 where the higher value of ``metric`` is the better, else -1."""
+        return -1.0 if metric in self.lower_is_better else 1.0
 
     def check(self, data: Mapping[str, LabelSpec]) -> Iterable[str]:
         """Sentences against the data sets that the options name; none if fine."""

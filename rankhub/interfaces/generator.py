@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
+
 from rankhub.interfaces.batch import Batch, View
 from rankhub.interfaces.draws import Draws
 
@@ -23,12 +26,14 @@ class ViewSpec:
         levels: ``equal`` (only the group matters), ``ordered`` (one column), ``grid`` (several columns).
         sizes: (number of views, side in pixels) of each stack; the side is None while views keep the size
             of their image.
+        kinds: Names of the groups in the order of their numbers; empty where they have none.
     """
 
     views: int = 1
     groups: int = 1
     levels: Levels = "equal"
     sizes: tuple[tuple[int, int | None], ...] = ((1, None),)
+    kinds: tuple[str, ...] = ()
 
 
 class Generator(ABC):
@@ -41,6 +46,20 @@ class Generator(ABC):
         Raises:
             Objection: The step cannot take such views; one sentence.
         """
+
+    def check_images(self, sizes: npt.NDArray[np.int64]) -> tuple[str, npt.NDArray[np.bool_]] | None:
+        """What is wrong with images of these sizes, asked once the data are open and before training.
+
+        Only steps to which images come in their own size are asked.
+
+        Args:
+            sizes: [n, 2] height and width.
+
+        Returns:
+            None if all can be taken; else the end of a sentence on the images ("are smaller than the crop of 96
+            pixels; ...") and [n] which ones.
+        """
+        return None
 
 
 class WorkerGenerator(Generator):

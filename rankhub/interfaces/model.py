@@ -48,10 +48,14 @@ class OutputSpec:
         kind: ``embedding`` [N, dim]; ``score`` [N]; ``map`` [N, 1, h, w] a stack; ``count`` [N];
             ``logits`` [N, dim]; ``prototypes`` [N, dim].
         dim: Columns, where the kind has them.
+        mean: Of a score: the label that stands at 0 of the standardised scale.
+        std: Of a score: labels to one standardised unit, above 0. Losses divide by it.
     """
 
     kind: OutputKind
     dim: int = 1
+    mean: float = 0.0
+    std: float = 1.0
 
 
 class Backbone(nn.Module, ABC):

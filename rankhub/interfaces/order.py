@@ -57,6 +57,7 @@ class RankTarget:
         group: [N] int64, one id for each (sample, kind of change), unique across processes.
         level: [N] or [N, K] float32; graded relevance takes levels in [0, 1].
         label: [N] numbers, points that moved with the view, or None.
+        kind: [N] int64, which kind of change: (index, kind) makes the group. None means that all are of one kind.
 
     Raises:
         ValueError: The rows of the fields differ in number, or an id is not int64.
@@ -67,6 +68,7 @@ class RankTarget:
     group: Tensor
     level: Tensor
     label: Label | None = None
+    kind: Tensor | None = None
 
     def __post_init__(self) -> None:
         n = len(self.index)
@@ -78,6 +80,8 @@ class RankTarget:
             raise ValueError(f"RankTarget.level must be [{n}] or [{n}, K], got {list(self.level.shape)}")
         if self.label is not None and len(self.label) != n:
             raise ValueError(f"RankTarget.label has {len(self.label)} rows, the target {n}")
+        if self.kind is not None and len(self.kind) != n:
+            raise ValueError(f"RankTarget.kind has {len(self.kind)} rows, the target {n}")
 
     def __len__(self) -> int:
         return len(self.index)
@@ -86,11 +90,26 @@ class RankTarget:
         """The same target on ``device``."""
         label = None if self.label is None else self.label.to(device)
         index, view, group = self.index.to(device), self.view.to(device), self.group.to(device)
-        return RankTarget(index, view, group, self.level.to(device), label)
+        kind = None if self.kind is None else self.kind.to(device)
+        return RankTarget(index, view, group, self.level.to(device), label, kind)
 
     def rows(self, rows: Tensor) -> RankTarget:
         """The given rows (integers), in their order."""
         label = self.label
         if label is not None:
             label = label.rows(rows) if isinstance(label, Points) else label[rows]
-        return RankTarget(self.index[rows], self.view[rows], self.group[rows], self.level[rows], label)
+        kind = None if self.kind is None else self.kind[rows]
+        return RankTarget(self.index[rows], self.view[rows], self.group[rows], self.level[rows], label, kind)
+
+
+def has_partner(group: Tensor) -> Tensor:
+    """Which rows share their group with another row.
+
+    Args:
+        group: [N] integers in any order.
+
+    Returns:
+        [N] bool.
+    """
+    _, which, sizes = torch.unique(group, return_inverse=True, return_counts=True)
+    return torch.gt(sizes[which], 1)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
+import numpy.typing as npt
 from torch import Tensor
 
 Forward = Callable[[Tensor], Mapping[str, Tensor]]
@@ -25,3 +27,7 @@ class Predict(ABC):
             images: [3, H, W] uint8 each, of any size, on the device of the network.
             forward: The network in evaluation mode, or what stands in for it.
         """
+
+    def check_images(self, sizes: npt.NDArray[np.int64]) -> tuple[str, npt.NDArray[np.bool_]] | None:
+        """What is wrong with images of these sizes; as in :class:`rankhub.interfaces.generator.Generator`."""
+        return None

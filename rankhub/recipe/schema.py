@@ -113,6 +113,17 @@ class Average(Part):
     use_for: Annotated[list[Literal["teacher", "evaluate"]], Field(min_length=1)] = ["evaluate"]
 
 
+class StartFrom(Part):
+    """Weights that another run has trained, to begin with. Averages, optimisers and counters start afresh."""
+
+    run: Annotated[str, Field(description="the folder of that run, or one checkpoint in it; its newest one by default")]
+    parts: Annotated[list[Pattern], Field(min_length=1, description="name patterns of what is taken over")] = [
+        "backbone",
+        "heads",
+    ]
+    average: Annotated[bool, Field(description="take the moving average of that run's weights")] = False
+
+
 class Checkpoints(Part):
     """When checkpoints are written. The last step of a run always writes one."""
 
@@ -153,6 +164,7 @@ class Recipe(Part):
     optimizer: Annotated[ComponentSpec, Uses("optimizer")]
     schedule: Annotated[ComponentSpec, Uses("schedule")] | None = None
     average: Average | None = None
+    start_from: StartFrom | None = None
     phases: Annotated[list[Phase], Field(min_length=1)]
     predict: Annotated[ComponentSpec, Uses("predict")]
     evaluate: list[Annotated[EvaluatorSpec, Uses("evaluator")]] = []

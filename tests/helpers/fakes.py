@@ -301,7 +301,7 @@ _ROWS = {
     "loss": {"pull": Pull, "fit": Fit, "follow": Follow},
     "optimizer": {"descent": Descent},
     "schedule": {"ramp": Ramp},
-    "predict": {"whole": Whole},
+    "predict": {"as_it_is": Whole},
     "evaluator": {"spread": Spread},
     "callback": {"stopper": Stopper},
 }
@@ -336,7 +336,7 @@ phases:
       generator: [{use: jitter, views: 2}]
       objectives:
       - {head: main, loss: {use: pull}}
-predict: {use: whole}
+predict: {use: as_it_is}
 evaluate:
 - {use: spread, data: test}
 checkpoint: {every_steps: 5, keep: 3}

@@ -6,8 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rankhub.interfaces.order import RankTarget
-from rankhub_contrastive.partners import aligned, has_partner, numbered, pairs
+from rankhub.interfaces.order import RankTarget, has_partner
+from rankhub_contrastive.partners import aligned, numbered, pairs
 
 IDS = st.lists(st.integers(-3, 3) | st.integers(-(2**62), 2**62), max_size=14)
 

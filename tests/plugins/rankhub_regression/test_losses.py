@@ -16,9 +16,8 @@ from rankhub.interfaces.loss import LossContext
 from rankhub.interfaces.model import Features, FeatureSpec, OutputSpec
 from rankhub.interfaces.order import RankTarget
 from rankhub_regression.margin_ranking import MarginRanking
-from rankhub_regression.pairs import kinds_of, ordered_pairs
+from rankhub_regression.pairs import ordered_pairs
 from rankhub_regression.regression import L1, MSE, Huber
-from rankhub_regression.scale import ScaledOutput, ScoreSpec, standard_of
 from rankhub_regression.score import Score
 
 SCORE = {"score": OutputSpec("score")}
@@ -28,7 +27,7 @@ def target_of(level, index=None, kind=None, groups=1, label=None):
     level = torch.as_tensor(level, dtype=torch.float32)
     index = torch.zeros(len(level), dtype=torch.int64) if index is None else torch.as_tensor(index)
     kind = torch.zeros_like(index) if kind is None else torch.as_tensor(kind)
-    return RankTarget(index, torch.arange(len(level)), index * groups + kind, level, label)
+    return RankTarget(index, torch.arange(len(level)), index * groups + kind, level, label, kind)
 
 
 def run(loss, values, target):
@@ -94,7 +93,7 @@ def live_layout():
 
 def test_layout_of_the_released_code():
     target = live_layout()
-    assert kinds_of(target).tolist() == np.tile(np.repeat(range(4), 6), 2).tolist()
+    assert target.kind.tolist() == np.tile(np.repeat(range(4), 6), 2).tolist()
     count = MarginRanking(SCORE, pairs="same_kind").count(target)
     assert int(count) == 240
     assert int(MarginRanking(SCORE).count(target)) == 120
@@ -134,7 +133,7 @@ def test_gradient_is_that_of_a_siamese_network_with_two_branches(pairs, shape, r
 
 
 def test_the_margin_is_in_standard_deviations_of_the_labels():
-    scaled = {"score": ScaledOutput("score", mean=50.0, std=20.0)}
+    scaled = {"score": OutputSpec("score", mean=50.0, std=20.0)}
     total, *_ = run(MarginRanking(scaled, margin=0.5), [60.0, 58.0], target_of([2.0, 1.0]))
     assert total == pytest.approx(0.5 - 2 / 20)
 
@@ -152,7 +151,7 @@ def test_objections():
 
 @pytest.mark.parametrize(("make", "expected"), [(MSE, 0.25 + 4), (L1, 0.5 + 2), (Huber, 0.125 + 1.5)])
 def test_missing_labels_cost_nothing_and_errors_are_standardised(make, expected):
-    outputs = {"score": ScaledOutput("score", mean=5.0, std=2.0)}
+    outputs = {"score": OutputSpec("score", mean=5.0, std=2.0)}
     target = target_of([1.0, 1, 1], label=torch.tensor([3.0, float("nan"), 9.0]))
     total, count, grad, parts = run(make(outputs), [4.0, 7.0, 5.0], target)
     assert count == 2
@@ -161,16 +160,17 @@ def test_missing_labels_cost_nothing_and_errors_are_standardised(make, expected)
     assert parts["mean_error"] == pytest.approx(2.5)
 
 
-def test_the_head_starts_near_the_mean_of_the_labels_and_keeps_its_scale_with_the_weights():
+def test_the_head_speaks_in_the_unit_of_its_labels_and_its_weights_in_standard_deviations():
     torch.manual_seed(0)
-    mean, std = standard_of(np.array([10.0, 30.0, float("nan")]))
-    assert (mean, std) == (20.0, 10.0)
-    assert standard_of(np.array([4.0, 4.0])) == (4.0, 1.0)
-    head = Score(FeatureSpec(3), ScoreSpec("score", mean=mean, std=std), hidden=4, dropout=0.1)
-    score = head.eval()(Features(torch.zeros(2, 3)))["score"]
+    spec = LabelSpec("score").measured(np.array([10.0, 30.0, float("nan")]))
+    assert (spec.mean, spec.std) == (20.0, 10.0)
+    assert LabelSpec("score").measured(np.array([4.0, 4.0])).std == 1.0
+    head = Score(FeatureSpec(3), spec, hidden=4, dropout=0.1).eval()
+    score = head(Features(torch.zeros(2, 3)))["score"]
     assert score.shape == (2,)
     assert (score - 20).abs().max() < 10
-    assert head.outputs["score"] == ScaledOutput("score", mean=20.0, std=10.0)
-    blank = Score(FeatureSpec(3), LabelSpec(), hidden=4)
-    blank.load_state_dict(head.state_dict())
-    torch.testing.assert_close(blank.eval()(Features(torch.ones(2, 3))), head(Features(torch.ones(2, 3))))
+    assert head.outputs["score"] == OutputSpec("score", mean=20.0, std=10.0)
+    other = Score(FeatureSpec(3), LabelSpec(), hidden=4).eval()
+    other.load_state_dict(head.state_dict())
+    ones = Features(torch.ones(2, 3))
+    torch.testing.assert_close(20 + 10 * other(ones)["score"], head(ones)["score"])

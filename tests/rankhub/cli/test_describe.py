@@ -58,7 +58,7 @@ def test_options_that_are_required_may_change_or_name_something(capsys):
     assert "data the name of an entry under `data:` required Which data set." in flat
     flat = " ".join(call(capsys, "describe", "optimizer", "descent").out.split())
     assert "lr a number above 0 or a schedule, {use: NAME, ...} 0.05 Learning rate." in flat
-    assert "It has no options." in call(capsys, "describe", "predict", "whole").out
+    assert "It has no options." in call(capsys, "describe", "predict", "as_it_is").out
 
 
 @pytest.mark.usefixtures("fake")

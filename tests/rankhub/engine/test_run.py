@@ -225,6 +225,29 @@ def test_the_best_checkpoint_stays_and_is_named(tmp_path):
     assert [path.name for path in checkpoint.Checkpoints(folder / "checkpoints", 1).all()] == ["step_000000012"]
 
 
+def test_a_run_that_was_killed_in_its_closing_evaluation_still_keeps_its_best(tmp_path, monkeypatch):
+    changes = {"keep_best": "spread"}
+    real = fakes.Spread.__call__
+
+    def killed(self, source):
+        if source.row == engine.AFTER:
+            raise RuntimeError("killed")
+        return real(self, source)
+
+    monkeypatch.setattr(fakes.Spread, "__call__", killed)
+    with pytest.raises(RuntimeError, match="killed"):
+        start(tmp_path / "run", **changes)
+    monkeypatch.setattr(fakes.Spread, "__call__", real)
+    monkeypatch.setattr(engine, "load_recipe", lambda *args, **options: loaded(**changes))
+    out = io.StringIO()
+    assert engine.resume(tmp_path / "run", catalog(), Talk(Console(file=out, width=200, color_system=None))) == "done"
+    (kept,) = (tmp_path / "run" / "checkpoints").glob("best_step_*")
+    assert kept.name == "best_step_000000012"
+    best, last = checkpoint.load(kept), checkpoint.load(tmp_path / "run" / "checkpoints" / "step_000000012")
+    assert best.optimizer["state"].keys() == last.optimizer["state"].keys()
+    assert best.optimizer["state"]
+
+
 def test_the_lower_is_the_better_where_an_evaluator_says_so(tmp_path):
     class Low(fakes.Spread):
         lower_is_better = frozenset({"spread"})

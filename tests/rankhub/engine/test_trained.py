@@ -1,0 +1,152 @@
+"""A finished run's network: as a beginning for another run, and as what answers."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from helpers import fakes
+from helpers.training import catalog, objective, parts_of, recipe, streams, train
+
+from rankhub.engine import checkpoint, folder
+from rankhub.engine.trained import as_csv, column_of, open_run, scale_of
+from rankhub.interfaces.data import LabelSpec, OpenContext
+from rankhub.interfaces.errors import UserError
+
+
+def finished(place, **changes):
+    """A short run with all that its folder holds for others to use."""
+    ours = recipe(**changes)
+    parts = parts_of(ours)
+    place.mkdir()
+    train(parts, place)
+    folder.write_text(place / folder.RESOLVED, yaml.safe_dump(ours.model_dump(mode="json")))
+    folder.write_labels(place, {name: dataset.label for name, dataset in parts.datasets.items()})
+    return parts
+
+
+def test_labels_come_back_as_they_were(tmp_path):
+    labels = {
+        "a": LabelSpec("class", classes=("x", "y")),
+        "b": LabelSpec("score", higher_is_better=False, range=(0.0, 100.0), unit="DMOS", mean=-40.0, std=12.5),
+        "c": LabelSpec(),
+    }
+    folder.write_labels(tmp_path, labels)
+    assert folder.read_labels(tmp_path) == labels
+    (tmp_path / folder.LABELS).write_text("[1]")
+    with pytest.raises(UserError, match=r"labels\.json"):
+        folder.read_labels(tmp_path)
+
+
+def test_a_run_begins_with_the_parts_of_another_and_leaves_the_rest_fresh(tmp_path):
+    old = finished(tmp_path / "old")
+    parts = parts_of(
+        recipe(seed=3, start_from={"run": str(tmp_path / "old"), "parts": ["backbone", "heads.main.rate"]})
+    )
+    fresh = parts_of(recipe(seed=3))
+    before, after, new = (one.network.state_dict() for one in (old, parts, fresh))
+    for name, value in after.items():
+        taken = name.startswith(("backbone", "heads.main.rate"))
+        assert torch.equal(value, before[name] if taken else new[name]), name
+    assert not torch.equal(new["backbone.conv.weight"], before["backbone.conv.weight"])
+
+
+@pytest.mark.parametrize(
+    ("start", "sentence"),
+    [
+        ({"run": "nowhere"}, "is not there"),
+        ({"run": "empty"}, "has no checkpoint yet"),
+        ({"run": "old", "parts": ["backbone.deep"]}, "'backbone.deep' matches no weight of this recipe's network"),
+        ({"run": "old", "average": True}, "keeps no average"),
+        ({"run": "wide"}, "weights of 'backbone' in"),
+    ],
+)
+def test_what_cannot_be_taken_over_is_a_sentence(tmp_path, start, sentence):
+    finished(tmp_path / "old")
+    finished(tmp_path / "wide", backbone={"use": "flat", "width": 5})
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match=sentence):
+        parts_of(recipe(start_from={**start, "run": str(tmp_path / start["run"])}))
+
+
+def test_the_average_is_taken_over_where_it_is_asked_for(tmp_path):
+    finished(tmp_path / "old", average={"decay": 0.5, "use_for": ["evaluate"]})
+    run = str(tmp_path / "old")
+    plain, averaged = (parts_of(recipe(start_from={"run": run, "average": which})) for which in (False, True))
+    stored, _ = checkpoint.read_weights(tmp_path / "old", average=True)
+    assert torch.equal(averaged.network.state_dict()["backbone.conv.weight"], stored["backbone.conv.weight"])
+    assert not torch.equal(plain.network.state_dict()["backbone.conv.weight"], stored["backbone.conv.weight"])
+
+
+def rated(place, **changes):
+    return finished(
+        place,
+        phases=[{"name": "rate", "steps": 4, "streams": streams(labeled={"objectives": [objective("fit")]})}],
+        **changes,
+    )
+
+
+def opened(count=10):
+    images = fakes.Patches(count=count)
+    images.open(OpenContext(None, 0, lambda done, total, what: None))
+    return images
+
+
+def test_a_run_answers_on_the_scale_of_its_labels_without_its_data(tmp_path):
+    parts = rated(tmp_path / "run")
+    turned = LabelSpec("score", higher_is_better=False, unit="DMOS")
+    folder.write_labels(tmp_path / "run", {"train": turned, "test": turned})
+    trained = open_run(tmp_path / "run", catalog())
+    assert trained.numbers() == {"main.rating": turned}
+    assert scale_of(turned) == "DMOS, lower is better"
+    images = opened()
+    rows = trained.rows(images, lambda done, total, what: None)
+    parts.network.eval()
+    with torch.no_grad():
+        stack = torch.stack([images[n].image for n in range(10)]).float() / 255
+        expected = -parts.network([stack], ["main"])["main"]["rating"]
+    assert [row["path"] for row in rows] == [str(n) for n in range(10)]
+    np.testing.assert_allclose([row["rating"] for row in rows], expected.numpy(), rtol=1e-5)
+    assert as_csv(rows).splitlines()[0] == "path,rating"
+    assert rows == trained.rows(images, lambda done, total, what: None)
+    # A checkpoint of the run is as good as its folder, and an override may change what does not touch the weights.
+    last = checkpoint.Checkpoints(tmp_path / "run" / "checkpoints", 1).last()
+    assert open_run(last, catalog(), ["device=cpu"]).rows(images, lambda done, total, what: None) == rows
+
+
+def test_two_outputs_of_one_name_keep_their_heads_in_the_columns():
+    labels = dict.fromkeys(("a.score", "b.score", "b.count"), LabelSpec())
+    assert [column_of(name, labels) for name in labels] == ["a.score", "b.score", "count"]
+
+
+def test_what_is_no_run_is_a_sentence(tmp_path):
+    with pytest.raises(UserError, match="is no run's folder"):
+        open_run(tmp_path, catalog())
+    rated(tmp_path / "run")
+    shutil.rmtree(tmp_path / "run" / "checkpoints")
+    with pytest.raises(UserError, match="has no checkpoint yet"):
+        open_run(tmp_path / "run", catalog())
+
+
+def test_images_that_a_step_cannot_take_are_named_before_training(monkeypatch):
+    sizes = np.array([[8, 8]] * 3 + [[4, 9]] + [[8, 8]] * 20)
+    monkeypatch.setattr(fakes.Patches, "sizes", lambda self: sizes[: len(self)])
+    monkeypatch.setattr(
+        fakes.Dimmer, "check_images", lambda self, sizes: ("are too small; enlarge them", (sizes < 5).any(1))
+    )
+    body = streams(views={"generator": [{"use": "dimmer"}], "objectives": [objective("pull")]})
+    ranked = recipe(phases=[{"name": "first", "epochs": 1, "streams": body}])
+    with pytest.raises(
+        UserError, match=r"'views': 1 of 24 images are too small; enlarge them; the first is number 3 with 9 x 4"
+    ):
+        parts_of(ranked)
+    # A step behind one that gives views a size does not meet the images' own sizes.
+    monkeypatch.setattr(fakes.Jitter, "plan", lambda self, views: dataclasses.replace(views, views=2, sizes=((2, 8),)))
+    chain = parts_of(recipe()).feeds["first", "views"].chain
+    assert [type(step) for step in dataclasses.replace(chain, steps=[*chain.steps, fakes.Dimmer()]).own_size] == [
+        fakes.Jitter
+    ]
