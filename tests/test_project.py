@@ -21,7 +21,10 @@ def test_every_package_is_shipped_and_every_plugin_has_its_entry_point(repo, pyp
     packages = set(pyproject["tool"]["setuptools"]["packages"])
     on_disk = {".".join(path.parent.relative_to(repo).parts) for path in (repo / "rankhub").rglob("__init__.py")}
     plugins = {path.parent.name for path in (repo / "plugins").glob("*/__init__.py")}
-    assert packages == on_disk | plugins | {"rankhub_recipes"}
+    nested = {
+        ".".join(path.parent.relative_to(repo / "plugins").parts) for path in repo.glob("plugins/*/*/**/__init__.py")
+    }
+    assert packages == on_disk | plugins | nested | {"rankhub_recipes"}
     assert pyproject["project"]["entry-points"]["rankhub.plugins"] == {name: name for name in plugins}
     assert set(pyproject["tool"]["setuptools"]["package-dir"]) == {"rankhub", "rankhub_recipes"} | plugins
     assert set(pyproject["tool"]["importlinter"]["root_packages"]) == {"rankhub"} | plugins

@@ -19,6 +19,7 @@ def rankhub_components() -> list[Component]:
             "image_folder",
             "rankhub_data.image_folder:ImageFolder",
             "Any folder of images, nested or flat, with or without class folders.",
+            role="folder",
         ),
         Component(
             "dataset",

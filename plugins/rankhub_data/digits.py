@@ -98,6 +98,10 @@ class PlacedDigits(Dataset):
         """[len] the digits."""
         return self._labels
 
+    def sizes(self) -> npt.NDArray[np.int64]:
+        """[len, 2] each the side of the canvas."""
+        return np.full((len(self), 2), self.size, dtype=np.int64)
+
 
 def split_digits(target: npt.NDArray[np.int_], part: Literal["train", "test"]) -> npt.NDArray[np.int64]:
     """Numbers of the digit images in ``part``, ascending: a fixed stratified split, the same in every version."""

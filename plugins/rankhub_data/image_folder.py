@@ -167,6 +167,14 @@ class ImageFolder(Dataset):
         assert self._folder is not None
         return [self._folder.path_of(row) for row in self._rows.tolist()]
 
+    def facts(self, name: str) -> list[str] | None:
+        """[len] the relative ``path`` of each image; nothing else is known of a folder."""
+        return self.paths() if name == "path" and self._folder is not None else None
+
+    def sizes(self) -> npt.NDArray[np.int64] | None:
+        """[len, 2] height and width after ``resize``, once the folder is open."""
+        return None if self._folder is None else self._folder.decoded.facts.shapes[self._rows]
+
 
 def _top(path: str) -> str:
     """The first folder on a relative path."""

@@ -136,6 +136,10 @@ class Stl10(Dataset, Fetchable):
         """[len] class numbers from 0, -1 where unlabeled; None for the split ``unlabeled``."""
         return None if self._labels is None else self._labels[self._rows]
 
+    def sizes(self) -> npt.NDArray[np.int64]:
+        """[len, 2] each 96."""
+        return np.full((len(self), 2), SIDE, dtype=np.int64)
+
     def folds(self) -> list[npt.NDArray[np.int64]] | None:
         """Positions of each fold's images in the open split ``train``; None for other splits and for a single fold.
 

@@ -6,7 +6,7 @@ from rankhub import Component
 
 @rankhub.hookimpl
 def rankhub_components() -> list[Component]:
-    """Random views for training, and the middle of an image at test time."""
+    """Random views for training; the middle of an image, crops of it, or all of it at test time."""
     return [
         Component(
             "generator",
@@ -15,4 +15,6 @@ def rankhub_components() -> list[Component]:
             "Random crop, flip, colour jitter, grey and blur, in batches on the device.",
         ),
         Component("predict", "center", "rankhub_views.center:Center", "Resize, crop the middle, one pass."),
+        Component("predict", "crops", "rankhub_views.crops:Crops", "Mean over random crops that the content decides."),
+        Component("predict", "whole", "rankhub_views.whole:Whole", "The whole image in its own size, one pass."),
     ]

@@ -107,6 +107,17 @@ class Catalog:
         """All components of one kind by name, then by owner."""
         return [entry for name in self.names(kind) for entry in self._table[kind, name]]
 
+    def in_role(self, kind: str, role: str) -> str:
+        """The full name of the component of ``kind`` that a plugin offers for ``role``; of several, the first by name.
+
+        Raises:
+            UserError: No plugin that works offers one.
+        """
+        found = sorted(entry.full_name for entry in self.entries(kind) if entry.component.role == role)
+        if not found:
+            raise UserError(f"no plugin offers a {kind} for the role {role!r}; see `rankhub plugins list`")
+        return found[0]
+
     def clashes(self) -> dict[tuple[str, str], tuple[Entry, ...]]:
         """(kind, name) -> the entries of that name, where several plugins give one."""
         return {key: entries for key, entries in self._table.items() if len(entries) > 1}

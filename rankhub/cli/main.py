@@ -45,8 +45,10 @@ class Verb:
 
 VERBS = (
     Verb("run", "rankhub.cli.run:run", "Train a recipe, or go on with a run."),
+    Verb("predict", "rankhub.cli.predict:predict", "Score the images of a folder with a trained network."),
     Verb("validate", "rankhub.cli.validate:validate", "Check a recipe without running it."),
     Verb("describe", "rankhub.cli.describe:describe", "Show what a recipe can use: kinds, components, their options."),
+    Verb("show", "rankhub.cli.show:app", "Draw what a component makes of an image."),
     Verb("recipes", "rankhub.cli.recipes:app", "List the recipes that come along, or copy one."),
     Verb("data", "rankhub.cli.data:app", "Fetch a data set."),
     Verb("plugins", "rankhub.cli.plugins:app", "List the plugins, also those that cannot be used."),

@@ -68,16 +68,36 @@ def calibrated(network: Network, dataset: Dataset, predict: Predict, compute: Co
     order = Draws(seed, "calibrate", 0).at(0, 0).generators("order")[0].permutation(len(dataset))
     picked = order[:CALIBRATION_IMAGES].tolist()
 
-    @torch.no_grad()
-    def forward(images: torch.Tensor) -> dict[str, torch.Tensor]:
-        outputs = twin([compute.images(images)], list(twin.heads))
-        return {"backbone": outputs["backbone"]["pooled"]}
+    # One view of each image, many images in a batch: what `predict` passes together may be views of one image only.
+    alike: dict[torch.Size, list[torch.Tensor]] = {}
 
-    for start in range(0, len(picked), CALIBRATION_BLOCK):
-        images = [dataset[index].image.to(compute.device) for index in picked[start : start + CALIBRATION_BLOCK]]
-        if len(images) > 1:
-            predict(images, forward)
+    @torch.no_grad()
+    def pass_on(views: list[torch.Tensor]) -> None:
+        if len(views) > 1:
+            twin([compute.images(torch.stack(views))], list(twin.heads))
+        views.clear()
+
+    for index in picked:
+        view = _first_view(predict, dataset[index].image.to(compute.device))
+        views = alike.setdefault(view.shape, [])
+        views.append(view)
+        if len(views) == CALIBRATION_BLOCK:
+            pass_on(views)
+    for views in alike.values():
+        pass_on(views)
     return twin.eval()
+
+
+def _first_view(predict: Predict, image: torch.Tensor) -> torch.Tensor:
+    """[3, H, W] the first view of an image that ``predict`` would pass through a network."""
+    seen: list[torch.Tensor] = []
+
+    def keep(views: torch.Tensor) -> dict[str, torch.Tensor]:
+        seen.append(views[0].clone())
+        return {"backbone": views.new_zeros(len(views), 1)}
+
+    predict([image], keep)
+    return seen[0]
 
 
 def _untouched(module: nn.Module) -> bool:

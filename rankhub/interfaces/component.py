@@ -21,6 +21,7 @@ class Component:
         name: What a recipe writes after ``use:``; lower case, digits and underscores.
         target: ``"module:attribute"`` of the class; imported when a recipe uses it.
         summary: One line for lists and for ``rankhub describe``.
+        role: What a verb may look for: ``folder`` = a data set that reads any folder of images, given as ``root``.
 
     Raises:
         ValueError: ``name`` or ``target`` is not of that form.
@@ -30,6 +31,7 @@ class Component:
     name: str
     target: str
     summary: str
+    role: str = ""
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):

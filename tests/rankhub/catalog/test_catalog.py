@@ -9,6 +9,8 @@ from helpers.plugins import component, plugin
 import rankhub
 from rankhub.catalog.catalog import Catalog, CatalogError
 from rankhub.catalog.spec import ComponentSpec
+from rankhub.interfaces.component import Component
+from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.kinds import KINDS
 from rankhub.interfaces.model import FeatureSpec, OutputSpec
 from rankhub.interfaces.schedule import Clock
@@ -137,3 +139,14 @@ def test_official_components_can_all_be_loaded_and_described():
 
 def test_the_package_gives_plugins_what_they_need():
     assert {"hookimpl", "Component", "UserError", "API_VERSION"} <= set(rankhub.__all__)
+
+
+def test_a_verb_finds_a_component_by_its_role():
+    parts = [
+        Component("dataset", "other", "a:B", "No role."),
+        Component("dataset", "reader", "a:B", "Reads.", "folder"),
+    ]
+    catalog = Catalog.of({"own": plugin(*parts)})
+    assert catalog.in_role("dataset", "folder") == "own/reader"
+    with pytest.raises(UserError, match="no plugin offers a dataset for the role 'video'"):
+        catalog.in_role("dataset", "video")

@@ -1,0 +1,1 @@
+"""How well predicted scores agree with people's, and with the order of ranked views."""

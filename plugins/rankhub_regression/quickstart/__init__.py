@@ -1,0 +1,1 @@
+"""Data sets that need no download: the colour photos of scikit-image, pristine and distorted."""

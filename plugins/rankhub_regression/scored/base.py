@@ -1,0 +1,189 @@
+"""What all sets of scored images share: parts, folds, and labels turned so that higher is better."""
+
+from __future__ import annotations
+
+import os
+from abc import abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from rankhub.interfaces.data import DataReport, Dataset, LabelSpec, OpenContext, Sample
+from rankhub.interfaces.errors import UserError
+from rankhub.interfaces.options import Ge, Gt, Le, Lt
+from rankhub_data.named import NamedImages, read_named
+from rankhub_regression.scored.choose import of_kinds, without_references
+from rankhub_regression.scored.parts import Part, Parts, Units
+from rankhub_regression.scored.report import Opened, report
+from rankhub_regression.scored.table import ScoreTable, check_table, places
+
+Cache = Literal["auto", "always"]
+
+
+class ScoredImages(Dataset):
+    """Images that people scored.
+
+    Labels are served turned where the data set's own scale says that lower is better, so that higher is always
+    better; ``label`` keeps the scale's direction, and reports turn back. ``train`` and ``held_out`` are told apart by
+    the reference (pristine) image: all versions of one reference are on one side, and a split is a pure function of
+    the references' names and the seed. Where no references are known, images are split one by one, exact copies
+    together.
+
+    An image that is missing or cannot be read stops the run: its score would have no image.
+
+    Args:
+        root: The folder of the data set. Relative paths start at the current directory.
+        part: All images, or those to train on, or those held out.
+        held_out: Share of the references (where there are none: of the images) that is held out, rounded.
+        folds: Split the references into so many folds in place of ``held_out``: with ``fold``, ``train`` is what lies
+            outside that fold and ``held_out`` what lies in it. As many folds as references leave one reference out.
+        fold: Which of the folds, from 0.
+        seed: Another seed splits otherwise; repeated splits are a list of seeds.
+        kinds: Only images with these kinds of distortion.
+        leave_out: References that are left out, by name (folder and ending may be dropped). None = those that the
+            data set's protocol leaves out.
+        share: Keep only this share of the images of ``train`` (or ``all``), evenly over the kinds of distortion, for
+            trials with few labels. A smaller share is part of a larger one; ``held_out`` is always whole.
+        resize: Shorter side in pixels to which images are shrunk (antialiased) when they are decoded. Shrinking
+            changes the quality that was scored.
+        cache: ``auto``: decoded images are written to the recipe's ``loader.cache`` folder only where memory does
+            not hold them; ``always``: in any case, so that later runs need not decode again.
+    """
+
+    title: ClassVar[str]
+    """The data set's name in sentences."""
+    scale: LabelSpec
+    """What its scores are, on its own scale."""
+    excluded: ClassVar[tuple[str, ...]] = ()
+    """References that the usual protocol leaves out."""
+    obtained: ClassVar[str]
+    """Who hands the data set out, as a part of a sentence."""
+
+    def __init__(
+        self,
+        *,
+        root: str,
+        part: Part = "all",
+        held_out: Annotated[float, Gt(0), Lt(1)] = 0.2,
+        folds: Annotated[int, Ge(2)] | None = None,
+        fold: Annotated[int, Ge(0)] | None = None,
+        seed: Annotated[int, Ge(0)] = 0,
+        kinds: list[str] | None = None,
+        leave_out: list[str] | None = None,
+        share: Annotated[float, Gt(0), Le(1)] = 1.0,
+        resize: Annotated[int, Ge(8)] | None = None,
+        cache: Cache = "auto",
+    ) -> None:
+        self.root = Path(os.path.abspath(Path(root).expanduser()))
+        self.parts = Parts(part=part, held_out=held_out, folds=folds, fold=fold, seed=seed, share=share)
+        self.kinds = kinds
+        self.leave_out = leave_out
+        self.resize = resize
+        self.cache = cache
+        self.label = self.scale
+        self._opened: Opened | None = None
+        self._labels: npt.NDArray[np.float64] = np.empty(0)
+
+    @property
+    @abstractmethod
+    def expected(self) -> Sequence[str]:
+        """The files and folders below the root without which the data set cannot be read."""
+
+    @abstractmethod
+    def read_table(self) -> ScoreTable:
+        """Read the annotation files.
+
+        Raises:
+            UserError: They are not as they should be; one sentence.
+        """
+
+    def missing(self) -> str | None:
+        """Which annotation file or folder of images is not there, where it was looked for, and who hands it out."""
+        if not self.root.is_dir():
+            return (
+                f"{self.title} is not at {self.root}, which is no folder; set `root` to where it is ({self.obtained})"
+            )
+        absent = [name for name in self.expected if not (self.root / name).exists()]
+        if not absent:
+            return None
+        return (
+            f"{self.title} is not in {self.root} (no {', '.join(absent)}); set `root` to where it is ({self.obtained})"
+        )
+
+    def open(self, context: OpenContext) -> DataReport:
+        """Read the scores and decode the images, unless another data set of this process or an earlier run has.
+
+        Raises:
+            UserError: Scores that cannot be used, images that are missing or cannot be read, or an empty part.
+        """
+        table = self.read_table()
+        check_table(table, self.scale)
+        if self.kinds is not None:
+            table = of_kinds(table, self.kinds)
+        table = without_references(table, self.leave_out, self.excluded)
+        paths, source = [row.path for row in table.rows], table.source.name
+        images = read_named(self.root, paths, self.resize, context, keep=self.cache == "always", source=source)
+        units = _units(table, images)
+        folds = self.parts.fold_numbers(units)
+        rows = self.parts.rows(units, folds, table.rows)
+        self._opened = Opened(table, images, units, folds, rows)
+        self._labels = self.scale.turned(table.scores[rows])
+        self.label = self.scale.measured(self._labels)
+        return report(self.title, self._opened, self.parts, self.scale)
+
+    def __len__(self) -> int:
+        return 0 if self._opened is None else len(self._opened.rows)
+
+    def __getitem__(self, index: int) -> Sample:
+        """The image at ``index`` as it was decoded, its turned score, and in ``meta`` what is known of it."""
+        assert self._opened is not None
+        opened = self._opened
+        index = range(len(opened.rows))[index]
+        row = int(opened.rows[index])
+        known = opened.table.rows[row]
+        meta: dict[str, Any] = {name: value for name in ("reference", "kind") if (value := getattr(known, name))}
+        if opened.folds is not None:
+            meta["fold"] = int(opened.folds[row])
+        return Sample(opened.images.image(row), index, float(self._labels[index]), opened.images.path(row), meta)
+
+    def labels(self) -> npt.NDArray[np.float64]:
+        """[len] scores, turned so that higher is better."""
+        return self._labels
+
+    def folds(self) -> list[npt.NDArray[np.int64]] | None:
+        """Positions of each fold's images with ``folds`` and ``part: all``; else None."""
+        if self._opened is None or self._opened.folds is None or self.parts.part != "all":
+            return None
+        served = self._opened.folds[self._opened.rows]
+        return [np.flatnonzero(served == fold) for fold in range(self.parts.folds or 0)]
+
+    def facts(self, name: str) -> list[str] | None:
+        """[len] ``path`` below the root, ``reference`` or ``kind`` of each image; None where the set names none."""
+        if self._opened is None or name not in ("path", "reference", "kind"):
+            return None
+        rows = self._opened.rows.tolist()
+        if name == "path":
+            names = self._opened.images.names
+            return [names[row] for row in rows]
+        values = [str(getattr(self._opened.table.rows[row], name)) for row in rows]
+        return values if any(values) else None
+
+    def sizes(self) -> npt.NDArray[np.int64] | None:
+        """[len, 2] height and width after ``resize``, once the data set is open."""
+        return None if self._opened is None else self._opened.images.sizes[self._opened.rows]
+
+
+def _units(table: ScoreTable, images: NamedImages) -> Units:
+    """What must stay together: the versions of a reference, or where there are none, the copies of an image."""
+    without = [row for row in table.rows if not row.reference]
+    if len(without) == len(table.rows):
+        return Units([table.rows[original].path for original in images.originals], "images")
+    if without:
+        raise UserError(
+            f"{table.source} names no reference for {len(without):,} of its {len(table.rows):,} images "
+            f"({places(without)}); name one for each, or for none"
+        )
+    return Units([row.reference for row in table.rows], "references")

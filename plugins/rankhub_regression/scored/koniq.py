@@ -1,0 +1,97 @@
+"""KonIQ-10k: a CSV file of votes, with or without the official split."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, ClassVar, Literal
+
+from rankhub.interfaces.data import LabelSpec
+from rankhub.interfaces.options import Ge, Gt, Le, Lt
+from rankhub_regression.scored.base import Cache, ScoredImages
+from rankhub_regression.scored.delimited import read_delimited
+from rankhub_regression.scored.numbers import numbers
+from rankhub_regression.scored.parts import Part
+from rankhub_regression.scored.table import Row, ScoreTable, check_lengths
+
+_WITH_SETS, _WITHOUT = "koniq10k_distributions_sets.csv", "koniq10k_scores_and_distributions.csv"
+
+
+class Koniq10k(ScoredImages):
+    """KonIQ-10k (Hosu, Lin, Sziranyi, Saupe, IEEE TIP 29, 2020).
+
+    10,073 photos with the distortions of real life; MOS from 0 to 100, **higher is better**. There are no references:
+    images are split one by one, or by the official ``split``.
+
+    Scores are the column ``MOS`` of ``koniq10k_distributions_sets.csv``; where only
+    ``koniq10k_scores_and_distributions.csv`` is there, its column ``MOS_zscore`` (its ``MOS`` runs from 1 to 5), and
+    then there is no official split.
+
+    The formats are as others' loaders read them; no released file was at hand, and a public copy of the first is a
+    web page in disguise, which is refused.
+
+    Args:
+        split: Only this part of the official split: ``training`` (7,058 images, by what is told of the set),
+            ``validation`` (1,000) or ``test`` (2,015).
+        images: Folder of the images below ``root``: that of the originals, or of those shrunk to 512 x 384.
+    """
+
+    title: ClassVar[str] = "KonIQ-10k"
+    scale: LabelSpec = LabelSpec(kind="score", higher_is_better=True, range=(0.0, 100.0), unit="MOS")
+    obtained: ClassVar[str] = "the Multimedia Signal Processing group of the University of Konstanz hands it out"
+    count: ClassVar[int] = 10_073
+
+    def __init__(
+        self,
+        *,
+        root: str,
+        split: Literal["training", "validation", "test"] | None = None,
+        images: Literal["1024x768", "512x384"] = "1024x768",
+        part: Part = "all",
+        held_out: Annotated[float, Gt(0), Lt(1)] = 0.2,
+        folds: Annotated[int, Ge(2)] | None = None,
+        fold: Annotated[int, Ge(0)] | None = None,
+        seed: Annotated[int, Ge(0)] = 0,
+        share: Annotated[float, Gt(0), Le(1)] = 1.0,
+        resize: Annotated[int, Ge(8)] | None = None,
+        cache: Cache = "auto",
+    ) -> None:
+        super().__init__(
+            root=root,
+            part=part,
+            held_out=held_out,
+            folds=folds,
+            fold=fold,
+            seed=seed,
+            share=share,
+            resize=resize,
+            cache=cache,
+        )
+        self.split = split
+        self.images = images
+
+    @property
+    def expected(self) -> Sequence[str]:
+        """The scores, with the official split if that is wanted, and the folder of the images."""
+        other = self.split is None and (self.root / _WITHOUT).is_file() and not (self.root / _WITH_SETS).is_file()
+        return [_WITHOUT if other else _WITH_SETS, self.images]
+
+    def read_table(self) -> ScoreTable:
+        """All images, or those of the split.
+
+        Raises:
+            UserError: The file is a web page, a score is no number, or there are more or fewer rows than in the
+                release.
+        """
+        source = self.root / self.expected[0]
+        sets = source.name == _WITH_SETS
+        score = "MOS" if sets else "MOS_zscore"
+        records = read_delimited(source, ["image_name", score, *(["set"] if sets else [])])
+        check_lengths(source, self.count, "images", rows=len(records))
+        kept = [record for record in records if self.split is None or record.fields["set"] == self.split]
+        places = [f"line {record.line}" for record in kept]
+        scores = numbers(source, score, zip(places, (record.fields[score] for record in kept), strict=True))
+        rows = [
+            Row(f"{self.images}/{record.fields['image_name']}", value, place)
+            for record, value, place in zip(kept, scores, places, strict=True)
+        ]
+        return ScoreTable(source, rows, [f"official split: {self.split}"] if self.split else [])

@@ -1,0 +1,112 @@
+"""Which of a set's images are served: the options ``part``, ``held_out``, ``folds``, ``fold``, ``seed``, ``share``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from rankhub.interfaces.errors import Objection, UserError
+from rankhub_regression.scored.split import Ints, folds_of, held_out_units, thinned
+from rankhub_regression.scored.table import Row
+
+Part = Literal["all", "train", "held_out"]
+
+
+@dataclass(frozen=True, slots=True)
+class Units:
+    """What must stay together when images are split.
+
+    Attributes:
+        names: [n] name of each image's unit.
+        what: What the units are: ``references`` or ``images``.
+    """
+
+    names: Sequence[str]
+    what: Literal["references", "images"]
+
+    @property
+    def count(self) -> int:
+        """Number of different units."""
+        return len(set(self.names))
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The choice of a part; see :class:`~rankhub_regression.scored.base.ScoredImages` for the options.
+
+    Raises:
+        Objection: The options contradict each other.
+    """
+
+    part: Part
+    held_out: float
+    folds: int | None
+    fold: int | None
+    seed: int
+    share: float
+
+    def __post_init__(self) -> None:
+        if self.fold is not None and self.folds is None:
+            raise Objection("`fold` is one of the `folds`, and how many there are is not said; set `folds`")
+        if self.fold is not None and self.folds is not None and self.fold >= self.folds:
+            raise Objection(f"`fold: {self.fold}` is not among {self.folds} folds, which are counted from 0")
+        if self.part == "all" and self.fold is not None:
+            raise Objection("`fold` says what is held out, but `part: all` takes all; set `part: train` or `held_out`")
+        if self.part != "all" and self.folds is not None and self.fold is None:
+            raise Objection(f"`part: {self.part}` of {self.folds} folds needs `fold`, the one that is held out")
+
+    @property
+    def thins(self) -> bool:
+        """Whether ``share`` leaves images out; what is held out is always whole, also with the options of its train."""
+        return self.share < 1 and self.part != "held_out"
+
+    def fold_numbers(self, units: Units) -> Ints | None:
+        """[n] the fold of each image, None without ``folds``.
+
+        Raises:
+            UserError: There are fewer units than folds.
+        """
+        if self.folds is None:
+            return None
+        if self.folds > units.count:
+            raise UserError(f"`folds: {self.folds}` cannot be made of {units.count} {units.what}")
+        return folds_of(units.names, self.folds, self.seed)
+
+    def rows(self, units: Units, folds: Ints | None, table: Sequence[Row]) -> Ints:
+        """Rows of the images that are served, ascending.
+
+        Raises:
+            UserError: None is.
+        """
+        chosen = np.ones(len(units.names), bool)
+        if self.part != "all":
+            if folds is None:
+                out = held_out_units(units.names, self.held_out, self.seed)
+                inside = np.array([unit in out for unit in units.names])
+            else:
+                inside = folds == self.fold
+            chosen = inside if self.part == "held_out" else ~inside
+        rows = np.flatnonzero(chosen)
+        if not len(rows):
+            raise UserError(
+                f"none of the {units.count} {units.what} falls to part {self.part} with `held_out: {self.held_out:g}`; "
+                "change `held_out`"
+            )
+        if self.thins:
+            names, kinds = [table[row].path for row in rows.tolist()], [table[row].kind for row in rows.tolist()]
+            rows = rows[thinned(names, kinds, self.share, self.seed)]
+        return rows
+
+    def notes(self, units: Units, rows: Ints) -> Iterator[str]:
+        """How the rows that are served came about, as sentences."""
+        if self.part != "all":
+            served = len({units.names[row] for row in rows})
+            how = f"fold {self.fold} of {self.folds}" if self.folds else f"{self.held_out:g} held out"
+            yield f"part {self.part}: {served:,} of {units.count:,} {units.what} ({how}, seed {self.seed})"
+        elif self.folds is not None:
+            yield f"{self.folds} folds of {units.count:,} {units.what} (seed {self.seed})"
+        if self.thins:
+            yield f"{len(rows):,} images keep their label: share {self.share:g}, evenly over the kinds"

@@ -1,0 +1,59 @@
+"""`rankhub predict`: the answers of a trained network for a folder of images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rankhub.interfaces.errors import UserError
+
+
+def predict(
+    run: Annotated[Path, typer.Argument(help="A run's folder, or one of its checkpoints.")],
+    folder: Annotated[Path, typer.Argument(help="Images to answer for, nested or flat.")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(help="Changes, such as device=cpu or predict.count=10.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="CSV file to write; without it the table is printed.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
+) -> None:
+    """Score every image of a folder with the network of a run, by the recipe's `predict`.
+
+    Example: rankhub predict runs/quality/2026-01-31_12-00-00 ~/photos --out scores.csv
+    """
+    if out is not None and out.exists() and not force:
+        raise UserError(f"--out {out} is there already; name another file, or --force to replace it")
+    if out is not None and not out.absolute().parent.is_dir():
+        raise UserError(f"--out {out}: there is no folder {out.absolute().parent}; make it first")
+    from rich.console import Console
+
+    from rankhub.catalog.catalog import Catalog
+    from rankhub.catalog.spec import ComponentSpec
+    from rankhub.engine import folder as folders
+    from rankhub.engine.console import Talk
+    from rankhub.engine.parts import context_for
+    from rankhub.engine.trained import as_csv, column_of, open_run, scale_of
+    from rankhub.interfaces.data import Dataset
+
+    # Where the table is printed, what is said about it goes beside it.
+    talk, catalog = Talk(Console(stderr=out is None)), Catalog.discover()
+    trained = open_run(run, catalog, overrides or [])
+    reader = {"use": catalog.in_role("dataset", "folder"), "root": str(folder)}
+    images: Dataset = catalog.build("dataset", ComponentSpec.model_validate(reader))
+    if (missing := images.missing()) is not None:
+        raise UserError(missing)
+    report = images.open(context_for(trained.recipe, talk.work))
+    rows = trained.rows(images, talk.work)
+    talk.finish()
+    for note in report.notes:
+        talk.note(note)
+    numbers = trained.numbers()
+    if out is None:
+        typer.echo(as_csv(rows), nl=False)
+    else:
+        folders.write_text(out, as_csv(rows))
+        talk.line(f"{len(rows)} images, {out}")
+    for name, label in numbers.items():
+        talk.note(f"{column_of(name, numbers)}: {scale_of(label)}")
