@@ -11,6 +11,7 @@ import tomllib
 import numpy as np
 import pytest
 import yaml
+from helpers import scored_layouts
 from helpers.commands import call
 from PIL import Image
 
@@ -19,7 +20,8 @@ from rankhub.recipe import shipped
 from rankhub.recipe.load import load_recipe
 
 RECIPES = shipped.names()
-OVERLAID = [("s2r2_stl10", "stl10_64px"), ("dino_stl10", "stl10_64px")]
+SCORED = ("live", "tid2013", "kadid10k", "koniq10k", "scored_csv")
+OVERLAID = [("s2r2_stl10", "stl10_64px"), ("dino_stl10", "stl10_64px"), ("rankiqa_live", "small_backbone")]
 
 
 @pytest.fixture(scope="module")
@@ -41,25 +43,39 @@ def data(tmp_path_factory):
             place.mkdir(parents=True, exist_ok=True)
             pixels = generator.integers(0, 256, (70 + number % 9, 90, 3), np.uint8)
             Image.fromarray(pixels).save(place / f"{number:012d}.jpg")
+    for name in SCORED:
+        getattr(scored_layouts, name)(root / name)
     return root
 
 
 def shrink(recipe, data):
     """Overrides that make a recipe small: two steps, few images, the smallest network."""
     given = load_recipe(recipe, [], Catalog.discover()).recipe
-    changes = ["backbone.model=test_resnet", "evaluate_every_epochs=null"]
+    changes = ["backbone.model=test_resnet", "evaluate_every_epochs=null", "loader.workers=0"]
     places = {"stl10": data, "image_folder": data / "photos", "coco": data / "coco"}
+    places |= {name: data / name for name in SCORED}
+    if given.backbone.options.get("pretrained"):
+        changes.append("backbone.pretrained=false")
+    if given.predict.use == "crops":
+        changes += ["predict.size=32", "predict.count=2"]
     changes += [f"data.{name}.root={places[spec.use]}" for name, spec in given.data.items() if spec.use in places]
     changes += [f"evaluate.{number}.grid=[1.0]" for number, spec in enumerate(given.evaluate) if "grid" in spec.options]
     for number, phase in enumerate(given.phases):
         changes += [f"phases.{number}.steps=2", f"phases.{number}.epochs=null"]
-        changes += [f"phases.{number}.streams.{stream}.batch_size=8" for stream in phase.streams]
+        sizes = {name: min(8, stream.batch_size) for name, stream in phase.streams.items()}
+        changes += [f"phases.{number}.streams.{name}.batch_size={size}" for name, size in sizes.items()]
+        for name, stream in phase.streams.items():
+            crops = [place for place, step in enumerate(stream.generator) if step.use == "random_crops"]
+            changes += [f"phases.{number}.streams.{name}.generator.{place}.size=32" for place in crops]
     return changes
 
 
 @pytest.mark.parametrize(("recipe", "overlay"), [*((recipe, None) for recipe in RECIPES), *OVERLAID])
 def test_runs_two_steps(recipe, overlay, data, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(data))  # where caches go
+    for attribute, value in scored_layouts.SIZES.items():
+        monkeypatch.setattr(attribute, value)
     laid_over = [] if overlay is None else ["--overlay", overlay]
     done = call(capsys, "run", recipe, *laid_over, *shrink(recipe, data), "--out", tmp_path / "run")
     assert done.code == 0, done.err

@@ -23,7 +23,7 @@ class Job:
 
     Attributes:
         method: Its name in the plan.
-        kind: A trial, one of the final runs, or one that measures views/s.
+        kind: A trial, one of the final runs, or one that measures views/s; runs of a kind take about as long.
         number: Number of the trial, seed of the final run, or turn.
         recipe: Name or file.
         overrides: ``path=value``.
@@ -34,7 +34,7 @@ class Job:
     """
 
     method: str
-    kind: Kind
+    kind: str
     number: int
     recipe: str
     overrides: tuple[str, ...]

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 
 from comparison.jobs import Job
+from comparison.preloaded import Preloaded
 from comparison.results import is_done, read_record, write_record
 
 POLL = 0.2
@@ -43,6 +44,7 @@ class Queue:
         expected: Given the runs that can be said now, those that will come on top, for the estimate.
         done: Called with each run that has ended well, its seconds, and the estimate of the seconds that are left.
         failed: Called with each run that has not ended well, and its log.
+        preload: Start runs from a server that has everything imported; for many short runs.
     """
 
     jobs: Jobs
@@ -51,6 +53,7 @@ class Queue:
     expected: Callable[[Sequence[Job]], Sequence[Job]]
     done: Callable[[Job, float, float], None]
     failed: Callable[[Job, Path], None]
+    preload: bool = False
     _running: dict[Path, _Running] = field(default_factory=dict)
     _lost: set[Path] = field(default_factory=set)
     _stop: bool = False
@@ -82,7 +85,7 @@ class Queue:
             if len(self._running) >= self.width:
                 return
             if job.folder not in self._running and not self._over(job):
-                self._running[job.folder] = _Running(job, self.threads)
+                self._running[job.folder] = _Running(job, self.threads, self.preload)
 
     def _over(self, job: Job) -> bool:
         return job.folder in self._lost or is_done(job)
@@ -111,14 +114,21 @@ class Queue:
 class _Running:
     """A run that is being done, in a session of its own: Ctrl-C comes to it from here alone, and once."""
 
-    def __init__(self, job: Job, threads: int) -> None:
+    process: subprocess.Popen[bytes] | Preloaded
+
+    def __init__(self, job: Job, threads: int, preload: bool) -> None:
         self.job, self.since = job, time.monotonic()
         self.log = job.folder.with_suffix(".log")
         self.log.parent.mkdir(parents=True, exist_ok=True)
         line = command(job)
         if "--resume" not in line and job.folder.exists():
             shutil.rmtree(job.folder)  # it ended before its recipe was written
-        environment = os.environ | {name: str(threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
+        variables = {name: str(threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
+        if preload:
+            os.environ.update(variables)  # before the server starts, which hands them on
+            self.process = Preloaded(line[line.index("rankhub") + 1 :], self.log)
+            return
+        environment = os.environ | variables
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
                 line, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True

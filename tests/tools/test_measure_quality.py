@@ -1,0 +1,165 @@
+"""The measurement of image quality: its order of runs, what it reads from them and what it draws."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from comparison.jobs import Job
+from comparison.queue import Queue
+from comparison.results import RECORD
+from PIL import Image
+from quality_study import photos, report, results
+from quality_study.runs import INNER_FOLDS, Runs
+from quality_study.study import METHODS, Study, units
+
+REFERENCES = ("a", "b", "c", "d")
+
+
+@pytest.fixture
+def runs(tmp_path):
+    live = tmp_path / "live"
+    live.mkdir()
+    with (live / "labels.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["image", "matched_by"])
+        writer.writerows(
+            [f"{name}{n}.png", "file order" if n % 2 else "level rank"] for name in REFERENCES for n in range(6)
+        )
+    return Runs(Study(live, tmp_path / "photos", tmp_path / "out", steps=8, trial_steps=4), "a")
+
+
+def finish(job: Job, noise: float = 10.0, srocc: float = 0.5, references=REFERENCES) -> None:
+    """Make what a run leaves behind, with predictions that are off by ``noise``."""
+    place = job.folder / "evaluation" / "after_training"
+    place.mkdir(parents=True, exist_ok=True)
+    (place / "metrics.json").write_text(json.dumps({"quality": {"metrics": {"srocc": srocc}, "notes": []}}))
+    (job.folder / RECORD).write_text(json.dumps({"seconds": 1.0}))
+    draw = np.random.default_rng(abs(hash(job.method)) % 100 + job.number)
+    with (place / "quality_images.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["image", "reference", "kind", "score", "predicted"])
+        for name in references:
+            writer.writerows([f"{name}{n}.png", name, "blur", 15 * n, 15 * n + noise * draw.normal()] for n in range(6))
+
+
+def complete(runs: Runs) -> list[Job]:
+    """Do every run that can be said, in order, until there is no more."""
+    done: list[Job] = []
+    there: set[Path] = set()
+    while fresh := [job for job in runs.ordered(lambda job: job.folder in there) if job.folder not in there]:
+        job = fresh[0]
+        fold = int(job.setting[-1]) if "fold" in job.setting else None
+        finish(job, references=REFERENCES if fold is None else REFERENCES[fold : fold + 1])
+        done.append(job)
+        there.add(job.folder)
+    return done
+
+
+def test_each_run_comes_once_and_after_what_it_starts_from(runs):
+    done = complete(runs)
+    assert len({job.folder for job in done}) == len(done)
+    trials = sum(method.trials for method in METHODS.values()) * INNER_FOLDS
+    tuned = [method for method in METHODS.values() if method.trials]
+    assert len({method.trials for method in tuned}) == 1
+    begun = 1 + 3
+    assert len(done) == begun + 3 + trials + len(units()) * len(tuned) * len(REFERENCES)
+    for number, job in enumerate(done):
+        starts = [json.loads(one.partition("=")[2]) for one in job.overrides if one.startswith("start_from=")]
+        assert bool(starts) == (job.method == "finetune")
+        for start in starts:
+            assert start["run"] in {str(before.folder) for before in done[:number]}
+
+
+def test_all_methods_do_equally_many_steps_on_equal_crops(runs):
+    for name, method in METHODS.items():
+        job = (
+            runs.final(name, 1.0, 0, 0, method.setting(0) if method.trials else {})
+            if method.trials
+            else runs.ranking(0)
+        )
+        values = {path: json.loads(text) for path, _, text in (one.partition("=") for one in job.overrides)}
+        before = 4 if method.after_ranking else 0
+        assert values["phases.0.steps"] + before == 8
+        crops = [value for path, value in values.items() if path.endswith(".generator")]
+        assert crops
+        assert all(steps[-1]["size"] == values["predict"]["size"] == 96 for steps in crops)
+    assert "phases.0.steps=4" in runs.begun(0, 8).overrides
+
+
+def test_trials_never_see_the_reference_that_is_tested_first(runs):
+    for fold in range(INNER_FOLDS):
+        (data,) = (one for one in runs.trial("multitask", 0, fold).overrides if one.startswith("data.scored="))
+        options = json.loads(data.partition("=")[2])
+        assert (options["leave_out"], options["folds"], options["fold"]) == (["a"], 3, fold)
+
+
+def test_the_best_trial_is_chosen_once_all_are_there(runs):
+    for trial in range(4):
+        assert runs.chosen("supervised") is None
+        for fold in range(INNER_FOLDS):
+            finish(runs.trial("supervised", trial, fold), srocc=0.9 if trial == 2 else 0.1 * trial)
+    assert runs.chosen("supervised") == 2
+
+
+def test_figures_are_those_of_a_plain_computation(runs):
+    true = np.array([10.0, 20, 30, 40, 50, 60])
+    seen = results.Predictions(list("uvwxyz"), list("aaabbb"), true, np.array([1.0, 3, 2, 4, 5, 6]))
+    found = seen.measure()
+    differences = np.array([0, 1, -1, 0, 0, 0])
+    assert found["srocc"] == pytest.approx(1 - 6 * (differences**2).sum() / (6 * 35))
+    assert found["srocc_folds"] == pytest.approx((0.5 + 1.0) / 2)
+    assert found["plcc"] == pytest.approx(np.corrcoef(true, seen.predicted)[0, 1])
+    assert seen.only(["x", "u"]).images == ["u", "x"]
+
+
+def test_table_and_figure_are_written_from_what_is_there(runs):
+    assert report.write_report(runs) == "no method is complete yet"
+    complete(runs)
+    text = report.write_report(runs)
+    assert "| multi-task | 3 |" in text
+    rows = list(csv.DictReader((runs.study.out / "table.csv").open()))
+    assert {row["images"] for row in rows if row["rows"] == "certain"} == {"12"}
+    assert {row["images"] for row in rows if row["rows"] == "all"} == {"24"}
+    assert len(rows) == 2 * len(METHODS) * len(units())
+    with Image.open(runs.study.out / "figure.png") as picture:
+        assert picture.size[0] > 800
+
+
+def test_a_photo_that_is_a_reference_is_left_out(tmp_path):
+    draw = np.random.default_rng(0)
+    for folder in ("photos", "references"):
+        (tmp_path / folder).mkdir()
+    for number in range(3):
+        low = draw.integers(0, 256, (6, 8, 3), np.uint8)
+        Image.fromarray(low).resize((160, 120), Image.Resampling.BICUBIC).save(tmp_path / "photos" / f"{number}.png")
+    with Image.open(tmp_path / "photos" / "1.png") as same:
+        same.resize((80, 60)).save(tmp_path / "references" / "sea.bmp")
+    kept, left_out = photos.without_references(tmp_path / "photos", tmp_path / "references", tmp_path / "kept")
+    assert (kept, left_out) == (2, [("1.png", "sea.bmp")])
+    assert sorted(path.name for path in (tmp_path / "kept").iterdir()) == ["0.png", "2.png"]
+
+
+def test_a_preloaded_run_ends_as_any_other(tmp_path):
+    quick = ("phases.0.epochs=null", "phases.0.steps=1", "evaluate=[]", "threads=1")
+    good = Job("m", "final", 0, "quickstart", quick, 1, "", tmp_path / "good")
+    bad = Job("m", "final", 1, "quickstart", ("no.such=1",), 1, "", tmp_path / "bad")
+    ended: dict[str, Path | None] = {}
+    queue = Queue(
+        lambda over: [good, bad],
+        2,
+        1,
+        lambda jobs: [],
+        lambda job, seconds, left: ended.update({job.folder.name: None}),
+        lambda job, log: ended.update({job.folder.name: log}),
+        preload=True,
+    )
+    assert not queue.work()
+    assert ended["good"] is None
+    assert "no.such" in ended["bad"].read_text()
+    assert "Trained 1 steps" in (tmp_path / "good.log").read_text()
+    assert sys.modules["comparison.preloaded"]

@@ -1,0 +1,102 @@
+"""Measures how much ranking helps where few images are scored: five ways to train, leave one reference out.
+
+    python tools/measure_quality.py LIVE PHOTOS --out OUT                 # 70 minutes on two cores
+    python tools/measure_quality.py LIVE PHOTOS --out OUT --only-report   # from what is there
+
+LIVE holds ``labels.csv`` (image, reference, distortion, dmos, matched_by) and ``ref_images/``; PHOTOS holds good photos
+without scores, of which those that are references are left out. A ``test_resnet`` from scratch on crops of 96 px. All
+methods do equally many optimiser steps; those with choices try four settings each, judged by SROCC on references that
+are neither trained on nor the first one tested. Trials see labels of references that later folds test, as far as to
+choose among four settings. Ranking, then fine-tuning shares its ranking phase among the folds.
+
+OUT gets a folder for each run, ``table.csv``, ``table.md`` and ``figure.png``. Start it again after Ctrl-C: runs that
+are there are not repeated, one that was interrupted goes on from its checkpoint.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from comparison.jobs import Job
+from comparison.queue import Queue
+from comparison.results import metrics
+from quality_study.photos import without_references
+from quality_study.report import write_report
+from quality_study.runs import Runs
+from quality_study.study import Study
+
+from rankhub.interfaces.data import OpenContext
+from rankhub_regression.scored.scored_csv import ScoredCsv
+
+
+def first_reference(study: Study) -> str:
+    """The reference that the first fold tests."""
+    options = study.scored(part="held_out", folds=study.references, fold=0)
+    del options["use"]
+    data = ScoredCsv(**options)
+    data.open(OpenContext(study.out / "cache", 10**9, lambda done, total, what: None))
+    (reference,) = set(data.facts("reference") or ())
+    return reference
+
+
+def run(runs: Runs, width: int) -> bool:
+    """Do all runs that are not there; returns whether all are there then."""
+    begun = time.monotonic()
+
+    def jobs(is_over: Callable[[Job], bool]) -> Iterator[Job]:
+        return runs.ordered(is_over)
+
+    def later(said: Sequence[Job]) -> Sequence[Job]:
+        return runs.expected(list(said))
+
+    def done(job: Job, seconds: float, left: float) -> None:
+        value = metrics(job.folder).get("quality srocc")
+        found = f"SROCC {value:.3f}, " if value is not None else ""
+        clock = f"{(time.monotonic() - begun) / 60:.0f} min, about {left / 60:.0f} min left"
+        print(f"{job.method} {job.setting}: {found}{seconds:.0f} s  [{clock}]", flush=True)
+
+    def failed(job: Job, log: Path) -> None:
+        print(f"{job.method} {job.setting} failed, the others go on; the end of {log}:", flush=True)
+        print("".join(f"    {line}\n" for line in log.read_text().splitlines()[-6:]), flush=True)
+
+    return Queue(jobs, width, runs.study.threads, later, done, failed, preload=True).work()
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("live", type=Path, help="folder of scored images with labels.csv and ref_images/")
+    parser.add_argument("photos", type=Path, help="folder of photos without scores")
+    parser.add_argument("--out", type=Path, default=Path("runs/quality_study"), help="default: %(default)s")
+    parser.add_argument("--steps", type=int, default=300, help="optimiser steps of every run; default: %(default)s")
+    parser.add_argument("--trial-steps", type=int, default=150, help="the same of a trial; default: %(default)s")
+    parser.add_argument("--jobs", type=int, default=2, help="runs at a time; default: %(default)s")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads of each run; default: %(default)s")
+    parser.add_argument("--only-report", action="store_true", help="write table and figure from what is there")
+    options = parser.parse_args()
+    for place in (options.live / "labels.csv", options.live / "ref_images", options.photos):
+        if not place.exists():
+            parser.error(f"{place.absolute()} is not there")
+    if min(options.steps, options.trial_steps) < 4 or min(options.jobs, options.threads) < 1:
+        parser.error("--steps and --trial-steps are at least 4, --jobs and --threads at least 1")
+    out = options.out.absolute()
+    kept, left_out = without_references(options.photos, options.live / "ref_images", out / "photos")
+    names = ", ".join(f"{photo} ({reference})" for photo, reference in left_out) or "none"
+    print(f"{kept} unlabeled photos; left out since they are references: {names}")
+    study = Study(
+        options.live.absolute(), out / "photos", out, options.steps, options.trial_steps, threads=options.threads
+    )
+    runs = Runs(study, first_reference(study))
+    complete = True if options.only_report else run(runs, options.jobs)
+    print(write_report(runs))
+    if not complete:
+        print("Not all runs are there. Start the same command again to go on.", file=sys.stderr)
+    return 0 if complete else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

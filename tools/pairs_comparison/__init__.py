@@ -1,0 +1,1 @@
+"""What compare_pairs.py races, and how."""

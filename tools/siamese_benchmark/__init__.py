@@ -1,0 +1,1 @@
+"""What bench_siamese.py measures, and how."""

@@ -1,0 +1,183 @@
+"""Time, memory and agreement of the two ways."""
+
+from __future__ import annotations
+
+import gc
+import json
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from siamese_benchmark.layouts import LAYOUTS, Layout
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from siamese_benchmark.ways import Subject
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is measured.
+
+    Attributes:
+        layout: One of ``LAYOUTS``.
+        model: A network of timm.
+        stem: Its first layers; see ``rankhub describe backbone timm``.
+        side: Of an image in pixels.
+        at_once: Pairs that the Siamese network holds in memory together.
+        repeats: Times that each way is measured, in turns.
+        threads: CPU threads.
+        memory_gb: Memory that a way may take where memory is measured.
+    """
+
+    layout: str
+    model: str
+    stem: str
+    side: int
+    at_once: int
+    repeats: int
+    threads: int
+    memory_gb: float
+
+    @property
+    def of(self) -> Layout:
+        """The layout itself."""
+        return LAYOUTS[self.layout]
+
+    def way(self, name: str) -> Callable[[Subject], Tensor]:
+        """``one_pass`` or ``two_branches``, as a function of network, loss and images."""
+        from siamese_benchmark.ways import one_pass, two_branches
+
+        return one_pass if name == "one_pass" else lambda subject: two_branches(subject, self.at_once)
+
+
+WAYS = ("one_pass", "two_branches")
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How well the gradients of the two ways, and their losses, agree.
+
+    Attributes:
+        difference: Norm of the difference of the gradients to that of the gradient, in float64.
+        loss_difference: Of the losses, relative, in float64.
+        cosine: Between the gradients in float32, as they are timed.
+        active: Share of pairs closer than the margin, which alone have a gradient.
+    """
+
+    difference: float
+    loss_difference: float
+    cosine: float
+    active: float
+
+
+def prepared(case: Case) -> Subject:
+    """The case's network, loss and images."""
+    import torch
+
+    from siamese_benchmark.ways import prepare
+
+    torch.set_num_threads(case.threads)
+    return prepare(case.of, case.model, case.stem, case.side)
+
+
+def gradient(subject: Subject, way: Callable[[Subject], Tensor]) -> tuple[float, Tensor]:
+    """The loss, and all gradients in one row."""
+    import torch
+
+    subject.network.zero_grad(set_to_none=True)
+    loss = float(way(subject))
+    gradients = [parameter.grad for parameter in subject.network.parameters()]
+    return loss, torch.cat([each.flatten() for each in gradients if each is not None])
+
+
+def agreement(case: Case, subject: Subject) -> Agreement:
+    """Compute both gradients in both precisions; leaves the subject in float32."""
+    import torch
+
+    found = {}
+    for dtype in (torch.float64, torch.float32):
+        subject = subject.to(dtype)
+        found[dtype] = [gradient(subject, case.way(way)) for way in WAYS]
+    (loss, one), (other_loss, other) = found[torch.float64]
+    (_, short_one), (_, short_other) = found[torch.float32]
+    with torch.no_grad():
+        scores = torch.cat([subject.scores(image) for image in subject.images.split(8)])
+    upper, lower = subject.layout.pairs()
+    return Agreement(
+        difference=float((one - other).norm() / other.norm()),
+        loss_difference=abs(loss - other_loss) / abs(other_loss),
+        cosine=float(torch.cosine_similarity(short_one.double(), short_other.double(), dim=0)),
+        active=float((scores[upper] - scores[lower] < subject.layout.options["margin"]).float().mean()),
+    )
+
+
+def take_turns(case: Case, subject: Subject) -> dict[str, list[float]]:
+    """Way -> seconds of forward and backward of each repeat; one after the other, so that noise hits both."""
+    seconds: dict[str, list[float]] = {way: [] for way in WAYS}
+    for _ in range(case.repeats):
+        for way in WAYS:
+            subject.network.zero_grad(set_to_none=True)
+            gc.collect()
+            start = time.perf_counter()
+            case.way(way)(subject)
+            seconds[way].append(time.perf_counter() - start)
+    return seconds
+
+
+def peak(case: Case, way: str) -> float | None:
+    """MB that one gradient takes above network, images and gradients; None if over the limit.
+
+    To be called in a fresh process. Not ``getrusage``: what Linux gives there for a new process may be the peak of the
+    one that started it, since the count survives ``exec``.
+    """
+    subject = prepared(case)
+    few = replace(case.of, sources=1, kinds=1, levels=2)
+    case.way(way)(replace(subject, layout=few, images=subject.images[:2]))  # libraries warm, gradients there
+    held = _status("VmRSS")
+    limit = _status("VmSize") + int(case.memory_gb * 2**30)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    try:
+        case.way(way)(subject)
+    except (RuntimeError, MemoryError) as error:
+        if "memory" not in str(error).lower() and not isinstance(error, MemoryError):
+            raise
+        return None
+    return (_status("VmHWM") - held) / 2**20
+
+
+def _status(key: str) -> int:
+    """Bytes of a line of this process's memory account (Linux)."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(key + ":"):
+            return int(line.split()[1]) * 1024
+    raise RuntimeError(f"/proc/self/status has no {key}; this benchmark needs Linux")
+
+
+def peak_in_a_process(case: Case, way: str) -> float | None:
+    """:func:`peak` in a process of its own.
+
+    Raises:
+        SystemExit: The process failed for another reason than memory; with its message.
+    """
+    program = f"import sys; sys.path.insert(0, {str(Path(__file__).parents[1])!r}); "
+    program += "from siamese_benchmark.measuring import answer; answer(*sys.argv[1:])"
+    command = [sys.executable, "-c", program, json.dumps(asdict(case)), way]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode < 0:  # killed, which the memory limit can also do
+        return None
+    if done.returncode:
+        raise SystemExit(f"measuring the memory of {way} in {case} failed:\n{done.stderr}")
+    megabytes: float | None = json.loads(done.stdout.splitlines()[-1])
+    return megabytes
+
+
+def answer(request: str, way: str) -> None:
+    """Measure what another process asks for, and print what came out."""
+    print(json.dumps(peak(Case(**json.loads(request)), way)))
