@@ -14,7 +14,11 @@ from PIL import Image
 from rankhub.cli.main import execute
 
 SHORT = ["phases.0.epochs=null", "phases.0.steps=2", "phases.0.streams.views.batch_size=8"]
-SMALL = {"quickstart": SHORT, "s2r2_folder": ["backbone.model=test_resnet", *SHORT]}
+SMALL = {
+    "quickstart": SHORT,
+    "s2r2_folder": ["backbone.model=test_resnet", *SHORT],
+    "quality_quickstart": ["phases.0.steps=2", "data.labeled.per_photo=8", "data.test.per_photo=4", "predict.count=2"],
+}
 
 
 @pytest.fixture(scope="module")
@@ -33,9 +37,10 @@ def home(tmp_path, monkeypatch):
     generator = np.random.default_rng(0)
     (tmp_path / "photos").mkdir()
     for number in range(40):
-        pixels = generator.integers(0, 256, (70, 80, 3), np.uint8)
+        pixels = generator.integers(0, 256, (100, 120, 3), np.uint8)
         Image.fromarray(pixels).save(tmp_path / "photos" / f"{number}.png")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))  # where caches go
     return tmp_path
 
 
@@ -62,7 +67,7 @@ def test_commands_run_in_order(blocks, home, capfd):
             out, err = capfd.readouterr()
             assert code == 0, f"rankhub {shlex.join(arguments)}: {out}{err}"
             done.append(arguments[0])
-    assert {"run", "recipes", "validate", "describe", "schema", "plugins"} <= set(done)
+    assert {"run", "predict", "show", "recipes", "validate", "describe", "schema", "plugins"} <= set(done)
 
 
 def test_commands_that_need_a_download_say_so(blocks, home, capfd, repo):
@@ -80,7 +85,8 @@ def test_commands_that_need_a_download_say_so(blocks, home, capfd, repo):
             assert "127.0.0.1:9" in capfd.readouterr().err
         else:
             assert execute(arguments) == 2
-            assert "rankhub data fetch stl10" in capfd.readouterr().err
+            said = capfd.readouterr().err
+            assert "rankhub data fetch stl10" in said or "set `root` to" in said
     assert fetches == 1
 
 

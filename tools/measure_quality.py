@@ -4,10 +4,10 @@
     python tools/measure_quality.py LIVE PHOTOS --out OUT --only-report   # from what is there
 
 LIVE holds ``labels.csv`` (image, reference, distortion, dmos, matched_by) and ``ref_images/``; PHOTOS holds good photos
-without scores, of which those that are references are left out. A ``test_resnet`` from scratch on crops of 96 px. All
-methods do equally many optimiser steps; those with choices try four settings each, judged by SROCC on references that
+without scores, of which those that are references are left out. A ``test_resnet`` from scratch on crops of 64 px. All
+methods do equally many optimiser steps; those with choices try two settings each, judged by SROCC on references that
 are neither trained on nor the first one tested. Trials see labels of references that later folds test, as far as to
-choose among four settings. Ranking, then fine-tuning shares its ranking phase among the folds.
+choose between two settings. Ranking, then fine-tuning shares its ranking phase among the folds.
 
 OUT gets a folder for each run, ``table.csv``, ``table.md`` and ``figure.png``. Start it again after Ctrl-C: runs that
 are there are not repeated, one that was interrupted goes on from its checkpoint.
@@ -72,8 +72,8 @@ def main() -> int:
     parser.add_argument("live", type=Path, help="folder of scored images with labels.csv and ref_images/")
     parser.add_argument("photos", type=Path, help="folder of photos without scores")
     parser.add_argument("--out", type=Path, default=Path("runs/quality_study"), help="default: %(default)s")
-    parser.add_argument("--steps", type=int, default=300, help="optimiser steps of every run; default: %(default)s")
-    parser.add_argument("--trial-steps", type=int, default=150, help="the same of a trial; default: %(default)s")
+    parser.add_argument("--steps", type=int, default=700, help="optimiser steps of every run; default: %(default)s")
+    parser.add_argument("--trial-steps", type=int, default=350, help="the same of a trial; default: %(default)s")
     parser.add_argument("--jobs", type=int, default=2, help="runs at a time; default: %(default)s")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of each run; default: %(default)s")
     parser.add_argument("--only-report", action="store_true", help="write table and figure from what is there")

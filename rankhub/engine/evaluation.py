@@ -117,7 +117,8 @@ def table_rows(rows: Sequence[Row], evaluators: Mapping[str, Evaluator]) -> list
             for metric in evaluator.headline():
                 if label in results and metric in results[label].metrics:
                     line[f"{label} {metric}"] = results[label].metrics[metric]
-        table.append(line)
+        if len(line) > 1:  # a row in which nothing was measured, such as scores of raw pixels, is left out
+            table.append(line)
     return table
 
 

@@ -27,6 +27,7 @@ from rankhub.engine.network import Outputs
 from rankhub.engine.objectives import Goal
 from rankhub.engine.processes import Processes
 from rankhub.interfaces.batch import Batch
+from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.order import Label, Points, RankTarget
 
 Key = tuple[str, str]
@@ -102,8 +103,20 @@ class Gathering:
 
     @classmethod
     def of(cls, batch: Batch, processes: Processes) -> Gathering:
-        """For the views of this process; every process must have stacks of the same lengths."""
+        """For the views of this process.
+
+        Raises:
+            UserError: The processes have stacks of different lengths.
+        """
         lengths, total = [len(stack) for stack in batch.images], len(batch)
+        if processes.count > 1:
+            held = processes.gather(torch.tensor([lengths], device=batch.target.index.device)).tolist()
+            if any(one != lengths for one in held):
+                views = ", ".join(str(sum(one)) for one in held)
+                raise UserError(
+                    f"the processes have unequal numbers of views ({views}), which a loss of the whole batch cannot "
+                    "take; use larger images, so that no level is dropped, or one process"
+                )
         order, own, start, place = [], [], 0, 0
         for length in lengths:
             for rank in range(processes.count):

@@ -87,7 +87,7 @@ def test_all_methods_do_equally_many_steps_on_equal_crops(runs):
         assert values["phases.0.steps"] + before == 8
         crops = [value for path, value in values.items() if path.endswith(".generator")]
         assert crops
-        assert all(steps[-1]["size"] == values["predict"]["size"] == 96 for steps in crops)
+        assert all(steps[-1]["size"] == values["predict"]["size"] == 64 for steps in crops)
     assert "phases.0.steps=4" in runs.begun(0, 8).overrides
 
 
@@ -99,11 +99,11 @@ def test_trials_never_see_the_reference_that_is_tested_first(runs):
 
 
 def test_the_best_trial_is_chosen_once_all_are_there(runs):
-    for trial in range(4):
+    for trial in range(2):
         assert runs.chosen("supervised") is None
         for fold in range(INNER_FOLDS):
-            finish(runs.trial("supervised", trial, fold), srocc=0.9 if trial == 2 else 0.1 * trial)
-    assert runs.chosen("supervised") == 2
+            finish(runs.trial("supervised", trial, fold), srocc=0.9 if trial == 1 else 0.1)
+    assert runs.chosen("supervised") == 1
 
 
 def test_figures_are_those_of_a_plain_computation(runs):

@@ -14,7 +14,7 @@ from comparison.results import is_done, metrics
 from quality_study.study import LABELED, METHODS, Method, Overrides, Study, units
 
 TRIAL_SEED = 100
-INNER_FOLDS = 2
+INNER_FOLDS = 1
 """References, of those that train in the first fold, on which trials are judged in turn."""
 
 
@@ -39,7 +39,7 @@ class Runs:
 
     def ranking(self, seed: int) -> Job:
         """No label: one run for all folds, judged on all scored images."""
-        return self._run("ranking", f"seed{seed}", "final", seed, self.study.steps, {})
+        return self._run("ranking", f"seed{seed}", "final", seed, self.study.steps, {"data.test.part": "all"})
 
     def begun(self, seed: int, steps: int) -> Job:
         """The ranking phase that the fine-tuning of every fold starts from: half of the steps."""
@@ -108,7 +108,7 @@ class Runs:
 
 def _views(method: Method, steps: int) -> int:
     """Views that pass the network; the ranked stream has 2 images of 4 kinds and 6 levels."""
-    labeled, ranked = 24 * method.uses_labels, 48 * method.uses_ranks
+    labeled, ranked = 12 * method.uses_labels, 48 * method.uses_ranks
     return steps * (labeled + ranked) // (2 if method is METHODS["alternating"] else 1)
 
 
