@@ -55,5 +55,6 @@ def predict(
     else:
         folders.write_text(out, as_csv(rows))
         talk.line(f"{len(rows)} images, {out}")
+    talk.note(f"by {trained.weights}")
     for name, label in numbers.items():
         talk.note(f"{column_of(name, numbers)}: {scale_of(label)}")

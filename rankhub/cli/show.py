@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,6 +14,7 @@ from rankhub.interfaces.errors import UserError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from rankhub.catalog.catalog import Catalog
     from rankhub.interfaces.batch import Batch
     from rankhub.interfaces.generator import Generator, ViewSpec
 
@@ -48,9 +51,10 @@ def generator(
     from rankhub.cli.sheet import draw_sheet
     from rankhub.recipe.wiring import plan_chain
 
-    step: Generator = Catalog.discover().build("generator", {"use": name, **_options(options or [])})
+    catalog = Catalog.discover()
+    step: Generator = catalog.build("generator", {"use": name, **_options(options or [])})
     spec = plan_chain([step])
-    batch = _views(step, spec, _read(image), seed)
+    batch = _views(step, spec, _read(image, catalog), seed)
     sheet = draw_sheet(batch, spec, side)
     try:
         sheet.save(target, "PNG")
@@ -86,26 +90,32 @@ def _options(words: list[str]) -> dict[str, Any]:
     return options
 
 
-def _read(path: Path) -> Tensor:
-    """An image file as [3, H, W] uint8, upright.
+def _read(path: Path, catalog: Catalog) -> Tensor:
+    """An image file as [3, H, W] uint8, decoded as the images of a folder are in training.
 
     Raises:
         UserError: It is not there, or no image.
     """
-    import numpy as np
-    import torch
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from rankhub.interfaces.data import Dataset, OpenContext
 
     try:
-        with Image.open(path) as opened:
-            pixels = np.asarray(ImageOps.exif_transpose(opened).convert("RGB"))
-    except UnidentifiedImageError:
-        raise UserError(f"--image {path} is no image that Pillow can read; convert it to PNG or JPEG first") from None
+        content = path.read_bytes()
     except OSError as error:
         raise UserError(f"--image {path} cannot be read: {(error.strerror or str(error)).lower()}") from None
-    except Exception as error:  # Pillow's readers raise SyntaxError, ValueError, struct.error, ... on bad data
-        raise UserError(f"--image {path} cannot be read: {str(error).lower()}") from None
-    return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
+    with TemporaryDirectory(prefix="rankhub-show-") as place:
+        folder = Path(place, "images")  # the data set takes a folder
+        folder.mkdir()
+        file = folder / f"image{path.suffix}"
+        file.write_bytes(content)
+        reader = {"use": catalog.in_role("dataset", "folder"), "root": str(folder)}
+        images: Dataset = catalog.build("dataset", reader)
+        try:
+            images.open(OpenContext(Path(place, "cache"), sys.maxsize, lambda done, total, what: None))
+        except UserError as error:  # which names the folder; the reason stands behind the file's name, if it has one
+            _, named, reason = str(error).rpartition(f" {file.name}: ")
+            why = f"cannot be read: {reason}" if named else "is no image; convert it to PNG or JPEG first"
+            raise UserError(f"--image {path} {why}") from None
+        return images[0].image
 
 
 def _views(step: Generator, spec: ViewSpec, image: Tensor, seed: int) -> Batch:

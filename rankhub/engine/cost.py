@@ -46,6 +46,12 @@ def describe(parts: Parts, name: str, *, measure: bool) -> dict[str, str]:
             f"with BatchNorm {over} is another function than the whole batch: the gradient is not that of one process "
             "and one batch; networks with GroupNorm, or on several processes SyncBatchNorm, are free of it"
         )
+    several = [plan.phase.name for plan in parts.plans if len(plan.phase.streams) > 1]
+    if has_batch_statistics(parts.network) and several:
+        lines["streams"] = (
+            f"with BatchNorm, phase {several[0]} leaves statistics that mix the views of its streams, and images are "
+            "scored with them; networks with GroupNorm or LayerNorm are free of it"
+        )
     return lines
 
 

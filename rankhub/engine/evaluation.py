@@ -9,12 +9,13 @@ from math import isnan, nan
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 
 from rankhub.engine import folder as folders
 from rankhub.engine.device import Compute
-from rankhub.engine.fitting import check_images
 from rankhub.engine.network import Network
 from rankhub.engine.source import Source
 from rankhub.interfaces.data import Dataset
@@ -64,9 +65,8 @@ def calibrated(network: Network, dataset: Dataset, predict: Predict, compute: Co
     for module in fresh:
         module.train()
         module.momentum = None  # a plain mean over the batches
-    check_images("predict", dataset, [predict])
     order = Draws(seed, "calibrate", 0).at(0, 0).generators("order")[0].permutation(len(dataset))
-    picked = order[:CALIBRATION_IMAGES].tolist()
+    picked = order[_that_fit(predict, dataset)[order]][:CALIBRATION_IMAGES].tolist()
 
     # One view of each image, many images in a batch: what `predict` passes together may be views of one image only.
     alike: dict[torch.Size, list[torch.Tensor]] = {}
@@ -86,6 +86,13 @@ def calibrated(network: Network, dataset: Dataset, predict: Predict, compute: Co
     for views in alike.values():
         pass_on(views)
     return twin.eval()
+
+
+def _that_fit(predict: Predict, dataset: Dataset) -> npt.NDArray[np.bool_]:
+    """[len] which images ``predict`` can take; training images need not be as large as those it is for."""
+    sizes = dataset.sizes()
+    objection = predict.check_images(sizes) if sizes is not None and len(sizes) else None
+    return np.ones(len(dataset), bool) if objection is None else ~objection[1]
 
 
 def _first_view(predict: Predict, image: torch.Tensor) -> torch.Tensor:

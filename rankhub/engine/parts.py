@@ -26,7 +26,7 @@ from rankhub.interfaces.model import Backbone, Head
 from rankhub.interfaces.predict import Predict
 from rankhub.interfaces.schedule import Schedule
 from rankhub.recipe.schema import Recipe
-from rankhub.recipe.wiring import evaluator_label, label_for_head, objective_outputs, plan_chain, streams
+from rankhub.recipe.wiring import evaluator_label, label_for_head, objective_outputs, plan_chain, streams, used_data
 
 Progress = Callable[[int, int, str], None]
 StreamKey = tuple[str, str]
@@ -85,6 +85,8 @@ def build(
     progress: Progress,
     processes: Processes = ALONE,
     compute: Compute | None = None,
+    *,
+    fresh: bool = True,
 ) -> Parts:
     """Open the data and build the network.
 
@@ -94,6 +96,7 @@ def build(
         progress: Told now and then while data are opened.
         processes: Those of the run, connected.
         compute: Device and precision; None = what the recipe asks for.
+        fresh: Whether the run begins, with the weights that the recipe names; not when a checkpoint gives them.
 
     Raises:
         UserError: Data that are missing or cannot be used, fewer images than a batch, a batch that the processes
@@ -108,9 +111,10 @@ def build(
         check_images(f"stream {key[1]!r}", feed.dataset, feed.chain.own_size)
     predict: Predict = catalog.build("predict", recipe.predict)
     network, goals = build_network(recipe, catalog, labels_of(datasets))
-    network.backbone.initialise()
-    if recipe.start_from is not None:
-        take_over(network, recipe.start_from)
+    if fresh:
+        network.backbone.initialise()
+        if recipe.start_from is not None:
+            take_over(network, recipe.start_from)
     compute.place(network)
     processes.same_weights(network)
     sizes = {key: feed.batches_per_epoch for key, feed in feeds.items()}
@@ -140,9 +144,10 @@ def context_for(recipe: Recipe, progress: Progress) -> OpenContext:
 
 
 def open_data(recipe: Recipe, catalog: Catalog, progress: Progress) -> tuple[dict[str, Dataset], dict[str, DataReport]]:
-    """Open every data set of the recipe."""
-    context = context_for(recipe, progress)
-    datasets: dict[str, Dataset] = {name: catalog.build("dataset", spec) for name, spec in recipe.data.items()}
+    """Open the data sets that the recipe uses."""
+    context, used = context_for(recipe, progress), used_data(recipe)
+    wanted = {name: spec for name, spec in recipe.data.items() if name in used}
+    datasets: dict[str, Dataset] = {name: catalog.build("dataset", spec) for name, spec in wanted.items()}
     return datasets, {name: dataset.open(context) for name, dataset in datasets.items()}
 
 

@@ -274,7 +274,7 @@ def resume(place: Path, catalog: Catalog, talk: Talk | None = None) -> Status:
     state = checkpoint.load(last) if last is not None else None
     compute = Compute.of(loaded.recipe, processes)
     with joined(processes, compute.device):
-        parts = build(loaded.recipe, catalog, talk.work, processes, compute)
+        parts = build(loaded.recipe, catalog, talk.work, processes, compute, fresh=state is None)
         talk.finish()
         announce(parts, loaded.name, talk, measure=False)
         for sentence in folder.changed_versions(place, folder.versions(catalog)):

@@ -144,6 +144,7 @@ class Source:
 
     def _view(self, stream: str, data: str, limit: int) -> tuple[dict[str, Tensor], RankTarget]:
         dataset, chain = self.datasets[data], self.chains[stream]
+        check_images(f"stream {stream!r} on data {data!r}", dataset, chain.own_size)
         seen = Chain(chain.steps, chain.views, chain.seed, f"evaluate/{chain.address}")
         shuffled = Draws(chain.seed, seen.address, 0).at(0, 0).generators("order")[0].permutation(len(dataset))
         picked = sorted(shuffled[:limit].tolist())

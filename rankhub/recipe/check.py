@@ -46,7 +46,11 @@ def check(draft: Draft, *, need_data: bool = False) -> None:
 
     datasets = check_meaning(draft)
     if need_data:
-        draft.problems.extend(missing(draft.document, datasets))
+        from rankhub.recipe.wiring import used_data
+
+        used = set(datasets) if draft.recipe is None else used_data(draft.recipe)
+        there = {name: dataset for name, dataset in datasets.items() if name in used}
+        draft.problems.extend(missing(draft.document, there))
 
 
 def check_shape(draft: Draft) -> None:
@@ -138,7 +142,10 @@ def _check_name(draft: Draft, steps: Steps, what: str, name: Any, owner: str = "
 
 def missing_data(loaded: LoadedRecipe, catalog: Catalog) -> list[Problem]:
     """The data sets of a checked recipe that are not there, each with the command that gets it. Reads no data."""
-    datasets = {name: catalog.build("dataset", spec) for name, spec in loaded.recipe.data.items()}
+    from rankhub.recipe.wiring import used_data
+
+    used = used_data(loaded.recipe)
+    datasets = {name: catalog.build("dataset", spec) for name, spec in loaded.recipe.data.items() if name in used}
     return missing(loaded.document, datasets)
 
 

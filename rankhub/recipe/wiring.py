@@ -21,6 +21,14 @@ def streams(recipe: Recipe) -> Iterator[tuple[int, str, Stream]]:
             yield number, name, stream
 
 
+def used_data(recipe: Recipe) -> set[str]:
+    """The data sets that a stream or an evaluator names. Others, such as a shared block's, need not be there."""
+    found = {stream.data for _, _, stream in streams(recipe)}
+    options = [list(spec.options.values()) for spec in [*recipe.evaluate, *recipe.callbacks]]
+    named = {value for values in options for value in values if isinstance(value, str)}
+    return found | (named & set(recipe.data))
+
+
 def label_for_head(recipe: Recipe, head: str, labels: Mapping[str, LabelSpec]) -> LabelSpec:
     """The labels of the first stream with labels that trains ``head``; kind None if there is none."""
     trains = ((stream.data, [objective.head for objective in stream.objectives]) for _, _, stream in streams(recipe))

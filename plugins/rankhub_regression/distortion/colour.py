@@ -8,7 +8,7 @@ from PIL import Image
 from rankhub_regression.distortion.pixels import Pixels, luma, to_pixels
 
 PALETTE_SIDE = 128
-"""The palette is made from at most so many rows and columns: eight times faster, and dithered as closely to .5 dB."""
+"""The palette is made from at most so many rows and columns: eight times faster, and dithered as closely to .6 dB."""
 
 
 def saturation(image: Pixels, strength: float, draws: np.random.Generator) -> Pixels:

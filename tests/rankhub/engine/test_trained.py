@@ -13,6 +13,8 @@ from helpers import fakes
 from helpers.training import catalog, objective, parts_of, recipe, streams, train
 
 from rankhub.engine import checkpoint, folder
+from rankhub.engine.cost import describe
+from rankhub.engine.parts import build
 from rankhub.engine.trained import as_csv, column_of, open_run, scale_of
 from rankhub.interfaces.data import LabelSpec, OpenContext
 from rankhub.interfaces.errors import UserError
@@ -150,3 +152,30 @@ def test_images_that_a_step_cannot_take_are_named_before_training(monkeypatch):
     assert [type(step) for step in dataclasses.replace(chain, steps=[*chain.steps, fakes.Dimmer()]).own_size] == [
         fakes.Jitter
     ]
+
+
+def test_streams_that_share_batch_statistics_are_remarked():
+    pair = streams(
+        views={"generator": [{"use": "jitter"}], "objectives": [objective("pull")]},
+        labeled={"objectives": [objective("fit")]},
+    )
+    both = [{"name": "both", "steps": 2, "streams": pair}]
+    normed = {"use": "flat", "norm": True}
+    assert (
+        "phase both leaves statistics"
+        in describe(parts_of(recipe(phases=both, backbone=normed)), "r", measure=False)["streams"]
+    )
+    assert "streams" not in describe(parts_of(recipe(phases=both)), "r", measure=False)
+    assert "streams" not in describe(parts_of(recipe(backbone=normed)), "r", measure=False)
+
+
+def test_a_resumed_run_needs_neither_the_other_run_nor_the_data_it_does_not_use(tmp_path):
+    finished(tmp_path / "old")
+    started = recipe(start_from={"run": str(tmp_path / "old")})
+    parts_of(started)
+    shutil.rmtree(tmp_path / "old")
+    with pytest.raises(UserError, match="is not there"):
+        parts_of(started)
+    spare = {**started.model_dump(mode="json")["data"], "spare": {"use": "patches", "count": 3}}
+    parts = build(recipe(**{"data": spare, "start_from": {"run": "gone"}}), catalog(), lambda *_: None, fresh=False)
+    assert set(parts.datasets) == {"train", "test"}
