@@ -18,7 +18,7 @@ from rankhub_data.named import NamedImages, read_named
 from rankhub_regression.scored.choose import of_kinds, without_references
 from rankhub_regression.scored.parts import Part, Parts, Units
 from rankhub_regression.scored.report import Opened, report
-from rankhub_regression.scored.table import ScoreTable, check_table, places
+from rankhub_regression.scored.table import ScoreTable, check_references, check_table, places
 
 Cache = Literal["auto", "always"]
 
@@ -29,8 +29,15 @@ class ScoredImages(Dataset):
     Labels are served turned where the data set's own scale says that lower is better, so that higher is always
     better; ``label`` keeps the scale's direction, and reports turn back. ``train`` and ``held_out`` are told apart by
     the reference (pristine) image: all versions of one reference are on one side, and a split is a pure function of
-    the references' names and the seed. Where no references are known, images are split one by one, exact copies
-    together.
+    the names of the table's references and the seed. Where no references are known, images are split one by one, exact
+    copies together.
+
+    The split is drawn among all references of the table but those that are left out by ``leave_out``; filters of rows
+    (``kinds``, ``share``, and what a data set has of its own) act after it. So two entries that agree in ``root``,
+    ``leave_out``, ``held_out`` or ``folds`` and ``fold``, and ``seed`` share no reference between ``train`` and
+    ``held_out``, however their filters differ; ``{like: OTHER, part: held_out}`` makes such a pair. Without references,
+    the images that filters leave out are decoded as well wherever there is a split, since copies are found by their
+    pixels.
 
     An image that is missing or cannot be read stops the run: its score would have no image.
 
@@ -42,11 +49,13 @@ class ScoredImages(Dataset):
             outside that fold and ``held_out`` what lies in it. As many folds as references leave one reference out.
         fold: Which of the folds, from 0.
         seed: Another seed splits otherwise; repeated splits are a list of seeds.
-        kinds: Only images with these kinds of distortion.
-        leave_out: References that are left out, by name (folder and ending may be dropped). None = those that the
-            data set's protocol leaves out.
+        kinds: Only images with these kinds of distortion; the split does not depend on them.
+        leave_out: References that are left out before the split is drawn, by name (folder and ending may be dropped):
+            held-out references and folds are drawn among the others, so ``train`` and ``held_out`` take the same ones.
+            None = those that the data set's protocol leaves out.
         share: Keep only this share of the images of ``train`` (or ``all``), evenly over the kinds of distortion, for
-            trials with few labels. A smaller share is part of a larger one; ``held_out`` is always whole.
+            trials with few labels; taken after the split and ``kinds``. A smaller share is part of a larger one;
+            ``held_out`` is always whole.
         resize: Shorter side in pixels to which images are shrunk (antialiased) when they are decoded. Shrinking
             changes the quality that was scored.
         cache: ``auto``: decoded images are written to the recipe's ``loader.cache`` folder only where memory does
@@ -57,6 +66,8 @@ class ScoredImages(Dataset):
     """The data set's name in sentences."""
     scale: LabelSpec
     """What its scores are, on its own scale."""
+    references: ClassVar[int | None] = None
+    """How many references it has as released, with those of ``excluded``; None where it has none, or any number."""
     excluded: ClassVar[tuple[str, ...]] = ()
     """References that the usual protocol leaves out."""
     obtained: ClassVar[str]
@@ -94,7 +105,7 @@ class ScoredImages(Dataset):
 
     @abstractmethod
     def read_table(self) -> ScoreTable:
-        """Read the annotation files.
+        """Read the annotation files: all rows, those that a filter of the data set's own leaves out as not wanted.
 
         Raises:
             UserError: They are not as they should be; one sentence.
@@ -117,22 +128,35 @@ class ScoredImages(Dataset):
         """Read the scores and decode the images, unless another data set of this process or an earlier run has.
 
         Raises:
-            UserError: Scores that cannot be used, images that are missing or cannot be read, or an empty part.
+            UserError: Scores that cannot be used, another number of references than in the release, images that are
+                missing or cannot be read, or an empty part.
         """
-        table = self.read_table()
-        check_table(table, self.scale)
-        if self.kinds is not None:
-            table = of_kinds(table, self.kinds)
-        table = without_references(table, self.leave_out, self.excluded)
+        whole = self._whole()
+        # Where each image is its own unit, copies among the others can only be found by decoding these too.
+        unnamed = self.parts.splits and not _names_references(whole)
+        table = whole.one_each if unnamed else whole.wanted
         paths, source = [row.path for row in table.rows], table.source.name
         images = read_named(self.root, paths, self.resize, context, keep=self.cache == "always", source=source)
-        units = _units(table, images)
+        units = _units(whole, table, images)
         folds = self.parts.fold_numbers(units)
         rows = self.parts.rows(units, folds, table.rows)
         self._opened = Opened(table, images, units, folds, rows)
         self._labels = self.scale.turned(table.scores[rows])
         self.label = self.scale.measured(self._labels)
         return report(self.title, self._opened, self.parts, self.scale)
+
+    def _whole(self) -> ScoreTable:
+        """All rows among which the split is drawn; those that row filters leave are marked as wanted."""
+        table = self.read_table()
+        check_table(table.wanted, self.scale)
+        if self.references is not None:
+            check_references(table, self.references)
+        if self.kinds is not None:
+            table = of_kinds(table, self.kinds)
+        table = without_references(table, self.leave_out, self.excluded)
+        if not table.wanted.rows:
+            raise UserError(f"the options that choose images leave none of {table.source} together; drop one of them")
+        return table
 
     def __len__(self) -> int:
         return 0 if self._opened is None else len(self._opened.rows)
@@ -176,14 +200,25 @@ class ScoredImages(Dataset):
         return None if self._opened is None else self._opened.images.sizes[self._opened.rows]
 
 
-def _units(table: ScoreTable, images: NamedImages) -> Units:
-    """What must stay together: the versions of a reference, or where there are none, the copies of an image."""
-    without = [row for row in table.rows if not row.reference]
-    if len(without) == len(table.rows):
+def _names_references(table: ScoreTable) -> bool:
+    """Whether some row does; asked of the whole table, so that filters do not change what is split."""
+    return any(row.reference for row in table.rows)
+
+
+def _units(whole: ScoreTable, table: ScoreTable, images: NamedImages) -> Units:
+    """What must stay together: the versions of a reference, or where there are none, the copies of an image.
+
+    Args:
+        whole: All rows among which the split is drawn.
+        table: Those whose images were read.
+        images: One for each row of ``table``.
+    """
+    if not _names_references(whole):
         return Units([table.rows[original].path for original in images.originals], "images")
-    if without:
+    if without := [row for row in table.rows if not row.reference]:
         raise UserError(
             f"{table.source} names no reference for {len(without):,} of its {len(table.rows):,} images "
             f"({places(without)}); name one for each, or for none"
         )
-    return Units([row.reference for row in table.rows], "references")
+    others = [row.reference for row in whole.rows if row.reference and not row.wanted]
+    return Units([row.reference for row in table.rows], "references", others)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from rankhub.interfaces.errors import UserError
 from rankhub_regression.scored.table import ScoreTable, some
@@ -13,7 +14,7 @@ _LISTED = 40
 
 
 def of_kinds(table: ScoreTable, kinds: Collection[str]) -> ScoreTable:
-    """The rows of these kinds of distortion.
+    """All rows, of which those of other kinds of distortion are no longer wanted.
 
     Raises:
         UserError: A kind that no row has.
@@ -24,7 +25,8 @@ def of_kinds(table: ScoreTable, kinds: Collection[str]) -> ScoreTable:
             f"`kinds` asks for {some(unknown)}, but {table.source} "
             + (f"has the kinds {', '.join(known[:_LISTED])}" if known else "names no kinds")
         )
-    return table.only(lambda row: row.kind in kinds)
+    rows = [replace(row, wanted=row.wanted and row.kind in kinds) for row in table.rows]
+    return ScoreTable(table.source, rows, table.notes)
 
 
 def without_references(table: ScoreTable, wanted: Sequence[str] | None, usual: Sequence[str]) -> ScoreTable:

@@ -45,6 +45,7 @@ class Csiq(ScoredImages):
     title: ClassVar[str] = "CSIQ"
     scale: LabelSpec = LabelSpec(kind="score", higher_is_better=False, range=(0.0, 1.0), unit="DMOS")
     obtained: ClassVar[str] = "D. Chandler's laboratory hands it out on the web page of the database"
+    references: ClassVar[int] = 30
     images: ClassVar[int] = 866
 
     @property

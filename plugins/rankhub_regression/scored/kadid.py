@@ -63,6 +63,7 @@ class Kadid10k(ScoredImages):
     title: ClassVar[str] = "KADID-10k"
     scale: LabelSpec = LabelSpec(kind="score", higher_is_better=True, range=(1.0, 5.0), unit="DMOS")
     obtained: ClassVar[str] = "the Multimedia Signal Processing group of the University of Konstanz hands it out"
+    references: ClassVar[int] = 81
     images: ClassVar[int] = 10_125
 
     @property

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import Annotated, ClassVar, Literal
 
 from rankhub.interfaces.data import LabelSpec
+from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.options import Ge, Gt, Le, Lt
 from rankhub_regression.scored.base import Cache, ScoredImages
 from rankhub_regression.scored.delimited import read_delimited
 from rankhub_regression.scored.numbers import numbers
 from rankhub_regression.scored.parts import Part
-from rankhub_regression.scored.table import Row, ScoreTable, check_lengths
+from rankhub_regression.scored.table import Row, ScoreTable, check_lengths, some
 
 _WITH_SETS, _WITHOUT = "koniq10k_distributions_sets.csv", "koniq10k_scores_and_distributions.csv"
 
@@ -31,7 +32,7 @@ class Koniq10k(ScoredImages):
 
     Args:
         split: Only this part of the official split: ``training`` (7,058 images, by what is told of the set),
-            ``validation`` (1,000) or ``test`` (2,015).
+            ``validation`` (1,000) or ``test`` (2,015). ``part`` is drawn among all images, whatever is chosen here.
         images: Folder of the images below ``root``: that of the originals, or of those shrunk to 512 x 384.
     """
 
@@ -76,22 +77,25 @@ class Koniq10k(ScoredImages):
         return [_WITHOUT if other else _WITH_SETS, self.images]
 
     def read_table(self) -> ScoreTable:
-        """All images, or those of the split.
+        """All images, those outside the split as not wanted.
 
         Raises:
-            UserError: The file is a web page, a score is no number, or there are more or fewer rows than in the
-                release.
+            UserError: The file is a web page, a score is no number, there are more or fewer rows than in the release,
+                or no row is of the split.
         """
         source = self.root / self.expected[0]
         sets = source.name == _WITH_SETS
         score = "MOS" if sets else "MOS_zscore"
         records = read_delimited(source, ["image_name", score, *(["set"] if sets else [])])
         check_lengths(source, self.count, "images", rows=len(records))
-        kept = [record for record in records if self.split is None or record.fields["set"] == self.split]
-        places = [f"line {record.line}" for record in kept]
-        scores = numbers(source, score, zip(places, (record.fields[score] for record in kept), strict=True))
+        wants = [self.split is None or record.fields["set"] == self.split for record in records]
+        if not any(wants):
+            values = some(sorted({record.fields["set"] or "empty" for record in records}))
+            raise UserError(f"column set of {source} has no {self.split}; its values are {values}")
+        places = [f"line {record.line}" for record in records]
+        scores = numbers(source, score, zip(places, (record.fields[score] for record in records), strict=True))
         rows = [
-            Row(f"{self.images}/{record.fields['image_name']}", value, place)
-            for record, value, place in zip(kept, scores, places, strict=True)
+            Row(f"{self.images}/{record.fields['image_name']}", value, place, wanted=wanted)
+            for record, value, place, wanted in zip(records, scores, places, wants, strict=True)
         ]
         return ScoreTable(source, rows, [f"official split: {self.split}"] if self.split else [])

@@ -47,8 +47,9 @@ class Live(ScoredImages):
     )
     counts: ClassVar[Mapping[str, int]] = {"jp2k": 227, "jpeg": 233, "wn": 174, "gblur": 174, "fastfading": 174}
     """Images of each kind with the references among them, in the order of the scores."""
+    references: ClassVar[int] = 29
     originals: ClassVar[int] = 203
-    """References among the images."""
+    """Unmodified references among the images."""
 
     def __init__(
         self,

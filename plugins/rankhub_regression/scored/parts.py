@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from rankhub.interfaces.errors import Objection, UserError
 from rankhub_regression.scored.split import Ints, folds_of, held_out_units, thinned
@@ -22,15 +23,23 @@ class Units:
     Attributes:
         names: [n] name of each image's unit.
         what: What the units are: ``references`` or ``images``.
+        others: Units of images that row filters leave out. Splits are drawn among them too: were they drawn among what
+            is left, two entries of one table with different filters would split it differently.
     """
 
     names: Sequence[str]
     what: Literal["references", "images"]
+    others: Sequence[str] = ()
+
+    @property
+    def drawn(self) -> list[str]:
+        """[n + others] the units among which splits are drawn; the first n are those of the images."""
+        return [*self.names, *self.others]
 
     @property
     def count(self) -> int:
-        """Number of different units."""
-        return len(set(self.names))
+        """Number of different units among which splits are drawn."""
+        return len(set(self.drawn))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +68,11 @@ class Parts:
             raise Objection(f"`part: {self.part}` of {self.folds} folds needs `fold`, the one that is held out")
 
     @property
+    def splits(self) -> bool:
+        """Whether a split is drawn."""
+        return self.part != "all" or self.folds is not None
+
+    @property
     def thins(self) -> bool:
         """Whether ``share`` leaves images out; what is held out is always whole, also with the options of its train."""
         return self.share < 1 and self.part != "held_out"
@@ -73,32 +87,48 @@ class Parts:
             return None
         if self.folds > units.count:
             raise UserError(f"`folds: {self.folds}` cannot be made of {units.count} {units.what}")
-        return folds_of(units.names, self.folds, self.seed)
+        return folds_of(units.drawn, self.folds, self.seed)[: len(units.names)]
 
     def rows(self, units: Units, folds: Ints | None, table: Sequence[Row]) -> Ints:
-        """Rows of the images that are served, ascending.
+        """Rows of the images that are served, ascending: wanted rows of the part, thinned out by ``share``.
+
+        Args:
+            units: Of the n images.
+            folds: [n] what :meth:`fold_numbers` gives.
+            table: [n] the rows of the images.
 
         Raises:
-            UserError: None is.
+            UserError: None is, or the row filters leave no image of a fold.
         """
-        chosen = np.ones(len(units.names), bool)
+        chosen = np.array([row.wanted for row in table], dtype=bool)
         if self.part != "all":
-            if folds is None:
-                out = held_out_units(units.names, self.held_out, self.seed)
-                inside = np.array([unit in out for unit in units.names])
-            else:
-                inside = folds == self.fold
-            chosen = inside if self.part == "held_out" else ~inside
+            inside = self._held_out(units) if folds is None else folds == self.fold
+            chosen &= inside if self.part == "held_out" else ~inside
         rows = np.flatnonzero(chosen)
         if not len(rows):
             raise UserError(
-                f"none of the {units.count} {units.what} falls to part {self.part} with `held_out: {self.held_out:g}`; "
-                "change `held_out`"
+                f"the row filters (such as `kinds`) leave no image of the {units.what} of part {self.part}, which was "
+                f"drawn among all {units.count} {units.what} with seed {self.seed}; loosen them, or change `seed`"
+            )
+        if self.part == "all" and folds is not None and (empty := set(range(self.folds or 0)) - set(folds[rows])):
+            raise UserError(
+                f"the row filters (such as `kinds`) leave no image of fold {min(empty)} of {self.folds}, as folds are "
+                f"made of all {units.count} {units.what}; loosen them, or take fewer `folds`"
             )
         if self.thins:
             names, kinds = [table[row].path for row in rows.tolist()], [table[row].kind for row in rows.tolist()]
             rows = rows[thinned(names, kinds, self.share, self.seed)]
         return rows
+
+    def _held_out(self, units: Units) -> npt.NDArray[np.bool_]:
+        """[n] whether each image is held out."""
+        out = held_out_units(units.drawn, self.held_out, self.seed)
+        if len(out) == (0 if self.part == "held_out" else units.count):
+            raise UserError(
+                f"none of the {units.count} {units.what} falls to part {self.part} with `held_out: {self.held_out:g}`; "
+                "change `held_out`"
+            )
+        return np.array([unit in out for unit in units.names], dtype=bool)
 
     def notes(self, units: Units, rows: Ints) -> Iterator[str]:
         """How the rows that are served came about, as sentences."""

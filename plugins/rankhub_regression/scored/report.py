@@ -21,7 +21,8 @@ class Opened:
     """A data set that was opened.
 
     Attributes:
-        table: n rows, of which some are served.
+        table: n rows, of which some are served. Those that row filters leave out are among them only where the split
+            cannot be drawn without their images.
         images: n images.
         units: n of them.
         folds: [n] the fold of each image, if there are folds.
@@ -78,9 +79,10 @@ def _references(opened: Opened) -> Iterator[dict[str, Any]]:
 
 def _notes(title: str, opened: Opened, parts: Parts, scale: LabelSpec) -> Iterator[str]:
     rows, table = opened.rows, opened.table
-    of = "" if len(rows) == len(table.rows) else f" of {len(table.rows):,}"
+    wanted = table.wanted.rows
+    of = "" if len(rows) == len(wanted) else f" of {len(wanted):,}"
     known = [f"{len(set(opened.units.names)):,} references"] if opened.units.what == "references" else []
-    kinds = {row.kind for row in table.rows if row.kind}
+    kinds = {row.kind for row in wanted if row.kind}
     known += [f"{len(kinds)} kinds of distortion"] if kinds else []
     among = f" of {' and '.join(known)}" if known else ""
     yield (

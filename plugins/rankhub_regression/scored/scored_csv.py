@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, ClassVar
 
@@ -23,7 +24,9 @@ class ScoredCsv(ScoredImages):
     Which way the scores run has to be said; a wrong guess would train the opposite.
 
     Where ``reference`` names a column, images are split by it: versions of one picture on both sides of a split would
-    let a network pass by knowing the picture.
+    let a network pass by knowing the picture. The split is drawn among all rows of the table, and ``where`` filters
+    after it, as ``kinds`` does: two entries with different filters have no reference on both sides. To make folds of
+    a subset, write a table of it, or name the other references in ``leave_out``.
 
     Args:
         higher_is_better: Whether a higher score is the better one (as MOS) or the worse one (as DMOS).
@@ -32,7 +35,8 @@ class ScoredCsv(ScoredImages):
         score: Column of the scores.
         reference: Column that names the pristine image that each image was made from; it need not be a file.
         kind: Column that names the kind of distortion.
-        where: Column -> value: only rows that have these values.
+        where: Column -> value: only rows that have these values. The other rows need no score, and no image unless
+            images are split without ``reference``; the split does not depend on them.
         range: Lowest and highest possible score; one outside is an error.
         unit: What a score is called in reports, such as MOS.
     """
@@ -105,7 +109,7 @@ class ScoredCsv(ScoredImages):
         return None
 
     def read_table(self) -> ScoreTable:
-        """The rows that ``where`` leaves.
+        """All rows; those that ``where`` does not leave are not wanted, and their score is no number.
 
         Raises:
             UserError: A column is missing, ``where`` leaves nothing, or a score is no number.
@@ -113,17 +117,29 @@ class ScoredCsv(ScoredImages):
         source = self.root / self.table
         wanted = [self.path, self.score, *(name for name in (self.reference, self.kind) if name), *self.where]
         every = read_delimited(source, list(dict.fromkeys(wanted)))
-        records = [record for record in every if self._wanted(record)]
+        wants = [self._wanted(record) for record in every]
+        records = [record for record, wanted in zip(every, wants, strict=True) if wanted]
         if every and not records:
             raise UserError(self._nothing_left(source, every))
         nameless = [f"line {record.line}" for record in records if not record.fields[self.path]]
         if nameless:
             raise UserError(f"{source}: `{self.path}` is empty on {some(nameless)}; name an image or take the rows out")
         texts = [(f"line {record.line}", record.fields[self.score]) for record in records]
-        scores = numbers(source, self.score, texts)
-        rows = [self._row(record, score) for record, score in zip(records, scores, strict=True)]
-        left = len(every) - len(records)
-        return ScoreTable(source, rows, [f"rows left out by `where`: {left:,}"] if left else [])
+        scores = iter(numbers(source, self.score, texts))
+        rows = [
+            self._row(record, next(scores) if wanted else math.nan, wanted)
+            for record, wanted in zip(every, wants, strict=True)
+        ]
+        return ScoreTable(source, rows, list(self._notes(rows)))
+
+    def _notes(self, rows: Sequence[Row]) -> Iterator[str]:
+        if left := sum(not row.wanted for row in rows):
+            yield f"rows left out by `where`: {left:,}"
+        if self.parts.splits and not any(row.reference for row in rows):
+            yield (
+                "no reference named: images are split one by one, so versions of one picture may be on both sides; set "
+                "`reference`"
+            )
 
     def _wanted(self, record: Record) -> bool:
         return all(record.fields[column] == value for column, value in self.where.items())
@@ -137,11 +153,12 @@ class ScoredCsv(ScoredImages):
         values = sorted({record.fields[column] for record in records})
         return f"no row of {source} has {column} = {self.where[column]}; its values are {some(values)}"
 
-    def _row(self, record: Record, score: float) -> Row:
+    def _row(self, record: Record, score: float, wanted: bool) -> Row:
         return Row(
             path=record.fields[self.path],
             score=score,
             place=f"line {record.line}",
             reference=record.fields[self.reference] if self.reference else "",
             kind=record.fields[self.kind] if self.kind else "",
+            wanted=wanted,
         )

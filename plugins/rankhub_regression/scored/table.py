@@ -27,6 +27,8 @@ class Row:
         place: Where the row stands in the annotation file, for sentences ("line 7").
         reference: The pristine image that it was made from; empty where there is none.
         kind: Of distortion; empty where it is not known.
+        wanted: Whether the row filters (such as ``kinds``) leave it. A row that they do not leave is never served and
+            may have no score, but the split is drawn among it too, so that other filters do not split otherwise.
     """
 
     path: str
@@ -34,6 +36,7 @@ class Row:
     place: str
     reference: str = ""
     kind: str = ""
+    wanted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,23 @@ class ScoreTable:
     def scores(self) -> npt.NDArray[np.float64]:
         """[n] on the data set's own scale."""
         return np.array([row.score for row in self.rows], dtype=np.float64)
+
+    @property
+    def wanted(self) -> ScoreTable:
+        """The rows that row filters leave."""
+        return self.only(lambda row: row.wanted)
+
+    @property
+    def one_each(self) -> ScoreTable:
+        """One row of each path, in an order that does not depend on row filters; the wanted one where there is one.
+
+        At most one row of each path is wanted (:func:`check_table` sees to it); rows without a path are dropped.
+        """
+        rows: dict[str, Row] = {}
+        for row in self.rows:
+            if row.path and (row.wanted or row.path not in rows):
+                rows[row.path] = row
+        return ScoreTable(self.source, list(rows.values()), self.notes)
 
     def only(self, keep: Callable[[Row], bool]) -> ScoreTable:
         """The rows for which ``keep`` is true."""
@@ -108,6 +128,27 @@ def check_lengths(source: Path, expected: int, what: str, **found: int) -> None:
         raise UserError(
             f"{source}: {said} where {expected:,} {what} are expected; this is not the file as released, and scores "
             "would go to the wrong images: get the original"
+        )
+
+
+def check_references(table: ScoreTable, expected: int) -> None:
+    """Refuse a table that names more or fewer references than the data set has.
+
+    Names that were taken apart wrongly, or written in two ways, would put versions of one reference on both sides of
+    a split.
+
+    Args:
+        table: All rows of the release.
+        expected: How many references the data set has as released.
+
+    Raises:
+        UserError: There is another number.
+    """
+    found = len({row.reference for row in table.rows})
+    if found != expected:
+        raise UserError(
+            f"{table.source}: the images have {found:,} references where {expected:,} are expected; this is not the "
+            "file as released, and versions of one reference could be on both sides of a split: get the original"
         )
 
 

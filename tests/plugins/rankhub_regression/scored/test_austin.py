@@ -60,18 +60,20 @@ def test_the_sizes_of_the_releases(real_images):
     names = (real_images / "score_tables" / "clive_mos.csv").read_text().splitlines()[1:]
     assert len(names) == LiveChallenge.entries - LiveChallenge.training
     assert not any(name.startswith("t") for name in names)
-    assert Mlive.images * len(Mlive.parts_at) == 450
+    assert (Mlive.images * len(Mlive.parts_at), Mlive.references) == (450, 15)
 
 
 @pytest.fixture
 def mlive(draw, opened, monkeypatch):
     monkeypatch.setattr(Mlive, "images", 2)
+    monkeypatch.setattr(Mlive, "references", 2)
     names = {"Part 1": ["baby_b1_j1.bmp", "ship_b1.bmp"], "Part 2": ["baby_b1_n1.bmp", "ship_n2.bmp"]}
     root = draw(*(f"{part}/{Mlive.parts_at[part]}/{name}" for part, of_part in names.items() for name in of_part))
 
-    def make(second=(30.0, 0.5)):
+    def make(second=(30.0, 0.5), listed=("ship.bmp", "Baby.bmp")):
+        lists = {} if listed is None else {"refimgs": column(list(listed))}
         for part, dmos in (("Part 1", (70.0, 60.0)), ("Part 2", second)):
-            savemat(root / part / "Imagelists.mat", {"distimgs": column(names[part]), "refimgs": column(["baby.bmp"])})
+            savemat(root / part / "Imagelists.mat", {"distimgs": column(names[part]), **lists})
             savemat(root / part / "Scores.mat", {"DMOSscores": np.array(dmos)[None]})
         return opened(Mlive(root=str(root)))
 
@@ -84,6 +86,20 @@ def test_both_parts_of_mlive(mlive):
     assert data.facts("reference") == ["baby", "ship"] * 2
     assert data.facts("kind") == ["blurjpeg"] * 2 + ["blurnoise"] * 2
     assert data.facts("path")[3] == "Part 2/blurnoise/ship_n2.bmp"
+
+
+def test_the_references_of_mlive_are_those_that_are_listed(mlive):
+    assert len(mlive(listed=None)[0]) == 4
+    with pytest.raises(
+        UserError, match=r"Imagelists.mat: the names in `distimgs` and in `refimgs` .* references: shi;"
+    ):
+        mlive(listed=("baby.bmp", "ship.bmp", "shi.bmp"))
+
+
+def test_another_number_of_references_of_mlive_is_refused(mlive, monkeypatch):
+    monkeypatch.setattr(Mlive, "references", 3)
+    with pytest.raises(UserError, match="the images have 2 references where 3 are expected"):
+        mlive()
 
 
 def test_an_altered_copy_of_mlive_is_refused(mlive):

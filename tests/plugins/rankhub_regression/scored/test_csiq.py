@@ -22,6 +22,7 @@ SHEET = [
 @pytest.fixture
 def root(draw, monkeypatch):
     monkeypatch.setattr(Csiq, "images", len(FILES))
+    monkeypatch.setattr(Csiq, "references", 2)
     return draw(*(f"dst_imgs/{name}" for name in FILES))
 
 
@@ -50,6 +51,12 @@ def test_the_text_file(root, opened):
     scores = (0.062, 0.2, 1.0, 0)
     write_text(root, [f"{name.partition('/')[2]} {score}" for name, score in zip(FILES, scores, strict=True)])
     check(opened(Csiq(root=str(root)))[0])
+
+
+def test_another_number_of_references_is_refused(root, opened):
+    write_text(root, [f"{name.partition('/')[2].replace('1600.j', 'l600.j')} 0.5" for name in FILES])
+    with pytest.raises(UserError, match="the images have 3 references where 2 are expected"):
+        opened(Csiq(root=str(root)))
 
 
 def test_the_workbook(root, opened):

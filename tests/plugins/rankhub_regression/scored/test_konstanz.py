@@ -21,6 +21,7 @@ WITHOUT = '"image_name","c1","c2","c3","c4","c5","c_total","MOS","SD","MOS_zscor
 @pytest.fixture
 def kadid(draw, opened, monkeypatch):
     monkeypatch.setattr(Kadid10k, "images", 3)
+    monkeypatch.setattr(Kadid10k, "references", 2)
     root = draw(*(f"images/{line.partition(',')[0]}" for line in KADID))
 
     def make(*lines, **options):
@@ -59,6 +60,11 @@ def test_another_number_of_rows_of_kadid_is_refused(kadid):
         kadid(*KADID[:2])
 
 
+def test_another_number_of_references_of_kadid_is_refused(kadid):
+    with pytest.raises(UserError, match="the images have 1 references where 2 are expected"):
+        kadid(*KADID[:2], KADID[0].replace("01.png,I", "02.png,I"))
+
+
 @pytest.fixture
 def koniq(draw, opened, monkeypatch):
     monkeypatch.setattr(Koniq10k, "count", 3)
@@ -80,6 +86,23 @@ def test_koniq_and_its_official_split(koniq):
     assert test.facts("path") == ["512x384/11.jpg", "512x384/12.jpg"]
     assert "official split: test" in report.notes
     assert koniq(split="training")[0].labels().tolist() == [65.5]
+
+
+def test_a_split_of_koniq_that_no_row_has(koniq):
+    with pytest.raises(UserError, match=r"column set of .*sets.csv has no validation; its values are test, training"):
+        koniq(split="validation")
+
+
+def test_the_parts_of_koniq_are_the_same_whatever_the_split(koniq):
+    for seed in range(8):
+        drawn = {"held_out": 0.5, "seed": seed}
+        out = koniq(part="held_out", **drawn)[0].facts("path")
+        for split, paths in (("test", {"1024x768/11.jpg", "1024x768/12.jpg"}), ("training", {"1024x768/10.jpg"})):
+            if paths & set(out):
+                assert koniq(split=split, part="held_out", **drawn)[0].facts("path") == sorted(paths & set(out))
+            else:
+                with pytest.raises(UserError, match=r"leave no image of the images of part held_out"):
+                    koniq(split=split, part="held_out", **drawn)
 
 
 def test_koniq_without_the_split(koniq, tmp_path):

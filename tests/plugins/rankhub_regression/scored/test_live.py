@@ -32,6 +32,7 @@ def test_the_release_has_982_entries_of_which_203_are_references():
 def load(draw, opened, monkeypatch):
     monkeypatch.setattr(Live, "counts", COUNTS)
     monkeypatch.setattr(Live, "originals", len(ORIGINALS))
+    monkeypatch.setattr(Live, "references", 2)
     root = draw(*(f"{kind}/img{number}.bmp" for kind, count in COUNTS.items() for number in range(1, count + 1)))
 
     def make(dmos=DMOS, references=REFERENCES, orgs=ORIGINALS, row=True, **options):
@@ -85,6 +86,7 @@ def test_kinds_and_references(load):
         ({"dmos": DMOS[:6]}, "`dmos_new` has 6 where 7 entries are expected"),
         ({"dmos": [*DMOS[:6], np.nan]}, "one score is no finite number: entry 7 of dmos_new"),
         ({"orgs": None, "dmos": [0.0, *DMOS[1:]]}, "3 entries are references"),
+        ({"references": ["Bikes.bmp", *REFERENCES[1:]]}, "the images have 3 references where 2 are expected"),
     ],
 )
 def test_altered_copies_are_refused(load, options, said):
@@ -132,6 +134,6 @@ def test_the_numbering_is_that_of_the_release(real_images, tmp_path):
     savemat(tmp_path / "refnames_all.mat", {"refnames_all": cells([reference for _, reference in entries])})
     table = Live(root=str(tmp_path)).read_table()
     assert {row.path: (row.score, row.reference) for row in table.rows} == scores
-    assert len({row.reference for row in table.rows}) == 29
+    assert len({row.reference for row in table.rows}) == 29 == Live.references
     kinds = [row.kind for row in table.rows]
     assert [kinds.count(kind) for kind in Live.counts] == [169, 175, 145, 145, 145]

@@ -139,6 +139,89 @@ def test_without_references_copies_stay_together(load, root):
         assert "part held_out: 3 of 6 images (0.5 held out" in "".join(report.notes)
 
 
+FILTERS = [{}, {"kinds": ["jpeg"]}, {"where": {"kind": "blur"}}, {"where": {"rater": "1"}}, {"share": 0.5}]
+
+
+@pytest.mark.parametrize("drawn", [{"held_out": 0.4}, {"folds": 3, "fold": 1}], ids=["held_out", "fold"])
+def test_no_reference_is_on_both_sides_whatever_the_filters(draw, load, drawn):
+    """24 references, of which each filter leaves some."""
+    lines = [
+        f"{reference}_{kind}.png,{number},{reference},{kind},{number % 3}"
+        for number, reference in enumerate("abcdefghijklmnopqrstuvwx")
+        for kind in ("jpeg", "blur")[: 1 + number % 2]
+    ]
+    draw(*(line.partition(",")[0] for line in lines))
+
+    def references(part, seed, options):
+        data, _ = load(*lines, header=f"{HEADER},rater", part=part, seed=seed, **drawn, **BY_REFERENCE, **options)
+        return set(data.facts("reference"))
+
+    for seed in range(4):
+        sides = {part: [references(part, seed, options) for options in FILTERS] for part in ("train", "held_out")}
+        for train in sides["train"]:
+            for held_out in sides["held_out"]:
+                assert not train & held_out
+        whole = {part: of_part[0] for part, of_part in sides.items()}
+        assert whole["train"] | whole["held_out"] == set("abcdefghijklmnopqrstuvwx")
+        assert all(some <= whole[part] for part, of_part in sides.items() for some in of_part)
+
+
+def test_without_references_no_picture_is_on_both_sides_whatever_the_filters(load, root):
+    """Each image scored twice has a copy under another name that other filters leave."""
+    names = [row.partition(",")[0] for row in ROWS]
+    for name in names:
+        (root / f"copy_{name}").write_bytes((root / name).read_bytes())
+    lines = [f"{name},1,,one" for name in names] + [f"copy_{name},2,,two" for name in names]
+    lines += [f"{name},3,,three" for name in names]
+    for seed in range(4):
+        drawn = {"held_out": 0.5, "seed": seed}
+        sides = {
+            (part, kind): {
+                path.removeprefix("copy_")
+                for path in load(*lines, part=part, where={"kind": kind}, **drawn)[0].facts("path")
+            }
+            for part in ("train", "held_out")
+            for kind in ("one", "two", "three")
+        }
+        assert len({frozenset(sides["train", kind]) for kind in ("one", "two", "three")}) == 1
+        assert len({frozenset(sides["held_out", kind]) for kind in ("one", "two", "three")}) == 1
+        assert sides["train", "one"] | sides["held_out", "two"] == set(names)
+        assert not sides["train", "one"] & sides["held_out", "two"]
+
+
+def test_references_that_are_left_out_are_out_before_folds_are_drawn(load):
+    """Leave one of the rest out: as many folds as references that are left, none of them empty."""
+    tested = []
+    for fold in range(2):
+        data, report = load(**BY_REFERENCE, leave_out=["b"], folds=2, fold=fold, part="held_out")
+        assert f"part held_out: 1 of 2 references (fold {fold} of 2, seed 0)" in report.notes
+        tested += data.facts("reference")
+    assert sorted(tested) == list("aacc")
+
+
+def test_filters_that_leave_nothing_of_a_part_are_said(load):
+    lines = [*ROWS[:4], "c_1.png,50,c,noise", "c_2.png,60,c,noise"]
+    found = [
+        set(load(*lines, **BY_REFERENCE, part="held_out", folds=3, fold=fold)[0].facts("kind")) for fold in (0, 1, 2)
+    ]
+    noisy = found.index({"noise"})
+    options = {**BY_REFERENCE, "part": "held_out", "folds": 3, "fold": noisy}
+    said = "row filters .* leave no image of the references of part held_out, which was drawn among all 3 references"
+    with pytest.raises(UserError, match=said):
+        load(*lines, **options, kinds=["jpeg"])
+    with pytest.raises(UserError, match=f"leave no image of fold {noisy} of 3"):
+        load(*lines, **BY_REFERENCE, folds=3, where={"kind": "blur"})
+    with pytest.raises(UserError, match=r"the options that choose images leave none of .*labels.csv together"):
+        load(*lines, **BY_REFERENCE, kinds=["noise"], leave_out=["c"], where={"kind": "blur"})
+
+
+def test_a_split_without_references_warns_of_versions(load):
+    said = "no reference named: images are split one by one, so versions of one picture may be on both sides; set"
+    for options, warned in (({"part": "train"}, True), ({"folds": 2}, True), ({}, False)):
+        assert any(said in note for note in load(**options)[1].notes) == warned
+        assert not any(said in note for note in load(**options, **BY_REFERENCE)[1].notes)
+
+
 def test_copies_are_kept_and_reported(load, root):
     (root / "a_2.png").write_bytes((root / "a_1.png").read_bytes())
     data, report = load(**BY_REFERENCE)
@@ -242,7 +325,7 @@ def test_part_of_live(real_images, context):
     assert set(data.facts("kind")) == {"fastfading", "gblur", "jpeg", "wnoise"}
     assert data.labels().max() == -3.3916
     assert data[0].path.name == "buildings_2.png"
-    assert len(ScoredCsv(**options, where={"matched_by": "file order"}).read_table().rows) == 41
+    assert len(ScoredCsv(**options, where={"matched_by": "file order"}).read_table().wanted.rows) == 41
     sides = []
     for fold in range(4):
         held_out = ScoredCsv(**options, folds=4, fold=fold, part="held_out")

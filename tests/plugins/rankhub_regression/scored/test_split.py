@@ -24,8 +24,10 @@ def options(**given):
     return Parts(**{"part": "all", "held_out": 0.2, "folds": None, "fold": None, "seed": 0, "share": 1.0, **given})
 
 
-def table(units, kinds=("jpeg", "blur", "noise")):
-    return [Row(f"{number}.png", number, "", unit, kinds[number % 3]) for number, unit in enumerate(units)]
+def table(units, kinds=("jpeg", "blur", "noise"), wanted=lambda number: True):
+    return [
+        Row(f"{number}.png", number, "", unit, kinds[number % 3], wanted(number)) for number, unit in enumerate(units)
+    ]
 
 
 @given(UNITS, st.floats(0.01, 0.99), SEEDS)
@@ -73,6 +75,32 @@ def test_no_reference_is_on_both_sides_and_every_image_is_on_one(units, folds, s
         train, held_out = sides
         assert sorted([*train, *held_out]) == list(range(len(units)))
         assert not {units[row] for row in train} & {units[row] for row in held_out}
+
+
+@settings(max_examples=50)
+@given(st.lists(st.sampled_from("abcdefgh"), min_size=8, max_size=40), st.integers(2, 4), SEEDS, st.data())
+def test_filters_of_rows_do_not_change_the_split(units, folds, seed, data):
+    units = [*units, *"abcdefgh"]
+    kept = data.draw(st.sets(st.integers(0, len(units) - 1), min_size=1))
+    rows = sorted(kept)
+    others = [unit for row, unit in enumerate(units) if row not in kept]
+    flagged = table(units, wanted=lambda number: number in kept)
+    for side in ({"held_out": 0.3}, {"folds": folds, "fold": folds - 1}):
+        for part in ("train", "held_out"):
+            parts = options(part=part, seed=seed, **side)
+            whole = Units(units, "references")
+            expected = [row for row in parts.rows(whole, parts.fold_numbers(whole), table(units)) if row in kept]
+            dropped = Units([units[row] for row in rows], "references", others)
+            for named, entries, back in (
+                (whole, flagged, range(len(units))),
+                (dropped, [flagged[r] for r in rows], rows),
+            ):
+                numbers = parts.fold_numbers(named)
+                if expected:
+                    assert [back[row] for row in parts.rows(named, numbers, entries)] == expected
+                else:
+                    with pytest.raises(UserError, match=r"row filters .* leave no image of the references of part"):
+                        parts.rows(named, numbers, entries)
 
 
 def test_splits_are_the_same_in_every_version():
@@ -127,6 +155,13 @@ def test_options_that_contradict_each_other(given, said):
 def test_more_folds_than_references():
     with pytest.raises(UserError, match="`folds: 4` cannot be made of 3 references"):
         options(folds=4).fold_numbers(Units(["a", "b", "c"], "references"))
+
+
+def test_a_fold_without_images():
+    units = Units(["a", "a"], "references", ["b", "c"])
+    parts = options(folds=3)
+    with pytest.raises(UserError, match=r"leave no image of fold \d of 3, as folds are made of all 3 references"):
+        parts.rows(units, parts.fold_numbers(units), table("aa"))
 
 
 def test_a_part_without_images():

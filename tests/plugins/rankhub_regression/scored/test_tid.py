@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rankhub.interfaces.errors import UserError
+from rankhub_regression.scored.table import check_references
 from rankhub_regression.scored.tid import KINDS, Tid2008, Tid2013
 
 NAMES = ["I01_01_1.bmp", "i01_01_2.bmp", "I01_02_1.BMP", "i01_02_2.BMP", "I25_01_1.bmp", "I25_01_2.bmp"]
@@ -18,6 +19,7 @@ def root(draw, monkeypatch):
     monkeypatch.setattr(Tid2013, "kind_count", 2)
     monkeypatch.setattr(Tid2013, "levels", 2)
     monkeypatch.setattr("rankhub_regression.scored.tid.check_lengths", lambda *_, **__: None)
+    monkeypatch.setattr("rankhub_regression.scored.base.check_references", lambda *_: None)
     return draw(*(f"distorted_images/{name}" for name in ON_DISK))
 
 
@@ -69,6 +71,12 @@ def test_another_number_of_lines_is_refused(draw, context, cls, count):
     (root / "mos.txt").write_text("5.5\n" * count)
     with pytest.raises(UserError, match=f"`mos_with_names.txt` has 1 where {count:,} images are expected;"):
         cls(root=str(root)).open(context)
+
+
+def test_another_number_of_references_is_refused(load, monkeypatch):
+    monkeypatch.setattr("rankhub_regression.scored.base.check_references", check_references)
+    with pytest.raises(UserError, match="the images have 2 references where 25 are expected"):
+        load()
 
 
 def test_every_type_has_a_name_of_its_own():
