@@ -5,22 +5,24 @@
     python tools/compare_quality.py --out OUT PATH=VALUE...  # overrides for every run
 
 Every run goes through the command line (``rankhub run``) in a process of its own, as a user would start it. OUT gets
-a folder for each run and ``table.csv``; runs that are there are not repeated.
+a folder for each run and ``table.csv``. Start it again after Ctrl-C: runs that are there are not repeated, one that was
+interrupted goes on from its checkpoint.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import hashlib
-import json
+import os
 import statistics
-import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from comparison.jobs import Job
+from comparison.queue import Queue
+from comparison.results import is_done, metrics
+from comparison.table import write_lines
 from rich.console import Console
 from rich.table import Table
 
@@ -29,13 +31,14 @@ RECIPES = {
     "ranking only": "quality_quickstart_ranking",
     "multi-task": "quality_quickstart",
 }
+EVALUATOR = "quality"
 METRICS = {
     "srocc_by_reference": "SROCC, mean of photos",
     "srocc": "SROCC, pooled",
     "plcc_fitted": "PLCC, pooled, fitted",
     "rmse": "RMSE",
 }
-"""Of the evaluator `quality`. SSIM depends on the scene too (a blurred sky loses less than a blurred cat), which cannot
+"""Of that evaluator. SSIM depends on the scene too (a blurred sky loses less than a blurred cat), which cannot
 be known without the original: correlations inside a photo and over all of them tell different things."""
 NEEDS_LABELS = frozenset({"rmse"})
 """Metrics in the unit of the labels, which ranking alone does not know."""
@@ -43,43 +46,31 @@ NEEDS_LABELS = frozenset({"rmse"})
 Figures = dict[str, float]
 
 
-def command(recipe: str, seed: int, folder: Path, overrides: Sequence[str]) -> list[str]:
-    """The run as a user would start it."""
-    return [sys.executable, "-m", "rankhub", "run", recipe, f"seed={seed}", *overrides, "--out", str(folder)]
-
-
-def name_of(title: str, seed: int, overrides: Sequence[str]) -> str:
-    """A run's folder; with overrides it ends in a digest of them, so that other overrides never take its figures."""
+def job_of(title: str, seed: int, out: Path, overrides: Sequence[str]) -> Job:
+    """One run; with overrides its folder ends in a digest of them, so that other overrides never take its figures."""
     digest = f"-{hashlib.sha256(chr(10).join(overrides).encode()).hexdigest()[:8]}" if overrides else ""
-    return f"{RECIPES[title]}_seed{seed}{digest}"
+    folder = out / f"{RECIPES[title]}_seed{seed}{digest}"
+    return Job(title, "final", seed, RECIPES[title], (f"seed={seed}", *overrides), 1, "", folder)
 
 
-def figures(folder: Path) -> Figures | None:
-    """The metrics of the trained network; None if the run has not come to its end."""
-    path = folder / "evaluation" / "after_training" / "metrics.json"
-    if not path.is_file():
-        return None
-    found = json.loads(path.read_text())["quality"]["metrics"]
-    return {metric: float(found[metric]) for metric in METRICS}
+def run(jobs: Sequence[Job], threads: int) -> bool:
+    """Do the runs that are not there, one after the other; returns whether all are there then."""
 
+    def done(job: Job, seconds: float, left: float) -> None:
+        print(f"{job.title}: {seconds:.0f} s, about {left:.0f} s left", flush=True)
 
-def run(title: str, seed: int, out: Path, overrides: Sequence[str]) -> Figures | None:
-    """One run, if it is not there yet; None if it fails, of which the end of its log is printed."""
-    folder = out / name_of(title, seed, overrides)
-    found = figures(folder)
-    if found is not None:
-        return found
-    log = out / f"{folder.name}.log"
-    begun = time.monotonic()
-    with log.open("w") as file:
-        code = subprocess.run(command(RECIPES[title], seed, folder, overrides), stdout=file, stderr=file).returncode
-    found = figures(folder) if code == 0 else None
-    if found is None:
-        print(f"{title}, seed {seed} failed; the end of {log}:", file=sys.stderr)
+    def failed(job: Job, log: Path) -> None:
+        print(f"{job.title} failed, the others go on; the end of {log}:", file=sys.stderr)
         print("".join(f"    {line}\n" for line in log.read_text().splitlines()[-6:]), file=sys.stderr)
-    else:
-        print(f"{title}, seed {seed}: {time.monotonic() - begun:.0f} s", flush=True)
-    return found
+
+    return Queue(lambda is_over: jobs, 1, threads, lambda jobs: [], done, failed).work()
+
+
+def figures(job: Job) -> Figures | None:
+    """The metrics of the trained network; None if the run is not there, or has not measured them."""
+    found = metrics(job.folder) if is_done(job) else {}
+    there = {metric: found[f"{EVALUATOR} {metric}"] for metric in METRICS if f"{EVALUATOR} {metric}" in found}
+    return there if len(there) == len(METRICS) else None
 
 
 def summary(runs: Sequence[Figures], metric: str) -> tuple[float, float]:
@@ -110,10 +101,7 @@ def report(found: dict[str, list[Figures]], out: Path, console: Console) -> None
         means = {f"{metric} mean": summary(runs, metric)[0] for metric in METRICS}
         spreads = {f"{metric} std": summary(runs, metric)[1] for metric in METRICS}
         lines.append({"method": title, "seeds": len(runs), **means, **spreads})
-    with (out / "table.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(lines[0]))
-        writer.writeheader()
-        writer.writerows(lines)
+    write_lines(out / "table.csv", lines)
     console.print(table)
 
 
@@ -123,21 +111,25 @@ def main() -> int:
     parser.add_argument("overrides", nargs="*", metavar="PATH=VALUE", help="for every run, as for `rankhub run`")
     parser.add_argument("--out", type=Path, default=Path("runs/quality"), help="default: %(default)s")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="default: 0")
+    threads = os.cpu_count() or 1
+    parser.add_argument("--threads", type=int, default=threads, help="CPU threads of a run; default: all, %(default)s")
     options = parser.parse_args()
     wrong = [line for line in options.overrides if "=" not in line]
     if wrong:
         parser.error(f"{wrong[0]} is no override; expected PATH=VALUE")
-    options.out.mkdir(parents=True, exist_ok=True)
-    found: dict[str, list[Figures]] = {}
-    complete = True
-    for title in RECIPES:
-        runs = [run(title, seed, options.out, options.overrides) for seed in options.seeds]
-        there = [one for one in runs if one is not None]
-        complete = complete and len(there) == len(runs)
-        if there:
-            found[title] = there
-    if found:
-        report(found, options.out, Console())
+    if options.threads < 1:
+        parser.error("--threads is at least 1")
+    seeds = list(dict.fromkeys(options.seeds))
+    jobs = {title: [job_of(title, seed, options.out, options.overrides) for seed in seeds] for title in RECIPES}
+    complete = run([job for each in jobs.values() for job in each], options.threads)
+    measured = {title: [found for job in each if (found := figures(job)) is not None] for title, each in jobs.items()}
+    if there := {title: found for title, found in measured.items() if found}:
+        report(there, options.out, Console())
+    if not complete:
+        print("Not all runs are there. Start the same command again to go on.", file=sys.stderr)
+    elif bare := [job for each in jobs.values() for job in each if figures(job) is None]:
+        print(f"{bare[0].folder} has no figures of the evaluator {EVALUATOR}; leave it in `evaluate`", file=sys.stderr)
+        return 1
     return 0 if complete else 1
 
 

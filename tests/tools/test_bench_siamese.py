@@ -144,6 +144,40 @@ def test_memory_over_the_limit_is_none_and_other_failures_are_told(monkeypatch):
         measuring.peak(case("counting"), "one_pass")
 
 
+def test_what_was_held_before_is_not_counted(monkeypatch):
+    before = bytearray(400 * 2**20)  # touched: the high-water mark of this process is now above what comes
+    assert measuring._status("VmHWM") >= len(before)
+    del before
+    monkeypatch.setattr(measuring.resource, "setrlimit", lambda which, limits: None)
+
+    def way(subject):
+        assert len(bytearray(32 * 2**20)) > len(subject.images)
+
+    monkeypatch.setattr(Case, "way", lambda self, name: way)
+    found = measuring.peak(case("counting"), "one_pass")
+    assert 24 < found < 100, "MB, of which 32 are taken"
+
+
+@pytest.mark.parametrize(
+    ("program", "over"),
+    [
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", True),
+        ("raise MemoryError", True),
+        ("import os, sys; sys.stderr.write('std::bad_alloc'); sys.stderr.flush(); os.abort()", True),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", False),
+        ("raise ValueError('shapes differ')", False),
+    ],
+)
+def test_only_a_lack_of_memory_is_over_the_limit(monkeypatch, program, over):
+    run = measuring.subprocess.run
+    monkeypatch.setattr(measuring.subprocess, "run", lambda command, **how: run([sys.executable, "-c", program], **how))
+    if over:
+        assert measuring.peak_in_a_process(case("counting"), "one_pass") is None
+    else:
+        with pytest.raises(SystemExit, match="measuring the memory of one_pass"):
+            measuring.peak_in_a_process(case("counting"), "one_pass")
+
+
 def test_wrong_options_are_named(bench, capsys):
     with pytest.raises(SystemExit):
         bench("--side", "0")

@@ -4,6 +4,8 @@ import csv
 import sys
 
 import pytest
+from comparison import queue
+from comparison.results import RECORD
 
 RUN = """
 import json, pathlib, sys
@@ -11,6 +13,8 @@ recipe, seed, folder = sys.argv[1], int(sys.argv[2]), pathlib.Path(sys.argv[3])
 value = {"quality_quickstart_supervised": 0.5, "quality_quickstart_ranking": 0.6, "quality_quickstart": 0.7}[recipe]
 if seed == 9 and recipe == "quality_quickstart":
     sys.exit("no such seed")
+if folder.exists():
+    sys.exit("the folder is there")
 place = folder / "evaluation" / "after_training"
 place.mkdir(parents=True)
 found = {"srocc_by_reference": value, "srocc": value + seed / 10, "plcc_fitted": value, "rmse": 0.25}
@@ -21,20 +25,21 @@ found = {"srocc_by_reference": value, "srocc": value + seed / 10, "plcc_fitted":
 @pytest.fixture
 def compare(tmp_path, monkeypatch, load_tool):
     """Runs the tool with runs that only write their figures; gives its exit code and the runs that were begun."""
-    tool = load_tool("compare_quality")
+    tool, real = load_tool("compare_quality"), queue.command
     begun: list[tuple[str, ...]] = []
 
-    def command(recipe, seed, folder, overrides):
-        begun.append((recipe, seed, *overrides))
-        return [sys.executable, "-c", RUN, recipe, str(seed), str(folder)]
+    def command(job):
+        begun.append((job.recipe, job.number, *job.overrides[1:]))
+        return [sys.executable, "-c", RUN, job.recipe, str(job.number), str(job.folder)]
 
-    monkeypatch.setattr(tool, "command", command)
+    monkeypatch.setattr(queue, "command", command)
 
     def run(*arguments: str) -> tuple[int, list[tuple[str, ...]]]:
         begun.clear()
         monkeypatch.setattr(sys, "argv", ["compare_quality", "--out", str(tmp_path / "out"), *arguments])
         return tool.main(), list(begun)
 
+    run.tool, run.command = tool, real
     return run
 
 
@@ -77,12 +82,45 @@ def test_what_is_no_override_is_named(compare, capsys):
     assert "fast is no override" in capsys.readouterr().err
 
 
-def test_its_recipes_are_shipped(load_tool):
+def test_a_folder_that_holds_no_recipe_is_begun_anew(compare, tmp_path):
+    stray = tmp_path / "out" / "quality_quickstart_seed0" / "stray.txt"
+    stray.parent.mkdir(parents=True)
+    stray.touch()
+    code, begun = compare()
+    assert (code, len(begun)) == (0, 3)
+    assert not stray.exists()
+
+
+def test_its_recipes_are_shipped_and_an_interrupted_run_goes_on(load_tool, tmp_path):
     from rankhub.recipe import shipped
 
     tool = load_tool("compare_quality")
     assert set(tool.RECIPES.values()) <= set(shipped.names())
-    real = tool.command("quality_quickstart", 3, "out/x", ["optimizer.lr=0.1"])
-    assert real[1:] == [
-        "-m", "rankhub", "run", "quality_quickstart", "seed=3", "optimizer.lr=0.1", "--out", "out/x"
-    ]  # fmt: skip
+    job = tool.job_of("multi-task", 3, tmp_path, ["optimizer.lr=0.1"])
+    fresh = ["quality_quickstart", "seed=3", "optimizer.lr=0.1", "--out", str(job.folder)]
+    assert queue.command(job)[1:] == ["-m", "rankhub", "run", *fresh]
+    job.folder.mkdir()
+    (job.folder / "recipe.resolved.yaml").touch()
+    assert queue.command(job)[1:] == ["-m", "rankhub", "run", "--resume", str(job.folder)]
+
+
+def test_a_run_without_the_figures_is_named(compare, capsys):
+    compare.tool.METRICS["other"] = "Other"
+    assert compare()[0] == 1
+    assert "quality_quickstart_supervised_seed0 has no figures of the evaluator quality" in capsys.readouterr().err
+
+
+def test_an_interrupted_run_is_resumed(compare, tmp_path, monkeypatch):
+    compare()
+    folder = tmp_path / "out" / "quality_quickstart_seed0"
+    (folder / RECORD).unlink()
+    (folder / "recipe.resolved.yaml").touch()
+    begun = []
+
+    def resumed(job):
+        begun.append(compare.command(job)[1:])
+        return [sys.executable, "-c", "", "--resume"]
+
+    monkeypatch.setattr(queue, "command", resumed)
+    assert compare()[0] == 0
+    assert begun == [["-m", "rankhub", "run", "--resume", str(folder)]]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import statistics
 import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +41,7 @@ def finish(job: Job, noise: float = 10.0, srocc: float = 0.5, references=REFEREN
     place.mkdir(parents=True, exist_ok=True)
     (place / "metrics.json").write_text(json.dumps({"quality": {"metrics": {"srocc": srocc}, "notes": []}}))
     (job.folder / RECORD).write_text(json.dumps({"seconds": 1.0}))
-    draw = np.random.default_rng(abs(hash(job.method)) % 100 + job.number)
+    draw = np.random.default_rng(zlib.crc32(job.method.encode()) + job.number)
     with (place / "quality_images.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["image", "reference", "kind", "score", "predicted"])
@@ -130,7 +132,30 @@ def test_table_and_figure_are_written_from_what_is_there(runs):
         assert picture.size[0] > 800
 
 
-def test_a_photo_that_is_a_reference_is_left_out(tmp_path):
+def test_error_bars_are_of_the_sample_and_the_title_counts_what_there_is(runs, monkeypatch):
+    complete(runs)
+    drawn = []
+    monkeypatch.setattr(report.plt, "close", drawn.append)
+    report.write_report(runs)
+    monkeypatch.undo()
+    (figure,) = drawn
+    left = figure.axes[0]
+    assert left.get_title() == "24 scored images, 4 references"
+    rows = [row for row in csv.DictReader((runs.study.out / "table.csv").open()) if row["rows"] == "all"]
+    for name, bars in zip(METHODS, left.containers, strict=True):
+        mine = [row for row in rows if row["method"] == name]
+        for share, ((_, low), (_, high)) in zip(
+            sorted({float(row["labels"]) for row in mine}), bars.lines[2][0].get_segments(), strict=True
+        ):
+            values = [float(row["srocc"]) for row in mine if float(row["labels"]) == share]
+            spread = statistics.stdev(values) if len(values) > 1 else 0.0
+            assert (high - low) / 2 == pytest.approx(spread, abs=1e-12)
+    report.plt.close(figure)
+
+
+@pytest.fixture
+def pool(tmp_path):
+    """Folders ``photos`` with 3 photos and ``references`` with a small copy of the second."""
     draw = np.random.default_rng(0)
     for folder in ("photos", "references"):
         (tmp_path / folder).mkdir()
@@ -139,9 +164,46 @@ def test_a_photo_that_is_a_reference_is_left_out(tmp_path):
         Image.fromarray(low).resize((160, 120), Image.Resampling.BICUBIC).save(tmp_path / "photos" / f"{number}.png")
     with Image.open(tmp_path / "photos" / "1.png") as same:
         same.resize((80, 60)).save(tmp_path / "references" / "sea.bmp")
-    kept, left_out = photos.without_references(tmp_path / "photos", tmp_path / "references", tmp_path / "kept")
+    return tmp_path
+
+
+def test_a_photo_that_is_a_reference_is_left_out(pool):
+    kept, left_out = photos.without_references(pool / "photos", pool / "references", pool / "kept")
     assert (kept, left_out) == (2, [("1.png", "sea.bmp")])
-    assert sorted(path.name for path in (tmp_path / "kept").iterdir()) == ["0.png", "2.png"]
+    assert sorted(path.name for path in (pool / "kept").iterdir()) == ["0.png", "2.png"]
+
+
+def test_links_of_an_earlier_start_do_not_stay(pool):
+    place = pool / "kept"
+    place.mkdir()
+    for name, target in (("1.png", "photos/1.png"), ("2.png", "elsewhere/2.png"), ("9.png", "nowhere.png")):
+        (place / name).symlink_to(pool / target)  # since become a reference; of other photos; gone
+    assert photos.without_references(pool / "photos", pool / "references", place)[0] == 2
+    assert {link.name: link.readlink() for link in place.iterdir()} == {
+        name: pool / "photos" / name for name in ("0.png", "2.png")
+    }
+
+
+@pytest.mark.parametrize(
+    ("emptied", "sentence"),
+    [
+        (["references/sea.bmp"], "references holds no image; expected the originals of the scored images"),
+        (["photos/0.png", "photos/1.png", "photos/2.png"], "photos holds no image; expected photos without scores"),
+        (["photos/0.png", "photos/2.png"], "photos holds only references (1 of them); expected photos without scores"),
+    ],
+)
+def test_a_folder_without_images_is_one_sentence(pool, load_tool, monkeypatch, capsys, emptied, sentence):
+    for name in emptied:
+        (pool / name).unlink()
+    (pool / "labels.csv").touch()
+    (pool / "references").rename(pool / "ref_images")
+    monkeypatch.setattr(
+        sys, "argv", ["measure_quality", str(pool), str(pool / "photos"), "--out", str(pool / "out"), "--only-report"]
+    )
+    with pytest.raises(SystemExit) as ended:
+        load_tool("measure_quality").main()
+    assert ended.value.code == 2
+    assert f"{pool}/{sentence.replace('references holds no', 'ref_images holds no')}" in capsys.readouterr().err
 
 
 def test_a_preloaded_run_ends_as_any_other(tmp_path):

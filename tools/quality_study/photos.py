@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -33,22 +34,39 @@ def thumbnail(path: Path) -> npt.NDArray[np.float64]:
 
 
 def without_references(photos: Path, references: Path, place: Path) -> tuple[int, list[tuple[str, str]]]:
-    """Link the photos that are no reference into ``place``.
+    """Link the photos that are no reference into ``place``, and remove links to others from it.
 
     Returns:
         How many there are, and (photo, reference) of each that was left out.
+
+    Raises:
+        ValueError: There is no reference image, or no photo that is none of them; one sentence.
     """
     known = {path.name: thumbnail(path) for path in images_in(references)}
-    place.mkdir(parents=True, exist_ok=True)
-    kept, left_out = 0, []
+    if not known:
+        raise ValueError(f"{references.absolute()} holds no image; expected the originals of the scored images")
+    kept: dict[str, Path] = {}
+    left_out = []
     for photo in images_in(photos):
         likeness = {name: float(thumbnail(photo) @ other) for name, other in known.items()}
         nearest = max(likeness, key=lambda name: likeness[name])
         if likeness[nearest] > SAME:
             left_out.append((photo.name, nearest))
             continue
-        kept += 1
-        link = place / photo.name
-        if not link.exists():
-            link.symlink_to(photo.absolute())
-    return kept, left_out
+        kept[photo.name] = photo.absolute()
+    if not kept:
+        which = f"only references ({len(left_out)} of them)" if left_out else "no image"
+        raise ValueError(f"{photos.absolute()} holds {which}; expected photos without scores")
+    _link(kept, place)
+    return len(kept), left_out
+
+
+def _link(wanted: Mapping[str, Path], place: Path) -> None:
+    """Make ``place`` hold links to these files, by name, and no other link."""
+    place.mkdir(parents=True, exist_ok=True)
+    for link in place.iterdir():
+        if link.is_symlink() and wanted.get(link.name) != link.readlink():
+            link.unlink()
+    for name, target in wanted.items():
+        if not (place / name).is_symlink():
+            (place / name).symlink_to(target)

@@ -52,7 +52,12 @@ def summary(table: list[dict[str, Any]], share: float, which: str) -> list[str]:
 def spread(values: list[float]) -> str:
     """``.931 ± .004``; the standard deviation of the sample, where there is more than one seed."""
     mean = f"{np.mean(values):.3f}"
-    return f"{mean} ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else mean
+    return f"{mean} ± {deviation(values):.3f}" if len(values) > 1 else mean
+
+
+def deviation(values: list[float]) -> float:
+    """The standard deviation of the sample (divided by n - 1); 0 of one value, for which there is none."""
+    return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
 
 
 def paired(table: list[dict[str, Any]], mine: list[dict[str, Any]]) -> str:
@@ -64,7 +69,7 @@ def paired(table: list[dict[str, Any]], mine: list[dict[str, Any]]) -> str:
     if mine[0]["method"] == "supervised" or not all(key in same for key in keys):
         return ""
     differences = [line["srocc"] - same[key] for line, key in zip(mine, keys, strict=True)]
-    return f"{np.mean(differences):+.3f}" + (f" ± {np.std(differences, ddof=1):.3f}" if len(differences) > 1 else "")
+    return f"{np.mean(differences):+.3f}" + (f" ± {deviation(differences):.3f}" if len(differences) > 1 else "")
 
 
 def write_report(runs: Runs) -> str:
@@ -97,8 +102,8 @@ def draw(table: list[dict[str, Any]], there: Found, path: Path) -> None:
     for number, (name, method) in enumerate(METHODS.items()):
         mine = [line for line in table if line["method"] == name and line["rows"] == "all"]
         shares = sorted({line["labels"] for line in mine})
-        means = [np.mean([line["srocc"] for line in mine if line["labels"] == share]) for share in shares]
-        spreads = [np.std([line["srocc"] for line in mine if line["labels"] == share]) for share in shares]
+        values = [[line["srocc"] for line in mine if line["labels"] == share] for share in shares]
+        means, spreads = [float(np.mean(each)) for each in values], [deviation(each) for each in values]
         colour = f"C{number}"
         left.errorbar(
             [100 * s for s in shares], means, spreads, marker="o", capsize=3, label=method.title, color=colour
@@ -106,7 +111,10 @@ def draw(table: list[dict[str, Any]], there: Found, path: Path) -> None:
         if (name, 1.0, 0) in there and name in ("supervised", "multitask"):
             seen = there[name, 1.0, 0]
             right.scatter(seen.true, seen.predicted, s=14, color=colour, label=method.title)
-    left.set(xlabel="labels used (%)", ylabel="SROCC, pooled out of fold", title="66 scored images, 4 references")
+    images = {name for each in there.values() for name in each.images}
+    references = {name for each in there.values() for name in each.references}
+    scored = f"{len(images)} scored images, {len(references)} references"
+    left.set(xlabel="labels used (%)", ylabel="SROCC, pooled out of fold", title=scored)
     right.set(
         xlabel="DMOS by people (higher = worse)",
         ylabel="predicted DMOS",

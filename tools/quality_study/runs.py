@@ -77,14 +77,13 @@ class Runs:
     def ordered(self, is_over: Callable[[Job], bool]) -> Iterator[Job]:
         """All runs that can be said now, those that are over among them."""
         yield self.begun(TRIAL_SEED, self.study.trial_steps)
-        for seed in range(3):
-            yield self.ranking(seed)
         for trial in range(max(method.trials for method in METHODS.values())):
             for name, method in METHODS.items():
                 if trial < method.trials and self._can_begin(method, TRIAL_SEED, self.study.trial_steps, is_over):
                     yield from (self.trial(name, trial, fold) for fold in range(INNER_FOLDS))
         settings = {name: self.chosen(name) for name, method in METHODS.items() if method.trials}
         for share, seed in units():
+            yield self.ranking(seed)
             yield self.begun(seed, self.study.steps)
             for name, trial in settings.items():
                 if trial is not None and self._can_begin(METHODS[name], seed, self.study.steps, is_over):

@@ -94,7 +94,7 @@ class Study:
     live: Path
     photos: Path
     out: Path
-    steps: int = 700
+    steps: int = 1500
     trial_steps: int = 350
     threads: int = 1
     crops: int = 20
@@ -158,4 +158,4 @@ class Study:
 
 def units() -> list[tuple[float, int]]:
     """(share of the labels, seed) in the order in which they are measured: what matters most comes first."""
-    return [(1.0, 0), (0.25, 0), (1.0, 1), (1.0, 2), (0.5, 0)]
+    return [(1.0, 0), (1.0, 1), (1.0, 2), (0.25, 0), (0.5, 0)]

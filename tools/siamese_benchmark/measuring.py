@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import resource
+import signal
 import subprocess
 import sys
 import time
@@ -140,6 +141,8 @@ def peak(case: Case, way: str) -> float | None:
     subject = prepared(case)
     few = replace(case.of, sources=1, kinds=1, levels=2)
     case.way(way)(replace(subject, layout=few, images=subject.images[:2]))  # libraries warm, gradients there
+    gc.collect()
+    Path("/proc/self/clear_refs").write_text("5")  # the high-water mark begins anew at what is held now (proc(5))
     held = _status("VmRSS")
     limit = _status("VmSize") + int(case.memory_gb * 2**30)
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
@@ -170,12 +173,18 @@ def peak_in_a_process(case: Case, way: str) -> float | None:
     program += "from siamese_benchmark.measuring import answer; answer(*sys.argv[1:])"
     command = [sys.executable, "-c", program, json.dumps(asdict(case)), way]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode < 0:  # killed, which the memory limit can also do
+    if _lacked_memory(done):
         return None
     if done.returncode:
         raise SystemExit(f"measuring the memory of {way} in {case} failed:\n{done.stderr}")
     megabytes: float | None = json.loads(done.stdout.splitlines()[-1])
     return megabytes
+
+
+def _lacked_memory(done: subprocess.CompletedProcess[str]) -> bool:
+    """Whether the system killed a process, or it failed since it got no memory where :func:`peak` cannot catch that."""
+    told = any(sign in done.stderr for sign in ("MemoryError", "std::bad_alloc", "annot allocate memory"))
+    return done.returncode == -signal.SIGKILL or (done.returncode != 0 and told)
 
 
 def answer(request: str, way: str) -> None:

@@ -63,7 +63,8 @@ class DistortedPhotos(Dataset):
     kind to the strongest that the piece allows, levels being equally far apart. Kind, strength and noise of an image
     depend on ``seed`` and on the image alone: another ``part`` or number of ``labels`` leaves it as it is.
 
-    For training: astronaut, hubble_deep_field, ihc, motorcycle_left and motorcycle_right (a stereo pair), retina, rocket.
+    For training: astronaut, hubble_deep_field, ihc, motorcycle_left and motorcycle_right (a stereo pair), retina,
+    rocket.
     Held out: chelsea, coffee.
 
     Args:

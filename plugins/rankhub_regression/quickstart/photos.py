@@ -35,7 +35,7 @@ PHOTOS: tuple[Photo, ...] = get_args(Photo)
 """All colour photos of the wheel. The place of a name is part of the address of random numbers: add at the end only."""
 
 HELD_OUT: frozenset[Photo] = frozenset({"chelsea", "coffee"})
-"""An animal and a still life, whose SSIM is alike at equal distortion; the two motorcycles are a stereo pair, and both are for training."""
+"""An animal and a still life, whose SSIM is alike at equal distortion. The motorcycles are a stereo pair: one side."""
 
 _JPEG = frozenset({"hubble_deep_field", "retina", "rocket"})
 
@@ -63,7 +63,8 @@ class Piece:
 class SkimagePhotos(Dataset):
     """The nine colour photos inside the scikit-image wheel, of eight subjects: nothing is downloaded.
 
-    For training: astronaut, hubble_deep_field, ihc, motorcycle_left and motorcycle_right (a stereo pair), retina, rocket.
+    For training: astronaut, hubble_deep_field, ihc, motorcycle_left and motorcycle_right (a stereo pair), retina,
+    rocket.
     Held out: chelsea, coffee. The split is by photo and fixed; all pieces of a photo are on its side.
 
     The wheel holds hubble_deep_field, retina and rocket as JPEG files, with faint traces of that; at the default

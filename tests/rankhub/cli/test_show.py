@@ -11,8 +11,9 @@ from helpers import fakes
 from helpers.commands import call
 from PIL import Image
 
+import rankhub_data
 from rankhub.catalog.catalog import Catalog
-from rankhub.cli import sheet
+from rankhub.cli import sheet, show
 from rankhub.interfaces.batch import Batch
 from rankhub.interfaces.generator import ViewSpec
 from rankhub.interfaces.order import RankTarget
@@ -30,7 +31,7 @@ def photo(tmp_path):
 
 @pytest.fixture
 def fake(monkeypatch):
-    catalog = Catalog.of({"fakes": fakes})
+    catalog = Catalog.of({"fakes": fakes, "rankhub_data": rankhub_data})
     monkeypatch.setattr(Catalog, "discover", classmethod(lambda cls: catalog))
 
 
@@ -122,6 +123,35 @@ def test_a_file_that_is_no_image(capsys, tmp_path, content):
     assert called.code == 2
     assert f"--image {path}" in called.err
     assert called.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("ending", [".txt", ""])
+def test_a_file_of_no_image_format(capsys, tmp_path, ending):
+    path = tmp_path / f"notes{ending}"
+    path.write_text("no image")
+    called = call(capsys, "show", "generator", "random_views", "size=8", "--image", path, "--out", tmp_path / "o.png")
+    assert called.err == f"error: --image {path} is no image; convert it to PNG or JPEG first\n"
+
+
+def test_what_is_wrong_with_a_file_is_told(capsys, tmp_path):
+    path = tmp_path / "x y.png"
+    path.write_bytes(b"")
+    called = call(capsys, "show", "generator", "random_views", "size=8", "--image", path, "--out", tmp_path / "o.png")
+    assert called.err == f"error: --image {path} cannot be read: the file is empty\n"
+
+
+def test_views_are_of_the_pixels_that_training_sees(tmp_path):
+    deep, clear, turned = (tmp_path / name for name in ("deep.png", ".clear.png", "turned.JPG"))
+    Image.fromarray(np.full((4, 6), 32768, np.uint16)).save(deep)
+    Image.new("RGBA", (6, 4), (0, 0, 0, 0)).save(clear)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (6, 4), (90, 90, 90)).save(turned, exif=exif)
+    catalog = Catalog.of({"rankhub_data": rankhub_data})
+    for path, shade, shape in ((deep, 128, (3, 4, 6)), (clear, 255, (3, 4, 6)), (turned, 90, (3, 6, 4))):
+        image = show._read(path, catalog)
+        assert image.shape == shape
+        assert image.unique().tolist() == [shade]
 
 
 def test_without_an_image(capsys):
