@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -125,7 +126,7 @@ def main() -> None:
     options = parser.parse_args()
     if min(options.side, options.repeats, options.threads, options.at_once or 1) < 1:
         parser.error("--side, --repeats, --threads and --at-once are at least 1")
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 140)
     results: dict[str, dict[str, Any]] = {}
     for name in options.layouts:
         at_once = options.at_once or LAYOUTS[name].images // 2
