@@ -13,7 +13,7 @@ from pairs_comparison.held_out import HeldOut, Score
 from pairs_comparison.methods import TITLES, Racer
 from pairs_comparison.pool import PairDraws, Pool
 from rankhub.catalog.catalog import Catalog
-from rankhub.engine.parts import Parts, build
+from rankhub.engine.parts import Parts, build, context_for
 from rankhub.engine.training import new_steering
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.generator import WorkerGenerator
@@ -77,6 +77,9 @@ def load(path: Path, overrides: Sequence[str], catalog: Catalog) -> Recipe:
         raise UserError(
             f"{path} needs a generator of at least two steps: one makes ranked versions, the others cut them"
         )
+    missing: str | None = catalog.build("dataset", recipe.data[TEST]).missing()
+    if missing is not None:
+        raise UserError(f"data.{TEST}: {missing}")
     return recipe
 
 
@@ -115,7 +118,9 @@ class Ground:
         outputs = parts.network.heads[goal.head].outputs
         loss = catalog.build("loss", spec, {name: outputs[name] for name in goal.outputs})
         train = Pool.of(feed.dataset, chain, lambda done, total: tell("versions to train on", done, total))
-        test = Pool.of(parts.datasets[TEST], chain, lambda done, total: tell("versions to judge on", done, total))
+        judged = catalog.build("dataset", rules.recipe.data[TEST])
+        judged.open(context_for(rules.recipe, lambda done, total, what: tell(what, done, total)))
+        test = Pool.of(judged, chain, lambda done, total: tell("versions to judge on", done, total))
         return cls(train, HeldOut.of(test, loss))
 
 
