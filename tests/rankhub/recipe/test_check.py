@@ -237,6 +237,8 @@ def with_absent():
 def test_missing_data_are_no_error_of_the_recipe_but_of_a_run():
     catalog = with_absent()
     changes = ["data.train={use: absent}", "data.test={use: absent}", "data.more={use: absent, where: bug}"]
+    changes.append("evaluate=[{use: spread, data: test}, {use: spread, data: more}]")
+    changes.append("data.spare={use: absent, where: nowhere}")  # nothing uses it, so it need not be there
     loaded = load_text(fakes.RECIPE, changes, catalog, file="f")
     said = [str(problem) for problem in missing_data(loaded, catalog)]
     assert said == [
