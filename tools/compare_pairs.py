@@ -111,7 +111,7 @@ def main() -> int:
     if min(options.seconds, options.turn) <= 0:
         parser.error("--seconds and --turn are above 0")
     torch.set_num_threads(options.threads)
-    console, catalog = Console(), Catalog.discover()
+    console, catalog = Console(width=None if sys.stdout.isatty() else 140), Catalog.discover()
     roots = [f"data.{name}.root={options.photos.absolute()}" for name in ("photos", "test")]
     try:
         recipe = load(options.recipe, [*roots, *options.overrides], catalog)

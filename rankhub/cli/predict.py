@@ -32,13 +32,13 @@ def predict(
     from rankhub.catalog.catalog import Catalog
     from rankhub.catalog.spec import ComponentSpec
     from rankhub.engine import folder as folders
-    from rankhub.engine.console import Talk
+    from rankhub.engine.console import Talk, listening
     from rankhub.engine.parts import context_for
     from rankhub.engine.trained import as_csv, column_of, open_run, scale_of
     from rankhub.interfaces.data import Dataset
 
     # Where the table is printed, what is said about it goes beside it.
-    talk, catalog = Talk(Console(stderr=out is None)), Catalog.discover()
+    talk, catalog = listening(Talk(Console(stderr=out is None))), Catalog.discover()
     trained = open_run(run, catalog, overrides or [])
     reader = {"use": catalog.in_role("dataset", "folder"), "root": str(folder)}
     images: Dataset = catalog.build("dataset", ComponentSpec.model_validate(reader))

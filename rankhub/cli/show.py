@@ -121,9 +121,11 @@ def _read(path: Path, catalog: Catalog) -> Tensor:
 def _views(step: Generator, spec: ViewSpec, image: Tensor, seed: int) -> Batch:
     """The views of one image, made as in training."""
     from rankhub.engine.collate import collate, first_view
+    from rankhub.engine.console import Talk, listening
     from rankhub.engine.feed import Chain
     from rankhub.interfaces.data import LabelSpec, Sample
 
+    listening(Talk())
     chain = Chain([step], spec, seed, "show")
     views = chain.in_worker([first_view(Sample(image, 0))], 0)
     return chain.on_device(collate(views, spec.groups, LabelSpec()), 0)

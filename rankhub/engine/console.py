@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -115,3 +116,16 @@ class Talk:
             cells = [f"{row[c]:.3f}" if isinstance(row.get(c), float) else str(row.get(c, "")) for c in columns]
             table.add_row(*cells, style="bold" if row is rows[-1] else "")
         self.console.print(table)
+
+
+def listening(talk: Talk) -> Talk:
+    """Let ``talk`` show the warnings of engine and plugins as notes, each in the place of any that listened before."""
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            talk.note(record.getMessage())
+
+    logger = logging.getLogger("rankhub")
+    logger.handlers = [Handler()]
+    logger.propagate = False
+    return talk

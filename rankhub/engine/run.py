@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +14,7 @@ from rankhub.catalog.catalog import Catalog
 from rankhub.engine import checkpoint, evaluation, folder
 from rankhub.engine.average import WeightAverage
 from rankhub.engine.best import Best
-from rankhub.engine.console import Talk
+from rankhub.engine.console import Talk, listening
 from rankhub.engine.cost import describe
 from rankhub.engine.device import Compute
 from rankhub.engine.interrupt import Interrupt
@@ -304,16 +303,7 @@ def write_reports(parts: Parts, place: Path) -> None:
 
 def _listen(talk: Talk | None, processes: Processes) -> Talk:
     """Where the run speaks, which also shows warnings of the engine as notes. Only the first process does."""
-    speaker = (talk or Talk()) if processes.first else Talk(Console(quiet=True))
-
-    class Handler(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            speaker.note(record.getMessage())
-
-    logger = logging.getLogger("rankhub")
-    logger.handlers = [Handler()]
-    logger.propagate = False
-    return speaker
+    return listening((talk or Talk()) if processes.first else Talk(Console(quiet=True)))
 
 
 __all__ = ["AFTER", "BEFORE", "PIXELS", "Run", "announce", "resume", "start"]

@@ -44,7 +44,9 @@ def test_as_json(capsys):
         "owner": "one",
         "distribution": "one",
         "version": "0",
-        "components": [{"kind": "loss", "name": "a", "target": "helpers.fakes:Pull", "summary": "The loss a."}],
+        "components": [
+            {"kind": "loss", "name": "a", "target": "helpers.fakes:Pull", "summary": "The loss a.", "role": ""}
+        ],
     }
     assert found["broken"][0]["owner"] == "bad"
     assert found["broken"][0]["reason"].startswith("it asks for version [7]")
