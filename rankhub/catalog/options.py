@@ -31,6 +31,8 @@ _CONFIG = ConfigDict(extra="forbid", strict=True, frozen=True, ser_json_inf_nan=
 def options_model(cls: type, kind: Kind, docs: Mapping[str, str]) -> type[BaseModel]:
     """The options of ``cls`` as a pydantic model, one field for each keyword-only parameter.
 
+    A constructor that ends in ``**options`` has those of its base as well, with its own in front of equal names.
+
     Args:
         cls: A component's class.
         kind: Its kind, which says how many positional-only parameters the engine fills in.
@@ -100,14 +102,37 @@ def _parameters(cls: type, kind: Kind) -> dict[str, inspect.Parameter]:
     if inspect.isabstract(cls):
         missing = ", ".join(sorted(getattr(cls, "__abstractmethods__", ())))
         raise UnreadableConstructor(f"the class leaves out {missing} of a {kind.name}")
-    parameters = list(inspect.signature(cls).parameters.values())
-    wired = [p for p in parameters if p.kind is p.POSITIONAL_ONLY]
+    constructors = _constructors(cls)
+    wired = [p for p in constructors[0][1] if p.kind is p.POSITIONAL_ONLY]
     if len(wired) != len(kind.wired):
         expected = ", ".join(w.name for w in kind.wired) or "none"
         raise UnreadableConstructor(
             f"it takes {len(wired)} positional-only parameters, a {kind.name} is handed {len(kind.wired)} ({expected})"
         )
-    options = [p for p in parameters if p.kind is not p.POSITIONAL_ONLY]
+    found: dict[str, inspect.Parameter] = {}
+    for owner, parameters in constructors:
+        options = [p for p in parameters if p.kind is not p.POSITIONAL_ONLY and p.name not in found]
+        _check_each(options)
+        hints = _hints(owner, {p.name: p.annotation for p in options})
+        found |= {p.name: p.replace(annotation=hints[p.name]) for p in options}
+    return found
+
+
+def _constructors(cls: type) -> list[tuple[type, list[inspect.Parameter]]]:
+    """The class's constructor; where it ends in ``**options``, also the next base's, to which it hands them on."""
+    found: list[tuple[type, list[inspect.Parameter]]] = []
+    owners = [base for base in cls.__mro__ if "__init__" in vars(base) and base is not object]
+    for number, owner in enumerate(owners, 1):
+        parameters = list(inspect.signature(owner if found else cls).parameters.values())
+        catches_all = bool(parameters) and parameters[-1].kind is inspect.Parameter.VAR_KEYWORD
+        hands_on = catches_all and number < len(owners)
+        found.append((owner, parameters[:-1] if hands_on else parameters))
+        if not hands_on:
+            break
+    return found or [(cls, list(inspect.signature(cls).parameters.values()))]
+
+
+def _check_each(options: Iterable[inspect.Parameter]) -> None:
     for parameter in options:
         if parameter.kind is not parameter.KEYWORD_ONLY:
             raise UnreadableConstructor(f"its parameter {parameter} must be keyword-only, an option of its own")
@@ -115,8 +140,6 @@ def _parameters(cls: type, kind: Kind) -> dict[str, inspect.Parameter]:
             raise UnreadableConstructor(f"its option {parameter.name!r} has no type hint")
         if parameter.name == "use":
             raise UnreadableConstructor("`use` names the component, an option needs another name")
-    hints = _hints(cls, {p.name: p.annotation for p in options})
-    return {p.name: p.replace(annotation=hints[p.name]) for p in options}
 
 
 def _hints(cls: type, annotations: Mapping[str, Any]) -> dict[str, Any]:

@@ -49,10 +49,6 @@ class ScoredImages(Dataset):
             outside that fold and ``held_out`` what lies in it. As many folds as references leave one reference out.
         fold: Which of the folds, from 0.
         seed: Another seed splits otherwise; repeated splits are a list of seeds.
-        kinds: Only images with these kinds of distortion; the split does not depend on them.
-        leave_out: References that are left out before the split is drawn, by name (folder and ending may be dropped):
-            held-out references and folds are drawn among the others, so ``train`` and ``held_out`` take the same ones.
-            None = those that the data set's protocol leaves out.
         share: Keep only this share of the images of ``train`` (or ``all``), evenly over the kinds of distortion, for
             trials with few labels; taken after the split and ``kinds``. A smaller share is part of a larger one;
             ``held_out`` is always whole.
@@ -73,6 +69,11 @@ class ScoredImages(Dataset):
     obtained: ClassVar[str]
     """Who hands the data set out, as a part of a sentence."""
 
+    kinds: list[str] | None = None
+    """Of distortion: only these, if any is named."""
+    leave_out: list[str] | None = None
+    """References that are left out; None = those that the protocol leaves out."""
+
     def __init__(
         self,
         *,
@@ -82,16 +83,12 @@ class ScoredImages(Dataset):
         folds: Annotated[int, Ge(2)] | None = None,
         fold: Annotated[int, Ge(0)] | None = None,
         seed: Annotated[int, Ge(0)] = 0,
-        kinds: list[str] | None = None,
-        leave_out: list[str] | None = None,
         share: Annotated[float, Gt(0), Le(1)] = 1.0,
         resize: Annotated[int, Ge(8)] | None = None,
         cache: Cache = "auto",
     ) -> None:
         self.root = Path(os.path.abspath(Path(root).expanduser()))
         self.parts = Parts(part=part, held_out=held_out, folds=folds, fold=fold, seed=seed, share=share)
-        self.kinds = kinds
-        self.leave_out = leave_out
         self.resize = resize
         self.cache = cache
         self.label = self.scale
@@ -198,6 +195,24 @@ class ScoredImages(Dataset):
     def sizes(self) -> npt.NDArray[np.int64] | None:
         """[len, 2] height and width after ``resize``, once the data set is open."""
         return None if self._opened is None else self._opened.images.sizes[self._opened.rows]
+
+
+class ScoredVersions(ScoredImages):
+    """Scored versions of pristine images, distorted in known ways.
+
+    Args:
+        kinds: Only images with these kinds of distortion; the split does not depend on them.
+        leave_out: References that are left out before the split is drawn, by name (folder and ending may be dropped):
+            held-out references and folds are drawn among the others, so ``train`` and ``held_out`` take the same ones.
+            None = those that the data set's protocol leaves out.
+    """
+
+    def __init__(
+        self, *, root: str, kinds: list[str] | None = None, leave_out: list[str] | None = None, **options: Any
+    ) -> None:
+        super().__init__(root=root, **options)
+        self.kinds = kinds
+        self.leave_out = leave_out
 
 
 def _names_references(table: ScoreTable) -> bool:

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import UserError
-from rankhub_regression.scored.base import ScoredImages
+from rankhub_regression.scored.base import ScoredVersions
 from rankhub_regression.scored.numbers import numbers
 from rankhub_regression.scored.sheet import read_sheet
 from rankhub_regression.scored.table import Row, ScoreTable, check_lengths
@@ -28,7 +28,7 @@ _LINE = re.compile(r"(?P<name>(?P<image>.+)\.(?P<token>\w+)\.(?P<level>\d)\.png)
 _WORKBOOK, _TEXT = "csiq.DMOS.xlsx", "csiq_label.txt"
 
 
-class Csiq(ScoredImages):
+class Csiq(ScoredVersions):
     """CSIQ (Larson and Chandler, Journal of Electronic Imaging 19(1), 2010).
 
     866 distorted versions of 30 photos; DMOS from 0 to 1, **higher is worse**. The kinds are ``awgn`` (white noise),

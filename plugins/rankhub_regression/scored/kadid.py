@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import UserError
-from rankhub_regression.scored.base import ScoredImages
+from rankhub_regression.scored.base import ScoredVersions
 from rankhub_regression.scored.delimited import Record, read_delimited
 from rankhub_regression.scored.numbers import numbers
 from rankhub_regression.scored.table import Row, ScoreTable, check_lengths, some
@@ -45,7 +45,7 @@ KINDS = (
 """The types 1 to 25."""
 
 
-class Kadid10k(ScoredImages):
+class Kadid10k(ScoredVersions):
     """KADID-10k (Lin, Hosu, Saupe, QoMEX 2019).
 
     10,125 distorted images: 81 references, 25 types of distortion, 5 levels; scores from 1 to 5 in ``dmos.csv``, whose

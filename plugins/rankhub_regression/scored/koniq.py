@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import UserError
-from rankhub.interfaces.options import Ge, Gt, Le, Lt
-from rankhub_regression.scored.base import Cache, ScoredImages
+from rankhub_regression.scored.base import ScoredImages
 from rankhub_regression.scored.delimited import read_delimited
 from rankhub_regression.scored.numbers import numbers
-from rankhub_regression.scored.parts import Part
 from rankhub_regression.scored.table import Row, ScoreTable, check_lengths, some
 
 _WITH_SETS, _WITHOUT = "koniq10k_distributions_sets.csv", "koniq10k_scores_and_distributions.csv"
@@ -47,26 +45,9 @@ class Koniq10k(ScoredImages):
         root: str,
         split: Literal["training", "validation", "test"] | None = None,
         images: Literal["1024x768", "512x384"] = "1024x768",
-        part: Part = "all",
-        held_out: Annotated[float, Gt(0), Lt(1)] = 0.2,
-        folds: Annotated[int, Ge(2)] | None = None,
-        fold: Annotated[int, Ge(0)] | None = None,
-        seed: Annotated[int, Ge(0)] = 0,
-        share: Annotated[float, Gt(0), Le(1)] = 1.0,
-        resize: Annotated[int, Ge(8)] | None = None,
-        cache: Cache = "auto",
+        **options: Any,
     ) -> None:
-        super().__init__(
-            root=root,
-            part=part,
-            held_out=held_out,
-            folds=folds,
-            fold=fold,
-            seed=seed,
-            share=share,
-            resize=resize,
-            cache=cache,
-        )
+        super().__init__(root=root, **options)
         self.split = split
         self.images = images
 

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import UserError
-from rankhub.interfaces.options import Ge, Gt, Le, Lt
-from rankhub_regression.scored.base import Cache, ScoredImages
+from rankhub_regression.scored.base import ScoredVersions
 from rankhub_regression.scored.mat import numbers_of, read_mat, strings_of
-from rankhub_regression.scored.parts import Part
 from rankhub_regression.scored.table import Row, ScoreTable, check_lengths
 
 
-class Live(ScoredImages):
+class Live(ScoredVersions):
     """LIVE Image Quality Assessment Database, release 2 (Sheikh, Sabir, Bovik, IEEE TIP 15(11), 2006).
 
     779 distorted versions of 29 photos; DMOS, **higher is worse**. The kinds are ``jp2k`` (JPEG 2000), ``jpeg``, ``wn``
@@ -51,35 +49,8 @@ class Live(ScoredImages):
     originals: ClassVar[int] = 203
     """Unmodified references among the images."""
 
-    def __init__(
-        self,
-        *,
-        root: str,
-        scores: Literal["realigned", "original"] = "realigned",
-        part: Part = "all",
-        held_out: Annotated[float, Gt(0), Lt(1)] = 0.2,
-        folds: Annotated[int, Ge(2)] | None = None,
-        fold: Annotated[int, Ge(0)] | None = None,
-        seed: Annotated[int, Ge(0)] = 0,
-        kinds: list[str] | None = None,
-        leave_out: list[str] | None = None,
-        share: Annotated[float, Gt(0), Le(1)] = 1.0,
-        resize: Annotated[int, Ge(8)] | None = None,
-        cache: Cache = "auto",
-    ) -> None:
-        super().__init__(
-            root=root,
-            part=part,
-            held_out=held_out,
-            folds=folds,
-            fold=fold,
-            seed=seed,
-            kinds=kinds,
-            leave_out=leave_out,
-            share=share,
-            resize=resize,
-            cache=cache,
-        )
+    def __init__(self, *, root: str, scores: Literal["realigned", "original"] = "realigned", **options: Any) -> None:
+        super().__init__(root=root, **options)
         self.file, self.variable = {
             "realigned": ("dmos_realigned.mat", "dmos_new"),
             "original": ("dmos.mat", "dmos"),

@@ -7,12 +7,12 @@ from typing import ClassVar
 
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import UserError
-from rankhub_regression.scored.base import ScoredImages
+from rankhub_regression.scored.base import ScoredVersions
 from rankhub_regression.scored.mat import numbers_of, read_mat, strings_of
 from rankhub_regression.scored.table import Row, ScoreTable, check_lengths
 
 
-class LiveChallenge(ScoredImages):
+class LiveChallenge(ScoredVersions):
     """LIVE In the Wild Image Quality Challenge Database (Ghadiyaram and Bovik, IEEE TIP 25(1), 2016).
 
     1,162 photos from mobile cameras with the distortions of real life; MOS from 0 to 100, **higher is better**. There

@@ -8,12 +8,12 @@ from typing import ClassVar
 
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import UserError
-from rankhub_regression.scored.base import ScoredImages
+from rankhub_regression.scored.base import ScoredVersions
 from rankhub_regression.scored.mat import numbers_of, read_mat, strings_of
 from rankhub_regression.scored.table import Row, ScoreTable, check_lengths, some
 
 
-class Mlive(ScoredImages):
+class Mlive(ScoredVersions):
     """LIVE Multiply Distorted Image Quality Database (Jayaraman, Mittal, Moorthy, Bovik, Asilomar 2012).
 
     450 distorted versions of 15 photos; DMOS, **higher is worse**. Part 1 is blurred and then compressed by JPEG

@@ -6,19 +6,17 @@ import math
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Any, ClassVar
 
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import Objection, UserError
-from rankhub.interfaces.options import Ge, Gt, Le, Lt
-from rankhub_regression.scored.base import Cache, ScoredImages
+from rankhub_regression.scored.base import ScoredVersions
 from rankhub_regression.scored.delimited import Record, read_delimited
 from rankhub_regression.scored.numbers import numbers
-from rankhub_regression.scored.parts import Part
 from rankhub_regression.scored.table import Row, ScoreTable, some
 
 
-class ScoredCsv(ScoredImages):
+class ScoredCsv(ScoredVersions):
     """Images of one's own with their scores in a table: comma, tab or semicolon, the first line names the columns.
 
     Which way the scores run has to be said; a wrong guess would train the opposite.
@@ -57,16 +55,9 @@ class ScoredCsv(ScoredImages):
         where: dict[str, str] | None = None,
         range: tuple[float, float] | None = None,
         unit: str = "score",
-        part: Part = "all",
-        held_out: Annotated[float, Gt(0), Lt(1)] = 0.2,
-        folds: Annotated[int, Ge(2)] | None = None,
-        fold: Annotated[int, Ge(0)] | None = None,
-        seed: Annotated[int, Ge(0)] = 0,
         kinds: list[str] | None = None,
         leave_out: list[str] | None = None,
-        share: Annotated[float, Gt(0), Le(1)] = 1.0,
-        resize: Annotated[int, Ge(8)] | None = None,
-        cache: Cache = "auto",
+        **options: Any,
     ) -> None:
         if range is not None and not range[0] < range[1]:
             raise Objection(f"`range` takes the lowest and then the highest score, not {list(range)}")
@@ -75,19 +66,7 @@ class ScoredCsv(ScoredImages):
         if leave_out and reference is None:
             raise Objection("`leave_out` names values of the column `reference`; name that column")
         self.scale = LabelSpec(kind="score", higher_is_better=higher_is_better, range=range, unit=unit)
-        super().__init__(
-            root=root,
-            part=part,
-            held_out=held_out,
-            folds=folds,
-            fold=fold,
-            seed=seed,
-            kinds=kinds,
-            leave_out=leave_out,
-            share=share,
-            resize=resize,
-            cache=cache,
-        )
+        super().__init__(root=root, kinds=kinds, leave_out=leave_out, **options)
         self.table = os.path.expanduser(table)
         self.path = path
         self.score = score

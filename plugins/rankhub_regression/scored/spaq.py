@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from rankhub.interfaces.data import LabelSpec
-from rankhub.interfaces.options import Ge, Gt, Le, Lt
-from rankhub_regression.scored.base import Cache, ScoredImages
+from rankhub.interfaces.options import Ge
+from rankhub_regression.scored.base import ScoredImages
 from rankhub_regression.scored.delimited import read_delimited
 from rankhub_regression.scored.numbers import numbers
-from rankhub_regression.scored.parts import Part
 from rankhub_regression.scored.sheet import read_sheet
 from rankhub_regression.scored.table import Row, ScoreTable, check_lengths
 
@@ -39,30 +38,8 @@ class Spaq(ScoredImages):
     count: ClassVar[int] = 11_125
     table: ClassVar[str] = "Annotations/MOS and Image attribute scores"
 
-    def __init__(
-        self,
-        *,
-        root: str,
-        part: Part = "all",
-        held_out: Annotated[float, Gt(0), Lt(1)] = 0.2,
-        folds: Annotated[int, Ge(2)] | None = None,
-        fold: Annotated[int, Ge(0)] | None = None,
-        seed: Annotated[int, Ge(0)] = 0,
-        share: Annotated[float, Gt(0), Le(1)] = 1.0,
-        resize: Annotated[int, Ge(8)] = 512,
-        cache: Cache = "auto",
-    ) -> None:
-        super().__init__(
-            root=root,
-            part=part,
-            held_out=held_out,
-            folds=folds,
-            fold=fold,
-            seed=seed,
-            share=share,
-            resize=resize,
-            cache=cache,
-        )
+    def __init__(self, *, root: str, resize: Annotated[int, Ge(8)] = 512, **options: Any) -> None:
+        super().__init__(root=root, resize=resize, **options)
 
     @property
     def expected(self) -> Sequence[str]:

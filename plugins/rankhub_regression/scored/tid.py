@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import UserError
-from rankhub_regression.scored.base import ScoredImages
+from rankhub_regression.scored.base import ScoredVersions
 from rankhub_regression.scored.numbers import numbers
 from rankhub_regression.scored.table import Row, ScoreTable, check_lengths
 
@@ -44,7 +44,7 @@ KINDS = (
 """TID2013's types 1 to 24; the first 17 are those of TID2008."""
 
 
-class _Tid(ScoredImages):
+class _Tid(ScoredVersions):
     """What the two releases share.
 
     Attributes:

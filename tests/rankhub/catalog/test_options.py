@@ -103,6 +103,34 @@ class Loose(Base):
         pass
 
 
+class Wide(Base):
+    """A base with options.
+
+    Args:
+        size: Of the base.
+    """
+
+    def __init__(self, *, size: Annotated[int, Gt(0)], step: int = 2):
+        self.size, self.step = size, step
+
+
+class Wider(Wide):
+    """Hands on what it does not know.
+
+    Args:
+        name: Its own.
+    """
+
+    def __init__(self, *, name: str = "n", step: int = 5, **options: Any):
+        super().__init__(step=step, **options)
+        self.name = name
+
+
+class LooseBelow(Loose):
+    def __init__(self, *, size: int = 3, **options: Any):
+        super().__init__(size=size, **options)
+
+
 class NoHint(Base):
     def __init__(self, *, size=3):
         pass
@@ -245,12 +273,24 @@ def test_required_options_dataclasses_and_none_at_all():
     assert isinstance(build(Bare), Bare)
 
 
+def test_options_that_a_constructor_hands_on_are_those_of_its_base():
+    fields = model_of(Wider).model_json_schema()
+    assert list(fields["properties"]) == ["name", "step", "size"]
+    assert fields["required"] == ["size"]
+    assert fields["properties"]["size"]["description"] == "Of the base."
+    made = build(Wider, size=4, name="m")
+    assert (made.name, made.size, made.step) == ("m", 4, 5)
+    with pytest.raises(CatalogError, match="size: got 0; expected a whole number above 0"):
+        build(Wider, size=0)
+
+
 @pytest.mark.parametrize(
     ("cls", "reason"),
     [
         (Positional, "its parameter size: 'int' = 3 must be keyword-only, an option of its own"),
         (Wired, "it takes 1 positional-only parameters, a predict is handed 0 (none)"),
         (Loose, "its parameter **options: 'Any' must be keyword-only"),
+        (LooseBelow, "its parameter **options: 'Any' must be keyword-only"),
         (NoHint, "its option 'size' has no type hint"),
         (BadDefault, "the default None of its option 'size' does not fit the option's type hint"),
         (NoPlain, "cannot stand in a recipe"),
