@@ -9,6 +9,9 @@ import typer
 
 from rankhub.interfaces.errors import UserError
 
+SHOWN = 20
+"""Lines of each of the data set's tables that are printed where no file is written."""
+
 
 def predict(
     run: Annotated[Path, typer.Argument(help="A run's folder, or one of its checkpoints.")],
@@ -38,7 +41,7 @@ def predict(
     from rankhub.interfaces.data import Dataset
 
     # Where the table is printed, what is said about it goes beside it.
-    talk, catalog = listening(Talk(Console(stderr=out is None))), Catalog.discover()
+    talk, catalog = listening(Talk(Console(stderr=out is None, highlight=False, soft_wrap=True))), Catalog.discover()
     trained = open_run(run, catalog, overrides or [])
     reader = {"use": catalog.in_role("dataset", "folder"), "root": str(folder)}
     images: Dataset = catalog.build("dataset", ComponentSpec.model_validate(reader))
@@ -49,6 +52,14 @@ def predict(
     talk.finish()
     for note in report.notes:
         talk.note(note)
+    for name, found in report.tables.items():
+        if out is not None and found:  # such as the images that were skipped, and why
+            table = out.with_name(f"{out.stem}_{name}.csv")
+            folders.write_rows(table, found)
+            talk.note(f"table {name}: {table}")
+        elif found:
+            for row in found[:SHOWN]:
+                talk.note(f"{name}: {', '.join(str(value) for value in row.values())}")
     numbers = trained.numbers()
     if out is None:
         typer.echo(as_csv(rows), nl=False)

@@ -84,6 +84,18 @@ def test_a_folder_gets_one_score_an_image_and_the_same_again(trained, capsys):
     assert read(call(capsys, "predict", trained / "out", alone).out)[0]["score"] == rows[0]["score"]
 
 
+def test_images_that_are_skipped_are_named(trained, capsys, tmp_path):
+    photo(tmp_path / "photos" / "good.png", 1)
+    (tmp_path / "photos" / "broken.jpg").write_text("no image")
+    done = call(capsys, "predict", trained / "out", tmp_path / "photos", "--out", tmp_path / "scores.csv")
+    assert done.code == 0
+    assert [row["path"] for row in read((tmp_path / "scores.csv").read_text())] == ["good.png"]
+    (table,) = tmp_path.glob("scores_*.csv")
+    assert "broken.jpg" in table.read_text()
+    assert str(table) in done.out  # on one line, to be copied
+    assert "broken.jpg" in call(capsys, "predict", trained / "out", tmp_path / "photos").err
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
