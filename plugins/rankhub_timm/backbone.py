@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import timm
 import torch
@@ -14,7 +14,9 @@ from torch import Tensor
 
 from rankhub.interfaces.errors import Objection, UserError
 from rankhub.interfaces.model import Backbone, Features
-from rankhub_timm.maps import as_map, feature_spec
+from rankhub.interfaces.options import Ge
+from rankhub_timm.cut import cut_at
+from rankhub_timm.maps import feature_spec, pass_through
 from rankhub_timm.stem import shrink_stem
 from rankhub_timm.weights import fit_weights, read_weights
 
@@ -36,6 +38,9 @@ class TimmBackbone(Backbone):
         model: Name of the network, as in ``timm.list_models()``.
         stem: standard = as the model defines it; small = first convolution 3x3 with stride 1 and no max-pooling, for
             images of about 32 to 64 px (ResNets only); small_pooled = the same with its max-pooling, for about 64 px.
+        stride: Cut the network after its last layer with so many pixels to a cell of the map, for maps that are finer
+            than the last: 16 makes VGG-16 end at conv5_3, as in density maps. Pooled features are then the mean of that
+            map. None = the whole network.
         args: Further arguments of ``timm.create_model``, such as drop_path_rate.
         pretrained: Start from the weights that timm downloads for this model.
         weights: Start from a local file, .safetensors or torch's; a classifier in it is left out.
@@ -53,6 +58,7 @@ class TimmBackbone(Backbone):
         *,
         model: str,
         stem: Literal["standard", "small", "small_pooled"] = "standard",
+        stride: Annotated[int, Ge(1)] | None = None,
         args: Mapping[str, Any] | None = None,
         pretrained: bool = False,
         weights: str | None = None,
@@ -63,12 +69,17 @@ class TimmBackbone(Backbone):
             raise Objection("give pretrained or weights, not both")
         self.model, self.stem, self.args = model, stem, dict(args or {})
         self.pretrained, self.weights = pretrained, weights
+        self.starts_trained = pretrained or weights is not None
         _check_name(model, pretrained)
         for name, advice in OWN.items():
             if name in self.args:
                 raise Objection(f"args.{name} cannot be passed on; {advice}")
         self.network = self._create()
-        self.spec = feature_spec(self.network)
+        self.cut: int | None = None
+        self.left_out: tuple[str, ...] = ()
+        if stride is not None:
+            self.cut, self.left_out = cut_at(self.network, model, stride)
+        self.spec = feature_spec(self.network, self.cut)
         self._set_normalisation(normalize)
 
     def _create(self, pretrained: bool = False) -> Any:
@@ -110,10 +121,10 @@ class TimmBackbone(Backbone):
             UserError: They are not there or do not fit.
         """
         classifier = self.network.default_cfg.get("classifier") or ()
-        classifiers = (classifier,) if isinstance(classifier, str) else tuple(classifier)
+        left_out = (*((classifier,) if isinstance(classifier, str) else tuple(classifier)), *self.left_out)
         if self.weights is not None:
             path = Path(self.weights).expanduser()
-            fit_weights(self.network, read_weights(path), classifiers, f"backbone.weights: {path}")
+            fit_weights(self.network, read_weights(path), left_out, f"backbone.weights: {path}")
         elif self.pretrained:
             try:
                 stored = self._create(pretrained=True).state_dict()
@@ -124,16 +135,14 @@ class TimmBackbone(Backbone):
                     f"({type(error).__name__}: {reason}); check the connection, or download them elsewhere and give "
                     "backbone.weights=FILE"
                 ) from error
-            fit_weights(self.network, stored, classifiers, f"backbone.pretrained: {self.model}")
+            fit_weights(self.network, stored, left_out, f"backbone.pretrained: {self.model}")
 
     def forward(self, images: Tensor, maps: bool = False) -> Features:
         """Features of one stack [n, 3, H, W] in [0, 1]."""
         self._check_size(images.shape[-2], images.shape[-1])
         if self.normalizes:
             images = (images - self.mean) / self.std
-        features = self.network.forward_features(images)
-        pooled = self.network.forward_head(features, pre_logits=True).flatten(1)
-        found = as_map(self.network, features, images.shape[-2], images.shape[-1]) if maps else None
+        pooled, found = pass_through(self.network, images, self.cut, maps)
         return Features(pooled, None if found is None else [found])
 
     def _check_size(self, height: int, width: int) -> None:

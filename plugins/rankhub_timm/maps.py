@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from rankhub.interfaces.model import FeatureSpec
+from rankhub_timm.sight import receptive_field
 
 
 def as_map(network: Any, features: Any, height: int, width: int) -> Tensor | None:
@@ -35,21 +36,42 @@ def as_map(network: Any, features: Any, height: int, width: int) -> Tensor | Non
     return tokens.transpose(1, 2).reshape(len(tokens), -1, rows, columns)
 
 
+def pass_through(network: Any, images: Tensor, cut: int | None, maps: bool) -> tuple[Tensor, Tensor | None]:
+    """Pooled features [n, D] of a stack of images, and their map [n, C, h, w] if it is asked for and there is one.
+
+    Args:
+        network: Of timm, without a classifier.
+        images: [n, 3, H, W], normalised.
+        cut: The layer after which the network ends; None = the whole network.
+        maps: Whether the map is wanted.
+    """
+    if cut is not None:
+        (found,) = network.forward_intermediates(images, indices=[cut], stop_early=True, intermediates_only=True)
+        return found.mean(dim=(2, 3)), found
+    features = network.forward_features(images)
+    pooled = network.forward_head(features, pre_logits=True).flatten(1)
+    return pooled, as_map(network, features, images.shape[-2], images.shape[-1]) if maps else None
+
+
 @torch.no_grad()
-def feature_spec(network: Any) -> FeatureSpec:
-    """What a timm network gives, found by passing an empty image through a copy on torch's ``meta`` device."""
+def feature_spec(network: Any, cut: int | None = None) -> FeatureSpec:
+    """What a timm network gives, found by passing an empty image through a copy on torch's ``meta`` device.
+
+    Args:
+        network: Without a classifier.
+        cut: The layer after which it ends; None = the whole network.
+    """
     twin = copy.deepcopy(network).to("meta").eval()
     height, width = getattr(getattr(twin, "patch_embed", None), "img_size", None) or twin.default_cfg["input_size"][-2:]
-    features = twin.forward_features(torch.empty((1, 3, height, width), device="meta"))
-    pooled = twin.forward_head(features, pre_logits=True).flatten(1)
-    found = as_map(twin, features, height, width)
+    pooled, found = pass_through(twin, torch.empty((1, 3, height, width), device="meta"), cut, maps=True)
     if found is None:
         return FeatureSpec(pooled.shape[1])
-    return FeatureSpec(pooled.shape[1], found.shape[1], _stride(twin, height, found.shape[2]))
+    stride = _stride(twin, height, found.shape[2], -1 if cut is None else cut)
+    return FeatureSpec(pooled.shape[1], found.shape[1], stride, receptive_field(network, cut))
 
 
-def _stride(network: Any, height: int, cells: int) -> int:
+def _stride(twin: Any, height: int, cells: int, layer: int) -> int:
     """Pixels to a cell. The image may not be a whole number of them, so timm's own figure is taken if it can be."""
-    info = getattr(network, "feature_info", None)
-    stated = int(info[-1]["reduction"]) if isinstance(info, list) and info else 0
+    info = getattr(twin, "feature_info", None)
+    stated = int(info[layer]["reduction"]) if isinstance(info, list) and info else 0
     return stated if stated and abs(height / stated - cells) < 2 else round(height / cells)

@@ -6,7 +6,7 @@ from rankhub import Component
 
 @rankhub.hookimpl
 def rankhub_components() -> list[Component]:
-    """Random views for training; the middle of an image, crops of it, or all of it at test time."""
+    """Random views for training; the middle, crops, or all of an image, at once or in tiles, at test time."""
     return [
         Component(
             "generator",
@@ -17,4 +17,5 @@ def rankhub_components() -> list[Component]:
         Component("predict", "center", "rankhub_views.center:Center", "Resize, crop the middle, one pass."),
         Component("predict", "crops", "rankhub_views.crops:Crops", "Mean over random crops that the content decides."),
         Component("predict", "whole", "rankhub_views.whole:Whole", "The whole image in its own size, one pass."),
+        Component("predict", "tiles", "rankhub_views.tiles:Tiles", "A large image tile by tile, for heads with a map."),
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated
 
 import numpy as np
@@ -10,11 +10,13 @@ import torch
 from torch import Tensor
 
 from rankhub.interfaces.errors import Objection
+from rankhub.interfaces.model import FeatureSpec, OutputSpec
 from rankhub.interfaces.options import Ge
-from rankhub.interfaces.predict import Forward, Predict
+from rankhub.interfaces.predict import Answers, Forward, Predict
 from rankhub_views.render import views_at_once
 from rankhub_views.resample import Interpolation, Window, resample
 from rankhub_views.scratch import scratch_for
+from rankhub_views.whole import counts_refused
 
 
 class Center(Predict):
@@ -42,12 +44,16 @@ class Center(Predict):
             raise Objection(f"resize ({resize}) must be at least size ({size}), or the crop would leave the image")
         self.size, self.resize, self.batch, self.interpolation = size, resize or size, batch, interpolation
 
-    def __call__(self, images: Sequence[Tensor], forward: Forward) -> dict[str, Tensor]:
+    def __call__(self, images: Sequence[Tensor], forward: Forward) -> Answers:
         """One row an image."""
         parts: list[Mapping[str, Tensor]] = []
         for first in range(0, len(images), self.batch):
             parts.append(forward(self.views(images[first : first + self.batch])))
         return {name: torch.cat([part[name] for part in parts]) for name in (parts[0] if parts else ())}
+
+    def check(self, outputs: Mapping[str, OutputSpec], features: FeatureSpec) -> Iterable[str]:
+        """Counts: that of the middle is not that of its image."""
+        return counts_refused("center", outputs)
 
     @torch.no_grad()
     def views(self, images: Sequence[Tensor]) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Literal
 
 import numpy as np
@@ -13,9 +13,10 @@ from torch import Tensor
 
 from rankhub.interfaces.draws import Draws
 from rankhub.interfaces.errors import UserError
+from rankhub.interfaces.model import FeatureSpec, OutputSpec
 from rankhub.interfaces.options import Ge
-from rankhub.interfaces.predict import Forward, Predict
-from rankhub_views.whole import resized, without_maps
+from rankhub.interfaces.predict import Answers, Forward, Predict
+from rankhub_views.whole import counts_refused, resized, without_maps
 
 Offsets = npt.NDArray[np.int64]
 
@@ -51,7 +52,7 @@ class Crops(Predict):
     ) -> None:
         self.size, self.count, self.small, self.batch, self.seed = size, count, small, batch, seed
 
-    def __call__(self, images: Sequence[Tensor], forward: Forward) -> dict[str, Tensor]:
+    def __call__(self, images: Sequence[Tensor], forward: Forward) -> Answers:
         """One row an image.
 
         Raises:
@@ -63,6 +64,10 @@ class Crops(Predict):
             parts = [without_maps(forward(part)) for part in torch.split(crops, self.batch)]
             answers.append({name: torch.cat([part[name] for part in parts]).float().mean(0) for name in parts[0]})
         return {name: torch.stack([answer[name] for answer in answers]) for name in (answers[0] if answers else ())}
+
+    def check(self, outputs: Mapping[str, OutputSpec], features: FeatureSpec) -> Iterable[str]:
+        """Counts: that of a crop is not that of its image."""
+        return counts_refused("crops", outputs)
 
     def check_images(self, sizes: npt.NDArray[np.int64]) -> tuple[str, npt.NDArray[np.bool_]] | None:
         """Images with a side below ``size``, unless they are enlarged."""

@@ -1,4 +1,4 @@
-"""Where a view lies in its image: crop boxes, the 2x3 maps that follow from them, and points that move along."""
+"""Where a view lies in its image: crop boxes, the 2x3 maps that follow from them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from rankhub.interfaces.draws import ViewDraws
-from rankhub.interfaces.order import Points
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -107,27 +106,3 @@ def compose(first: Tensor, then: Tensor) -> Tensor:
     moved = then[:, :, :2] @ first
     moved[:, :, 2] += then[:, :, 2]
     return moved
-
-
-def move_points(points: Points, boxes: Boxes, size: int) -> Points:
-    """The points inside each box, moved into its view.
-
-    A point is inside if ``left <= x < left + width`` and ``top <= y < top + height``, so that of boxes side by
-    side one has it. A flip would move a point on the left edge onto the right edge, which belongs to the
-    neighbour: it stays the smallest step inside.
-
-    Args:
-        points: N rows in pixels of the images, one row a view.
-        boxes: Of the N views.
-        size: Side of the views in pixels.
-    """
-    device = points.values.device
-    counts = points.counts.to(device)
-    row = torch.repeat_interleave(torch.arange(len(points), device=device), counts)
-    edges = torch.from_numpy(np.stack([boxes.left, boxes.top, boxes.width, boxes.height], axis=1)).to(device)[row]
-    inside = ((points.values >= edges[:, :2]) & (points.values < edges[:, :2] + edges[:, 2:])).all(dim=1)
-    row, values = row[inside], points.values[inside]
-    maps = boxes.maps(size).to(device=device, dtype=values.dtype)[row]
-    moved = (maps[:, :, :2] @ values[:, :, None])[:, :, 0] + maps[:, :, 2]
-    last = torch.nextafter(torch.tensor(float(size), dtype=values.dtype), torch.zeros((), dtype=values.dtype))
-    return Points(moved.clamp(0, float(last)), torch.bincount(row, minlength=len(points)).to(points.counts.device))

@@ -15,9 +15,10 @@ from rankhub.interfaces.draws import Draws
 from rankhub.interfaces.errors import Objection
 from rankhub.interfaces.generator import DeviceGenerator, ViewSpec
 from rankhub.interfaces.options import Ge, Gt, Le
-from rankhub.interfaces.order import Label, Points, RankTarget
+from rankhub.interfaces.order import Label, RankTarget
+from rankhub.interfaces.points import Points
 from rankhub_views.blur import kernel_for
-from rankhub_views.geometry import compose, move_points
+from rankhub_views.geometry import compose
 from rankhub_views.parameters import Law, Parameters
 from rankhub_views.render import Renderer
 from rankhub_views.resample import Interpolation
@@ -146,16 +147,17 @@ def _render(images: Sequence[Tensor], renderer: Renderer, parameters: Parameters
 
 def _described(stack: Tensor, batch: Batch, source: Tensor, number: Tensor, parameters: Parameters) -> Batch:
     size = stack.shape[-1]
+    sizes = torch.full((len(stack), 2), size, dtype=torch.int64)
     target = batch.target
     rows = source.to(target.index.device)
     label: Label | None = target.label
     if isinstance(label, Points):
-        label = move_points(label.rows(rows), parameters.boxes, size)
+        label = label.rows(rows).moved(parameters.boxes.maps(size), sizes)
     elif label is not None:
         label = label[rows]
     return Batch(
         images=(stack,),
-        sizes=torch.full((len(stack), 2), size, dtype=torch.int64),
+        sizes=sizes,
         maps=compose(batch.maps[source], parameters.boxes.maps(size)),
         target=RankTarget(
             target.index[rows],
@@ -175,8 +177,7 @@ def _joined(batches: Sequence[Batch]) -> Batch:
     labels = [target.label for target in targets]
     label: Label | None
     if isinstance(labels[0], Points):
-        points = [one for one in labels if isinstance(one, Points)]
-        label = Points(torch.cat([one.values for one in points]), torch.cat([one.counts for one in points]))
+        label = Points.joined([one for one in labels if isinstance(one, Points)])
     elif isinstance(labels[0], Tensor):
         label = torch.cat([one for one in labels if isinstance(one, Tensor)])
     else:

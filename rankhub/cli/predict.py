@@ -20,6 +20,9 @@ def predict(
         list[str] | None, typer.Argument(help="Changes, such as device=cpu or predict.count=10.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="CSV file to write; without it the table is printed.")] = None,
+    pictures: Annotated[
+        Path | None, typer.Option(help="Folder for what a head draws onto each image, such as density; made if absent.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
 ) -> None:
     """Score every image of a folder with the network of a run, by the recipe's `predict`.
@@ -48,7 +51,8 @@ def predict(
     if (missing := images.missing()) is not None:
         raise UserError(missing)
     report = images.open(context_for(trained.recipe, talk.work))
-    rows = trained.rows(images, talk.work)
+    answers = trained.answers(images, talk.work)
+    rows = answers.rows()
     talk.finish()
     for note in report.notes:
         talk.note(note)
@@ -66,6 +70,17 @@ def predict(
     else:
         folders.write_text(out, as_csv(rows))
         talk.line(f"{len(rows)} images, {out}")
+    if pictures is not None:
+        drawn = 0
+        for path, head, picture in answers.pictures():
+            suffix = f"_{head}.png" if len(trained.recipe.heads) > 1 else ".png"
+            folders.write_picture(pictures / f"{path}{suffix}", picture)
+            drawn += 1
+            talk.work(drawn, len(rows), "pictures")
+        talk.finish()
+        talk.line(f"{drawn} pictures, {pictures}" if drawn else "no head of this run draws onto images")
+    for remark in answers.remarks():
+        talk.note(remark)
     talk.note(f"by {trained.weights}")
     for name, label in numbers.items():
         talk.note(f"{column_of(name, numbers)}: {scale_of(label)}")

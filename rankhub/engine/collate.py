@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from rankhub.interfaces.batch import Batch, View
 from rankhub.interfaces.data import LabelSpec, Sample
-from rankhub.interfaces.order import Label, Points, RankTarget
+from rankhub.interfaces.order import Label, RankTarget
+from rankhub.interfaces.points import Points
 
 
 def first_view(sample: Sample) -> View:
@@ -35,25 +35,11 @@ def stack_images(images: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(stack), sizes
 
 
-def move_points(points: npt.NDArray[np.float64], move: npt.NDArray[np.float64], size: Sequence[int]) -> Tensor:
-    """Points of the source in pixels of a view, those outside it left out.
-
-    Args:
-        points: [n, 2] x, y in the source.
-        move: 2x3 map from the source to the view.
-        size: Height and width of the view. A point is inside if 0 <= x < width and 0 <= y < height.
-    """
-    moved = np.asarray(points, dtype=np.float64).reshape(-1, 2) @ move[:, :2].T + move[:, 2]
-    inside = (moved >= 0).all(axis=1) & (moved < np.array([size[1], size[0]])).all(axis=1)
-    return torch.from_numpy(moved[inside])
-
-
-def _labels(views: Sequence[View], sizes: Sequence[Sequence[int]], label: LabelSpec) -> Label | None:
+def _labels(views: Sequence[View], sizes: Tensor, maps: Tensor, label: LabelSpec) -> Label | None:
     if label.kind is None:
         return None
     if label.kind == "points":
-        moved = [move_points(view.label, view.map, size) for view, size in zip(views, sizes, strict=True)]
-        return Points(torch.cat(moved), torch.tensor([len(points) for points in moved]))
+        return Points.of([view.label for view in views], sizes).moved(maps, sizes)
     kept: list[Any] = [view.label for view in views]
     if label.kind == "class":
         return torch.tensor([-1 if value is None else int(value) for value in kept], dtype=torch.int64)
@@ -71,13 +57,13 @@ def collate(views: Sequence[View], groups: int, label: LabelSpec) -> Batch:
     stack, sizes = stack_images([view.image for view in views])
     index = torch.tensor([view.index for view in views], dtype=torch.int64)
     kind = torch.tensor([view.kind for view in views], dtype=torch.int64)
+    maps = torch.from_numpy(np.stack([view.map for view in views]))
     target = RankTarget(
         index=index,
         view=torch.tensor([view.view for view in views], dtype=torch.int64),
         group=index * groups + kind,
         level=torch.tensor([view.level for view in views], dtype=torch.float32),
-        label=_labels(views, sizes.tolist(), label),
+        label=_labels(views, sizes, maps, label),
         kind=kind,
     )
-    maps = torch.from_numpy(np.stack([view.map for view in views]))
     return Batch((stack,), sizes, maps, target)

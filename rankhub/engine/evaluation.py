@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from math import isnan, nan
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from rankhub.engine.source import Source
 from rankhub.interfaces.data import Dataset
 from rankhub.interfaces.draws import Draws
 from rankhub.interfaces.evaluate import EvaluationResult, Evaluator
+from rankhub.interfaces.model import FeatureSpec, OutputSpec
 from rankhub.interfaces.predict import Predict
 
 CALIBRATION_IMAGES = 1024
@@ -78,7 +80,7 @@ def calibrated(network: Network, dataset: Dataset, predict: Predict, compute: Co
         views.clear()
 
     for index in picked:
-        view = _first_view(predict, dataset[index].image.to(compute.device))
+        view = _first_view(predict, dataset[index].image.to(compute.device), twin.backbone.spec)
         views = alike.setdefault(view.shape, [])
         views.append(view)
         if len(views) == CALIBRATION_BLOCK:
@@ -95,16 +97,25 @@ def _that_fit(predict: Predict, dataset: Dataset) -> npt.NDArray[np.bool_]:
     return np.ones(len(dataset), bool) if objection is None else ~objection[1]
 
 
-def _first_view(predict: Predict, image: torch.Tensor) -> torch.Tensor:
+def _first_view(predict: Predict, image: torch.Tensor, features: FeatureSpec) -> torch.Tensor:
     """[3, H, W] the first view of an image that ``predict`` would pass through a network."""
-    seen: list[torch.Tensor] = []
-
-    def keep(views: torch.Tensor) -> dict[str, torch.Tensor]:
-        seen.append(views[0].clone())
-        return {"backbone": views.new_zeros(len(views), 1)}
-
+    keep = _Keep(features)
     predict([image], keep)
-    return seen[0]
+    return keep.seen[0]
+
+
+class _Keep:
+    """Stands in for a network, and keeps what is shown to it."""
+
+    outputs: Mapping[str, OutputSpec] = MappingProxyType({})
+
+    def __init__(self, features: FeatureSpec) -> None:
+        self.features = features
+        self.seen: list[torch.Tensor] = []
+
+    def __call__(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
+        self.seen.append(images[0].clone())
+        return {"backbone": images.new_zeros(len(images), 1)}
 
 
 def _untouched(module: nn.Module) -> bool:

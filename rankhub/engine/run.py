@@ -23,7 +23,7 @@ from rankhub.engine.network import Network
 from rankhub.engine.parts import Parts, build, labels_of
 from rankhub.engine.processes import Processes, joined
 from rankhub.engine.seeds import seeded
-from rankhub.engine.source import Source, network_forward, raw_pixels
+from rankhub.engine.source import NetworkForward, RawPixels, Source
 from rankhub.engine.training import Status, Training, new_learner
 from rankhub.engine.watch import Watchers
 from rankhub.interfaces.callback import Callback, RunInfo
@@ -117,13 +117,13 @@ class Run:
 
     def _reference(self, parts: Parts, row: str) -> Forward:
         if row == PIXELS:
-            return raw_pixels
+            return RawPixels()
         recipe = parts.recipe
         data = next(iter(recipe.phases[0].streams.values())).data
         untrained = evaluation.calibrated(
             parts.network, parts.datasets[data], parts.predict, parts.compute, recipe.seed
         )
-        return network_forward(untrained, parts.compute)
+        return NetworkForward(untrained, parts.compute)
 
     def _row_folder(self, row: str) -> Path:
         return self.folder / "evaluation" / row.replace(" ", "_")
@@ -169,7 +169,7 @@ class Run:
             return {}
         network, _ = scored(parts, average)
         row = f"step {step}"
-        results = self.evaluate(parts, row, network_forward(network, parts.compute), step, during=True)
+        results = self.evaluate(parts, row, NetworkForward(network, parts.compute), step, during=True)
         self.talk.table(evaluation.table_rows([(row, results)], parts.evaluators))
         return results
 
@@ -179,7 +179,8 @@ class Run:
         talk.line(f"Trained {steps} steps, {training.views:,} views.")
         if parts.evaluators:
             network, which = scored(parts, training.learner.average)
-            results = self.evaluate(parts, AFTER, network_forward(network, parts.compute), steps)
+            forward = NetworkForward(network, parts.compute)
+            results = self.evaluate(parts, AFTER, forward, steps)
             if not parts.processes.first:
                 return
             training.consider(steps, results)
@@ -191,6 +192,8 @@ class Run:
             talk.line()
             for note in dict.fromkeys(note for _, found in rows for result in found.values() for note in result.notes):
                 talk.note(note)
+            for remark in parts.predict.remarks(forward.outputs, forward.features):
+                talk.note(remark)
             talk.line(f"Scored: {which}.")
             for sentence in evaluation.beaten(rows, parts.evaluators):
                 talk.note(f"training did not help: {sentence}")

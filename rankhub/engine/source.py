@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor
@@ -21,8 +22,11 @@ from rankhub.interfaces.draws import Draws
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.evaluate import OutputTable
 from rankhub.interfaces.generator import ViewSpec
+from rankhub.interfaces.model import FeatureSpec, Head, OutputSpec
 from rankhub.interfaces.order import RankTarget
-from rankhub.interfaces.predict import Forward, Predict
+from rankhub.interfaces.predict import Answers, Forward, Predict
+
+T = TypeVar("T")
 
 BLOCK = 256
 """Images that are decoded and predicted at a time."""
@@ -33,26 +37,44 @@ PIXELS = 32
 Progress = Callable[[int, int, str], None]
 
 
-def raw_pixels(images: Tensor) -> dict[str, Tensor]:
+class RawPixels:
     """The row that every representation must beat: the pixels themselves, at 32 px, as features."""
-    if images.shape[-2:] != (PIXELS, PIXELS):
-        images = F.interpolate(images, size=(PIXELS, PIXELS), mode="bilinear", antialias=True, align_corners=False)
-    return {"backbone": images.flatten(1)}
+
+    features = FeatureSpec(3 * PIXELS**2)
+    outputs: Mapping[str, OutputSpec] = MappingProxyType({})
+
+    def __call__(self, images: Tensor) -> Mapping[str, Tensor]:
+        """``backbone`` [n, 3072]."""
+        if images.shape[-2:] != (PIXELS, PIXELS):
+            images = F.interpolate(images, size=(PIXELS, PIXELS), mode="bilinear", antialias=True, align_corners=False)
+        return {"backbone": images.flatten(1)}
 
 
-def network_forward(network: Network, compute: Compute) -> Forward:
-    """A network in evaluation mode as a function: ``backbone`` and ``HEAD.OUTPUT`` -> [n, ...]."""
-    network.eval()
+class NetworkForward:
+    """A network in evaluation mode; see :class:`rankhub.interfaces.predict.Forward`.
+
+    Args:
+        network: Switched to evaluation mode.
+        compute: Device and precision.
+    """
+
+    def __init__(self, network: Network, compute: Compute) -> None:
+        self.network, self.compute = network.eval(), compute
+        self.features = network.backbone.spec
+        self.outputs: Mapping[str, OutputSpec] = {
+            f"{name}.{output}": spec
+            for name, head in network.heads.items()
+            for output, spec in cast(Head, head).outputs.items()
+        }
 
     @torch.no_grad()
-    def forward(images: Tensor) -> Mapping[str, Tensor]:
-        with compute.autocast():
-            outputs = network([compute.images(images)], list(network.heads))
+    def __call__(self, images: Tensor) -> Mapping[str, Tensor]:
+        """``backbone`` and ``HEAD.OUTPUT`` -> [n, ...]."""
+        with self.compute.autocast():
+            outputs = self.network([self.compute.images(images)], list(self.network.heads))
         flat = {f"{head}.{name}": value for head, named in outputs.items() for name, value in named.items()}
         flat["backbone"] = flat.pop("backbone.pooled")
         return flat
-
-    return forward
 
 
 @dataclass(slots=True)
@@ -80,7 +102,7 @@ class Source:
     pictures: bool
     progress: Progress
     processes: Processes = ALONE
-    _tables: dict[str, dict[str, Tensor]] = field(default_factory=dict)
+    _tables: dict[str, Answers] = field(default_factory=dict)
     _views: dict[tuple[str, str, int], tuple[dict[str, Tensor], RankTarget]] = field(default_factory=dict)
 
     @property
@@ -125,22 +147,23 @@ class Source:
         """In the first process: let the others go on."""
         self.processes.from_first(())
 
-    def _one(self, values: Mapping[str, Tensor], output: str) -> Tensor:
+    def _one(self, values: Mapping[str, T], output: str) -> T:
         if output in values:
             return values[output]
         if set(values) == {"backbone"}:
             return values["backbone"]  # raw pixels have no heads
         raise UserError(f"output {output!r} is not there; there are {', '.join(values)}")
 
-    def _predict(self, data: str) -> dict[str, Tensor]:
-        dataset, blocks = self.datasets[data], []
+    def _predict(self, data: str) -> Answers:
+        dataset = self.datasets[data]
+        blocks: list[Answers] = []
         check_images(f"predict on data {data!r}", dataset, [self.predict])
         mine = self._share(range(len(dataset)))
         for part in _blocks(mine, BLOCK):
             images = [dataset[index].image.to(self.device) for index in part]
-            blocks.append({name: v.float().cpu() for name, v in self.predict(images, self.forward).items()})
+            blocks.append({name: _on_cpu(rows) for name, rows in self.predict(images, self.forward).items()})
             self.progress(mine.index(part[-1]) + 1, len(mine), f"{self.row}: {data}")
-        return self._together(blocks, len(dataset))
+        return {name: self._answers([block[name] for block in blocks], len(dataset)) for name in blocks[0]}
 
     def _view(self, stream: str, data: str, limit: int) -> tuple[dict[str, Tensor], RankTarget]:
         dataset, chain = self.datasets[data], self.chains[stream]
@@ -154,14 +177,15 @@ class Source:
             views = [view for index in part for view in seen.in_worker([first_view(dataset[index])], 0)]
             batch = seen.on_device(collate(views, seen.views.groups, dataset.label).to(self.device), 0)
             stacks = [self.forward(stack) for stack in batch.images]
-            block = {name: torch.cat([stack[name].float().cpu() for stack in stacks]) for name in stacks[0]}
+            plain = [name for name, rows in stacks[0].items() if rows.ndim < 3]  # maps are of no use view by view
+            block = {name: torch.cat([stack[name].float().cpu() for stack in stacks]) for name in plain}
             target = batch.target.to(torch.device("cpu"))
             kind = torch.zeros_like(target.index) if target.kind is None else target.kind
             ids = torch.stack([target.index, target.view, target.group, kind], dim=1)
             values.append({**block, _IDS: ids, _LEVEL: target.level})
             done = sum(len(block[_IDS]) for block in values)
             self.progress(done, len(mine) * seen.views.views, f"{self.row}: views of {data}")
-        table = self._together(values, len(picked))
+        table = {name: self._rows([block[name] for block in values], len(picked)) for name in values[0]}
         ids, level = table.pop(_IDS), table.pop(_LEVEL)
         index, view, group, kind = (column.contiguous() for column in ids.unbind(1))
         return table, RankTarget(index, view, group, level, kind=kind)
@@ -170,13 +194,29 @@ class Source:
         """This process's part of the items. One with nothing to do takes the first, so that it knows the columns."""
         return items[self.processes.share(len(items))] or items[:1]
 
-    def _together(self, blocks: Sequence[dict[str, Tensor]], items: int) -> dict[str, Tensor]:
+    def _answers(self, blocks: Sequence[Tensor | Sequence[Tensor]], items: int) -> Tensor | Sequence[Tensor]:
+        """One output of all images; maps stay apart, since images may differ in size."""
+        if all(isinstance(block, Tensor) for block in blocks):
+            return self._rows([block for block in blocks if isinstance(block, Tensor)], items)
+        maps = [one for block in blocks for one in block]
+        if self.processes.count == 1:
+            return maps
+        shapes = self._rows([torch.tensor([one.shape[-2:] for one in maps])], items)
+        cells = [one.flatten() for one in maps]
+        share = self.processes.share(items)
+        flat = self.processes.gather_uneven(torch.cat(cells)[: 0 if share.start == share.stop else None])
+        sizes = shapes.prod(dim=1).tolist()
+        return [part.view(1, *shape) for part, shape in zip(torch.split(flat, sizes), shapes.tolist(), strict=True)]
+
+    def _rows(self, blocks: Sequence[Tensor], items: int) -> Tensor:
         """The rows of all processes in the order of the items, each item once."""
         share = self.processes.share(items)
-        table = {name: torch.cat([block[name] for block in blocks]) for name in blocks[0]}
-        if share.start == share.stop:
-            table = {name: rows[:0] for name, rows in table.items()}
-        return {name: self.processes.gather_uneven(rows) for name, rows in table.items()}
+        rows = torch.cat(list(blocks))
+        return self.processes.gather_uneven(rows[:0] if share.start == share.stop else rows)
+
+
+def _on_cpu(rows: Tensor | Sequence[Tensor]) -> Tensor | Sequence[Tensor]:
+    return rows.float().cpu() if isinstance(rows, Tensor) else [one.float().cpu() for one in rows]
 
 
 _IDS, _LEVEL = "target ids", "target level"

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
 
 from rankhub.catalog.catalog import Catalog
 from rankhub.engine import checkpoint, folder
 from rankhub.engine.device import Compute
 from rankhub.engine.network import Network
 from rankhub.engine.parts import Progress, build_network
-from rankhub.engine.source import Source, network_forward
+from rankhub.engine.source import NetworkForward, Source
 from rankhub.engine.state import load_weights
 from rankhub.interfaces.data import Dataset, LabelSpec
 from rankhub.interfaces.errors import UserError
@@ -54,30 +58,75 @@ class Trained:
             found |= {f"{name}.{out}": label for out, spec in head.outputs.items() if spec.kind in ("score", "count")}
         return found
 
-    def rows(self, images: Dataset, progress: Progress) -> list[dict[str, Any]]:
-        """One row an image: ``path``, and a column for each number, on the scale of the labels themselves.
+    def answers(self, images: Dataset, progress: Progress) -> Answered:
+        """What the network says of a data set's images; computed when it is first asked for.
 
         Args:
             images: Open.
             progress: Told now and then.
+        """
+        forward = NetworkForward(self.network, self.compute)
+        source = Source("predict", forward, {_IMAGES: images}, {}, self.predict, self.compute, False, progress)
+        return Answered(self, source, forward)
+
+
+_IMAGES = "images"
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What the network of a run says of some images.
+
+    Attributes:
+        trained: The run's network.
+        source: Computes each output once.
+        forward: The network as ``predict`` sees it.
+    """
+
+    trained: Trained
+    source: Source
+    forward: NetworkForward
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One row an image: ``path``, and a column for each number, on the scale of the labels themselves.
 
         Raises:
             UserError: No head gives numbers, or an image cannot be taken.
         """
-        numbers = self.numbers()
+        numbers = self.trained.numbers()
         if not numbers:
             raise UserError("no head of this run gives one number an image; `rankhub predict` writes scores and counts")
-        forward = network_forward(self.network, self.compute)
-        source = Source("predict", forward, {"images": images}, {}, self.predict, self.compute, False, progress)
         columns = {}
         for name, label in numbers.items():
-            values = source.outputs("images", name).values.double().numpy()
+            values = cast(Tensor, self.source.outputs(_IMAGES, name).values).double().numpy()
             columns[column_of(name, numbers)] = label.turned(values)
-        paths = images.facts("path") or [str(number) for number in range(len(images))]
         return [
             {"path": path, **{name: float(values[row]) for name, values in columns.items()}}
-            for row, path in enumerate(paths)
+            for row, path in enumerate(self.paths())
         ]
+
+    def paths(self) -> Sequence[str]:
+        """[n] names of the images."""
+        images = self.source.dataset(_IMAGES)
+        return images.facts("path") or [str(number) for number in range(len(images))]
+
+    def pictures(self) -> Iterator[tuple[str, str, npt.NDArray[np.uint8]]]:
+        """(image, head, picture) of each image that a head draws something onto."""
+        images, recipe = self.source.dataset(_IMAGES), self.trained.recipe
+        for name in recipe.heads:
+            head = cast(Head, self.trained.network.heads[name])
+            label = label_for_head(recipe, name, self.trained.labels)
+            columns = {output: self.source.outputs(_IMAGES, f"{name}.{output}").values for output in head.outputs}
+            for row, path in enumerate(self.paths()):
+                answers = {output: values[row] for output, values in columns.items()}
+                picture = head.picture(images[row].image, answers, label, path)
+                if picture is None:
+                    break
+                yield path, name, picture
+
+    def remarks(self) -> Iterable[str]:
+        """Sentences that belong beside the answers."""
+        return self.trained.predict.remarks(self.forward.outputs, self.forward.features)
 
 
 def open_run(place: Path, catalog: Catalog, overrides: Sequence[str] = ()) -> Trained:
@@ -114,6 +163,8 @@ def column_of(output: str, outputs: Mapping[str, LabelSpec]) -> str:
 def scale_of(label: LabelSpec) -> str:
     """One phrase on the scale of a number: its unit, and which way it runs."""
     if label.kind != "score":
+        if label.kind == "points":
+            return f"number of {label.unit or 'points'}"
         return "learned from an order alone: no unit, higher is better" if label.kind is None else "a number"
     way = "higher is better" if label.higher_is_better else "lower is better"
     return f"{label.unit or 'score'}, {way}"

@@ -28,7 +28,8 @@ from rankhub.engine.objectives import Goal
 from rankhub.engine.processes import Processes
 from rankhub.interfaces.batch import Batch
 from rankhub.interfaces.errors import UserError
-from rankhub.interfaces.order import Label, Points, RankTarget
+from rankhub.interfaces.order import Label, RankTarget
+from rankhub.interfaces.points import Points
 
 Key = tuple[str, str]
 """Head and output."""
@@ -155,7 +156,16 @@ class Gathering:
     def _label(self, label: Label | None) -> Label | None:
         if label is None or isinstance(label, Tensor):
             return None if label is None else self.rows(label)
-        points = Points(self.processes.gather_uneven(label.values), self.processes.gather(label.counts))
+        uneven, even = self.processes.gather_uneven, self.processes.gather
+        points = Points(
+            values=uneven(label.values),
+            counts=even(label.counts),
+            inside=uneven(label.inside.to(torch.uint8)).bool(),
+            extents=uneven(label.extents),
+            sizes=even(label.sizes),
+            scales=even(label.scales),
+            flipped=even(label.flipped.to(torch.uint8)).bool(),
+        )
         return points.rows(self.order)
 
     def gradient(self, leaves: dict[Key, Tensor]) -> dict[Key, Tensor]:

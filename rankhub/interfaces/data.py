@@ -27,8 +27,10 @@ class LabelSpec:
         range: Lowest and highest score of the data set's own scale, where it states one.
         unit: What a label counts or measures ("DMOS", "people").
         classes: Names of the classes in the order of their numbers; empty until the data set is open.
-        mean: Of the scores as they are served, that is turned; 0 until the data set is open.
-        std: Standard deviation of the scores, above 0; 1 until the data set is open.
+        mean: Of the scores as they are served, that is turned, or of the numbers of points an image; 0 until the data
+            set is open.
+        std: Their standard deviation, above 0; 1 until the data set is open.
+        density: Of points: how many there are to a pixel, over all images; 0 until the data set is open.
     """
 
     kind: LabelKind | None = None
@@ -38,13 +40,14 @@ class LabelSpec:
     classes: tuple[str, ...] = ()
     mean: float = 0.0
     std: float = 1.0
+    density: float = 0.0
 
     def turned(self, scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Scores of the data set's own scale as the engine takes them, and back: negated if lower is better."""
         return scores if self.higher_is_better else -scores
 
     def measured(self, scores: npt.NDArray[np.float64]) -> LabelSpec:
-        """The same, with the mean and the standard deviation of these turned scores.
+        """The same, with the mean and the standard deviation of these turned scores or numbers of points.
 
         Args:
             scores: [n], NaN where missing. Without any the mean is 0; where all are equal the standard deviation is 1.
@@ -80,7 +83,9 @@ class Sample:
     Attributes:
         image: [3, H, W] uint8, RGB.
         index: Position in the data set.
-        label: A class number, a score, [n, 2] float64 points, or None.
+        label: A class number, a score, points, or None. Points are [n, 2] float64: x and y in pixels, from the left and
+            the top edge of the image, so that the first pixel's centre is (0.5, 0.5); or [n, 3] with the size of what
+            stands there in pixels too, NaN where it is unknown.
         path: The file it came from, where there is one.
         meta: Further facts: ``reference``, ``kind``, ``fold``.
     """
@@ -151,7 +156,11 @@ class Dataset(ABC):
         """The image at ``index``, decoded. Must give the same bytes every time, and be safe in forked workers."""
 
     def labels(self) -> npt.NDArray[np.int64] | npt.NDArray[np.float64] | None:
-        """[len] class numbers or scores without decoding an image; None where there are no such labels."""
+        """[len] class numbers, scores or numbers of points without decoding an image; None where there are none."""
+        return None
+
+    def points(self) -> Sequence[npt.NDArray[np.float64]] | None:
+        """The points of each image as in :class:`Sample`, without decoding it; None where the labels are no points."""
         return None
 
     def folds(self) -> Sequence[npt.NDArray[np.int64]] | None:

@@ -22,12 +22,13 @@ class OutputTable:
     """One output for each image of a data set (or each view of a stream).
 
     Attributes:
-        values: [n, ...] float32 on the CPU.
-        labels: [n] class numbers or scores, or None.
+        values: [n, ...] float32 on the CPU. For a map n tensors [1, h, w], since images may differ in size; the cells
+            of each are spread evenly over its image.
+        labels: [n] class numbers, scores or numbers of points, or None.
         target: For views of a stream: what they are. None for a data set.
     """
 
-    values: Tensor
+    values: Tensor | Sequence[Tensor]
     labels: npt.NDArray[Any] | None = None
     target: RankTarget | None = None
 

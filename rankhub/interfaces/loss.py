@@ -73,6 +73,14 @@ class Loss(nn.Module, ABC):
         """Sentences against what the stream brings (number of views, kind of level, kind of label); none if fine."""
         return ()
 
+    def collapse(self) -> str | None:
+        """Why a network that answers every view alike is a minimum of this loss, as a sentence; None where it is none.
+
+        The recipe's check refuses such a loss where nothing holds the network: no labels in the phase, no weights that
+        are loaded.
+        """
+        return None
+
     @abstractmethod
     def count(self, target: RankTarget) -> Tensor:
         """Scalar: by how much the sum is to be divided (views, groups, or queries with a positive).

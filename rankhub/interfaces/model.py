@@ -7,9 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
 from torch import Tensor, nn
 
-OutputKind = Literal["embedding", "score", "map", "count", "logits", "prototypes"]
+from rankhub.interfaces.data import LabelSpec
+
+OutputKind = Literal["embedding", "score", "map", "count", "pooled", "logits", "prototypes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +24,14 @@ class FeatureSpec:
         width: D of the pooled features.
         map_channels: Channels of the last feature map, 0 where there is none.
         map_stride: Pixels of the image to one cell of that map, 0 where there is none.
+        receptive_field: Side in pixels of what one cell of the map can see; 0 where it is not known, or where a cell
+            sees the whole image (attention, statistics taken over the image).
     """
 
     width: int
     map_channels: int = 0
     map_stride: int = 0
+    receptive_field: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,23 +52,28 @@ class OutputSpec:
     """One output of a head.
 
     Attributes:
-        kind: ``embedding`` [N, dim]; ``score`` [N]; ``map`` [N, 1, h, w] a stack; ``count`` [N];
-            ``logits`` [N, dim]; ``prototypes`` [N, dim].
+        kind: ``embedding`` [N, dim]; ``score`` [N]; ``map`` [N, 1, h, w] points a cell; ``count`` [N] the sum of a map;
+            ``pooled`` [N] its mean over the cells; ``logits`` [N, dim]; ``prototypes`` [N, dim].
         dim: Columns, where the kind has them.
         mean: Of a score: the label that stands at 0 of the standardised scale.
-        std: Of a score: labels to one standardised unit, above 0. Losses divide by it.
+        reach: Of a map: so many cells of the features around its own does a cell of it depend on.
+        std: One standardised unit, above 0, in the unit of the output: of a score in that of the labels, of a count in
+            points, of a map and of its mean in points a cell. Losses divide by it.
     """
 
     kind: OutputKind
     dim: int = 1
     mean: float = 0.0
     std: float = 1.0
+    reach: int = 0
 
 
 class Backbone(nn.Module, ABC):
     """Images to features. The network passes each view through it once."""
 
     spec: FeatureSpec
+    starts_trained: bool = False
+    """Whether :meth:`initialise` loads weights that were trained before."""
 
     def initialise(self) -> None:
         """Load pretrained weights, if the options ask for them. Called once, and not when a run is resumed.
@@ -98,3 +110,19 @@ class Head(nn.Module, ABC):
     @abstractmethod
     def forward(self, features: Features) -> Mapping[str, Tensor]:
         """Name -> [N, ...], the names of ``outputs``."""
+
+    def picture(
+        self, image: Tensor, answers: Mapping[str, Tensor], label: LabelSpec, name: str
+    ) -> npt.NDArray[np.uint8] | None:
+        """What the head says of one image, drawn onto it; None where there is nothing to draw.
+
+        Args:
+            image: [3, H, W] uint8.
+            answers: The names of ``outputs`` -> what ``predict`` gave for it, maps [1, h, w].
+            label: What the head was trained on.
+            name: Of the image, for a title.
+
+        Returns:
+            [H', W', 3] uint8.
+        """
+        return None

@@ -2,42 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-
-@dataclass(frozen=True, slots=True)
-class Points:
-    """A ragged set of points: each of N rows has its own number of them.
-
-    Attributes:
-        values: [sum of counts, 2] x and y in pixels of the view; (0, 0) is the view's top left corner.
-        counts: [N] int64.
-    """
-
-    values: Tensor
-    counts: Tensor
-
-    def __len__(self) -> int:
-        return len(self.counts)
-
-    def __iter__(self) -> Iterator[Tensor]:
-        return iter(torch.split(self.values, self.counts.tolist()))
-
-    def rows(self, rows: Tensor) -> Points:
-        """The points of the given rows (integers), in their order."""
-        parts = list(self)
-        picked = [parts[row] for row in rows.tolist()]
-        values = torch.cat(picked) if picked else self.values[:0]
-        return Points(values, self.counts[rows])
-
-    def to(self, device: torch.device) -> Points:
-        """The same points on ``device``."""
-        return Points(self.values.to(device), self.counts.to(device))
-
+from rankhub.interfaces.points import Points
 
 Label = Tensor | Points
 """[N] numbers (class, int64, -1 where missing; or score, float, NaN where missing), or points."""

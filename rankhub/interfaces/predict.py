@@ -3,14 +3,37 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-Forward = Callable[[Tensor], Mapping[str, Tensor]]
-"""[n, 3, H, W] float in [0, 1] -> output name -> [n, ...]. ``backbone`` is always among the names."""
+from rankhub.interfaces.model import FeatureSpec, OutputSpec
+
+Answers = dict[str, Tensor | Sequence[Tensor]]
+"""Name of an output -> one row an image: [n, ...], or of a map n tensors [1, h, w] whose cells are spread evenly over
+their image."""
+
+
+class Forward(Protocol):
+    """The network in evaluation mode, or what stands in for it.
+
+    Attributes:
+        features: What its backbone gives.
+        outputs: ``HEAD.OUTPUT`` -> what it is.
+    """
+
+    features: FeatureSpec
+    outputs: Mapping[str, OutputSpec]
+
+    def __call__(self, images: Tensor) -> Mapping[str, Tensor]:
+        """Name -> [n, ...]: the ``outputs``, and ``backbone``, the pooled features.
+
+        Args:
+            images: [n, 3, H, W] float in [0, 1].
+        """
 
 
 class Predict(ABC):
@@ -20,13 +43,21 @@ class Predict(ABC):
     """
 
     @abstractmethod
-    def __call__(self, images: Sequence[Tensor], forward: Forward) -> dict[str, Tensor]:
+    def __call__(self, images: Sequence[Tensor], forward: Forward) -> Answers:
         """One row an image.
 
         Args:
             images: [3, H, W] uint8 each, of any size, on the device of the network.
             forward: The network in evaluation mode, or what stands in for it.
         """
+
+    def remarks(self, outputs: Mapping[str, OutputSpec], features: FeatureSpec) -> Iterable[str]:
+        """Sentences that belong beside the answers for these outputs, such as that they are approximate."""
+        return ()
+
+    def check(self, outputs: Mapping[str, OutputSpec], features: FeatureSpec) -> Iterable[str]:
+        """Sentences against the outputs of the recipe's heads (``HEAD.OUTPUT``); none if all can be answered so."""
+        return ()
 
     def check_images(self, sizes: npt.NDArray[np.int64]) -> tuple[str, npt.NDArray[np.bool_]] | None:
         """What is wrong with images of these sizes; as in :class:`rankhub.interfaces.generator.Generator`."""

@@ -25,8 +25,10 @@ from rankhub.interfaces.generator import Generator, ViewSpec
 from rankhub.interfaces.loss import Loss
 from rankhub.interfaces.model import Backbone, FeatureSpec, Head, OutputSpec
 from rankhub.interfaces.options import Refers
+from rankhub.interfaces.predict import Predict
 from rankhub.interfaces.schedule import Clock
 from rankhub.recipe.accumulation import division_objection
+from rankhub.recipe.anchors import check_anchors
 from rankhub.recipe.draft import Checked, Draft
 from rankhub.recipe.patterns import check_patterns
 from rankhub.recipe.wiring import chosen_outputs, evaluator_label, first_label, output_names, plan_chain
@@ -51,6 +53,8 @@ class _Meaning:
     outputs: dict[str, Mapping[str, OutputSpec]] = field(default_factory=dict)
     evaluators: dict[str, Evaluator | None] = field(default_factory=dict)
     """By the label under which they are reported."""
+    losses: dict[Steps, Loss] = field(default_factory=dict)
+    """Place of each objective -> its loss."""
     modules: dict[str, nn.Module | None] = field(default_factory=dict)
     """Prefix of parameter names -> module, None where it could not be built."""
 
@@ -59,7 +63,7 @@ class _Meaning:
             dataset: Dataset | None = self.build(("data", name))
             if dataset is not None:
                 self.datasets[name], self.labels[name] = dataset, dataset.label
-        for kind in ("schedule", "predict", "callback"):
+        for kind in ("schedule", "callback"):
             for steps in self.draft.of_kind(kind):
                 self.build(steps)
         self.check_optimizers()
@@ -69,6 +73,9 @@ class _Meaning:
         for number, phase in enumerate(self.draft.items("phases")):
             for name in self.draft.mapping("phases", number, "streams"):
                 self.check_stream(("phases", number, "streams", name), f"losses.{_name(phase)}.{name}")
+        backbone = self.modules["backbone"]
+        check_anchors(self.draft, self.losses, self.labels, isinstance(backbone, Backbone) and backbone.starts_trained)
+        self.check_predict(features)
         for number in range(len(self.draft.items("evaluate"))):
             self.check_evaluator(("evaluate", number))
         self.check_keep_best()
@@ -155,6 +162,7 @@ class _Meaning:
             loss = self.loss(place)
             self.modules[f"{prefix}.{number}"] = loss
             if loss is not None:
+                self.losses[place] = loss
                 self.check_loss((*place, "loss"), loss, views, self.draft.get(*steps, "data"))
 
     def views(self, steps: Steps) -> ViewSpec | None:
@@ -189,6 +197,15 @@ class _Meaning:
         label = self.labels[data]
         for sentence in self.attempt(steps, owner, lambda: list(loss.check(views, label))) or ():
             self.draft.add(steps, sentence, owner)
+
+    def check_predict(self, features: FeatureSpec | None) -> None:
+        predict: Predict | None = self.build(("predict",))
+        if predict is None or features is None:
+            return
+        outputs = {f"{head}.{name}": spec for head, named in self.outputs.items() for name, spec in named.items()}
+        owner = self.owner(("predict",))
+        for sentence in self.attempt(("predict",), owner, lambda: list(predict.check(outputs, features))) or ():
+            self.draft.add(("predict",), sentence, owner)
 
     def check_keep_best(self) -> None:
         wanted = self.draft.mapping().get("keep_best")

@@ -10,7 +10,7 @@ import rankhub_probes
 from rankhub.catalog.catalog import Catalog
 from rankhub.catalog.docs import docs_of
 from rankhub.engine.evaluation import evaluate_row, table_rows
-from rankhub.engine.source import Source, network_forward, raw_pixels
+from rankhub.engine.source import NetworkForward, RawPixels, Source
 
 WANTED = [
     {"use": "linear_probe", "train": "train", "test": "test", "grid": [0.01, 1]},
@@ -45,7 +45,7 @@ def test_rows_of_the_report(catalog, tmp_path):
     parts = training.parts_of(training.recipe(evaluate=WANTED), catalog)
     assert not parts.left_out
     rows = []
-    for row, forward in (("raw pixels", raw_pixels), ("network", network_forward(parts.network, parts.compute))):
+    for row, forward in (("raw pixels", RawPixels()), ("network", NetworkForward(parts.network, parts.compute))):
         source = Source(
             row=row,
             forward=forward,

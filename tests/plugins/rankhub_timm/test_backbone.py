@@ -1,4 +1,5 @@
 import pytest
+import safetensors.torch
 import timm
 import torch
 from torch import nn
@@ -15,13 +16,13 @@ def images(side: int = 64, count: int = 2) -> torch.Tensor:
 @pytest.mark.parametrize(
     ("options", "spec"),
     [
-        ({"model": "test_resnet"}, FeatureSpec(96, 96, 32)),
-        ({"model": "test_resnet", "stem": "small"}, FeatureSpec(96, 96, 8)),
-        ({"model": "resnet10t"}, FeatureSpec(512, 512, 32)),
-        ({"model": "resnet10t", "stem": "small"}, FeatureSpec(512, 512, 8)),
-        ({"model": "resnet10t", "stem": "small_pooled"}, FeatureSpec(512, 512, 16)),
-        ({"model": "resnet18", "stem": "small_pooled"}, FeatureSpec(512, 512, 16)),
-        ({"model": "resnet18", "stem": "small"}, FeatureSpec(512, 512, 8)),
+        ({"model": "test_resnet"}, FeatureSpec(96, 96, 32, 167)),
+        ({"model": "test_resnet", "stem": "small"}, FeatureSpec(96, 96, 8, 45)),
+        ({"model": "resnet10t"}, FeatureSpec(512, 512, 32, 199)),
+        ({"model": "resnet10t", "stem": "small"}, FeatureSpec(512, 512, 8, 53)),
+        ({"model": "resnet10t", "stem": "small_pooled"}, FeatureSpec(512, 512, 16, 101)),
+        ({"model": "resnet18", "stem": "small_pooled"}, FeatureSpec(512, 512, 16, 217)),
+        ({"model": "resnet18", "stem": "small"}, FeatureSpec(512, 512, 8, 109)),
         ({"model": "test_efficientnet"}, FeatureSpec(256, 256, 32)),
         ({"model": "test_vit"}, FeatureSpec(64, 64, 16)),
         (
@@ -86,7 +87,7 @@ def test_it_can_be_checked_on_the_meta_device_and_built_there_costs_no_memory():
     with torch.device("meta"):
         backbone = TimmBackbone(model="test_resnet", stem="small")
     assert {value.device.type for value in backbone.state_dict().values()} == {"meta"}
-    assert backbone.spec == FeatureSpec(96, 96, 8)
+    assert backbone.spec == FeatureSpec(96, 96, 8, 45)
     assert backbone.training
 
 
@@ -155,3 +156,42 @@ def test_pretrained_weights_are_taken(monkeypatch):
     backbone.initialise()
     for name, value in backbone.network.state_dict().items():
         assert torch.equal(value, theirs.state_dict()[name])
+
+
+class TestCut:
+    @pytest.mark.parametrize(
+        ("model", "stride", "channels"),
+        [("vgg11", 16, 512), ("resnet10t", 8, 128), ("test_resnet", 16, 192), ("convnextv2_atto", 16, 160)],
+    )
+    def test_the_map_is_that_of_the_whole_network_at_that_layer(self, model, stride, channels):
+        torch.manual_seed(0)
+        whole = TimmBackbone(model=model).eval()
+        torch.manual_seed(0)
+        cut = TimmBackbone(model=model, stride=stride).eval()
+        assert cut.spec.map_stride == stride
+        assert cut.spec.map_channels == cut.spec.width == channels
+        assert sum(p.numel() for p in cut.parameters()) < sum(p.numel() for p in whole.parameters())
+        images = torch.rand(2, 3, 64, 96)
+        features = cut(images, maps=True)
+        layer = [info["reduction"] for info in whole.network.feature_info].index(stride)
+        normalised = (images - whole.mean) / whole.std
+        (wanted,) = whole.network.forward_intermediates(normalised, indices=[layer], intermediates_only=True)
+        torch.testing.assert_close(features.maps[0], wanted)
+        torch.testing.assert_close(features.pooled, wanted.mean(dim=(2, 3)))
+
+    def test_a_file_of_the_whole_network_fits(self, tmp_path):
+        torch.manual_seed(3)
+        whole = TimmBackbone(model="test_resnet")
+        safetensors.torch.save_file(whole.network.state_dict(), tmp_path / "w.safetensors")
+        cut = TimmBackbone(model="test_resnet", stride=8, weights=str(tmp_path / "w.safetensors"))
+        assert cut.starts_trained
+        cut.initialise()
+        torch.testing.assert_close(cut.network.layer1[0].conv1.weight, whole.network.layer1[0].conv1.weight)
+
+    def test_a_stride_that_is_not_there(self):
+        with pytest.raises(Objection, match=r"test_resnet has no layer of stride 64; it has 2, 4, 8, 16, 32"):
+            TimmBackbone(model="test_resnet", stride=64)
+
+    def test_how_far_a_cut_network_sees(self):
+        assert TimmBackbone(model="vgg16", stride=16).spec.receptive_field == 196
+        assert TimmBackbone(model="resnet18", stride=8).spec.receptive_field == 99

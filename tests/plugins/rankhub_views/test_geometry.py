@@ -5,8 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rankhub.interfaces.draws import Draws
-from rankhub.interfaces.order import Points
-from rankhub_views.geometry import Boxes, compose, move_points, random_boxes
+from rankhub_views.geometry import Boxes, compose, random_boxes
 
 SCALE, RATIO = (0.08, 1.0), (3 / 4, 4 / 3)
 
@@ -90,38 +89,3 @@ def test_compose_is_one_map_after_the_other():
     point = torch.tensor([3.0, 5.0, 1.0], dtype=torch.float64)
     middle = torch.cat([first @ point, torch.ones(4, 1, dtype=torch.float64)], dim=1)
     torch.testing.assert_close(compose(first, then) @ point, (then @ middle[:, :, None])[:, :, 0])
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_points_outside_the_box_are_left_out(dtype):
-    values = torch.tensor([[20, 10], [79.99, 39.99], [80, 20], [30, 40], [19.99, 20], [50, 25]], dtype=dtype)
-    points = Points(torch.cat([values, values]), torch.tensor([6, 6]))
-    boxes = Boxes(*(np.array([v, v]) for v in (10, 20, 30, 60)), np.array([False, True]))
-    moved = move_points(points, boxes, 12)
-    assert moved.counts.tolist() == [3, 3]
-    plain, flipped = list(moved)
-    torch.testing.assert_close(plain, torch.tensor([[0, 0], [11.998, 11.996], [6, 6]], dtype=dtype))
-    torch.testing.assert_close(
-        flipped, torch.tensor([[12, 0], [0.002, 11.996], [6, 6]], dtype=dtype), atol=1e-4, rtol=0
-    )
-    assert (moved.values < 12).all()
-    assert moved.values.dtype == dtype
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.integers(0, 10_000), st.integers(1, 40), st.booleans())
-def test_law_boxes_side_by_side_share_the_points_without_loss(seed, cut, flip):
-    rng = np.random.default_rng(seed)
-    values = torch.from_numpy(np.concatenate([rng.random((30, 2)) * [41, 20], [[0, 0], [cut, 3], [cut, 0]]]))
-    points = Points(values.repeat(2, 1), torch.tensor([33, 33]))
-    whole, twice = np.array([20, 20]), np.array([flip, flip])
-    boxes = Boxes(np.zeros(2, int), np.array([0, cut]), whole, np.array([cut, 41 - cut]), twice)
-    moved = move_points(points, boxes, 7)
-    assert int(moved.counts.sum()) == 33
-    assert ((moved.values >= 0) & (moved.values < 7)).all()
-
-
-def test_rows_without_points_stay():
-    moved = move_points(Points(torch.zeros(0, 2), torch.tensor([0])), box(0, 0, 4, 4, False), 8)
-    assert moved.counts.tolist() == [0]
-    assert moved.values.shape == (0, 2)

@@ -7,7 +7,8 @@ from rankhub.interfaces.batch import IDENTITY, Batch
 from rankhub.interfaces.draws import Draws
 from rankhub.interfaces.errors import Objection
 from rankhub.interfaces.generator import ViewSpec
-from rankhub.interfaces.order import Points, RankTarget
+from rankhub.interfaces.order import RankTarget
+from rankhub.interfaces.points import Points
 from rankhub_views import render
 from rankhub_views.random_views import RandomViews, ViewSet
 
@@ -152,7 +153,7 @@ def test_points_move_with_the_pixels():
         columns, lines = np.arange(stack.shape[3]) + 0.5, np.arange(stack.shape[2]) + 0.5
         dot = np.exp(-((columns[None] - x) ** 2 + (lines[:, None] - y) ** 2) / 8)
         stack[row] = torch.from_numpy(dot * 255).to(torch.uint8)
-    label = Points(torch.from_numpy(values), torch.ones(3, dtype=torch.int64))
+    label = Points.of(list(values[:, None]), batch.sizes)
     first = torch.tensor([[[1.0, 0, 5], [0, 1, -3]]], dtype=torch.float64).repeat(3, 1, 1)
     target = RankTarget(batch.target.index, batch.target.view, batch.target.group, batch.target.level, label)
     step = RandomViews(views=40, size=48, jitter_p=0, grey=0, blur=0)

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from rankhub.engine.collate import collate, move_points
+from rankhub.engine.collate import collate
 from rankhub.interfaces.batch import View
 from rankhub.interfaces.data import LabelSpec
 
@@ -36,9 +36,13 @@ def test_missing_labels():
     assert torch.isnan(scores.target.label[1])
 
 
-def test_points_move_with_their_view_and_those_outside_go():
+def test_points_move_with_their_view_and_those_outside_are_known():
     half = np.array([[0.5, 0, -1], [0, 0.5, 0]])
     points = np.array([[2.0, 0.0], [6.0, 2.0], [1.9, 0.0], [10.0, 0.0]])
-    assert move_points(points, half, (2, 4)).tolist() == [[0.0, 0.0], [2.0, 1.0]]
     batch = collate([view(0, (2, 4), points, move=half), view(1, (2, 4), np.zeros((0, 2)))], 1, POINTS)
-    assert batch.target.label.counts.tolist() == [2, 0]
+    label = batch.target.label
+    assert [part.tolist() for part in label] == [[[0.0, 0.0], [2.0, 1.0]], []]
+    assert label.numbers().tolist() == [2, 0]
+    np.testing.assert_allclose(label.values[2:], [[-0.05, 0.0], [4.0, 0.0]])
+    assert label.sizes.tolist() == [[2, 4], [2, 4]]
+    assert label.scales.tolist() == [0.5, 1.0]

@@ -106,7 +106,7 @@ def test_a_run_answers_on_the_scale_of_its_labels_without_its_data(tmp_path):
     assert trained.numbers() == {"main.rating": turned}
     assert scale_of(turned) == "DMOS, lower is better"
     images = opened()
-    rows = trained.rows(images, lambda done, total, what: None)
+    rows = trained.answers(images, lambda done, total, what: None).rows()
     parts.network.eval()
     with torch.no_grad():
         stack = torch.stack([images[n].image for n in range(10)]).float() / 255
@@ -114,10 +114,10 @@ def test_a_run_answers_on_the_scale_of_its_labels_without_its_data(tmp_path):
     assert [row["path"] for row in rows] == [str(n) for n in range(10)]
     np.testing.assert_allclose([row["rating"] for row in rows], expected.numpy(), rtol=1e-5)
     assert as_csv(rows).splitlines()[0] == "path,rating"
-    assert rows == trained.rows(images, lambda done, total, what: None)
+    assert rows == trained.answers(images, lambda done, total, what: None).rows()
     # A checkpoint of the run is as good as its folder, and an override may change what does not touch the weights.
     last = checkpoint.Checkpoints(tmp_path / "run" / "checkpoints", 1).last()
-    assert open_run(last, catalog(), ["device=cpu"]).rows(images, lambda done, total, what: None) == rows
+    assert open_run(last, catalog(), ["device=cpu"]).answers(images, lambda done, total, what: None).rows() == rows
 
 
 def test_two_outputs_of_one_name_keep_their_heads_in_the_columns():

@@ -3,7 +3,8 @@ import pytest
 import torch
 
 from rankhub.interfaces.batch import IDENTITY, Batch, View
-from rankhub.interfaces.order import Points, RankTarget
+from rankhub.interfaces.order import RankTarget
+from rankhub.interfaces.points import Points
 
 
 def make_batch(rows: tuple[int, ...] = (3, 2), **changes) -> Batch:
@@ -50,7 +51,7 @@ def test_parts_of_unequal_rows_are_refused(changes):
 
 
 def test_sizes_and_maps_stay_on_the_cpu():
-    points = Points(torch.zeros(3, 2), torch.tensor([1, 0, 0, 2, 0]))
+    points = Points.of([np.zeros((n, 2)) for n in (1, 0, 0, 2, 0)], torch.ones(5, 2, dtype=torch.int64))
     ids = torch.arange(5)
     moved = make_batch(target=RankTarget(ids, ids, ids, torch.ones(5), points)).to(torch.device("meta"))
     assert {stack.device.type for stack in moved.images} == {"meta"}

@@ -1,9 +1,11 @@
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rankhub.interfaces.order import Points, RankTarget
+from rankhub.interfaces.order import RankTarget
+from rankhub.interfaces.points import Points
 
 CPU = torch.device("cpu")
 
@@ -14,8 +16,8 @@ def make_target(n: int = 4, **changes) -> RankTarget:
 
 
 def ragged(counts: list[int]) -> Points:
-    total = sum(counts)
-    return Points(torch.arange(2 * total, dtype=torch.float32).view(total, 2), torch.tensor(counts, dtype=torch.int64))
+    values = np.split(np.arange(2.0 * sum(counts)).reshape(-1, 2), np.cumsum(counts)[:-1]) if counts else []
+    return Points.of(values, torch.full((len(counts), 2), 100))
 
 
 def test_levels_may_have_columns_and_labels_may_be_missing_numbers_or_points():

@@ -1,0 +1,81 @@
+"""A loss that a constant network satisfies needs something that holds the network."""
+
+from __future__ import annotations
+
+import pytest
+from helpers import fakes
+from helpers.plugins import component, plugin
+
+from rankhub.catalog.catalog import Catalog
+from rankhub.recipe.load import load_text
+from rankhub.recipe.report import RecipeErrors
+
+
+class Flat(fakes.Pull):
+    """Content with a constant, if so told."""
+
+    def __init__(self, outputs, /, *, collapses: bool = True):
+        super().__init__(outputs)
+        self.collapses = collapses
+
+    def collapse(self):
+        return "flat is least where all answers are alike" if self.collapses else None
+
+
+class Loaded(fakes.Flat):
+    """Comes with weights."""
+
+    starts_trained = True
+
+
+MINE = plugin(component("flat", f"{__name__}:Flat", "loss"), component("loaded", f"{__name__}:Loaded", "backbone"))
+CATALOG = Catalog.of({"fakes": fakes, "mine": MINE})
+OBJECTIVES = "phases.0.streams.views.objectives"
+FLAT = f"{OBJECTIVES}.0.loss={{use: flat}}"
+UNLABELED = "data.train.labelled=false"
+
+
+def load(*overrides):
+    return load_text(fakes.RECIPE, overrides, CATALOG, file="f")
+
+
+def test_a_constant_is_refused_where_nothing_holds_the_network():
+    for overrides in ((FLAT,), (FLAT, UNLABELED)):
+        with pytest.raises(RecipeErrors) as caught:
+            load(*overrides)
+        (said,) = (str(problem).partition("  ")[2] for problem in caught.value.problems)
+        assert said == (
+            f"{OBJECTIVES}.0.loss: flat is least where all answers are alike; add an objective on labeled data to the "
+            "phase, start from trained weights (start_from, backbone.pretrained, backbone.weights), or choose another "
+            "option [mine]"
+        )
+
+
+def test_labels_in_the_phase_weights_or_an_earlier_phase_hold_it():
+    load(f"{OBJECTIVES}.0.loss={{use: flat, collapses: false}}")
+    load(FLAT, "backbone={use: loaded}")
+    load(FLAT, "start_from={run: elsewhere}")
+    fit = "{head: main, output: rating, loss: {use: fit}}"
+    load(f"{OBJECTIVES}=[{{head: main, output: arrow, loss: {{use: flat}}}}, {fit}]")
+
+
+def test_an_objective_on_unlabeled_data_holds_nothing():
+    pull = "{head: main, output: arrow, loss: {use: pull}}"
+    flat = "{head: main, output: arrow, loss: {use: flat}}"
+    with pytest.raises(RecipeErrors):
+        load(f"{OBJECTIVES}=[{flat}, {pull}]", UNLABELED)
+    load(f"{OBJECTIVES}=[{flat}, {pull}]")
+
+
+def test_a_second_phase_stands_on_the_first():
+    phase = (
+        "{name: NAME, steps: 2, streams: {views: {data: train, batch_size: 6, generator: GENERATOR, objectives: "
+        "[{head: main, output: arrow, loss: LOSS}]}}}"
+    )
+    generator = "[{use: jitter}]"
+    first = phase.replace("NAME", "one").replace("GENERATOR", generator)
+    second = phase.replace("NAME", "two").replace("GENERATOR", generator).replace("LOSS", "{use: flat}")
+    load(f"phases=[{first.replace('LOSS', '{use: pull}')}, {second}]", UNLABELED)
+    with pytest.raises(RecipeErrors) as caught:
+        load(f"phases=[{first.replace('LOSS', '{use: flat}')}, {second}]", UNLABELED)
+    assert len(caught.value.problems) == 2
