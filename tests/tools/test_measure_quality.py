@@ -32,7 +32,7 @@ def runs(tmp_path):
         writer.writerows(
             [f"{name}{n}.png", "file order" if n % 2 else "level rank"] for name in REFERENCES for n in range(6)
         )
-    return Runs(Study(live, tmp_path / "photos", tmp_path / "out", steps=8, trial_steps=4), "a")
+    return Runs(Study(live, tmp_path / "photos", tmp_path / "out", steps=8, ranking_steps=5), "a")
 
 
 def finish(job: Job, noise: float = 10.0, srocc: float = 0.5, references=REFERENCES) -> None:
@@ -68,11 +68,11 @@ def test_each_run_comes_once_and_after_what_it_starts_from(runs):
     trials = sum(method.trials for method in METHODS.values()) * INNER_FOLDS
     tuned = [method for method in METHODS.values() if method.trials]
     assert len({method.trials for method in tuned}) == 1
-    begun = 1 + 3
-    assert len(done) == begun + 3 + trials + len(units()) * len(tuned) * len(REFERENCES)
+    ranking = 1 + 3  # for the trials, and for each seed
+    assert len(done) == ranking + trials + len(units()) * len(tuned) * len(REFERENCES)
     for number, job in enumerate(done):
         starts = [json.loads(one.partition("=")[2]) for one in job.overrides if one.startswith("start_from=")]
-        assert bool(starts) == (job.method == "finetune")
+        assert bool(starts) == METHODS[job.method].after_ranking
         for start in starts:
             assert start["run"] in {str(before.folder) for before in done[:number]}
 
@@ -85,12 +85,12 @@ def test_all_methods_do_equally_many_steps_on_equal_crops(runs):
             else runs.ranking(0)
         )
         values = {path: json.loads(text) for path, _, text in (one.partition("=") for one in job.overrides)}
-        before = 4 if method.after_ranking else 0
-        assert values["phases.0.steps"] + before == 8
+        before = 5 if method.after_ranking else 0
+        assert values["phases.0.steps"] + before == (8 if method.uses_labels else 5)
         crops = [value for path, value in values.items() if path.endswith(".generator")]
         assert crops
-        assert all(steps[-1]["size"] == values["predict"]["size"] == 64 for steps in crops)
-    assert "phases.0.steps=4" in runs.begun(0, 8).overrides
+        assert all(steps[-1]["size"] == values["predict"]["size"] == 96 for steps in crops)
+    assert "phases.0.steps=5" in runs.ranking(0).overrides
 
 
 def test_trials_never_see_the_reference_that_is_tested_first(runs):

@@ -33,17 +33,13 @@ class Runs:
     def trial(self, name: str, trial: int, fold: int) -> Job:
         """A setting of a method, judged on a reference that it did not train on."""
         method = METHODS[name]
-        return self._run(name, f"trial{trial}-{fold}", "trial", TRIAL_SEED, self.study.trial_steps, {
+        return self._run(name, f"trial{trial}-{fold}", "trial", TRIAL_SEED, self.study.steps, {
             **self.study.inner_fold(self.left_out, fold), **method.setting(trial)
         })  # fmt: skip
 
     def ranking(self, seed: int) -> Job:
-        """No label: one run for all folds, judged on all scored images."""
-        return self._run("ranking", f"seed{seed}", "final", seed, self.study.steps, {"data.test.part": "all"})
-
-    def begun(self, seed: int, steps: int) -> Job:
-        """The ranking phase that the fine-tuning of every fold starts from: half of the steps."""
-        return self._run("ranking", f"begun{seed}", "final", seed, steps // 2, {"evaluate": []})
+        """No label: one run for all folds, judged on all scored images; what all folds of other methods start from."""
+        return self._run("ranking", f"seed{seed}", "final", seed, self.study.ranking_steps, {"data.test.part": "all"})
 
     def final(self, name: str, share: float, seed: int, fold: int, setting: Overrides) -> Job:
         """A fold with the chosen setting."""
@@ -55,8 +51,8 @@ class Runs:
     def _run(self, name: str, label: str, kind: str, seed: int, steps: int, changes: Overrides) -> Job:
         method = METHODS[name]
         if method.after_ranking:
-            changes = {"start_from": {"run": str(self.begun(seed, steps).folder)}, **changes}
-            steps -= steps // 2
+            changes = {"start_from": {"run": str(self.ranking(seed).folder)}, **changes}
+            steps -= self.study.ranking_steps
         values = {**self.study.overrides(method, steps, seed), **changes}
         overrides = tuple(f"{path}={json.dumps(value)}" for path, value in values.items())
         digest = hashlib.sha256("\n".join([method.recipe, *overrides]).encode()).hexdigest()[:8]
@@ -76,22 +72,21 @@ class Runs:
 
     def ordered(self, is_over: Callable[[Job], bool]) -> Iterator[Job]:
         """All runs that can be said now, those that are over among them."""
-        yield self.begun(TRIAL_SEED, self.study.trial_steps)
+        yield self.ranking(TRIAL_SEED)
         for trial in range(max(method.trials for method in METHODS.values())):
             for name, method in METHODS.items():
-                if trial < method.trials and self._can_begin(method, TRIAL_SEED, self.study.trial_steps, is_over):
+                if trial < method.trials and self._can_begin(method, TRIAL_SEED, is_over):
                     yield from (self.trial(name, trial, fold) for fold in range(INNER_FOLDS))
         settings = {name: self.chosen(name) for name, method in METHODS.items() if method.trials}
         for share, seed in units():
             yield self.ranking(seed)
-            yield self.begun(seed, self.study.steps)
             for name, trial in settings.items():
-                if trial is not None and self._can_begin(METHODS[name], seed, self.study.steps, is_over):
+                if trial is not None and self._can_begin(METHODS[name], seed, is_over):
                     setting = METHODS[name].setting(trial)
                     yield from (self.final(name, share, seed, fold, setting) for fold in range(self.study.references))
 
-    def _can_begin(self, method: Method, seed: int, steps: int, is_over: Callable[[Job], bool]) -> bool:
-        return not method.after_ranking or is_over(self.begun(seed, steps))
+    def _can_begin(self, method: Method, seed: int, is_over: Callable[[Job], bool]) -> bool:
+        return not method.after_ranking or is_over(self.ranking(seed))
 
     def expected(self, jobs: list[Job]) -> list[Job]:
         """Final runs that will come on top of those that can be said now, for the estimate of the time."""
@@ -106,8 +101,8 @@ class Runs:
 
 
 def _views(method: Method, steps: int) -> int:
-    """Views that pass the network; the ranked stream has 2 images of 4 kinds and 6 levels."""
-    labeled, ranked = 12 * method.uses_labels, 48 * method.uses_ranks
+    """Views that pass the network; an image of the ranked stream has 4 kinds of 6 levels."""
+    labeled, ranked = 12 * method.uses_labels, 24 * method.uses_ranks * (1 if method.uses_labels else 2)
     return steps * (labeled + ranked) // (2 if method is METHODS["alternating"] else 1)
 
 

@@ -10,10 +10,13 @@ from typing import Any
 Overrides = dict[str, Any]
 """Dotted path of a recipe -> value."""
 
-CROP = 64
+CROP = 96
 """Side of all crops in pixels."""
 LABELED = "phases.0.streams.labeled"
 RANKED = "phases.0.streams.ranked"
+
+NORMS = ("backbone.*bn*", "backbone.*conv1.1.*", "backbone.*conv1.4.*", "backbone.*downsample.2.*")
+"""The BatchNorm layers of ``test_resnet``."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class Method:
         recipe: The shipped recipe it starts from.
         uses_labels: Whether it has a labeled stream, so that folds and shares of the labels matter.
         uses_ranks: Whether it has a ranked stream.
-        after_ranking: Whether it starts from the weights of a ranking run of half the steps, and does the other half.
+        after_ranking: Whether it starts from the weights of the ranking run of its seed and does the remaining steps.
         tried: Dotted path -> choices; trial n takes the n-th of each, and all methods have equally many.
     """
 
@@ -59,18 +62,20 @@ METHODS: Mapping[str, Method] = {
         "ranking, then fine-tuning",
         "quality_supervised",
         after_ranking=True,
-        tried={"optimizer.lr": (1e-3, 3e-4)},
+        tried={"optimizer.lr": (3e-3, 1e-3)},
     ),
     "alternating": Method(
-        "alternating",
+        "ranking, then alternating",
         "quality_alternating",
         uses_ranks=True,
+        after_ranking=True,
         tried={_WEIGHT: (1.0, 0.3)},
     ),
     "multitask": Method(
-        "multi-task",
+        "ranking, then multi-task",
         "quality_multitask",
         uses_ranks=True,
+        after_ranking=True,
         tried={_WEIGHT: (1.0, 0.3)},
     ),
 }
@@ -84,8 +89,8 @@ class Study:
         live: Folder of scored images with ``labels.csv``.
         photos: Folder of unlabeled photos, those that are references left out.
         out: Where all is written.
-        steps: Optimiser steps of every method.
-        trial_steps: The same for trials.
+        steps: Optimiser steps of every method with labels, those of the ranking phase that it starts from included.
+        ranking_steps: Steps of that phase, after which ranking only stops.
         threads: CPU threads of a run.
         crops: Crops of an image at test time.
         references: How many references there are, which is the number of folds.
@@ -94,8 +99,8 @@ class Study:
     live: Path
     photos: Path
     out: Path
-    steps: int = 1500
-    trial_steps: int = 350
+    steps: int = 1600
+    ranking_steps: int = 1300
     threads: int = 1
     crops: int = 20
     references: int = 4
@@ -103,8 +108,7 @@ class Study:
     def overrides(self, method: Method, steps: int, seed: int) -> Overrides:
         """What all runs of a method share."""
         values: Overrides = {
-            # Normalised within each image: two streams in turn would leave mixed batch statistics.
-            "backbone": {"use": "timm", "model": "test_resnet", "args": {"norm_layer": "groupnorm1"}},
+            "backbone": {"use": "timm", "model": "test_resnet"},
             "data.scored": self.scored(),
             "data.pristine": {"use": "image_folder", "root": str(self.photos), "part": "train"},
             "optimizer": {"use": "adamw", "lr": 3e-3, "weight_decay": 1e-4},
@@ -117,6 +121,10 @@ class Study:
             "threads": self.threads,
             "seed": seed,
         }
+        if method.after_ranking:
+            # Learned from two streams in turn, batch statistics would fit neither; and few labels teach few weights.
+            values["phases.0.freeze"] = list(NORMS)
+            values["phases.0.lr_scale"] = {"backbone": 0.1}
         if method.uses_labels:
             values[f"{LABELED}.batch_size"] = 12
             values[f"{LABELED}.generator"] = [{"use": "random_crops", "size": CROP}]
@@ -126,6 +134,7 @@ class Study:
             # With a label as its anchor half a standard deviation a degree is enough; without, only the order counts.
             margin = 0.5 if method.uses_labels else 1.0
             values[f"{RANKED}.objectives.0.loss"] = {"use": "margin_ranking", "margin": margin, "pairs": "same_kind"}
+            values[f"{RANKED}.batch_size"] = 1 if method.uses_labels else 2
             values[f"{RANKED}.generator"] = [*steps_of_chain, {"use": "random_crops", "size": CROP}]
         if method is METHODS["alternating"]:
             values["phases.0.mix"] = {"alternate": 10}
