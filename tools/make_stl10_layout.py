@@ -47,7 +47,7 @@ def square(data: bytes, ending: str) -> npt.NDArray[np.uint8]:
     Raises:
         UndecodableError: The file gives no image.
     """
-    pixels, _ = decode(data, ending, resize=SIDE)
+    pixels, _, _ = decode(data, ending, resize=SIDE)
     image = Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0)))
     short = min(image.size)
     if short < SIDE:

@@ -21,7 +21,7 @@ import PIL
 from rankhub_data.scan import Fault, ImageFile
 from rankhub_data.store import Images
 
-_LAYOUT = 1
+_LAYOUT = 2
 """To be raised whenever decoding, or what an entry consists of, changes."""
 _PIXELS, _INDEX, _FAULTS = "pixels.bin", "index.npz", "faults.json"
 _PART = ".part"
@@ -35,6 +35,7 @@ class Facts:
     Attributes:
         rows: [n] which file each image comes from; ascending.
         shapes: [n, 2] height and width.
+        sources: [n, 2] height and width of the file's image, upright, before it was shrunk.
         file_digests: [n] hash of the encoded bytes.
         pixel_digests: [n] hash of the decoded image and its shape.
         remarks: [n] uint8, :class:`~rankhub_data.decode.Remark`.
@@ -42,6 +43,7 @@ class Facts:
 
     rows: npt.NDArray[np.int64]
     shapes: npt.NDArray[np.int64]
+    sources: npt.NDArray[np.int64]
     file_digests: npt.NDArray[np.uint64]
     pixel_digests: npt.NDArray[np.uint64]
     remarks: npt.NDArray[np.uint8]
@@ -62,17 +64,20 @@ class Decoded:
     faults: tuple[Fault, ...]
 
 
-def key_of(root: Path, files: Iterable[ImageFile], resize: int | None, readers: Iterable[str]) -> str:
+def key_of(
+    root: Path, files: Iterable[ImageFile], resize: int | None, max_side: int | None, readers: Iterable[str]
+) -> str:
     """A name for what decoding gives: it changes with any file's path, size or time of change.
 
     Args:
         root: The folder; its real path is part of the key, since two folders may hold files of like names.
         files: What is decoded, in order.
         resize: Shorter side of the images.
+        max_side: Longest side of the images.
         readers: Pillow's formats; another one may read what was a fault before.
     """
     digest = hashlib.blake2b(digest_size=16)
-    head = (str(_LAYOUT), PIL.__version__, os.path.realpath(root), str(resize), *sorted(readers))
+    head = (str(_LAYOUT), PIL.__version__, os.path.realpath(root), f"{resize} {max_side}", *sorted(readers))
     digest.update("\0".join(head).encode("utf-8", "surrogateescape"))
     for file in files:
         digest.update(f"\0\0{file.path}\0{file.size}\0{file.mtime}".encode("utf-8", "surrogateescape"))

@@ -24,6 +24,9 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_SIDEWAYS = frozenset(
+    {Image.Transpose.TRANSPOSE, Image.Transpose.ROTATE_270, Image.Transpose.TRANSVERSE, Image.Transpose.ROTATE_90}
+)
 _MANY_FRAMES = frozenset({"GIF", "PNG", "WEBP", "AVIF", "TIFF"})
 _DRAFT = 2
 """libjpeg may shrink by 2, 4 or 8 while it decodes, as long as this many times the wanted side remains."""
@@ -58,7 +61,9 @@ class UndecodableError(Exception):
         return Fault(path, self.kind, self.reason, self.remedy)
 
 
-def decode(data: bytes, ending: str = "", resize: int | None = None) -> tuple[Pixels, Remark]:
+def decode(
+    data: bytes, ending: str = "", resize: int | None = None, max_side: int | None = None
+) -> tuple[Pixels, Remark, tuple[int, int]]:
     """Decode one image.
 
     The EXIF orientation is applied. Transparent images are laid on white. Of animations and of several pages
@@ -71,16 +76,17 @@ def decode(data: bytes, ending: str = "", resize: int | None = None) -> tuple[Pi
         ending: The file's ending, for formats that the content does not show.
         resize: Shorter side in pixels of what is returned (bicubic, antialiased); an image whose shorter side
             is not longer stays as it is. None = as it is.
+        max_side: Longer side in pixels, in the same way; with both, the smaller of the two sizes is taken.
 
     Returns:
-        [3, H, W] uint8 RGB, contiguous; and remarks.
+        [3, H, W] uint8 RGB, contiguous; remarks; and height and width, upright, before it was shrunk.
 
     Raises:
         UndecodableError: There is no image in it; with the reason.
     """
     try:
         with Image.open(BytesIO(data), formats=list(candidates(ending))) as image:
-            return _pixels(image, resize)
+            return _pixels(image, resize, max_side)
     except UnidentifiedImageError:
         raise _unidentified(data[:64]) from None
     except Image.DecompressionBombError as error:
@@ -98,29 +104,35 @@ def _unidentified(head: bytes) -> UndecodableError:
     return UndecodableError("unsupported", f"{foreign.name} is not read by Pillow", foreign.remedy)
 
 
-def _pixels(image: Image.Image, resize: int | None) -> tuple[Pixels, Remark]:
+def _pixels(image: Image.Image, resize: int | None, max_side: int | None) -> tuple[Pixels, Remark, tuple[int, int]]:
     remark = Remark.FIRST_FRAME if _several_frames(image) else Remark.NONE
     announced = image.size
-    drafted = resize is not None and image.draft(image.mode, (_DRAFT * resize, _DRAFT * resize)) is not None
+    wanted = _shrunk(announced, resize, max_side)
+    drafted = False
+    if wanted != announced:
+        short = _DRAFT * min(wanted)
+        drafted = image.draft(image.mode, (short, short)) is not None
     image.load()
     rgb, more = _to_rgb(image)
-    if resize is not None:
-        size = _shrunk(announced if drafted else rgb.size, resize)
-        if size != rgb.size:
-            # Averaging whole blocks down to three times the size first changes no value visibly, and is faster.
-            rgb = rgb.resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0)
+    width, height = source = announced if drafted else rgb.size
+    size = _shrunk(source, resize, max_side)
+    if size != rgb.size:
+        # Averaging whole blocks down to three times the size first changes no value visibly, and is faster.
+        rgb = rgb.resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0)
     turn = _UPRIGHT.get(_orientation(image))
     if turn is not None:
         rgb = rgb.transpose(turn)
-    return np.ascontiguousarray(np.asarray(rgb).transpose(2, 0, 1)), remark | more
+        width, height = (height, width) if turn in _SIDEWAYS else (width, height)
+    return np.ascontiguousarray(np.asarray(rgb).transpose(2, 0, 1)), remark | more, (height, width)
 
 
-def _shrunk(size: tuple[int, int], resize: int) -> tuple[int, int]:
-    """Width and height once the shorter side is ``resize``; unchanged if it is not longer."""
-    short = min(size)
-    if short <= resize:
+def _shrunk(size: tuple[int, int], resize: int | None, max_side: int | None) -> tuple[int, int]:
+    """Width and height once the shorter side is ``resize`` and the longer at most ``max_side``; never larger."""
+    factors = [(resize or min(size), min(size)), (max_side or max(size), max(size))]
+    side, of = min(factors, key=lambda factor: factor[0] / factor[1])
+    if side >= of:
         return size
-    return round(size[0] * resize / short), round(size[1] * resize / short)
+    return max(1, round(size[0] * side / of)), max(1, round(size[1] * side / of))
 
 
 def _several_frames(image: Image.Image) -> bool:

@@ -56,13 +56,25 @@ class NamedImages:
         return self.folder.decoded.facts.shapes
 
     @property
+    def source_sizes(self) -> npt.NDArray[np.int64]:
+        """[n, 2] height and width, upright, before they were shrunk."""
+        return self.folder.decoded.facts.sources
+
+    @property
     def originals(self) -> npt.NDArray[np.int64]:
         """[n] for each image the first one with the same pixels; its own row if it is the first."""
         return originals(self.folder.decoded.facts.pixel_digests)
 
 
 def read_named(
-    root: Path, names: Sequence[str], resize: int | None, context: OpenContext, *, keep: bool, source: str
+    root: Path,
+    names: Sequence[str],
+    resize: int | None,
+    context: OpenContext,
+    *,
+    keep: bool,
+    source: str,
+    max_side: int | None = None,
 ) -> NamedImages:
     r"""Decode the images that a table names, or take them from where they were decoded before.
 
@@ -76,12 +88,13 @@ def read_named(
         context: Where and how much to keep.
         keep: Whether to use the cache though the images fit into memory.
         source: What named the images ("labels.csv"), for sentences.
+        max_side: Longer side in pixels to which images are shrunk; None = as they are.
 
     Raises:
         UserError: An image is missing, named twice or cannot be decoded, or the cache cannot be written: each image
             goes with what the table says of it, so none is skipped.
     """
-    folder = read_folder(root, Listing(_find(root, names, source)), resize, context, keep=keep)
+    folder = read_folder(root, Listing(_find(root, names, source)), resize, context, keep=keep, max_side=max_side)
     faults = folder.decoded.faults
     if faults:
         said = _some([f"{shown(fault.path)} ({fault.reason})" for fault in faults])

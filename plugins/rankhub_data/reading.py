@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from weakref import WeakValueDictionary
@@ -29,6 +30,10 @@ from rankhub_data.store import Collector
 _FILES_A_TASK = 32
 _BYTES_A_TASK = 1 << 20
 """Small files go to a thread many at once, since handing over costs as much as decoding; large ones alone."""
+
+
+_Decode = Callable[[bytes, str], tuple[Pixels, Remark, tuple[int, int]]]
+"""What :func:`~rankhub_data.decode.decode` does, once it is said how far images are shrunk."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,15 @@ def list_folder(root: Path, folders: Sequence[str] | None) -> Listing:
         raise UserError(f"the folder {error.filename or root} cannot be listed: {error.strerror}") from None
 
 
-def read_folder(root: Path, listing: Listing, resize: int | None, context: OpenContext, *, keep: bool) -> Folder:
+def read_folder(
+    root: Path,
+    listing: Listing,
+    resize: int | None,
+    context: OpenContext,
+    *,
+    keep: bool,
+    max_side: int | None = None,
+) -> Folder:
     """Decode the images of a folder, or take them from where they were decoded before.
 
     Args:
@@ -83,27 +96,29 @@ def read_folder(root: Path, listing: Listing, resize: int | None, context: OpenC
         resize: Shorter side of the images that are kept; None = as they are.
         context: Where and how much to keep.
         keep: Whether to use the cache though the images fit into memory.
+        max_side: Longest side of the images that are kept; None = as they are.
 
     Raises:
         UserError: The cache cannot be written.
     """
-    key = key_of(root, listing.files, resize, learn_formats())
+    key = key_of(root, listing.files, resize, max_side, learn_formats())
     with _reading:
         folder = _in_use.get(key)
         if folder is None:
-            folder = _read(root, listing, resize, context, context.cache / "image_folder" / key, keep=keep)
+            shrunk = partial(decode, resize=resize, max_side=max_side)
+            folder = _read(root, listing, shrunk, context, context.cache / "image_folder" / key, keep=keep)
             _in_use[key] = folder
         return folder
 
 
-def _read(root: Path, listing: Listing, resize: int | None, context: OpenContext, entry: Path, *, keep: bool) -> Folder:
+def _read(root: Path, listing: Listing, shrunk: _Decode, context: OpenContext, entry: Path, *, keep: bool) -> Folder:
     decoded = load(entry, root)
     if decoded is not None:
         return Folder(root, listing, decoded, entry)
     draft = Draft(entry)
     collector = Collector(0 if keep else context.memory_limit, draft.open_pixels)
     try:
-        facts, faults = _decode_into(collector, root, listing.files, resize, context)
+        facts, faults = _decode_into(collector, root, listing.files, shrunk, context)
         with _writing(entry.parent):
             images = collector.finish()
             if images is None:
@@ -129,13 +144,14 @@ def _writing(cache: Path) -> Iterator[None]:
 
 
 def _decode_into(
-    collector: Collector, root: Path, files: Sequence[ImageFile], resize: int | None, context: OpenContext
+    collector: Collector, root: Path, files: Sequence[ImageFile], shrunk: _Decode, context: OpenContext
 ) -> tuple[Facts, tuple[Fault, ...]]:
     rows: list[int] = []
     faults: list[Fault] = []
     digests: list[tuple[int, int]] = []
+    sources: list[tuple[int, int]] = []
     remarks: list[int] = []
-    for row, result in enumerate(_decode_all(root, files, resize, context.progress)):
+    for row, result in enumerate(_decode_all(root, files, shrunk, context.progress)):
         if isinstance(result, Fault):
             faults.append(result)
             continue
@@ -143,10 +159,16 @@ def _decode_into(
             collector.add(result.pixels)
         rows.append(row)
         digests.append((result.file_digest, result.pixel_digest))
+        sources.append(result.source)
         remarks.append(int(result.remark))
     both = np.array(digests, dtype=np.uint64).reshape(-1, 2)
     facts = Facts(
-        np.array(rows, np.int64), collector.shapes, both[:, 0].copy(), both[:, 1].copy(), np.array(remarks, np.uint8)
+        np.array(rows, np.int64),
+        collector.shapes,
+        np.array(sources, np.int64).reshape(-1, 2),
+        both[:, 0].copy(),
+        both[:, 1].copy(),
+        np.array(remarks, np.uint8),
     )
     return facts, tuple(faults)
 
@@ -154,24 +176,25 @@ def _decode_into(
 @dataclass(frozen=True, slots=True)
 class _Image:
     pixels: Pixels
+    source: tuple[int, int]
     file_digest: int
     pixel_digest: int
     remark: Remark
 
 
 def _decode_all(
-    root: Path, files: Sequence[ImageFile], resize: int | None, progress: Callable[[int, int, str], None]
+    root: Path, files: Sequence[ImageFile], shrunk: _Decode, progress: Callable[[int, int, str], None]
 ) -> Iterator[_Image | Fault]:
     """Each file's image or fault, in order. Few are in flight, so that memory stays bounded."""
     threads, done = min(32, cores() + 4), 0
     tasks = _tasks(files)
     with warnings.catch_warnings(), ThreadPoolExecutor(threads, thread_name_prefix="decode") as pool:
         warnings.simplefilter("ignore")  # Pillow's remarks on odd files; what matters is reported
-        pending = deque(pool.submit(_decode_task, root, task, resize) for task in islice(tasks, threads + 2))
+        pending = deque(pool.submit(_decode_task, root, task, shrunk) for task in islice(tasks, threads + 2))
         try:
             while pending:
                 results = pending.popleft().result()
-                pending.extend(pool.submit(_decode_task, root, task, resize) for task in islice(tasks, 1))
+                pending.extend(pool.submit(_decode_task, root, task, shrunk) for task in islice(tasks, 1))
                 yield from results
                 done += len(results)
                 progress(done, len(files), "decoding images")
@@ -192,21 +215,21 @@ def _tasks(files: Sequence[ImageFile]) -> Iterator[list[ImageFile]]:
         yield task
 
 
-def _decode_task(root: Path, files: Sequence[ImageFile], resize: int | None) -> list[_Image | Fault]:
-    return [_decode_file(root, file, resize) for file in files]
+def _decode_task(root: Path, files: Sequence[ImageFile], shrunk: _Decode) -> list[_Image | Fault]:
+    return [_decode_file(root, file, shrunk) for file in files]
 
 
-def _decode_file(root: Path, file: ImageFile, resize: int | None) -> _Image | Fault:
+def _decode_file(root: Path, file: ImageFile, shrunk: _Decode) -> _Image | Fault:
     try:
         with open(f"{root}/{file.path}", "rb") as opened:
             data = opened.read()
     except (OSError, MemoryError) as error:
         return Fault(file.path, "unreadable", (getattr(error, "strerror", None) or str(error)).lower())
     try:
-        pixels, remark = decode(data, file.ending, resize)
+        pixels, remark, source = shrunk(data, file.ending)
     except UndecodableError as error:
         return error.at(file.path)
-    return _Image(pixels, _hash(data), _hash(pixels.data, pixels.shape), remark)
+    return _Image(pixels, source, _hash(data), _hash(pixels.data, pixels.shape), remark)
 
 
 def _hash(content: bytes | memoryview, shape: tuple[int, ...] = ()) -> int:

@@ -24,10 +24,28 @@ def rankhub_components() -> list[Component]:
         ),
         Component("head", "score", "rankhub_regression.score:Score", "Pooled features to one number."),
         Component(
+            "head",
+            "density",
+            "rankhub_regression.counting.density:Density",
+            "Feature maps to a map of density, its sum and its mean.",
+        ),
+        Component(
+            "loss",
+            "density_mse",
+            "rankhub_regression.counting.density_loss:DensityMSE",
+            "Squared error of a map of density to one drawn from the points of its view.",
+        ),
+        Component(
             "evaluator",
             "quality",
             "rankhub_regression.quality.evaluator:Quality",
             "Correlation and error of predicted scores, overall, by kind and by reference.",
+        ),
+        Component(
+            "evaluator",
+            "counting",
+            "rankhub_regression.counting.evaluator:Counting",
+            "Errors of predicted counts on whole images: MAE, RMSE, relative error and GAME.",
         ),
         Component(
             "evaluator",
@@ -46,6 +64,18 @@ def rankhub_components() -> list[Component]:
             "random_crops",
             "rankhub_regression.random_crops:RandomCrops",
             "Random square crops in original pixels, each view's independent of the others'.",
+        ),
+        Component(
+            "generator",
+            "nested_crops",
+            "rankhub_regression.counting.nested_crops:NestedCrops",
+            "Squares inside one another, brought to one size: the smaller the square, the lower the level.",
+        ),
+        Component(
+            "generator",
+            "scaled_crops",
+            "rankhub_regression.counting.scaled_crops:ScaledCrops",
+            "Random squares of random size, brought to one size.",
         ),
         Component(
             "dataset",
@@ -100,6 +130,48 @@ def rankhub_components() -> list[Component]:
         ),
         Component(
             "dataset",
+            "points",
+            "rankhub_regression.counting.data.points:PointsFile",
+            "Images of one's own and a CSV or JSON file of points.",
+        ),
+        Component(
+            "dataset",
+            "dot_images",
+            "rankhub_regression.counting.data.dot_images:DotImages",
+            "Images of one's own, each with an image of dots beside it.",
+        ),
+        Component(
+            "dataset",
+            "shanghaitech",
+            "rankhub_regression.counting.data.shanghaitech:ShanghaiTech",
+            "ShanghaiTech, subset A (482 photos of crowds) or B (716 photos of streets).",
+        ),
+        Component(
+            "dataset",
+            "ucf_cc_50",
+            "rankhub_regression.counting.data.ucf:UcfCc50",
+            "UCF_CC_50: 50 photos of dense crowds, five folds.",
+        ),
+        Component(
+            "dataset",
+            "ucf_qnrf",
+            "rankhub_regression.counting.data.ucf:UcfQnrf",
+            "UCF-QNRF: 1,535 large photos of crowds.",
+        ),
+        Component(
+            "dataset",
+            "jhu_crowd",
+            "rankhub_regression.counting.data.jhu:JhuCrowd",
+            "JHU-CROWD++: 4,372 photos of crowds, some of nobody.",
+        ),
+        Component(
+            "dataset",
+            "nwpu_crowd",
+            "rankhub_regression.counting.data.nwpu:NwpuCrowd",
+            "NWPU-Crowd: 3,609 labeled photos of crowds, some of nobody.",
+        ),
+        Component(
+            "dataset",
             "skimage_photos",
             "rankhub_regression.quickstart.photos:SkimagePhotos",
             "The colour photos inside the scikit-image wheel, pristine: nothing is downloaded.",
@@ -109,5 +181,11 @@ def rankhub_components() -> list[Component]:
             "distorted_photos",
             "rankhub_regression.quickstart.distorted:DistortedPhotos",
             "Distorted pieces of scikit-image's colour photos, scored by SSIM against the pristine piece.",
+        ),
+        Component(
+            "dataset",
+            "drawn_scenes",
+            "rankhub_regression.counting.scenes:DrawnScenes",
+            "Drawn scenes of textured discs to count, in perspective: every point is known, nothing is downloaded.",
         ),
     ]

@@ -43,7 +43,8 @@ class MarginRanking(Loss):
 
     Args:
         margin: In standardised units, standard deviations of the training labels (units of the output where it is
-            trained without labels). With 0 equal outputs cost nothing, so the constant function is a minimum.
+            trained without labels). With 0 equal outputs cost nothing, so the constant function is a minimum, and
+            something else must hold the network: labels in the same phase, or weights that were trained before.
         pairs: ``same_image``: views of one image and kind of change, as in the paper; ``same_kind``: also views of
             different images changed in the same way, as in the released code.
         shape: ``hinge`` as in the paper, or ``logistic``, which is smooth and never quite 0.
@@ -65,7 +66,7 @@ class MarginRanking(Loss):
     ) -> None:
         super().__init__()
         self.output = one_number(outputs, "margin_ranking")
-        self.unit = outputs[self.output].std
+        self.kind, self.unit = outputs[self.output].kind, outputs[self.output].std
         self.margin, self.pairs, self.shape, self.reduction = margin, pairs, shape, reduction
         self.scope = "group" if pairs == "same_image" else "batch"
 
@@ -81,6 +82,22 @@ class MarginRanking(Loss):
                 f"margin_ranking compares views of one group and needs at least two in it, but the stream makes "
                 f"{views.views} views of each image in {views.groups} groups; make more levels"
             )
+        sizes = {side for _, side in views.sizes}
+        if self.kind == "pooled" and (None in sizes or len(sizes) > 1):
+            yield (
+                f"margin_ranking on {self.output}, the mean of a map, compares views of one size only, but the views "
+                "of the stream differ in size: a smaller view of the same crowd has the higher mean; resize all views "
+                "to one `size`, or rank the count"
+            )
+
+    def collapse(self) -> str | None:
+        """With a hinge and margin 0, where all answers are equal, no pair costs anything."""
+        if self.margin > 0 or self.shape != "hinge":
+            return None
+        return (
+            "margin_ranking with margin 0 is least where the network answers every view alike, such as by an empty "
+            "map, so trained alone it may well learn just that; set a margin above 0"
+        )
 
     def count(self, target: RankTarget) -> Tensor:
         """Pairs, views, or groups with a pair, by ``reduction``."""

@@ -9,10 +9,11 @@ from rankhub.interfaces.model import OutputSpec
 
 
 def one_number(outputs: Mapping[str, OutputSpec], owner: str) -> str:
-    """The name of the one score; of the one count where there is no score.
+    """The name of the one score; where there is none of the one count, and else of the one mean of a map.
 
     Raises:
         Objection: There is none, or more than one.
     """
     kinds = {spec.kind for spec in outputs.values()}
-    return single_output(outputs, "count" if "count" in kinds and "score" not in kinds else "score", owner)
+    kind = next((kind for kind in ("score", "count", "pooled") if kind in kinds), "score")
+    return single_output(outputs, kind, owner)

@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import Annotated, ClassVar
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -17,11 +18,14 @@ from rankhub.interfaces.loss import Loss, LossContext, LossResult, Scope
 from rankhub.interfaces.model import OutputSpec
 from rankhub.interfaces.options import Gt
 from rankhub.interfaces.order import RankTarget
+from rankhub.interfaces.points import Points
 from rankhub_regression.outputs import one_number
 
 
 class RegressionLoss(Loss):
     """A sum over the views with a label of a function of the error (f - y) / std; a missing label (NaN) costs nothing.
+
+    On a count, y is the number of points inside the view.
 
     For the log: "mean_error", the mean absolute error in the labels' unit.
 
@@ -35,13 +39,14 @@ class RegressionLoss(Loss):
     def __init__(self, outputs: Mapping[str, OutputSpec], /) -> None:
         super().__init__()
         self.output = one_number(outputs, self.name)
-        self.unit = outputs[self.output].std
+        self.kind, self.unit = outputs[self.output].kind, outputs[self.output].std
 
     def check(self, views: ViewSpec, label: LabelSpec) -> Iterable[str]:
-        """One sentence if the stream's labels are no scores."""
-        if label.kind != "score":
+        """One sentence if the stream's labels are no scores, or for a count no points."""
+        wanted = "points" if self.kind == "count" else "score"
+        if label.kind != wanted:
             have = f"are of kind {label.kind}" if label.kind else "have no labels"
-            yield f"{self.name} needs scores as labels, but the stream's data {have}"
+            yield f"{self.name} on {self.output} needs {_PLURAL[wanted]} as labels, but the stream's data {have}"
 
     def count(self, target: RankTarget) -> Tensor:
         """Number of views with a label."""
@@ -62,7 +67,13 @@ class RegressionLoss(Loss):
         """[n] the loss of each error."""
 
 
+_PLURAL = {"score": "scores", "points": "points"}
+
+
 def _scores(target: RankTarget, owner: str) -> Tensor:
+    """[N] the labels; of points how many lie inside each view."""
+    if isinstance(target.label, Points):
+        return target.label.numbers().to(torch.float32)
     if not isinstance(target.label, Tensor) or not target.label.is_floating_point():
         raise UserError(f"{owner} needs scores as labels, but this batch has none; name a data set with scores")
     return target.label

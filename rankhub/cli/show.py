@@ -38,6 +38,8 @@ def generator(
 ) -> None:
     """Draw the views that a generator makes of an image: a line for each group, from the highest level down.
 
+    Where views are parts of the image, they are outlined on it, each in the colour of its frame.
+
     Example: rankhub show generator random_views size=96 views=4 --image photo.jpg
     """
     if image is None:
@@ -54,8 +56,9 @@ def generator(
     catalog = Catalog.discover()
     step: Generator = catalog.build("generator", {"use": name, **_options(options or [])})
     spec = plan_chain([step])
-    batch = _views(step, spec, _read(image, catalog), seed)
-    sheet = draw_sheet(batch, spec, side)
+    source = _read(image, catalog)
+    batch = _views(step, spec, source, seed)
+    sheet = draw_sheet(batch, spec, side, source)
     try:
         sheet.save(target, "PNG")
     except OSError as error:

@@ -47,11 +47,13 @@ class Order:
         all: Every comparable pair.
         neighbours: Pairs of levels of a group that are next to each other: one step apart in a single column.
         by_level: The neighbours by the upper and the lower level.
+        by_distance: All by how many steps of their group's levels they are apart, summed over columns.
     """
 
     all: Tally = field(default_factory=Tally)
     neighbours: Tally = field(default_factory=Tally)
     by_level: dict[tuple[Level, Level], Tally] = field(default_factory=dict)
+    by_distance: dict[int, Tally] = field(default_factory=dict)
 
 
 def orders(predicted: Floats, target: RankTarget) -> dict[int, Order]:
@@ -70,11 +72,14 @@ def orders(predicted: Floats, target: RankTarget) -> dict[int, Order]:
         upper, lower = above.numpy(), below.numpy()
         ahead = predicted[upper] - predicted[lower]
         right = (ahead > 0) + 0.5 * (ahead == 0)
-        next_to = (steps[upper] - steps[lower]).sum(axis=1) == 1
+        apart = (steps[upper] - steps[lower]).sum(axis=1)
+        next_to = apart == 1
         for number in np.unique(kind[upper]).tolist():
             own = kind[upper] == number
             order = found.setdefault(number, Order())
             order.all.add(right[own])
+            for distance in np.unique(apart[own]).tolist():
+                order.by_distance.setdefault(distance, Tally()).add(right[own & (apart == distance)])
             near = own & next_to
             order.neighbours.add(right[near])
             ends = np.stack([place.numpy()[upper[near]], place.numpy()[lower[near]]], axis=1)

@@ -14,7 +14,7 @@ from rankhub_regression.quality.order import Level, Order, Tally, orders
 from rankhub_regression.quality.scored import one_number, without_rounding
 
 MOST_LEVELS = 64
-"""Pairs of neighbouring levels of a kind that a table lists; if there are more, levels are numbers without steps."""
+"""Lines of a kind in the tables of levels; if there are more, levels are numbers without steps."""
 
 
 class RankingAccuracy(Evaluator):
@@ -27,7 +27,12 @@ class RankingAccuracy(Evaluator):
     The metric ``accuracy`` is the share over all pairs; ``accuracy_neighbours`` that over pairs whose levels are next
     to each other, the hardest ones.
 
-    Tables: ``per_kind``; ``per_level``, one line a pair of neighbouring levels of a kind.
+    Levels may be of any kind of change: degrees of a distortion, or nested crops, ranked by a count (``output:
+    density.count``). A crop may hold as many points as one inside it; since equal predictions count half, even a
+    network that counts without error then stays below 1.
+
+    Tables: ``per_kind``; ``per_distance``, by how many levels the two views are apart, which ought to rise;
+    ``per_level``, one line a pair of neighbouring levels of a kind.
 
     Args:
         stream: The stream whose generator makes the views.
@@ -87,7 +92,11 @@ class RankingAccuracy(Evaluator):
         elif predicted.min() == predicted.max():
             notes.append(f"all views of {self.data!r} get the same prediction (collapsed)")
         named = {_name(number, views.kinds): order for number, order in found.items()}
-        tables = {"per_kind": _per_kind(named), "per_level": _per_level(named)}
+        tables = {
+            "per_kind": _per_kind(named),
+            "per_distance": _per_distance(named),
+            "per_level": _per_level(named),
+        }
         return EvaluationResult(metrics, {name: rows for name, rows in tables.items() if rows}, notes=notes)
 
 
@@ -108,6 +117,16 @@ def _per_kind(found: Mapping[str, Order]) -> list[dict[str, Any]]:
             "accuracy_neighbours": order.neighbours.accuracy,
         }
         for kind, order in found.items()
+    ]
+
+
+def _per_distance(found: Mapping[str, Order]) -> list[dict[str, Any]]:
+    """From neighbours to the levels furthest apart."""
+    return [
+        {"kind": kind, "levels_apart": distance, "pairs": tally.pairs, "accuracy": tally.accuracy}
+        for kind, order in found.items()
+        if len(order.by_distance) <= MOST_LEVELS
+        for distance, tally in sorted(order.by_distance.items())
     ]
 
 

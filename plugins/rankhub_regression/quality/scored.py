@@ -87,12 +87,17 @@ def without_rounding(predicted: Floats) -> Floats:
     return predicted
 
 
-def one_number(values: Tensor, output: str) -> Floats:
+def one_number(values: Tensor | Sequence[Tensor], output: str) -> Floats:
     """[n] float64 of a table [n] or [n, 1].
 
     Raises:
         UserError: There are more numbers an image.
     """
+    if not isinstance(values, Tensor):
+        raise UserError(
+            f"output {output!r} is a map, but a prediction is one number; name another output of that head, such as "
+            "`count`"
+        )
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     if values.ndim != 1:

@@ -7,7 +7,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from rankhub.interfaces.errors import UserError
-from rankhub_regression.scored.table import ScoreTable, some
+from rankhub_regression.scored.table import ScoreTable
+from rankhub_regression.wording import some
 
 _LISTED = 40
 """So many known names are listed to one who asks for an unknown one."""

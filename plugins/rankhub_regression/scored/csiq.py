@@ -9,8 +9,8 @@ from typing import ClassVar
 
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import UserError
+from rankhub_regression.numbers import numbers
 from rankhub_regression.scored.base import ScoredVersions
-from rankhub_regression.scored.numbers import numbers
 from rankhub_regression.scored.sheet import read_sheet
 from rankhub_regression.scored.table import Row, ScoreTable, check_lengths
 

@@ -8,10 +8,11 @@ from typing import ClassVar
 
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import UserError
+from rankhub_regression.delimited import Record, read_delimited
+from rankhub_regression.numbers import numbers
 from rankhub_regression.scored.base import ScoredVersions
-from rankhub_regression.scored.delimited import Record, read_delimited
-from rankhub_regression.scored.numbers import numbers
-from rankhub_regression.scored.table import Row, ScoreTable, check_lengths, some
+from rankhub_regression.scored.table import Row, ScoreTable, check_lengths
+from rankhub_regression.wording import some
 
 _NAME = re.compile(r"(?P<reference>I\d\d)_(?P<kind>\d\d)_(?P<level>\d\d)\.png", re.IGNORECASE)
 

@@ -7,10 +7,11 @@ from typing import Any, ClassVar, Literal
 
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import UserError
+from rankhub_regression.delimited import read_delimited
+from rankhub_regression.numbers import numbers
 from rankhub_regression.scored.base import ScoredImages
-from rankhub_regression.scored.delimited import read_delimited
-from rankhub_regression.scored.numbers import numbers
-from rankhub_regression.scored.table import Row, ScoreTable, check_lengths, some
+from rankhub_regression.scored.table import Row, ScoreTable, check_lengths
+from rankhub_regression.wording import some
 
 _WITH_SETS, _WITHOUT = "koniq10k_distributions_sets.csv", "koniq10k_scores_and_distributions.csv"
 

@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import UserError
+from rankhub_regression.mat import numbers_of, read_mat, strings_of
 from rankhub_regression.scored.base import ScoredVersions
-from rankhub_regression.scored.mat import numbers_of, read_mat, strings_of
 from rankhub_regression.scored.table import Row, ScoreTable, check_lengths
 
 

@@ -8,9 +8,10 @@ from typing import ClassVar
 
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import UserError
+from rankhub_regression.mat import numbers_of, read_mat, strings_of
 from rankhub_regression.scored.base import ScoredVersions
-from rankhub_regression.scored.mat import numbers_of, read_mat, strings_of
-from rankhub_regression.scored.table import Row, ScoreTable, check_lengths, some
+from rankhub_regression.scored.table import Row, ScoreTable, check_lengths
+from rankhub_regression.wording import some
 
 
 class Mlive(ScoredVersions):

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from rankhub.interfaces.errors import Objection, UserError
-from rankhub_regression.scored.split import Ints, folds_of, held_out_units, thinned
 from rankhub_regression.scored.table import Row
+from rankhub_regression.split import Ints, folds_of, held_out_units, thinned
 
 Part = Literal["all", "train", "held_out"]
 

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from rankhub.interfaces.data import DataReport, LabelSpec
 from rankhub_data.named import NamedImages
 from rankhub_regression.scored.parts import Parts, Units
-from rankhub_regression.scored.split import Ints
 from rankhub_regression.scored.table import ScoreTable
+from rankhub_regression.split import Ints
 
 
 @dataclass(frozen=True, slots=True)

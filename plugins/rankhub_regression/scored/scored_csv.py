@@ -10,10 +10,11 @@ from typing import Any, ClassVar
 
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import Objection, UserError
+from rankhub_regression.delimited import Record, read_delimited
+from rankhub_regression.numbers import numbers
 from rankhub_regression.scored.base import ScoredVersions
-from rankhub_regression.scored.delimited import Record, read_delimited
-from rankhub_regression.scored.numbers import numbers
-from rankhub_regression.scored.table import Row, ScoreTable, some
+from rankhub_regression.scored.table import Row, ScoreTable
+from rankhub_regression.wording import some
 
 
 class ScoredCsv(ScoredVersions):

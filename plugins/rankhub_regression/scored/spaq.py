@@ -7,9 +7,9 @@ from typing import Annotated, Any, ClassVar
 
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.options import Ge
+from rankhub_regression.delimited import read_delimited
+from rankhub_regression.numbers import numbers
 from rankhub_regression.scored.base import ScoredImages
-from rankhub_regression.scored.delimited import read_delimited
-from rankhub_regression.scored.numbers import numbers
 from rankhub_regression.scored.sheet import read_sheet
 from rankhub_regression.scored.table import Row, ScoreTable, check_lengths
 

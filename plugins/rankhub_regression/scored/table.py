@@ -12,9 +12,7 @@ import numpy.typing as npt
 
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import UserError
-
-_NAMED = 3
-"""So many rows stand in a sentence; the rest are counted."""
+from rankhub_regression.wording import some
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +153,6 @@ def check_references(table: ScoreTable, expected: int) -> None:
 def places(rows: Iterable[Row]) -> str:
     """Where the first few rows stand, and how many more there are."""
     return some([row.place for row in rows])
-
-
-def some(items: Sequence[str]) -> str:
-    """The first few, and how many more."""
-    more = len(items) - _NAMED
-    return ", ".join(items[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _scores(count: int) -> str:

@@ -9,8 +9,8 @@ from typing import ClassVar
 
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import UserError
+from rankhub_regression.numbers import numbers
 from rankhub_regression.scored.base import ScoredVersions
-from rankhub_regression.scored.numbers import numbers
 from rankhub_regression.scored.table import Row, ScoreTable, check_lengths
 
 _NAME = re.compile(r"I(?P<reference>\d\d)_(?P<kind>\d\d)_(?P<level>\d)\.bmp", re.IGNORECASE)

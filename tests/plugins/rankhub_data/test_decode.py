@@ -33,7 +33,7 @@ def grey(values, dtype) -> np.ndarray:
 
 
 def test_rgb_is_kept_as_it_is(photo):
-    pixels, remark = decode(encoded(photo(), "PNG"))
+    pixels, remark, _ = decode(encoded(photo(), "PNG"))
     assert (pixels == chw(photo())).all()
     assert (pixels.dtype, pixels.shape, pixels.flags.c_contiguous) == (np.uint8, (3, 16, 24), True)
     assert remark == Remark.NONE
@@ -52,7 +52,7 @@ def test_modes_and_formats_become_rgb(photo, mode, form):
         pytest.skip(f"this Pillow does not write {form}")
     image = photo().convert(mode)
     content = encoded(image, form)
-    pixels, _ = decode(content, f".{form.lower()}")
+    pixels, _, _ = decode(content, f".{form.lower()}")
     with Image.open(io.BytesIO(content)) as opened:
         assert (pixels == chw(opened)).all()
     assert abs(pixels.astype(int) - chw(image)).mean() < 12  # lossy codecs: still the same picture
@@ -62,7 +62,7 @@ def test_transparent_images_lie_on_white():
     colours = np.zeros((2, 4, 4), np.uint8)
     colours[..., 0] = 200
     colours[..., 3] = [[0, 51, 204, 255]] * 2
-    pixels, remark = decode(encoded(Image.fromarray(colours), "PNG"))
+    pixels, remark, _ = decode(encoded(Image.fromarray(colours), "PNG"))
     over = np.array([0, 51, 204, 255]) / 255
     assert abs(pixels[0, 0] - (200 * over + 255 * (1 - over))).max() <= 1
     assert abs(pixels[1, 1] - 255 * (1 - over)).max() <= 1
@@ -70,7 +70,7 @@ def test_transparent_images_lie_on_white():
 
 
 def test_opaque_alpha_is_dropped_without_a_remark(photo):
-    pixels, remark = decode(encoded(photo().convert("RGBA"), "PNG"))
+    pixels, remark, _ = decode(encoded(photo().convert("RGBA"), "PNG"))
     assert (pixels == chw(photo())).all()
     assert remark == Remark.NONE
 
@@ -79,7 +79,7 @@ def test_opaque_alpha_is_dropped_without_a_remark(photo):
 def test_every_kind_of_transparency_is_seen(mode):
     image = Image.new("LA", (4, 2), (10, 0)) if mode == "LA" else Image.new(mode, (4, 2), 0)
     options = {"LA": {}, "L": {"transparency": 0}, "RGB": {"transparency": (0, 0, 0)}, "P": {"transparency": 0}}[mode]
-    pixels, remark = decode(encoded(image, "PNG", **options))
+    pixels, remark, _ = decode(encoded(image, "PNG", **options))
     assert (pixels == 255).all()
     assert remark == Remark.TRANSPARENT
 
@@ -92,13 +92,13 @@ def test_16_bit_grey_is_scaled_not_clipped():
         encoded(Image.fromarray(values.astype(">u2")), "TIFF"),
         b"P5 3 2 65535\n" + values.astype(">u2").tobytes(),
     ):
-        pixels, remark = decode(content)
+        pixels, remark, _ = decode(content)
         assert pixels[1].ravel().tolist() == [0, 1, 128, 254, 255, 0]
         assert remark == Remark.NONE
 
 
 def test_16_bit_grey_that_uses_12_is_remarked():
-    _, remark = decode(encoded(Image.fromarray(grey([0, 4095], np.uint16)), "PNG"))
+    _, remark, _ = decode(encoded(Image.fromarray(grey([0, 4095], np.uint16)), "PNG"))
     assert remark == Remark.DIM
 
 
@@ -116,7 +116,7 @@ def png_16_bit_rgb(values: np.ndarray) -> bytes:
 
 def test_16_bit_colour_is_scaled():
     values = np.array([[[0, 128 * 257, 65535], [257, 2 * 257, 3 * 257]]], dtype=np.uint16)
-    pixels, _ = decode(png_16_bit_rgb(values))
+    pixels, _, _ = decode(png_16_bit_rgb(values))
     assert pixels[:, 0, :].T.tolist() == [[0, 128, 255], [1, 2, 3]]
 
 
@@ -135,7 +135,7 @@ def test_16_bit_colour_is_scaled():
     ],
 )
 def test_32_bit_grey_is_scaled(values, expected):
-    pixels, _ = decode(encoded(Image.fromarray(values), "TIFF"))
+    pixels, _, _ = decode(encoded(Image.fromarray(values), "TIFF"))
     assert (pixels[0] == pixels[2]).all()
     assert abs(pixels[0].ravel().astype(int) - expected).max() <= 1
 
@@ -152,7 +152,7 @@ def test_orientation_is_applied(photo, orientation, form, resize):
     exif = Image.Exif()
     exif[0x0112] = orientation
     content = encoded(image, form, exif=exif)
-    pixels, _ = decode(content, resize=resize)
+    pixels, _, _ = decode(content, resize=resize)
     with Image.open(io.BytesIO(content)) as opened:
         upright = ImageOps.exif_transpose(opened).convert("RGB")
     if resize:
@@ -162,7 +162,7 @@ def test_orientation_is_applied(photo, orientation, form, resize):
 
 
 def test_damaged_exif_does_not_matter(photo):
-    pixels, _ = decode(encoded(photo(), "PNG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff"))
+    pixels, _, _ = decode(encoded(photo(), "PNG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff"))
     assert (pixels == chw(photo())).all()
 
 
@@ -171,7 +171,7 @@ def test_first_frame_is_taken(photo, form):
     first, second = photo(seed=1), photo(seed=2)
     options = {"lossless": True} if form == "WEBP" else {}
     content = encoded(first, form, save_all=True, append_images=[second], **options)
-    pixels, remark = decode(content)
+    pixels, remark, _ = decode(content)
     with Image.open(io.BytesIO(content)) as opened:
         assert (pixels == chw(opened)).all()
     assert abs(pixels.astype(int) - chw(first)).mean() < 12
@@ -180,7 +180,7 @@ def test_first_frame_is_taken(photo, form):
 
 def test_photos_with_a_hidden_preview_have_one_frame(photo):
     content = encoded(photo(96, 64), "MPO", save_all=True, append_images=[photo(seed=3)])
-    pixels, remark = decode(content, ".jpg", resize=16)
+    pixels, remark, _ = decode(content, ".jpg", resize=16)
     assert (pixels.shape, remark) == ((3, 16, 24), Remark.NONE)
 
 
@@ -196,7 +196,7 @@ def test_photos_with_a_hidden_preview_have_one_frame(photo):
 )
 @pytest.mark.parametrize("form", ["PNG", "JPEG"])
 def test_resize_is_of_the_shorter_side_and_never_enlarges(photo, size, expected, form):
-    pixels, _ = decode(encoded(photo(*size), form), resize=32)
+    pixels, _, _ = decode(encoded(photo(*size), form), resize=32)
     assert pixels.shape == (3, *expected)
 
 
@@ -206,7 +206,7 @@ def test_resize_is_antialiased(form):
     stripes = np.zeros((512, 512, 3), np.uint8)
     stripes[:, 1::2] = 200
     options = {"quality": 100, "subsampling": 0} if form == "JPEG" else {}
-    pixels, _ = decode(encoded(Image.fromarray(stripes), form, **options), resize=37)
+    pixels, _, _ = decode(encoded(Image.fromarray(stripes), form, **options), resize=37)
     assert abs(pixels.astype(int) - 100).max() <= 2
 
 
@@ -220,7 +220,7 @@ def test_decoding_jpeg_at_a_smaller_scale_changes_little(photo, factor):
     content = encoded(image, "JPEG", quality=95)
     with Image.open(io.BytesIO(content)) as opened:
         whole = chw(opened.resize((40, 40), Image.Resampling.BICUBIC))
-    pixels, _ = decode(content, resize=40)
+    pixels, _, _ = decode(content, resize=40)
     assert abs(pixels.astype(int) - whole).mean() < 2
 
 
@@ -299,7 +299,7 @@ def test_damage_gives_an_image_or_the_one_error(form, cut, changes, resize):
         content[place % len(content)] = value
     content = content[: max(1, round(cut * len(content)))] if cut < 0.9 else content
     try:
-        pixels, _ = decode(bytes(content), resize=resize)
+        pixels, _, _ = decode(bytes(content), resize=resize)
     except UndecodableError:
         return
     assert (pixels.dtype, pixels.ndim, pixels.shape[0]) == (np.uint8, 3, 3)

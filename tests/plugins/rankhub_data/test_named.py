@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from rankhub.interfaces.errors import UserError
 from rankhub_data.image_folder import ImageFolder
@@ -95,3 +96,27 @@ def test_a_folder_knows_paths_and_sizes(folder, context):
     assert data.facts("path") == ["a.png", "b.png"]
     assert data.facts("reference") is None
     assert data.sizes().tolist() == [[8, 12], [8, 12]]
+
+
+@pytest.mark.parametrize("form", ["png", "jpg", "tif"])
+@pytest.mark.parametrize("orientation", [1, 3, 5, 6, 8])
+@pytest.mark.parametrize("max_side", [None, 32, 33, 300])
+def test_the_size_before_shrinking_is_that_of_the_upright_image(tmp_path, context, photo, form, orientation, max_side):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    photo(200, 80).save(tmp_path / f"a.{form}", exif=exif)
+    longer = min(max_side or 200, 200)
+    for keep in (False, True, True):  # decoded, written, read back
+        named = read_named(tmp_path, [f"a.{form}"], None, context(), keep=keep, source="it", max_side=max_side)
+        upright = np.array([[80, 200], [round(longer * 0.4), longer]])
+        upright = upright[:, ::-1] if orientation >= 5 else upright
+        assert named.source_sizes.tolist() == [upright[0].tolist()]
+        assert named.sizes.tolist() == [upright[1].tolist()]
+        assert list(named.image(0).shape[1:]) == upright[1].tolist()
+        del named
+
+
+def test_of_both_limits_the_smaller_image_is_taken(folder, context):
+    root = folder("1.png")  # 24 x 16
+    for resize, max_side, size in ((8, 20, [8, 12]), (14, 18, [12, 18]), (16, 24, [16, 24]), (99, 99, [16, 24])):
+        assert read(root, ["1.png"], context, resize=resize, max_side=max_side).sizes.tolist() == [size]

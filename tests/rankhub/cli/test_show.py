@@ -221,3 +221,67 @@ def test_long_groups_go_on_in_the_next_line():
     lines = placed([float(n) for n in range(15)], [1] * 15, ViewSpec(15, 2, "ordered"))
     assert [(title, len(cells)) for title, cells in lines] == [("group 1", 12), ("", 3)]
     assert lines[1][1][0] == ("level 2", 0)
+
+
+def parts(maps, side=10):
+    """Views of one group, falling in level, with these maps."""
+    found = batch([float(len(maps) - n) for n in range(len(maps))], [0] * len(maps), side)
+    return Batch(found.images, found.sizes, torch.tensor(maps, dtype=torch.float64), found.target)
+
+
+GREEN = (12, 140, 90)
+
+
+def plain(height, width):
+    """An image of a colour that nothing else on a sheet has."""
+    return torch.tensor(GREEN, dtype=torch.uint8)[:, None, None].expand(3, height, width)
+
+
+def drawn(views, side, source):
+    found = sheet.draw_sheet(views, ViewSpec(len(views), 1, "ordered", kinds=("crops",)), side, source)
+    return np.asarray(found).astype(int)
+
+
+def where(picture, colour):
+    """[n, 2] x and y of the pixels of this colour."""
+    return np.argwhere((picture == colour).all(axis=2))[:, ::-1]
+
+
+def test_views_are_outlined_on_the_image_in_the_colour_of_their_frame():
+    """Squares of 25 and 5 px of an image of 40 x 30 px, drawn eight times as large; the second is flipped."""
+    outer, inner = [[0.4, 0, -4.0], [0, 0.4, -0.8]], [[-2.0, 0, 40.0], [0, 2.0, -20.0]]
+    picture = drawn(parts([outer, inner]), 320, plain(30, 40))
+    left, top = where(picture, GREEN).min(axis=0)
+    assert (where(picture, GREEN).max(axis=0) - (left, top) + 1).tolist() == [320, 240]
+    for colour, box in zip(sheet._colours(2), ((80, 16, 279, 215), (120, 80, 159, 119)), strict=True):
+        here = where(picture[top : top + 240, left : left + 320], colour)
+        assert np.abs(np.concatenate([here.min(axis=0), here.max(axis=0)]) - box).max() <= 1
+        assert (np.ptp(where(picture[:, left + 320 :], colour), axis=0) + 1).tolist() == [14, 14]
+
+
+def test_no_image_is_drawn_beside_views_that_show_all_of_it():
+    whole = [[[0.25, 0, 0], [0, 0.25, 0]], [[-0.25, 0, 10.0], [0, 0.25, 0]]]
+    for maps in (whole, [*whole, [[0.0, 0, 0], [0, 0.0, 0]]]):
+        assert not len(where(drawn(parts(maps), 50, plain(40, 40)), GREEN))
+    assert len(where(drawn(parts([*whole, [[1, 0, -3.0], [0, 1, 0]]]), 50, plain(40, 40)), GREEN))
+
+
+def test_a_view_that_leaves_the_image_is_outlined_at_its_edge():
+    picture = drawn(parts([[[0.1, 0, 2.0], [0, 0.1, 3.0]]]), 80, plain(40, 40))
+    inner = where(picture, GREEN)
+    frame = where(picture[:, : inner[:, 0].max() + 10], sheet._colours(1)[0])
+    assert (np.ptp(frame, axis=0) + 1).tolist() == [80, 80]
+    assert (inner.min(axis=0) > frame.min(axis=0)).all()
+    assert (inner.max(axis=0) < frame.max(axis=0)).all()
+
+
+def test_nested_crops_are_drawn_in_order(capsys, tmp_path):
+    path, out = tmp_path / "large.png", tmp_path / "sheet.png"
+    Image.new("RGB", (160, 120), (90, 90, 90)).save(path)
+    called = call(capsys, "show", "generator", "nested_crops", "size=40", "sets=2", "--image", path, "--out", out)
+    assert (called.code, called.out) == (0, f"10 views in 2 groups, {out}\n")
+    for colour in sheet._colours(5):
+        assert len(where(pixels(out), colour)) > 2 * 2 * 4 * 40
+    called = call(capsys, "show", "generator", "nested_crops", "smallest=50", "--image", path, "--out", out, "--force")
+    assert called.code == 2
+    assert called.err.startswith("error: the image number 0 has 160 x 120 pixels: 5 nested crops need a shorter side")

@@ -57,7 +57,7 @@ EVALUATOR = RankingAccuracy(stream="ranked", data="photos")
 
 
 def slow(predicted, target):
-    """kind -> (pairs, right), the same of neighbours, and by (upper, lower) level."""
+    """kind -> what is right of all pairs, of neighbours, of those by (upper, lower) level, and by steps apart."""
     level = target.level.reshape(len(target), -1).tolist()
     group, kinds = target.group.tolist(), target.kind.tolist()
     found = {}
@@ -74,8 +74,9 @@ def slow(predicted, target):
             for a, b, column in zip(level[i], level[j], range(len(level[i])), strict=True):
                 seen = {level[k][column] for k in range(len(level)) if group[k] == group[i]}
                 steps += sum(b < value <= a for value in seen)
-            own = found.setdefault(kinds[i], ([], [], {}))
+            own = found.setdefault(kinds[i], ([], [], {}, {}))
             own[0].append(right)
+            own[3].setdefault(steps, []).append(right)
             if steps == 1:
                 own[1].append(right)
                 own[2].setdefault((tuple(level[i]), tuple(level[j])), []).append(right)
@@ -98,12 +99,15 @@ def test_pairs_equal_the_double_loop(case):
     predicted, target = case
     found, expected = orders(predicted, target), slow(predicted, target)
     assert list(found) == sorted(expected)
-    for kind, (every, near, by_level) in expected.items():
+    for kind, (every, near, by_level, by_distance) in expected.items():
         order = found[kind]
         assert (order.all.pairs, order.all.right) == (len(every), sum(every))
         assert (order.neighbours.pairs, order.neighbours.right) == (len(near), sum(near))
         assert {ends: (tally.pairs, tally.right) for ends, tally in order.by_level.items()} == {
             ends: (len(rights), sum(rights)) for ends, rights in by_level.items()
+        }
+        assert {steps: (tally.pairs, tally.right) for steps, tally in order.by_distance.items()} == {
+            steps: (len(rights), sum(rights)) for steps, rights in by_distance.items()
         }
 
 

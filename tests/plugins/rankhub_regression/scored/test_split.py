@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from rankhub.interfaces.errors import Objection, UserError
 from rankhub_regression.scored.parts import Parts, Units
-from rankhub_regression.scored.split import folds_of, held_out_units, thinned
 from rankhub_regression.scored.table import Row
+from rankhub_regression.split import folds_of, held_out_units, thinned
 
 NAMES = st.text(st.characters(codec="utf-8"), max_size=4)
 UNITS = st.lists(NAMES, min_size=1, max_size=40)

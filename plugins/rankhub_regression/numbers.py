@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from rankhub.interfaces.errors import UserError
-from rankhub_regression.scored.table import some
+from rankhub_regression.wording import some
 
 
 def numbers(source: Path, column: str, texts: Iterable[tuple[str, str]]) -> list[float]:
-    """Texts as numbers; ``nan`` and ``inf`` are numbers here, :func:`~.table.check_table` refuses them.
+    """Texts as numbers; ``nan`` and ``inf`` are numbers here, the caller refuses those that it cannot use.
 
     Args:
         source: The file, for the sentence.

@@ -1,4 +1,4 @@
-"""Parts of a set of scored images: whole references held out, folds of references, a share of the labels."""
+"""Parts of a set of annotated images: whole references held out, folds of references, a share of the labels."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def held_out_units(units: Sequence[str], share: float, seed: int) -> frozenset[s
     Returns:
         Possibly none, or all, where there are few units.
     """
-    order = _ordered(units, seed, "held out")
+    order = in_random_order(units, seed, "held out")
     return frozenset(order[: math.floor(share * len(order) + 0.5)])
 
 
@@ -37,7 +37,7 @@ def folds_of(units: Sequence[str], folds: int, seed: int) -> Ints:
         folds: How many, at most as many as there are units.
         seed: Another seed deals otherwise.
     """
-    fold = {unit: rank % folds for rank, unit in enumerate(_ordered(units, seed, "folds"))}
+    fold = {unit: rank % folds for rank, unit in enumerate(in_random_order(units, seed, "folds"))}
     return np.array([fold[unit] for unit in units], dtype=np.int64)
 
 
@@ -62,8 +62,8 @@ def thinned(names: Sequence[str], kinds: Sequence[str], share: float, seed: int)
     return np.sort(np.lexsort((draw, quantile))[:count]).astype(np.int64)
 
 
-def _ordered(units: Sequence[str], seed: int, what: str) -> list[str]:
-    """The different units in an order drawn from their names."""
+def in_random_order(units: Sequence[str], seed: int, what: str) -> list[str]:
+    """The different units in an order drawn from their names, the seed and what the order is for."""
     different = sorted(set(units))
     return [different[rank] for rank in np.argsort(_draw(different, seed, what), kind="stable")]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rankhub.interfaces.errors import UserError
-from rankhub_regression.scored.table import some
+from rankhub_regression.wording import some
 
 _DELIMITERS = {",": "commas", "\t": "tabs", ";": "semicolons"}
 
