@@ -11,7 +11,7 @@ import tomllib
 import numpy as np
 import pytest
 import yaml
-from helpers import scored_layouts
+from helpers import counting_layouts, scored_layouts
 from helpers.commands import call
 from PIL import Image
 
@@ -21,7 +21,21 @@ from rankhub.recipe.load import load_recipe
 
 RECIPES = shipped.names()
 SCORED = ("live", "tid2013", "kadid10k", "koniq10k", "scored_csv")
-OVERLAID = [("s2r2_stl10", "stl10_64px"), ("dino_stl10", "stl10_64px"), ("rankiqa_live", "small_backbone")]
+FEW = ("shanghaitech", "ucf_qnrf")
+"""Data sets whose tiny layout has two or three images to train on."""
+COUNTED = ("ucf_cc_50", "ucf_qnrf", "points")
+OVERLAID = [
+    ("s2r2_stl10", "stl10_64px"),
+    ("dino_stl10", "stl10_64px"),
+    ("rankiqa_live", "small_backbone"),
+    ("shanghaitech_a", "small_backbone_stride16"),
+]
+SMALL = {
+    "random_crops": {"size": 32},
+    "scaled_crops": {"size": 32, "smallest": 16, "largest": 40},
+    "nested_crops": {"size": 32, "smallest": 8},
+}
+"""Options of generators that suit tiny images."""
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +59,10 @@ def data(tmp_path_factory):
             Image.fromarray(pixels).save(place / f"{number:012d}.jpg")
     for name in SCORED:
         getattr(scored_layouts, name)(root / name)
+    for name in COUNTED:
+        getattr(counting_layouts, name)(root / name)
+    for subset in "AB":
+        counting_layouts.shanghaitech(root / "shanghaitech", f"part_{subset}_final")
     return root
 
 
@@ -53,7 +71,7 @@ def shrink(recipe, data):
     given = load_recipe(recipe, [], Catalog.discover()).recipe
     changes = ["backbone.model=test_resnet", "evaluate_every_epochs=null", "loader.workers=0"]
     places = {"stl10": data, "image_folder": data / "photos", "coco": data / "coco"}
-    places |= {name: data / name for name in SCORED}
+    places |= {name: data / name for name in (*SCORED, *COUNTED, "shanghaitech")}
     if given.backbone.options.get("pretrained"):
         changes.append("backbone.pretrained=false")
     if given.predict.use == "crops":
@@ -62,11 +80,12 @@ def shrink(recipe, data):
     changes += [f"evaluate.{number}.grid=[1.0]" for number, spec in enumerate(given.evaluate) if "grid" in spec.options]
     for number, phase in enumerate(given.phases):
         changes += [f"phases.{number}.steps=2", f"phases.{number}.epochs=null"]
-        sizes = {name: min(8, stream.batch_size) for name, stream in phase.streams.items()}
-        changes += [f"phases.{number}.streams.{name}.batch_size={size}" for name, size in sizes.items()]
         for name, stream in phase.streams.items():
-            crops = [place for place, step in enumerate(stream.generator) if step.use == "random_crops"]
-            changes += [f"phases.{number}.streams.{name}.generator.{place}.size=32" for place in crops]
+            most = 2 if given.data[stream.data].use in FEW else 8
+            changes.append(f"phases.{number}.streams.{name}.batch_size={min(most, stream.batch_size)}")
+            for place, step in enumerate(stream.generator):
+                at = f"phases.{number}.streams.{name}.generator.{place}"
+                changes += [f"{at}.{option}={value}" for option, value in SMALL.get(step.use, {}).items()]
     return changes
 
 

@@ -23,13 +23,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from comparison.jobs import Job
-from comparison.queue import Queue
-from comparison.results import metrics
+from comparison.progress import work
 from quality_study.photos import without_references
 from quality_study.report import write_report
 from quality_study.runs import Runs
@@ -47,29 +43,6 @@ def first_reference(study: Study) -> str:
     data.open(OpenContext(study.out / "cache", 10**9, lambda done, total, what: None))
     (reference,) = set(data.facts("reference") or ())
     return reference
-
-
-def run(runs: Runs, width: int) -> bool:
-    """Do all runs that are not there; returns whether all are there then."""
-    begun = time.monotonic()
-
-    def jobs(is_over: Callable[[Job], bool]) -> Iterator[Job]:
-        return runs.ordered(is_over)
-
-    def later(said: Sequence[Job]) -> Sequence[Job]:
-        return runs.expected(list(said))
-
-    def done(job: Job, seconds: float, left: float) -> None:
-        value = metrics(job.folder).get("quality srocc")
-        found = f"SROCC {value:.3f}, " if value is not None else ""
-        clock = f"{(time.monotonic() - begun) / 60:.0f} min, about {left / 60:.0f} min left"
-        print(f"{job.method} {job.setting}: {found}{seconds:.0f} s  [{clock}]", flush=True)
-
-    def failed(job: Job, log: Path) -> None:
-        print(f"{job.method} {job.setting} failed, the others go on; the end of {log}:", flush=True)
-        print("".join(f"    {line}\n" for line in log.read_text().splitlines()[-6:]), flush=True)
-
-    return Queue(jobs, width, runs.study.threads, later, done, failed, preload=True).work()
 
 
 def main() -> int:
@@ -100,7 +73,13 @@ def main() -> int:
         options.live.absolute(), out / "photos", out, options.steps, options.ranking_steps, threads=options.threads
     )
     runs = Runs(study, first_reference(study))
-    complete = True if options.only_report else run(runs, options.jobs)
+    complete = options.only_report or work(
+        runs.ordered,
+        options.jobs,
+        study.threads,
+        ("quality srocc", "SROCC {:.3f}"),
+        runs.expected,
+    )
     print(write_report(runs))
     if not complete:
         print("Not all runs are there. Start the same command again to go on.", file=sys.stderr)

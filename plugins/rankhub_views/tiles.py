@@ -62,13 +62,13 @@ class Tiles(Predict):
         halo, needed = self.halo_for(outputs, features), needed_halo(outputs, features)
         if needed is None:
             yield (
-                f"predict: tiles is approximate: how far this backbone sees is not known; {halo} pixels are shown "
-                "around each tile"
+                "predict: tiles is approximate for images larger than a tile: how far this backbone sees is not known; "
+                f"{halo} pixels are shown around each"
             )
         elif halo < needed:
             yield (
-                f"predict: tiles is approximate: this network sees {needed} pixels around a tile, and a halo of {halo} "
-                "shows less; leave `halo` out"
+                f"predict: tiles is approximate for images larger than a tile: this network sees {needed} pixels "
+                f"around it, and a halo of {halo} shows less; leave `halo` out"
             )
 
     def halo_for(self, outputs: Mapping[str, OutputSpec], features: FeatureSpec) -> int:

@@ -123,7 +123,7 @@ def test_table_and_figure_are_written_from_what_is_there(runs):
     assert report.write_report(runs) == "no method is complete yet"
     complete(runs)
     text = report.write_report(runs)
-    assert "| multi-task | 3 |" in text
+    assert "| ranking, then multi-task | 3 |" in text
     rows = list(csv.DictReader((runs.study.out / "table.csv").open()))
     assert {row["images"] for row in rows if row["rows"] == "certain"} == {"12"}
     assert {row["images"] for row in rows if row["rows"] == "all"} == {"24"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -46,6 +46,16 @@ class Job:
     def title(self) -> str:
         """For the line printed of it."""
         return f"{self.method}, {'seed' if self.kind == 'final' else self.kind} {self.number}"
+
+
+def as_overrides(values: Mapping[str, Any]) -> tuple[str, ...]:
+    """Path -> value, as the command line takes it."""
+    return tuple(f"{path}={json.dumps(value)}" for path, value in values.items())
+
+
+def digest(*lines: str) -> str:
+    """Eight characters that stand for these lines, for names of folders."""
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:8]
 
 
 @dataclass(frozen=True)
@@ -93,11 +103,10 @@ class Comparison:
         values = recipe_values(self.plan, method, kind, number, setting)
         values["loader.cache"] = str((self.out / "cache").absolute())
         values["threads"] = self.threads
-        overrides = tuple(f"{path}={json.dumps(value)}" for path, value in values.items())
+        overrides = as_overrides(values)
         text = file.read_text() if file.is_file() else method.recipe
         apart = [line for line in overrides if not line.startswith("loader.cache=")]
-        digest = hashlib.sha256("\n".join([text, *apart]).encode()).hexdigest()[:8]
-        folder = self.out / name / f"{kind}{number}-{digest}"
+        folder = self.out / name / f"{kind}{number}-{digest(text, *apart)}"
         return Job(name, kind, number, recipe, overrides, _forwards(self.plan, kind), shown(setting), folder)
 
 

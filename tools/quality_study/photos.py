@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from comparison.links import link
 from PIL import Image
 
 SIDE = 24
@@ -57,16 +57,5 @@ def without_references(photos: Path, references: Path, place: Path) -> tuple[int
     if not kept:
         which = f"only references ({len(left_out)} of them)" if left_out else "no image"
         raise ValueError(f"{photos.absolute()} holds {which}; expected photos without scores")
-    _link(kept, place)
+    link(kept, place)
     return len(kept), left_out
-
-
-def _link(wanted: Mapping[str, Path], place: Path) -> None:
-    """Make ``place`` hold links to these files, by name, and no other link."""
-    place.mkdir(parents=True, exist_ok=True)
-    for link in place.iterdir():
-        if link.is_symlink() and wanted.get(link.name) != link.readlink():
-            link.unlink()
-    for name, target in wanted.items():
-        if not (place / name).is_symlink():
-            (place / name).symlink_to(target)

@@ -8,6 +8,7 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+from comparison.spread import deviation, spread
 from quality_study.results import Predictions, certain, found
 from quality_study.runs import Runs, describe
 from quality_study.study import METHODS, units
@@ -49,17 +50,6 @@ def summary(table: list[dict[str, Any]], share: float, which: str) -> list[str]:
     return lines
 
 
-def spread(values: list[float]) -> str:
-    """``.931 ± .004``; the standard deviation of the sample, where there is more than one seed."""
-    mean = f"{np.mean(values):.3f}"
-    return f"{mean} ± {deviation(values):.3f}" if len(values) > 1 else mean
-
-
-def deviation(values: list[float]) -> float:
-    """The standard deviation of the sample (divided by n - 1); 0 of one value, for which there is none."""
-    return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
-
-
 def paired(table: list[dict[str, Any]], mine: list[dict[str, Any]]) -> str:
     """Mean and standard deviation over seeds of the difference in pooled SROCC to supervised training."""
     same = {
@@ -69,7 +59,7 @@ def paired(table: list[dict[str, Any]], mine: list[dict[str, Any]]) -> str:
     if mine[0]["method"] == "supervised" or not all(key in same for key in keys):
         return ""
     differences = [line["srocc"] - same[key] for line, key in zip(mine, keys, strict=True)]
-    return f"{np.mean(differences):+.3f}" + (f" ± {deviation(differences):.3f}" if len(differences) > 1 else "")
+    return spread(differences, sign="+")
 
 
 def write_report(runs: Runs) -> str:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from comparison.jobs import Job
+from comparison.jobs import Job, as_overrides, digest
 from comparison.results import is_done, metrics
 from quality_study.study import LABELED, METHODS, Method, Overrides, Study, units
 
@@ -54,9 +52,8 @@ class Runs:
             changes = {"start_from": {"run": str(self.ranking(seed).folder)}, **changes}
             steps -= self.study.ranking_steps
         values = {**self.study.overrides(method, steps, seed), **changes}
-        overrides = tuple(f"{path}={json.dumps(value)}" for path, value in values.items())
-        digest = hashlib.sha256("\n".join([method.recipe, *overrides]).encode()).hexdigest()[:8]
-        folder = self.study.out / name / f"{label}-{digest}"
+        overrides = as_overrides(values)
+        folder = self.study.out / name / f"{label}-{digest(method.recipe, *overrides)}"
         return Job(name, f"{name} {kind}", seed, method.recipe, overrides, _views(method, steps), label, folder)
 
     def chosen(self, name: str) -> int | None:
@@ -88,7 +85,7 @@ class Runs:
     def _can_begin(self, method: Method, seed: int, is_over: Callable[[Job], bool]) -> bool:
         return not method.after_ranking or is_over(self.ranking(seed))
 
-    def expected(self, jobs: list[Job]) -> list[Job]:
+    def expected(self, jobs: Sequence[Job]) -> list[Job]:
         """Final runs that will come on top of those that can be said now, for the estimate of the time."""
         said = {job.method for job in jobs if job.kind.endswith("final")}
         return [

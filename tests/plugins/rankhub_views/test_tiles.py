@@ -72,7 +72,7 @@ def test_tiles_are_the_whole(model, options):
     narrow = Tiles(size=128, halo=0)
     assert abs(float(narrow([image], forward)["density.count"][0] - count)) > 1e-4 * abs(float(count))
     (remark,) = narrow.remarks(forward.outputs, forward.features)
-    assert "approximate: this network sees" in remark
+    assert "approximate for images larger than a tile: this network sees" in remark
 
 
 def test_the_map_covers_images_of_any_size():
@@ -98,7 +98,8 @@ def test_large_images_are_reduced_if_asked_for():
 def test_other_backbones_are_approximate():
     forward = Counting(TimmBackbone(model="test_resnet", args={"norm_layer": "groupnorm1"}))
     (remark,) = Tiles().remarks(forward.outputs, forward.features)
-    assert remark.startswith("predict: tiles is approximate: how far this backbone sees is not known; 128 pixels")
+    assert remark.startswith("predict: tiles is approximate for images larger than a tile: how far this backbone sees")
+    assert "128 pixels are shown" in remark
     assert Tiles(halo=40).halo_for(forward.outputs, forward.features) == 64
 
 
