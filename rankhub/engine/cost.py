@@ -46,11 +46,13 @@ def describe(parts: Parts, name: str, *, measure: bool) -> dict[str, str]:
             f"with BatchNorm {over} is another function than the whole batch: the gradient is not that of one process "
             "and one batch; networks with GroupNorm, or on several processes SyncBatchNorm, are free of it"
         )
-    several = [plan.phase.name for plan in parts.plans if len(plan.phase.streams) > 1]
+    heard = {plan.phase.name: [one for one in plan.phase.streams.values() if one.statistics] for plan in parts.plans}
+    several = [name for name, streams in heard.items() if len(streams) > 1]
     if has_batch_statistics(parts.network) and several:
         lines["streams"] = (
             f"with BatchNorm, phase {several[0]} leaves statistics that mix the views of its streams, and images are "
-            "scored with them; networks with GroupNorm or LayerNorm are free of it"
+            "scored with them; let one stream set them (`statistics: false` at the others), or take a network with "
+            "GroupNorm or LayerNorm"
         )
     return lines
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -85,6 +86,7 @@ class Learner:
         number: int,
         log: bool,
         last_good: str,
+        silent: Collection[str] = (),
     ) -> Stepped:
         """Do one step.
 
@@ -97,6 +99,7 @@ class Learner:
             number: Number of the step in the run, for messages and random numbers.
             log: Whether diagnostics are wanted.
             last_good: The last checkpoint, for messages.
+            silent: Streams from which running statistics do not learn; their views are normalised among themselves.
 
         Raises:
             LossNotFiniteError: A loss is not finite. The weights are as they were before the step.
@@ -117,7 +120,8 @@ class Learner:
 
         for stream, batch in batches.items():
             micro = split_by_sample(batch, micro_batches[stream])
-            _Pass(self, stream, goals[stream], batch, micro, clock, number, log).run(note)
+            with self._statistics(learn=stream not in silent):
+                _Pass(self, stream, goals[stream], batch, micro, clock, number, log).run(note)
         self._reduce(sums, parts, steering, log)
         sums["loss"] = sums.pop("loss")  # last, so that a message names the objective
         numbers = check_finite(sums, number, last_good)
@@ -128,6 +132,13 @@ class Learner:
         shown = {name: float(value) for name, value in parts.items()}
         views = sum(len(batch) for batch in batches.values()) * self.processes.count
         return Stepped(numbers, shown, views, rate, norm)
+
+    def _statistics(self, learn: bool) -> contextlib.AbstractContextManager[None]:
+        """Whether running statistics keep what they learn from the views that pass inside."""
+        if learn:
+            return contextlib.nullcontext()
+        networks = [self.network] if self.average is None else [self.network, self.average.network]
+        return buffers_kept(*(part for network in networks for part in (network.backbone, network.heads)))
 
     def mean_statistics(self) -> None:
         """Give all processes the mean of what each has gathered of its own views, such as BatchNorm's statistics."""

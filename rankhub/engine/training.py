@@ -138,6 +138,7 @@ class Training:
         phase, parts = plan.phase, self.parts
         goals = {name: parts.goals[phase.name, name] for name in plan.streams}
         micro = {name: stream.accumulate for name, stream in phase.streams.items()}
+        silent = {name for name, stream in phase.streams.items() if not stream.statistics}
         batches = {name: self._batches(plan, name, start) for name in plan.streams}
         for step in range(start, plan.steps):
             number = plan.first_step + step + 1
@@ -146,7 +147,7 @@ class Training:
             views = {name: batch for name, (_, batch) in taken.items()}
             last_good = str(self.checkpoints.last() or "none")
             stepped = self.learner.step(
-                views, goals, micro, self._steering, plan.clock_at(step), number, log, last_good
+                views, goals, micro, self._steering, plan.clock_at(step), number, log, last_good, silent
             )
             if step == 0:
                 self._pictures(number - 1, views)

@@ -61,6 +61,7 @@ class Stream(Part):
     generator: list[Annotated[ComponentSpec, Uses("generator")]] = []
     objectives: Annotated[list[Objective], Field(min_length=1)]
     accumulate: Annotated[int, Field(ge=1, description="micro-batches a step")] = 1
+    statistics: bool = Field(default=True, description="whether BatchNorm's running statistics learn from its views")
 
 
 class Alternate(Part):

@@ -166,6 +166,8 @@ def test_streams_that_share_batch_statistics_are_remarked():
         in describe(parts_of(recipe(phases=both, backbone=normed)), "r", measure=False)["streams"]
     )
     assert "streams" not in describe(parts_of(recipe(phases=both)), "r", measure=False)
+    pair["views"]["statistics"] = False
+    assert "streams" not in describe(parts_of(recipe(phases=both, backbone=normed)), "r", measure=False)
     assert "streams" not in describe(parts_of(recipe(backbone=normed)), "r", measure=False)
 
 

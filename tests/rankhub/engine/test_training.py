@@ -193,3 +193,24 @@ def rename_use(value, new):
     if isinstance(value, dict):
         return {k: by_name[v] if k == "use" else rename_use(v, new) for k, v in value.items()}
     return [rename_use(part, new) for part in value] if isinstance(value, list) else value
+
+
+def test_batch_statistics_learn_only_from_the_streams_that_are_to_set_them(tmp_path):
+    """Of two streams, the running statistics are those that one of them leaves alone."""
+    normed = {"use": "flat", "norm": True}
+    def statistics(name, **changed):
+        phase = {"name": "one", "steps": 4, "streams": streams(**changed)}
+        place = tmp_path / name
+        place.mkdir()
+        ours = recipe(phases=[phase], backbone=normed, optimizer={"use": "descent", "lr": 1e-12})  # the network stays
+        network = train(parts_of(ours), place).learner.network
+        found = {key: value for key, value in network.state_dict().items() if "running" in key or "tracked" in key}
+        assert found
+        return found
+
+    alone = statistics("alone", a=LABELED)
+    both = statistics("both", a=LABELED, b={**VIEWS, "objectives": [objective("pull")], "statistics": False})
+    mixed = statistics("mixed", a=LABELED, b={**VIEWS, "objectives": [objective("pull")]})
+    for key, value in alone.items():
+        torch.testing.assert_close(both[key], value, rtol=1e-6, atol=1e-8)
+    assert not all(torch.allclose(mixed[key].float(), value.float()) for key, value in alone.items())
