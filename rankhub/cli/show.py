@@ -63,7 +63,8 @@ def generator(
         sheet.save(target, "PNG")
     except OSError as error:
         raise UserError(f"--out {target} cannot be written: {error.strerror or error}") from None
-    typer.echo(f"{len(batch)} views in {len(set(batch.target.group.tolist()))} groups, {target}")
+    groups = len(set(batch.target.group.tolist()))
+    typer.echo(f"{len(batch)} views in {groups} group{'s' if groups > 1 else ''}, {target}")
 
 
 def _options(words: list[str]) -> dict[str, Any]:

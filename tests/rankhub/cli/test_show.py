@@ -51,7 +51,7 @@ def test_worker_views_stand_by_level_from_left_to_right(capsys, photo, tmp_path)
     out = tmp_path / "sheet.png"
     called = call(capsys, "show", "generator", "dimmer", "levels=4", "--image", photo, "--out", out)
     assert (called.code, called.err) == (0, "")
-    assert called.out == f"4 views in 1 groups, {out}\n"
+    assert called.out == f"4 views in 1 group, {out}\n"
     assert reds(pixels(out)) == [240, 120, 80, 60]
 
 
@@ -169,7 +169,7 @@ def test_official_generators(capsys, photo, tmp_path):
             ["random_crops", "size=9", "count=3"],
         )
     ]
-    assert said == ["4 views in 1 groups", "7 views in 2 groups", "3 views in 1 groups"]
+    assert said == ["4 views in 1 group", "7 views in 2 groups", "3 views in 1 group"]
 
 
 def test_levels_that_are_left_out_are_said_and_leave_a_gap(capsys, tmp_path):
