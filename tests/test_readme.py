@@ -17,7 +17,7 @@ SHORT = ["phases.0.epochs=null", "phases.0.steps=2", "phases.0.streams.views.bat
 SMALL = {
     "quickstart": SHORT,
     "s2r2_folder": ["backbone.model=test_resnet", *SHORT],
-    "counting_quickstart": ["phases.0.steps=2", "data.labeled.images=20", "data.test.images=4"],
+    "counting_quickstart": ["phases.0.steps=2", "data.labeled.images=40", "data.test.images=4"],
     "quality_quickstart": ["phases.0.steps=2", "data.labeled.per_photo=8", "data.test.per_photo=4", "predict.count=2"],
 }
 
