@@ -18,13 +18,15 @@ COMPARED = ("supervised", "multitask")
 def settings() -> Settings:
     """What crowds need that cells do not: crops of large photos at many scales, kernels as wide as heads are apart."""
     return Settings(
+        backbone={"use": "timm", "model": "test_convnext", "stride": 8},
         size=128,
         labeled_crops={"count": 3, "smallest": 96, "largest": 256, "law": "log_uniform", "flip": 0.5},
         adaptive=0.3,
         sigma=8.0,
         cut=256,
         nested_crops={"crops": 4, "scale": 0.6, "flip": 0.5},
-        steps=500,
+        steps=300,
+        lr=1e-3,
     )
 
 

@@ -198,6 +198,7 @@ def rename_use(value, new):
 def test_batch_statistics_learn_only_from_the_streams_that_are_to_set_them(tmp_path):
     """Of two streams, the running statistics are those that one of them leaves alone."""
     normed = {"use": "flat", "norm": True}
+
     def statistics(name, **changed):
         phase = {"name": "one", "steps": 4, "streams": streams(**changed)}
         place = tmp_path / name
