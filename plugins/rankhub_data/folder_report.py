@@ -69,10 +69,21 @@ def shown(path: str) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
+def size_range(shapes: npt.NDArray[np.int64]) -> str:
+    """The smallest and largest width x height, as a part of a sentence.
+
+    Args:
+        shapes: [n, 2] height and width of at least one image.
+    """
+    low, high = shapes.min(axis=0), shapes.max(axis=0)
+    smallest = f"{low[1]:,} x {low[0]:,}"
+    return f"{smallest} pixels" if (low == high).all() else f"from {smallest} to {high[1]:,} x {high[0]:,} pixels"
+
+
 def _notes(folder: Folder, rows: npt.NDArray[np.int64], faults: Sequence[Fault], copies: int) -> Iterator[str]:
     facts, listing = folder.decoded.facts, folder.listing
     of = "" if len(rows) == len(facts.rows) else f" of {len(facts.rows):,}"
-    yield f"{len(rows):,}{of} images in {folder.root}, {_sizes(facts.shapes[rows])}"
+    yield f"{len(rows):,}{of} images in {folder.root}, {size_range(facts.shapes[rows])}"
     if faults:
         total = len(facts.rows) + len(faults)
         yield f"{len(faults):,} of {total:,} images cannot be used and are skipped, see the table: {_why(faults)}"
@@ -99,12 +110,6 @@ def _notes(folder: Folder, rows: npt.NDArray[np.int64], faults: Sequence[Fault],
     if folder.cached is not None:
         size = folder.decoded.images.nbytes / 1e9
         yield f"decoded images are kept in {folder.cached} ({size:.1f} GB), which may be deleted at any time"
-
-
-def _sizes(shapes: npt.NDArray[np.int64]) -> str:
-    low, high = shapes.min(axis=0), shapes.max(axis=0)
-    smallest = f"{low[1]:,} x {low[0]:,}"
-    return f"{smallest} pixels" if (low == high).all() else f"from {smallest} to {high[1]:,} x {high[0]:,} pixels"
 
 
 def _why(faults: Sequence[Fault]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from rankhub.interfaces.data import OpenContext
 from rankhub.interfaces.errors import UserError
-from rankhub_data.folder_report import shown
+from rankhub_data.folder_report import shown, size_range
 from rankhub_data.parts import originals
 from rankhub_data.reading import Folder, read_folder
 from rankhub_data.scan import ImageFile, Listing
@@ -64,6 +64,24 @@ class NamedImages:
     def originals(self) -> npt.NDArray[np.int64]:
         """[n] for each image the first one with the same pixels; its own row if it is the first."""
         return originals(self.folder.decoded.facts.pixel_digests)
+
+    def size_range(self, rows: npt.NDArray[np.int64]) -> str:
+        """The smallest and largest width x height of these images as they are kept, as a part of a sentence.
+
+        Args:
+            rows: [n] of at least one image.
+        """
+        return size_range(self.sizes[rows])
+
+    def where_kept(self) -> Iterator[str]:
+        """The sentence on the folder that keeps the decoded images, if they are kept outside memory."""
+        if (cached := self.folder.cached) is not None:
+            yield f"decoded images are kept in {cached}, which may be deleted at any time"
+
+
+def number_of_images(count: int) -> str:
+    """``one image``, ``1,234 images``: as a part of a sentence."""
+    return "one image" if count == 1 else f"{count:,} images"
 
 
 def read_named(
@@ -125,8 +143,8 @@ def _find(root: Path, names: Sequence[str], source: str) -> list[ImageFile]:
     twice = [path for path, count in Counter(file.path for file in found).items() if count > 1]
     if twice:
         raise UserError(
-            f"{source} names {_images(len(twice))} more than once: {_some([shown(path) for path in twice])}; keep one "
-            "row of each, or give each its own file"
+            f"{source} names {number_of_images(len(twice))} more than once: "
+            f"{_some([shown(path) for path in twice])}; keep one row of each, or give each its own file"
         )
     return found
 
@@ -182,10 +200,6 @@ class _Lookup:
             folded = {entry.casefold(): entry if counts[entry.casefold()] == 1 else "" for entry in entries}
             self.folders[folder] = {**folded, **{entry: entry for entry in entries}}
         return self.folders[folder]
-
-
-def _images(count: int) -> str:
-    return "one image" if count == 1 else f"{count:,} images"
 
 
 def _some(names: Sequence[str]) -> str:

@@ -10,8 +10,30 @@ import numpy as np
 import numpy.typing as npt
 
 from rankhub.interfaces.draws import Draws
+from rankhub.interfaces.errors import Objection
 
 Ints = npt.NDArray[np.int64]
+
+
+def check_folds(part: str, folds: int | None, fold: int | None) -> None:
+    """Refuse options of folds that contradict each other.
+
+    Args:
+        part: ``all``, or the side of a split.
+        folds: How many there are; None = no folds.
+        fold: The one that is held out.
+
+    Raises:
+        Objection: They do.
+    """
+    if fold is not None and folds is None:
+        raise Objection("`fold` is one of the `folds`, and how many there are is not said; set `folds`")
+    if fold is not None and folds is not None and fold >= folds:
+        raise Objection(f"`fold: {fold}` is not among {folds} folds, which are counted from 0")
+    if part == "all" and fold is not None:
+        raise Objection("`fold` says what is held out, but `part: all` takes all; set `part: train` or `held_out`")
+    if part != "all" and folds is not None and fold is None:
+        raise Objection(f"`part: {part}` of {folds} folds needs `fold`, the one that is held out")
 
 
 def held_out_units(units: Sequence[str], share: float, seed: int) -> frozenset[str]:

@@ -172,15 +172,21 @@ def build_feeds(
     recipe: Recipe, catalog: Catalog, datasets: Mapping[str, Dataset], processes: Processes
 ) -> dict[StreamKey, Feed]:
     """The batches of every stream."""
-    feeds = {}
+    chains = build_chains(recipe, catalog)
+    return {
+        key: Feed(key[1], datasets[stream.data], chains[key], stream.batch_size, recipe.loader.workers, processes)
+        for key, stream in zip(chains, (stream for _, _, stream in streams(recipe)), strict=True)
+    }
+
+
+def build_chains(recipe: Recipe, catalog: Catalog) -> dict[StreamKey, Chain]:
+    """The generator of every stream."""
+    chains = {}
     for number, name, stream in streams(recipe):
         phase = recipe.phases[number].name
         steps = [catalog.build("generator", spec) for spec in stream.generator]
-        chain = Chain(steps, plan_chain(steps), recipe.seed, f"{phase}/{name}")
-        feeds[phase, name] = Feed(
-            name, datasets[stream.data], chain, stream.batch_size, recipe.loader.workers, processes
-        )
-    return feeds
+        chains[phase, name] = Chain(steps, plan_chain(steps), recipe.seed, f"{phase}/{name}")
+    return chains
 
 
 def labels_of(datasets: Mapping[str, Dataset]) -> dict[str, LabelSpec]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, TypeVar, cast
@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from rankhub.engine.collate import collate, first_view
 from rankhub.engine.device import Compute
 from rankhub.engine.feed import Chain
 from rankhub.engine.fitting import check_images
 from rankhub.engine.network import Network
 from rankhub.engine.processes import ALONE, Processes
+from rankhub.engine.views import blocks, see
 from rankhub.interfaces.data import Dataset
 from rankhub.interfaces.draws import Draws
 from rankhub.interfaces.errors import UserError
@@ -30,6 +30,9 @@ T = TypeVar("T")
 
 BLOCK = 256
 """Images that are decoded and predicted at a time."""
+
+VIEWED = 64
+"""Images whose views are made and predicted at a time."""
 
 PIXELS = 32
 """Side to which views are resized for the row of raw pixels."""
@@ -156,14 +159,14 @@ class Source:
 
     def _predict(self, data: str) -> Answers:
         dataset = self.datasets[data]
-        blocks: list[Answers] = []
+        found: list[Answers] = []
         check_images(f"predict on data {data!r}", dataset, [self.predict])
         mine = self._share(range(len(dataset)))
-        for part in _blocks(mine, BLOCK):
+        for part in blocks(mine, BLOCK):
             images = [dataset[index].image.to(self.device) for index in part]
-            blocks.append({name: _on_cpu(rows) for name, rows in self.predict(images, self.forward).items()})
+            found.append({name: _on_cpu(rows) for name, rows in self.predict(images, self.forward).items()})
             self.progress(mine.index(part[-1]) + 1, len(mine), f"{self.row}: {data}")
-        return {name: self._answers([block[name] for block in blocks], len(dataset)) for name in blocks[0]}
+        return {name: self._answers([block[name] for block in found], len(dataset)) for name in found[0]}
 
     def _view(self, stream: str, data: str, limit: int) -> tuple[dict[str, Tensor], RankTarget]:
         dataset, chain = self.datasets[data], self.chains[stream]
@@ -173,13 +176,8 @@ class Source:
         picked = sorted(shuffled[:limit].tolist())
         mine = self._share(picked)
         values: list[dict[str, Tensor]] = []
-        for part in _blocks(mine, BLOCK // 4):
-            views = [view for index in part for view in seen.in_worker([first_view(dataset[index])], 0)]
-            batch = seen.on_device(collate(views, seen.views.groups, dataset.label).to(self.device), 0)
-            stacks = [self.forward(stack) for stack in batch.images]
-            plain = [name for name, rows in stacks[0].items() if rows.ndim < 3]  # maps are of no use view by view
-            block = {name: torch.cat([stack[name].float().cpu() for stack in stacks]) for name in plain}
-            target = batch.target.to(torch.device("cpu"))
+        for part in blocks(mine, VIEWED):
+            block, target = see(self.forward, seen, dataset, part, 0, self.device)
             kind = torch.zeros_like(target.index) if target.kind is None else target.kind
             ids = torch.stack([target.index, target.view, target.group, kind], dim=1)
             values.append({**block, _IDS: ids, _LEVEL: target.level})
@@ -203,8 +201,7 @@ class Source:
             return maps
         shapes = self._rows([torch.tensor([one.shape[-2:] for one in maps])], items)
         cells = [one.flatten() for one in maps]
-        share = self.processes.share(items)
-        flat = self.processes.gather_uneven(torch.cat(cells)[: 0 if share.start == share.stop else None])
+        flat = self._rows(cells, items)
         sizes = shapes.prod(dim=1).tolist()
         return [part.view(1, *shape) for part, shape in zip(torch.split(flat, sizes), shapes.tolist(), strict=True)]
 
@@ -220,7 +217,3 @@ def _on_cpu(rows: Tensor | Sequence[Tensor]) -> Tensor | Sequence[Tensor]:
 
 
 _IDS, _LEVEL = "target ids", "target level"
-
-
-def _blocks(items: Sequence[int], size: int) -> Iterator[Sequence[int]]:
-    return (items[start : start + size] for start in range(0, len(items), size))

@@ -81,7 +81,7 @@ def heads(what: str, counts: Sequence[int]) -> str:
 
 
 def cell(values: Sequence[float], digits: int = 1, sign: str = "") -> str:
-    """``4.2 ± 0.3``, and of how many seeds where that is not plain; empty if there is none."""
+    """``4.2 ± 0.3``; the mean alone of one value, and empty of none."""
     return spread(values, digits, sign) if values else ""
 
 

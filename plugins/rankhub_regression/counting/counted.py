@@ -11,7 +11,7 @@ from torch import Tensor
 
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.evaluate import EvaluationSource
-from rankhub_regression.quality.scored import one_number
+from rankhub_regression.labeled import labeled
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -76,25 +76,24 @@ def counted(source: EvaluationSource, data: str, output: str) -> Counted:
     Raises:
         UserError: No image is annotated, or the output is not one number an image.
     """
-    table = source.outputs(data, output)
-    predicted = one_number(table.values, output)
-    labels = np.full(len(predicted), np.nan) if table.labels is None else np.asarray(table.labels, dtype=np.float64)
-    rows = np.flatnonzero(~np.isnan(labels))
+    annotated = labeled(source, data, output)
+    rows = annotated.rows
     if not len(rows):
         raise UserError(f"no image of data set {data!r} is annotated, so there is nothing to compare counts with")
     notes = []
-    if len(rows) < len(labels):
-        notes.append(f"{len(labels) - len(rows)} of {len(labels)} images of {data!r} are not annotated and left out")
+    if len(rows) < annotated.images:
+        left_out = annotated.images - len(rows)
+        notes.append(f"{left_out} of {annotated.images} images of {data!r} are not annotated and left out")
     dataset = source.dataset(data)
     paths, folds, points = dataset.facts("path"), dataset.folds(), dataset.points()
     maps = _maps(source, data, f"{output.partition('.')[0]}.map")
     found = Counted(
         data,
         rows,
-        predicted[rows],
-        labels[rows],
+        annotated.predicted,
+        annotated.labels,
         [str(row) if paths is None else paths[row] for row in rows.tolist()],
-        None if folds is None else _fold_of(folds, len(labels))[rows],
+        None if folds is None else _fold_of(folds, annotated.images)[rows],
         None if maps is None else [_plane(maps[row]) for row in rows.tolist()],
         None if points is None else [np.asarray(points[row], dtype=np.float64) for row in rows.tolist()],
     )

@@ -17,6 +17,8 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
+from rankhub_regression.picture import pixels_of
+
 Floats = npt.NDArray[np.float64]
 Floats32 = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]
@@ -89,8 +91,7 @@ def overlay(
     bar = figure.colorbar(ScalarMappable(Normalize(0, top), _on_grey()), ax=axes, fraction=0.05, pad=0.02, aspect=30)
     bar.set_label(f"{unit or 'points'} per {PATCH} × {PATCH} pixels", fontsize="small")
     bar.ax.tick_params(labelsize="small")
-    canvas.draw()  # type: ignore[no-untyped-call]
-    return np.array(np.asarray(canvas.buffer_rgba())[..., :3])  # type: ignore[no-untyped-call]
+    return pixels_of(canvas)
 
 
 def _reduced(image: Tensor) -> Bytes:

@@ -9,6 +9,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
+from rankhub_regression.picture import pixels_of
+
 Floats = npt.NDArray[np.float64]
 
 WIDE = 30.0
@@ -48,8 +50,7 @@ def scatter(
     axes.grid(color="0.9")
     axes.set_axisbelow(True)
     axes.legend(fontsize="small", frameon=False, loc="upper left")
-    canvas.draw()  # type: ignore[no-untyped-call]
-    return np.array(np.asarray(canvas.buffer_rgba())[..., :3])  # type: ignore[no-untyped-call]
+    return pixels_of(canvas)
 
 
 def _scaled(axes: Axes, predicted: Floats, counts: Floats) -> tuple[float, float]:

@@ -10,8 +10,9 @@ import numpy as np
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.evaluate import EvaluationResult, EvaluationSource, Evaluator
 from rankhub.interfaces.options import DataName, Ge, OutputName, StreamName
+from rankhub_regression.labeled import one_number
 from rankhub_regression.quality.order import Level, Order, Tally, orders
-from rankhub_regression.quality.scored import one_number, without_rounding
+from rankhub_regression.quality.scored import without_rounding
 
 MOST_LEVELS = 64
 """Lines of a kind in the tables of levels; if there are more, levels are numbers without steps."""

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from rankhub_regression.picture import pixels_of
 from rankhub_regression.quality.measure import groups_of
 
 Floats = npt.NDArray[np.float64]
@@ -56,8 +57,7 @@ def scatter(
         figure.legend(loc="outside right upper", fontsize="small", frameon=False)
     elif curve is not None:
         axes.legend(fontsize="small", frameon=False)
-    canvas.draw()  # type: ignore[no-untyped-call]
-    return np.array(np.asarray(canvas.buffer_rgba())[..., :3])  # type: ignore[no-untyped-call]
+    return pixels_of(canvas)
 
 
 def _drawn_by_kind(axes: Axes, predicted: Floats, labels: Floats, kinds: Sequence[str] | None) -> bool:

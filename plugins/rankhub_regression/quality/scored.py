@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from torch import Tensor
 
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.evaluate import EvaluationSource
+from rankhub_regression.labeled import labeled
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
@@ -60,16 +60,13 @@ def scored(source: EvaluationSource, data: str, output: str) -> Scored:
     Raises:
         UserError: No image has a label, or the output is not one number an image.
     """
-    table = source.outputs(data, output)
-    predicted = one_number(table.values, output)
-    labels = np.full(len(predicted), np.nan) if table.labels is None else np.asarray(table.labels, dtype=np.float64)
-    rows = np.flatnonzero(~np.isnan(labels))
+    found = labeled(source, data, output)
+    rows, predicted = found.rows, found.predicted
     if not len(rows):
         raise UserError(f"no image of data set {data!r} has a score, so there is nothing to compare predictions with")
     notes = []
-    if len(rows) < len(labels):
-        notes.append(f"{len(labels) - len(rows)} of {len(labels)} images of {data!r} have no score and are left out")
-    predicted = predicted[rows]
+    if len(rows) < found.images:
+        notes.append(f"{found.images - len(rows)} of {found.images} images of {data!r} have no score and are left out")
     if np.isfinite(predicted).all():
         predicted = without_rounding(predicted)
         if len(rows) > 1 and predicted.min() == predicted.max():
@@ -77,7 +74,7 @@ def scored(source: EvaluationSource, data: str, output: str) -> Scored:
     else:
         bad = int((~np.isfinite(predicted)).sum())
         notes.append(f"{bad} of {len(rows)} predictions for {data!r} are not finite, so there is no result")
-    return Scored(data, rows, predicted, labels[rows], tuple(notes))
+    return Scored(data, rows, predicted, found.labels, tuple(notes))
 
 
 def without_rounding(predicted: Floats) -> Floats:
@@ -85,24 +82,3 @@ def without_rounding(predicted: Floats) -> Floats:
     if len(predicted) and np.ptp(predicted) <= ROUNDING * np.abs(predicted).max():
         return np.full_like(predicted, predicted[0])
     return predicted
-
-
-def one_number(values: Tensor | Sequence[Tensor], output: str) -> Floats:
-    """[n] float64 of a table [n] or [n, 1].
-
-    Raises:
-        UserError: There are more numbers an image.
-    """
-    if not isinstance(values, Tensor):
-        raise UserError(
-            f"output {output!r} is a map, but a prediction is one number; name another output of that head, such as "
-            "`count`"
-        )
-    if values.ndim == 2 and values.shape[1] == 1:
-        values = values[:, 0]
-    if values.ndim != 1:
-        raise UserError(
-            f"output {output!r} is {list(values.shape[1:])} numbers an image, but a prediction is one; "
-            "name the output of a head such as `score`"
-        )
-    return np.asarray(values.cpu().double().numpy())

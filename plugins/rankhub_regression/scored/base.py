@@ -15,6 +15,7 @@ from rankhub.interfaces.data import DataReport, Dataset, LabelSpec, OpenContext,
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.options import Ge, Gt, Le, Lt
 from rankhub_data.named import NamedImages, read_named
+from rankhub_regression.presence import absent
 from rankhub_regression.scored.choose import of_kinds, without_references
 from rankhub_regression.scored.parts import Part, Parts, Units
 from rankhub_regression.scored.report import Opened, report
@@ -110,16 +111,7 @@ class ScoredImages(Dataset):
 
     def missing(self) -> str | None:
         """Which annotation file or folder of images is not there, where it was looked for, and who hands it out."""
-        if not self.root.is_dir():
-            return (
-                f"{self.title} is not at {self.root}, which is no folder; set `root` to where it is ({self.obtained})"
-            )
-        absent = [name for name in self.expected if not (self.root / name).exists()]
-        if not absent:
-            return None
-        return (
-            f"{self.title} is not in {self.root} (no {', '.join(absent)}); set `root` to where it is ({self.obtained})"
-        )
+        return absent(self.root, self.title, self.obtained, self.expected)
 
     def open(self, context: OpenContext) -> DataReport:
         """Read the scores and decode the images, unless another data set of this process or an earlier run has.

@@ -9,9 +9,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from rankhub.interfaces.errors import Objection, UserError
+from rankhub.interfaces.errors import UserError
 from rankhub_regression.scored.table import Row
-from rankhub_regression.split import Ints, folds_of, held_out_units, thinned
+from rankhub_regression.split import Ints, check_folds, folds_of, held_out_units, thinned
 
 Part = Literal["all", "train", "held_out"]
 
@@ -58,14 +58,7 @@ class Parts:
     share: float
 
     def __post_init__(self) -> None:
-        if self.fold is not None and self.folds is None:
-            raise Objection("`fold` is one of the `folds`, and how many there are is not said; set `folds`")
-        if self.fold is not None and self.folds is not None and self.fold >= self.folds:
-            raise Objection(f"`fold: {self.fold}` is not among {self.folds} folds, which are counted from 0")
-        if self.part == "all" and self.fold is not None:
-            raise Objection("`fold` says what is held out, but `part: all` takes all; set `part: train` or `held_out`")
-        if self.part != "all" and self.folds is not None and self.fold is None:
-            raise Objection(f"`part: {self.part}` of {self.folds} folds needs `fold`, the one that is held out")
+        check_folds(self.part, self.folds, self.fold)
 
     @property
     def splits(self) -> bool:

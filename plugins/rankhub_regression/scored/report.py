@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from rankhub.interfaces.data import DataReport, LabelSpec
 from rankhub_data.named import NamedImages
@@ -87,7 +86,7 @@ def _notes(title: str, opened: Opened, parts: Parts, scale: LabelSpec) -> Iterat
     among = f" of {' and '.join(known)}" if known else ""
     yield (
         f"{title}: {len(rows):,}{of} scored images{among} in {opened.images.folder.root}, "
-        f"{_sizes(opened.images.sizes[rows])}"
+        f"{opened.images.size_range(rows)}"
     )
     scores = table.scores[rows]
     what = scale.unit or "scores"
@@ -98,11 +97,4 @@ def _notes(title: str, opened: Opened, parts: Parts, scale: LabelSpec) -> Iterat
     different = len(np.unique(opened.images.originals[rows]))
     if different < len(rows):
         yield f"{different:,} of {len(rows):,} images differ; the others are copies with scores of their own: kept"
-    if (cached := opened.images.folder.cached) is not None:
-        yield f"decoded images are kept in {cached}, which may be deleted at any time"
-
-
-def _sizes(sizes: npt.NDArray[np.int64]) -> str:
-    low, high = sizes.min(axis=0), sizes.max(axis=0)
-    smallest = f"{low[1]:,} x {low[0]:,}"
-    return f"{smallest} pixels" if (low == high).all() else f"from {smallest} to {high[1]:,} x {high[0]:,} pixels"
+    yield from opened.images.where_kept()

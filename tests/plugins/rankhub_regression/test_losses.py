@@ -7,6 +7,7 @@ import copy
 import numpy as np
 import pytest
 import torch
+from helpers.slow_pairs import brute
 from torch import nn
 
 from rankhub.interfaces.data import LabelSpec
@@ -16,7 +17,6 @@ from rankhub.interfaces.loss import LossContext
 from rankhub.interfaces.model import Features, FeatureSpec, OutputSpec
 from rankhub.interfaces.order import RankTarget
 from rankhub_regression.margin_ranking import MarginRanking
-from rankhub_regression.pairs import ordered_pairs
 from rankhub_regression.regression import L1, MSE, Huber
 from rankhub_regression.score import Score
 
@@ -53,33 +53,7 @@ def test_vectors_of_the_specification():
     torch.testing.assert_close(grad * count, torch.tensor([-4.0, -2, 0, 2, 4], dtype=torch.float64))
 
 
-def brute(owner, level):
-    level = np.asarray(level).reshape(len(owner), -1)
-    return {
-        (a, b)
-        for a in range(len(owner))
-        for b in range(len(owner))
-        if owner[a] == owner[b] and (level[a] >= level[b]).all() and (level[a] > level[b]).any()
-    }
-
-
-@pytest.mark.parametrize("columns", [1, 2])
-@pytest.mark.parametrize("block", [1, 7, 1 << 20])
-def test_pairs_are_those_of_the_definition_each_once_for_any_block(columns, block):
-    rng = np.random.default_rng(columns)
-    owner, level = rng.integers(0, 5, 40), rng.integers(0, 3, (40, columns))
-    found = [
-        pair
-        for upper, lower in ordered_pairs(torch.tensor(owner), torch.tensor(level), block)
-        for pair in zip(upper.tolist(), lower.tolist(), strict=True)
-    ]
-    assert len(found) == len(set(found))
-    assert set(found) == brute(owner, level)
-
-
-def test_views_of_equal_level_and_empty_batches_have_no_pair():
-    assert not sum(len(u) for u, _ in ordered_pairs(torch.zeros(4, dtype=torch.int64), torch.ones(4)))
-    assert not list(ordered_pairs(torch.zeros(0, dtype=torch.int64), torch.ones(0)))
+def test_views_of_equal_level_have_no_pair():
     total, count, grad, parts = run(MarginRanking(SCORE, reduction="images"), [1.0, 2], target_of([1.0, 1.0]))
     assert (total, count, parts) == (0, 2, {})
     assert not grad.any()

@@ -23,12 +23,13 @@ from rankhub_regression.counting.data.sides import (
     Bools,
     Part,
     Sides,
-    check_folds,
     check_held_out,
     drawn,
     drawn_folds,
     keep_labels,
 )
+from rankhub_regression.presence import absent
+from rankhub_regression.split import check_folds
 
 
 class PointImages(Dataset):
@@ -129,16 +130,7 @@ class PointImages(Dataset):
 
     def missing(self) -> str | None:
         """Which file or folder is not there, where it was looked for, and who hands the data set out."""
-        if not self.root.is_dir():
-            return (
-                f"{self.title} is not at {self.root}, which is no folder; set `root` to where it is ({self.obtained})"
-            )
-        absent = [name for name in self.expected if not (self.root / name).exists()]
-        if not absent:
-            return None
-        return (
-            f"{self.title} is not in {self.root} (no {', '.join(absent)}); set `root` to where it is ({self.obtained})"
-        )
+        return absent(self.root, self.title, self.obtained, self.expected)
 
     def open(self, context: OpenContext) -> DataReport:
         """Decode the images, unless another data set of this process or an earlier run has, and read their points.

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from rankhub.interfaces.data import DataReport
-from rankhub_data.named import NamedImages
+from rankhub_data.named import NamedImages, number_of_images
 from rankhub_regression.counting.data.listing import Marked
 from rankhub_regression.counting.data.marks import Floats, Placed
 from rankhub_regression.counting.data.sides import Bools, Part, Sides
@@ -62,9 +62,7 @@ def report(title: str, unit: str, part: Part, opened: Opened, notes: Sequence[st
         opened: What was opened.
         notes: Of the data set itself.
     """
-    said = [*_notes(title, unit, part, opened), *notes]
-    if (cached := opened.images.folder.cached) is not None:
-        said.append(f"decoded images are kept in {cached}, which may be deleted at any time")
+    said = [*_notes(title, unit, part, opened), *notes, *opened.images.where_kept()]
     return DataReport(said, {"counts": list(_counts(part, opened))})
 
 
@@ -76,7 +74,9 @@ def refusal(opened: Opened) -> str:
     swapped = sum(mark.swapped for mark, _ in wrong)
     advice = "mend them, or set `outside: drop` to leave them out"
     if swapped:
-        advice = f"in {_images(swapped)} they fit with x and y exchanged: write x, the column, before y, the row"
+        advice = (
+            f"in {number_of_images(swapped)} they fit with x and y exchanged: write x, the column, before y, the row"
+        )
     return f"{_points(total)} more than a pixel outside the image: {some(places)}; {advice}"
 
 
@@ -98,17 +98,17 @@ def _notes(title: str, unit: str, part: Part, opened: Opened) -> Iterator[str]:
     images, served = opened.images, opened.served
     counts = opened.counts
     what = "" if opened.marks is None else f" with {int(counts.sum()):,} {unit}"
-    yield f"{title}: {_images(len(served))}{what} in {images.folder.root}, {_sizes(images.sizes[served])}"
+    yield f"{title}: {number_of_images(len(served))}{what} in {images.folder.root}, {images.size_range(served)}"
     if opened.marks is not None:
         yield f"{unit} in an image: from {counts.min():,.0f} to {counts.max():,.0f}, mean {counts.mean():,.4g}"
     if part != "all" or opened.sides.folds is not None:
         yield f"part {part}: {opened.sides.how}"
     trained = int(opened.sides.train.sum())
     if part in ("train", "unlabeled") and (kept := int(opened.labeled.sum())) < trained and kept:
-        yield f"{kept:,} of {_images(trained)} to train on keep their labels"
+        yield f"{kept:,} of {number_of_images(trained)} to train on keep their labels"
     shrunk = int((images.sizes[served] != images.source_sizes[served]).any(axis=1).sum())
     if shrunk:
-        yield f"{_images(shrunk)} shrunk by `max_side`, points moved along"
+        yield f"{number_of_images(shrunk)} shrunk by `max_side`, points moved along"
     yield from _moved(opened)
     different = len(np.unique(images.originals[served]))
     if different < len(served):
@@ -125,7 +125,7 @@ def _moved(opened: Opened) -> Iterator[str]:
         yield f"{_points(total)} further outside and {'is' if total == 1 else 'are'} left out: {some(places)}"
     if swapped := [opened.paths[number] for number, mark in enumerate(marks) if mark.swapped]:
         yield (
-            f"warning: in {_images(len(swapped))} points outside would be inside with x and y exchanged "
+            f"warning: in {number_of_images(len(swapped))} points outside would be inside with x and y exchanged "
             f"({some(swapped)}); x is the column, y the row: look whether the annotation has them the other way round"
         )
 
@@ -143,13 +143,3 @@ def _place(opened: Opened, mark: Placed, number: int) -> str:
 
 def _points(count: int) -> str:
     return "one point lies" if count == 1 else f"{count:,} points lie"
-
-
-def _images(count: int) -> str:
-    return "one image" if count == 1 else f"{count:,} images"
-
-
-def _sizes(sizes: Ints) -> str:
-    low, high = sizes.min(axis=0), sizes.max(axis=0)
-    smallest = f"{low[1]:,} x {low[0]:,}"
-    return f"{smallest} pixels" if (low == high).all() else f"from {smallest} to {high[1]:,} x {high[0]:,} pixels"

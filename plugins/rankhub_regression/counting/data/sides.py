@@ -34,22 +34,6 @@ class Sides:
     how: str
 
 
-def check_folds(part: Part, folds: int | None, fold: int | None) -> None:
-    """Refuse options of folds that contradict each other.
-
-    Raises:
-        Objection: They do.
-    """
-    if fold is not None and folds is None:
-        raise Objection("`fold` is one of the `folds`, and how many there are is not said; set `folds`")
-    if fold is not None and folds is not None and fold >= folds:
-        raise Objection(f"`fold: {fold}` is not among {folds} folds, which are counted from 0")
-    if part == "all" and fold is not None:
-        raise Objection("`fold` says what is held out, but `part: all` takes all; set `part: train` or `held_out`")
-    if part != "all" and folds is not None and fold is None:
-        raise Objection(f"`part: {part}` of {folds} folds needs `fold`, the one that is held out")
-
-
 def check_held_out(held_out: float) -> None:
     """Refuse a number of images that is not whole.
 

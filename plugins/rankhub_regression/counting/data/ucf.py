@@ -14,8 +14,9 @@ from rankhub_data.named import NamedImages
 from rankhub_regression.counting.data.base import ReleasedImages
 from rankhub_regression.counting.data.listing import Listed, Marked, paired
 from rankhub_regression.counting.data.marks import Floats, as_points
-from rankhub_regression.counting.data.sides import Part, Sides, by_fold, check_folds, drawn_folds
+from rankhub_regression.counting.data.sides import Part, Sides, by_fold, drawn_folds
 from rankhub_regression.mat import read_mat, variable
+from rankhub_regression.split import check_folds
 
 FOLDS = (
     (37, 48, 29, 10, 14, 1, 45, 47, 40, 24),
