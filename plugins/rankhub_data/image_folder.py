@@ -13,6 +13,7 @@ from rankhub.interfaces.data import DataReport, Dataset, LabelSpec, OpenContext,
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.options import Ge, Gt, Lt
 from rankhub_data.folder_report import nothing_found, nothing_readable, report, shown
+from rankhub_data.listed import only_listed
 from rankhub_data.parts import held_out, originals
 from rankhub_data.reading import Folder, list_folder, read_folder
 from rankhub_data.scan import Listing
@@ -36,6 +37,7 @@ class ImageFolder(Dataset):
     Args:
         root: The folder. Relative paths start at the current directory.
         folders: Only these folders below ``root``.
+        listed: A CSV file with a column ``path``: only the images that it names, as they are called below ``root``.
         labels: ``none``, or ``folder``: the class is the first folder below ``root``.
         part: All images, or those to train on, or those held out.
         held_out: Share of the images that are held out; each image by its own content, so about this share.
@@ -52,6 +54,7 @@ class ImageFolder(Dataset):
         *,
         root: str,
         folders: list[str] | None = None,
+        listed: str | None = None,
         labels: Literal["none", "folder"] = "none",
         part: Literal["all", "train", "held_out"] = "all",
         held_out: Annotated[float, Gt(0), Lt(1)] = 0.1,
@@ -62,6 +65,7 @@ class ImageFolder(Dataset):
     ) -> None:
         self.root = Path(os.path.abspath(Path(root).expanduser()))
         self.folders = folders
+        self.listed = None if listed is None else Path(os.path.abspath(Path(listed).expanduser()))
         self.part = part
         self.share = held_out
         self.seed = seed
@@ -84,6 +88,8 @@ class ImageFolder(Dataset):
                 return f"{place} is a file; set `root` to the folder that holds the images{archive}"
             if not os.path.isdir(place):
                 return f"there is no folder {place}; set `root` to your folder of images (data.NAME.root=PATH)"
+        if self.listed is not None and not self.listed.is_file():
+            return f"there is no file {self.listed}; set `listed` to a CSV file with a column `path`"
         return None
 
     def open(self, context: OpenContext) -> DataReport:
@@ -114,7 +120,8 @@ class ImageFolder(Dataset):
 
     def _listing(self) -> Listing:
         """The files to decode; known without decoding."""
-        return list_folder(self.root, self.folders)
+        listing = list_folder(self.root, self.folders)
+        return listing if self.listed is None else only_listed(listing, self.listed, self.root)
 
     def _chosen(self, original: npt.NDArray[np.int64], file_digests: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
         everything = np.arange(len(original))

@@ -82,6 +82,7 @@ def rankhub_components() -> list[Component]:
             "scored_csv",
             "rankhub_regression.scored.scored_csv:ScoredCsv",
             "Images of one's own and a table of their scores.",
+            role="scores",
         ),
         Component(
             "dataset", "live", "rankhub_regression.scored.live:Live", "LIVE, release 2: 779 distorted images, DMOS."
@@ -133,6 +134,7 @@ def rankhub_components() -> list[Component]:
             "points",
             "rankhub_regression.counting.data.points:PointsFile",
             "Images of one's own and a CSV or JSON file of points.",
+            role="points",
         ),
         Component(
             "dataset",

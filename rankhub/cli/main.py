@@ -46,6 +46,7 @@ class Verb:
 VERBS = (
     Verb("run", "rankhub.cli.run:run", "Train a recipe, or go on with a run."),
     Verb("predict", "rankhub.cli.predict:predict", "Score the images of a folder with a trained network."),
+    Verb("label", "rankhub.cli.label.app:app", "Label in rounds the images from which a network would learn most."),
     Verb("validate", "rankhub.cli.validate:validate", "Check a recipe without running it."),
     Verb("describe", "rankhub.cli.describe:describe", "Show what a recipe can use: kinds, components, their options."),
     Verb("show", "rankhub.cli.show:app", "Draw what a component makes of an image."),

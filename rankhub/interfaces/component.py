@@ -21,7 +21,10 @@ class Component:
         name: What a recipe writes after ``use:``; lower case, digits and underscores.
         target: ``"module:attribute"`` of the class; imported when a recipe uses it.
         summary: One line for lists and for ``rankhub describe``.
-        role: What a verb may look for: ``folder`` = a data set that reads any folder of images, given as ``root``.
+        role: What a verb may look for, here data sets of images below ``root``. ``folder``: all of them, or those that
+            the CSV file ``listed`` names in its column ``path``. ``scores``: those with a ``score`` in the CSV file
+            ``table``; ``higher_is_better``, ``range`` and ``unit`` say what scores mean. ``points``: those with points
+            ``x``, ``y`` in the CSV file ``annotations``; ``unit`` says what is counted. Both with ``part: all``.
 
     Raises:
         ValueError: ``name`` or ``target`` is not of that form.

@@ -94,6 +94,13 @@ _ROWS = (
         "evaluate[]",
     ),
     Kind(
+        "acquirer",
+        "Which images of a pool to label next.",
+        "rankhub.interfaces.acquire:Acquirer",
+        (),
+        "acquire",
+    ),
+    Kind(
         "callback",
         "Watches a run; may ask to stop, save or evaluate.",
         "rankhub.interfaces.callback:Callback",

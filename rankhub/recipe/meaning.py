@@ -18,6 +18,7 @@ from rankhub.catalog.discovery import brief
 from rankhub.catalog.hints import Steps, walk
 from rankhub.catalog.nearest import suggestion
 from rankhub.catalog.options import plain
+from rankhub.interfaces.acquire import Acquirer, PoolStream
 from rankhub.interfaces.data import Dataset, LabelSpec
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.evaluate import Evaluator
@@ -31,7 +32,7 @@ from rankhub.recipe.accumulation import division_objection
 from rankhub.recipe.anchors import check_anchors
 from rankhub.recipe.draft import Checked, Draft
 from rankhub.recipe.patterns import check_patterns
-from rankhub.recipe.wiring import chosen_outputs, evaluator_label, first_label, output_names, plan_chain
+from rankhub.recipe.wiring import chosen_outputs, evaluator_label, first_label, numbers_of, output_names, plan_chain
 
 T = TypeVar("T")
 
@@ -55,6 +56,8 @@ class _Meaning:
     """By the label under which they are reported."""
     losses: dict[Steps, Loss] = field(default_factory=dict)
     """Place of each objective -> its loss."""
+    streams: dict[str, PoolStream] = field(default_factory=dict)
+    """Of streams of one name, the first phase's."""
     modules: dict[str, nn.Module | None] = field(default_factory=dict)
     """Prefix of parameter names -> module, None where it could not be built."""
 
@@ -79,6 +82,7 @@ class _Meaning:
         for number in range(len(self.draft.items("evaluate"))):
             self.check_evaluator(("evaluate", number))
         self.check_keep_best()
+        self.check_acquirer()
         check_patterns(self.draft, self.modules)
         return self.datasets
 
@@ -157,13 +161,18 @@ class _Meaning:
                 objection = division_objection(batch_size, accumulate)
                 if objection:
                     self.draft.add((*steps, "accumulate"), objection)
+        trained: list[str] = []
         for number in range(len(self.draft.items(*steps, "objectives"))):
             place = (*steps, "objectives", number)
+            head, output = self.draft.get(*place, "head"), self.draft.get(*place, "output")
+            trained += [f"{head}.{name}" for name in self.outputs.get(head, {}) if output in (None, name)]
             loss = self.loss(place)
             self.modules[f"{prefix}.{number}"] = loss
             if loss is not None:
                 self.losses[place] = loss
                 self.check_loss((*place, "loss"), loss, views, self.draft.get(*steps, "data"))
+        if views is not None:
+            self.streams.setdefault(str(steps[-1]), PoolStream(views, tuple(dict.fromkeys(trained))))
 
     def views(self, steps: Steps) -> ViewSpec | None:
         """What the generator of a stream makes of one image."""
@@ -228,6 +237,20 @@ class _Meaning:
             self.draft.add(("keep_best",), text)
         elif number < len(specs) and specs[number].get("during_training") is False:
             self.draft.add(("keep_best",), f"{label} has during_training: false, so there is nothing to choose from")
+
+    def check_acquirer(self) -> None:
+        """The acquirer of a recipe whose streams and heads are all known."""
+        steps = ("acquire",)
+        acquirer: Acquirer | None = self.build(steps)
+        if acquirer is None:
+            return
+        component = self.draft.components[steps]
+        self.check_outputs(steps, component)
+        if self.draft.problems:
+            return
+        owner, numbers = component.entry.owner, numbers_of(self.outputs)
+        for sentence in self.attempt(steps, owner, lambda: list(acquirer.check(self.streams, numbers))) or ():
+            self.draft.add(steps, sentence, owner)
 
     def check_evaluator(self, steps: Steps) -> None:
         component = self.draft.components.get(steps)

@@ -169,6 +169,9 @@ class Recipe(Part):
     phases: Annotated[list[Phase], Field(min_length=1)]
     predict: Annotated[ComponentSpec, Uses("predict")]
     evaluate: list[Annotated[EvaluatorSpec, Uses("evaluator")]] = []
+    acquire: Annotated[ComponentSpec, Uses("acquirer")] | None = Field(
+        default=None, description="which images of a pool `rankhub label next` chooses"
+    )
     evaluate_every_epochs: Annotated[int, Field(ge=1)] | None = None
     keep_best: str | None = Field(default=None, description="EVALUATOR or EVALUATOR.METRIC whose best weights are kept")
     callbacks: list[Annotated[ComponentSpec, Uses("callback")]] = []

@@ -85,6 +85,13 @@ def output_names(heads: Mapping[str, Mapping[str, OutputSpec]]) -> list[str]:
     return ["backbone", *chain.from_iterable([f"{head}.{name}" for name in outs] for head, outs in heads.items())]
 
 
+def numbers_of(heads: Mapping[str, Mapping[str, OutputSpec]]) -> dict[str, float]:
+    """``HEAD.OUTPUT`` that is one number a view -> one standardised unit of it; scores and counts come first."""
+    every = {f"{head}.{name}": spec for head, outputs in heads.items() for name, spec in outputs.items()}
+    kinds = [("score", "count"), ("pooled",)]
+    return {name: spec.std for wanted in kinds for name, spec in every.items() if spec.kind in wanted}
+
+
 def evaluator_label(use: str, labels: Collection[str]) -> str:
     """The label under which an evaluator is reported, beside those that are taken: ``knn``, then ``knn 2``."""
     name = use.rpartition("/")[2]

@@ -1,0 +1,42 @@
+"""`rankhub label train`: learn from the labels that are there."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from rankhub.cli.label.place import DEFAULT, Folder
+
+
+def train(
+    overrides: Annotated[
+        list[str] | None, typer.Argument(help="Changes to the recipe for this run, such as phases.0.steps=500.")
+    ] = None,
+    scratch: Annotated[
+        bool, typer.Option("--scratch", help="Begin with untrained weights, not the last run's.")
+    ] = False,
+    anew: Annotated[bool, typer.Option("--anew", help="Train once more on labels that were trained on.")] = False,
+    folder: Folder = DEFAULT,
+) -> None:
+    """Train the recipe on all labels of the pool, from where the last run's network stands.
+
+    A run that was interrupted goes on.
+
+    Example: rankhub label train phases.0.steps=500
+    """
+    from rankhub.catalog.catalog import Catalog
+    from rankhub.engine.console import Talk, listening
+    from rankhub.labeling.pool import Pool
+    from rankhub.labeling.train import train as learn
+
+    talk, pool = listening(Talk()), Pool(folder)
+    waiting = len(pool.rows(state="asked"))
+    if waiting:
+        talk.note(f"{waiting} images that were asked for have no answer yet; the run learns from the others")
+    trained = learn(pool, overrides or [], Catalog.discover(), talk, scratch=scratch, anew=anew)
+    flag = "" if folder == DEFAULT else f" --folder {folder}"
+    if trained.status == "stopped":
+        talk.line(f"From here: rankhub label train{flag}")
+        raise typer.Exit(130)
+    talk.line(f"Next: rankhub label next --count 50{flag}")

@@ -1,0 +1,94 @@
+"""What people get of a round: the list, a form for the answers, the images, a contact sheet."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rankhub.engine import folder as folders
+from rankhub.engine.parts import Progress
+from rankhub.interfaces.errors import UserError
+from rankhub.labeling.choose import Chosen
+from rankhub.labeling.given import UNKNOWN
+from rankhub.labeling.pool import Row
+from rankhub.labeling.settings import Settings
+from rankhub.labeling.sheet import MOST, contact_sheet
+
+LIST, FORM, SHEET, IMAGES = "ask.csv", "answers.csv", "sheet.png", "images"
+
+
+def hand_out(place: Path, chosen: Chosen, settings: Settings, *, copy: bool, progress: Progress) -> list[Path]:
+    """Write the files of a round; those that are there are replaced, but for answers that someone has begun.
+
+    Args:
+        place: Folder of the round.
+        chosen: The round.
+        settings: Of the labeling.
+        copy: Whether to copy the images.
+        progress: Told now and then.
+
+    Returns:
+        What was written.
+
+    Raises:
+        UserError: It cannot be written.
+    """
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        folders.write_rows(place / LIST, [_line(row) for row in chosen.rows])
+        written = [place / LIST]
+        form = place / FORM
+        if not form.exists():
+            _write_form(form, [_empty(row, settings) for row in chosen.rows if row.state == "asked"])
+        written.append(form)
+        title = f"Round {chosen.round.number}: {len(chosen.rows)} images to label, by {chosen.round.by}"
+        images = [chosen.images[chosen.place[row.path]].image for row in chosen.rows[:MOST] if row.path in chosen.place]
+        texts = [_texts(row) for row in chosen.rows[:MOST] if row.path in chosen.place]
+        folders.write_picture(place / SHEET, contact_sheet(title, images.__getitem__, texts))
+        written.append(place / SHEET)
+        if copy:
+            there = [row.path for row in chosen.rows if row.path in chosen.place]
+            _copy(place / IMAGES, there, Path(settings.images), progress)
+            written.append(place / IMAGES)
+    except OSError as error:
+        raise UserError(f"the files of the round cannot be written to {place.absolute()}: {error.strerror}") from error
+    return written
+
+
+def _write_form(form: Path, rows: Sequence[Mapping[str, str]]) -> None:
+    """Write beside and rename: half a form would be taken for one that someone has begun."""
+    beside = form.with_name(f"{form.name}.partial")
+    folders.write_rows(beside, rows)
+    beside.replace(form)
+
+
+def _line(row: Row) -> dict[str, Any]:
+    # The acquirer's score is not called `score`: that is the column of the answers.
+    number = "" if row.place is None else row.place + 1
+    return {"path": row.path, "place": number, "uncertainty": "" if row.score is None else row.score, "part": row.part}
+
+
+def _empty(row: Row, settings: Settings) -> dict[str, str]:
+    if settings.takes == "points":
+        return {"path": row.path, "x": UNKNOWN, "y": UNKNOWN}  # empty ones would say that there is nothing
+    return {"path": row.path, settings.takes: ""}
+
+
+def _texts(row: Row) -> tuple[str, str]:
+    number = (row.place or 0) + 1
+    first = f"{number}  test image" if row.part == "test" else f"{number}"
+    return (first if row.score is None or row.part == "test" else f"{number}  score {row.score:.3g}"), row.path
+
+
+def _copy(place: Path, paths: Sequence[str], images: Path, progress: Progress) -> None:
+    """Copies under the paths that they have below the folder of images."""
+    for done, path in enumerate(paths, 1):
+        target = place / path
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            beside = target.with_name(f"{target.name}.partial")
+            shutil.copyfile(images / path, beside)
+            beside.replace(target)
+        progress(done, len(paths), "copy images")

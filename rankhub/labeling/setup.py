@@ -1,0 +1,189 @@
+"""Sets up a folder of labeling: the pool's table, and the recipe that learns from its labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rankhub.catalog.catalog import Catalog
+from rankhub.catalog.spec import ComponentSpec
+from rankhub.engine import folder as folders
+from rankhub.engine.parts import Progress, context_for
+from rankhub.interfaces.data import DataReport, Dataset
+from rankhub.interfaces.draws import Draws
+from rankhub.interfaces.errors import UserError
+from rankhub.labeling.pool import Pool
+from rankhub.labeling.settings import Settings, Takes
+from rankhub.labeling.stand_ins import StandIns, find_stand_ins, overrides, takes_of, without_evaluators
+from rankhub.recipe.load import LoadedRecipe, load_recipe, load_text
+from rankhub.recipe.scalars import write_yaml
+from rankhub.recipe.schema import Recipe
+
+RECIPE = "recipe.yaml"
+"""In a folder of labeling: the recipe that every round's run follows, free to be edited."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a person says of the labeling; None = as the recipe has it.
+
+    Attributes:
+        images: Folder of the pool.
+        test: Test images, drawn at random from the pool.
+        takes: What is asked of people.
+        low: Lowest score.
+        high: Highest score.
+        higher_is_better: Which way scores run.
+        unit: What a score measures, or what is counted.
+        labeled: Data set of the recipe that the labels stand in for.
+        unlabeled: Data set of the recipe that the pool's images stand in for.
+        test_data: Data set of the recipe that the labels of test images stand in for.
+        seed: Draws the test images.
+    """
+
+    images: Path
+    test: int = 0
+    takes: Takes | None = None
+    low: float | None = None
+    high: float | None = None
+    higher_is_better: bool | None = None
+    unit: str | None = None
+    labeled: str | None = None
+    unlabeled: str | None = None
+    test_data: str | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SetUp:
+    """What was set up.
+
+    Attributes:
+        pool: The table.
+        report: What was found in the folder of images.
+        notes: Sentences on what the pool stands in for.
+    """
+
+    pool: Pool
+    report: DataReport
+    notes: Sequence[str] = field(default=())
+
+
+def set_up(place: Path, loaded: LoadedRecipe, wishes: Wishes, catalog: Catalog, progress: Progress) -> SetUp:
+    """Make a folder of labeling.
+
+    Args:
+        place: The folder; not there yet, or empty.
+        loaded: The recipe, with its own data.
+        wishes: What a person says.
+        catalog: Where components come from.
+        progress: Told while images are decoded.
+
+    Raises:
+        UserError: The folder is there, the images are not, or recipe and wishes do not fit; nothing is left behind.
+    """
+    if place.exists() and (not place.is_dir() or any(place.iterdir())):
+        raise UserError(f"{place.absolute()} is there already; name another folder with --folder")
+    found = find_stand_ins(
+        loaded.recipe,
+        catalog,
+        labeled=wishes.labeled,
+        unlabeled=wishes.unlabeled,
+        test=wishes.test_data,
+        tests=wishes.test,
+    )
+    settings = _settings(found, wishes)
+    text = _own_recipe(place, loaded, found, settings, catalog)
+    images, report = open_images(settings, loaded.recipe, catalog, progress)
+    paths = images.facts("path") or ()
+    if wishes.test >= len(paths):
+        raise UserError(f"--test {wishes.test} leaves none of the {len(paths)} images to choose from")
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"the folder {place.absolute()} cannot be made: {error.strerror}") from error
+    folders.write_text(place / RECIPE, text)
+    pool = Pool.create(place, settings, paths, _drawn(sorted(paths), wishes.test, wishes.seed))
+    return SetUp(pool, report, _notes(found, settings))
+
+
+def open_images(settings: Settings, recipe: Recipe, catalog: Catalog, progress: Progress) -> tuple[Dataset, DataReport]:
+    """The pool's images, decoded.
+
+    Raises:
+        UserError: The folder is not there, or holds no image that can be read.
+    """
+    reader = {"use": catalog.in_role("dataset", "folder"), "root": settings.images}
+    images: Dataset = catalog.build("dataset", ComponentSpec.model_validate(reader))
+    if (missing := images.missing()) is not None:
+        raise UserError(missing)
+    return images, images.open(context_for(recipe, progress))
+
+
+def pool_recipe(place: Path, catalog: Catalog, changes: Sequence[str] = ()) -> LoadedRecipe:
+    """The recipe in a folder of labeling.
+
+    Raises:
+        UserError: It is not there, or what is in it is wrong.
+    """
+    file = place / RECIPE
+    if not file.is_file():
+        raise UserError(f"{file.absolute()} is not there; `rankhub label init` writes it")
+    return load_recipe(file, changes, catalog)
+
+
+def _settings(found: StandIns, wishes: Wishes) -> Settings:
+    label, takes = found.label, takes_of(found.label, wishes.takes)
+    low, high = label.range or (None, None)
+    low, high = (low if wishes.low is None else wishes.low), (high if wishes.high is None else wishes.high)
+    if takes != "score" and (wishes.low is not None or wishes.high is not None):
+        raise UserError(
+            f"--low and --high bound scores; this labeling takes {'points' if takes == 'points' else takes}"
+        )
+    if low is not None and high is not None and not low < high:
+        raise UserError(f"--low {low:g} is not below --high {high:g}")
+    way = label.higher_is_better if wishes.higher_is_better is None else wishes.higher_is_better
+    return Settings(
+        images=str(wishes.images.expanduser().absolute()),
+        takes=takes,
+        low=low if takes == "score" else None,
+        high=high if takes == "score" else None,
+        higher_is_better=way if takes == "score" else True,
+        unit=label.unit if wishes.unit is None else wishes.unit,
+        labeled=found.labeled,
+        unlabeled=found.unlabeled,
+        test=found.test if wishes.test else None,
+        seed=wishes.seed,
+    )
+
+
+def _own_recipe(place: Path, loaded: LoadedRecipe, found: StandIns, settings: Settings, catalog: Catalog) -> str:
+    """The recipe with the pool in it, checked. `train` names the files with the labels anew for each run."""
+    data = loaded.resolved()
+    data["evaluate"], data["keep_best"] = without_evaluators(loaded.recipe, found.absent)
+    data["next_steps"] = []  # they are about the recipe's own data; what comes next here, `label status` says
+    changed = overrides(settings, catalog, place.absolute() / "labels", test=True)
+    return load_text(write_yaml(data), changed, catalog, file=RECIPE).resolved_text()
+
+
+def _drawn(paths: Sequence[str], count: int, seed: int) -> list[str]:
+    order: Any = Draws(seed, "test images of a pool", 0).at(0, 0).generators("order")[0].permutation(len(paths))
+    return [paths[number] for number in order[:count].tolist()]
+
+
+def _notes(found: StandIns, settings: Settings) -> list[str]:
+    notes = []
+    if settings.labeled is not None:
+        notes.append(f"data.{settings.labeled} of the recipe: the labels of the pool")
+    if settings.unlabeled is not None:
+        notes.append(f"data.{settings.unlabeled} of the recipe: the images of the pool, without its test images")
+    if settings.test is not None:
+        notes.append(f"data.{settings.test} of the recipe: the labels of the test images")
+    if found.absent:
+        notes.append(
+            f"not there: data.{', data.'.join(found.absent)} of the recipe; what judges on it is left out (test images "
+            "drawn from the pool: --test NUMBER)"
+        )
+    return notes

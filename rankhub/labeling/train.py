@@ -1,0 +1,151 @@
+"""Trains on the labels of a pool, from where the last round's network stands."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rankhub.catalog.catalog import Catalog
+from rankhub.engine import run as engine
+from rankhub.engine.console import Talk
+from rankhub.engine.training import Status
+from rankhub.interfaces.errors import UserError
+from rankhub.labeling.export import write_labels
+from rankhub.labeling.pool import Pool
+from rankhub.labeling.setup import pool_recipe
+from rankhub.labeling.stand_ins import POOL_FILE, TEST_FILE, TRAIN_FILE, as_value, overrides, without_evaluators
+
+LABELS, RUNS = "labels", "runs"
+"""In a folder of labeling: what each run learned from, and the runs; one folder a run in each, of the same name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """How training ended.
+
+    Attributes:
+        status: Done or stopped.
+        run: The run's folder.
+        resumed: Whether a run that was interrupted went on.
+    """
+
+    status: Status
+    run: Path
+    resumed: bool
+
+
+def train(
+    pool: Pool, changes: Sequence[str], catalog: Catalog, talk: Talk, *, scratch: bool = False, anew: bool = False
+) -> Trained:
+    """Learn from all labels that are there.
+
+    A run that was interrupted goes on, if the labels are still those that it began with.
+
+    Args:
+        pool: The table.
+        changes: Overrides of the recipe, for this run alone.
+        catalog: Where components come from.
+        talk: Where the run speaks.
+        scratch: Whether to begin with untrained weights, in place of those of the last run.
+        anew: Whether to train once more on labels that were trained on.
+
+    Raises:
+        UserError: There is no label, they were trained on already, or the recipe cannot learn from them.
+    """
+    if pool.settings.labeled is None:
+        raise UserError(
+            "the recipe learns from no labels, so there is nothing to train; `rankhub label export` writes them"
+        )
+    counts = pool.counts()
+    if not counts.get(("pool", "labeled"), 0):
+        raise UserError("no image of the pool has a label yet: rankhub label serve, or rankhub label ingest FILE")
+    rounds = pool.rounds()
+    number = rounds[-1].number
+    before = [one.trained for one in rounds if one.trained is not None]
+    last = _last(pool)
+    if last is not None and not anew and _same(pool, last):
+        run = pool.folder / RUNS / last.name
+        if str(run.absolute()) in before:
+            raise UserError(f"{run} has learned from these labels already; answer more, or train once more with --anew")
+        if (run / "recipe.resolved.yaml").is_file():
+            if changes or scratch:
+                raise UserError(
+                    f"{run} was interrupted and goes on with the options it began with; leave them away, or --anew"
+                )
+            begun = int(last.name.partition("_")[0])
+            return _ended(pool, begun, engine.resume(run, catalog, talk), run, resumed=True)
+    files = _new(pool, number, before)
+    run = pool.folder / RUNS / files.name
+    test = bool(counts.get(("test", "labeled"), 0))
+    wanted = [*_wanted(pool, files, test, catalog), *changes]
+    if before and not scratch:
+        wanted.insert(0, f"start_from={as_value({'run': before[-1]})}")
+    loaded = pool_recipe(pool.folder, catalog, wanted)
+    return _ended(pool, number, engine.start(loaded, catalog, loaded.changes, run, False, talk), run, resumed=False)
+
+
+def _wanted(pool: Pool, files: Path, test: bool, catalog: Catalog) -> list[str]:
+    """The data of this run; without labels of test images, also its evaluators, but those that judge on them."""
+    wanted = overrides(pool.settings, catalog, files.absolute(), test)
+    if pool.settings.test is not None and not test:
+        kept, best = without_evaluators(pool_recipe(pool.folder, catalog).recipe, [pool.settings.test])
+        wanted += [f"evaluate={as_value(kept)}", f"keep_best={as_value(best)}"]
+    return wanted
+
+
+def _ended(pool: Pool, number: int, status: Status, run: Path, *, resumed: bool) -> Trained:
+    if status == "done":
+        pool.trained(number, str(run.absolute()))
+    return Trained(status, run, resumed)
+
+
+def _last(pool: Pool) -> Path | None:
+    """The labels of the last run, in whichever round it began: ``ROUND`` or ``ROUND_TIME``, its second time and on."""
+    found = [path for path in (pool.folder / LABELS).glob("[0-9]*") if path.is_dir() and not path.suffix]
+    return max(found, key=lambda path: [int(part) for part in path.name.split("_")], default=None)
+
+
+def _new(pool: Pool, number: int, before: Sequence[str]) -> Path:
+    """A folder with the labels of a new run; it takes the place of one whose run never began."""
+    for time in range(1, 1000):
+        name = f"{number:03d}" if time == 1 else f"{number:03d}_{time}"
+        place = pool.folder / LABELS / name
+        run = pool.folder / RUNS / name
+        if not run.exists() and str(run.absolute()) not in before:
+            break
+    else:
+        raise UserError(f"round {number} was trained a thousand times; remove some folders of {pool.folder / LABELS}")
+    beside = place.with_name(f"{place.name}.partial")
+    beside.mkdir(parents=True, exist_ok=True)
+    _write(pool, beside)
+    shutil.rmtree(place, ignore_errors=True)
+    beside.rename(place)
+    return place
+
+
+def _write(pool: Pool, place: Path) -> None:
+    write_labels(pool, "pool", place / TRAIN_FILE)
+    write_labels(pool, "test", place / TEST_FILE)
+    images = Path(pool.settings.images)
+    with (place / POOL_FILE).open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["path"])
+        # An image that is gone by now has no views to learn an order from; `next` has named it.
+        writer.writerows([row.path] for row in pool.rows(part="pool") if (images / row.path).is_file())
+
+
+def _same(pool: Pool, place: Path) -> bool:
+    """Whether the labels of the table are those in ``place``."""
+    now = place.with_name(f"{place.name}.now")
+    now.mkdir(parents=True, exist_ok=True)
+    try:
+        write_labels(pool, "pool", now / TRAIN_FILE)
+        write_labels(pool, "test", now / TEST_FILE)
+        return all((now / name).read_bytes() == (place / name).read_bytes() for name in (TRAIN_FILE, TEST_FILE))
+    finally:
+        for file in now.iterdir():
+            file.unlink()
+        now.rmdir()
