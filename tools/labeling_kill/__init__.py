@@ -1,0 +1,1 @@
+"""Kills the commands of labeling at random moments, and looks at what they leave."""

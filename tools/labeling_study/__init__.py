@@ -1,0 +1,1 @@
+"""The experiment on labeling in rounds: acquirers against chance."""
