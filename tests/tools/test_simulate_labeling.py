@@ -185,6 +185,19 @@ def test_what_is_there_is_not_done_again_and_a_lost_end_is_found(done, tmp_path)
     assert len(Pool(again / "random" / "seed0").rounds()) == 3
 
 
+def test_a_run_that_was_stopped_halfway_is_done_again(done, tmp_path):
+    small, out = done
+    again = tmp_path / "again"
+    shutil.copytree(out, again)
+    place = again / "random" / "seed0"
+    (place / "runs" / "009" / "checkpoints").mkdir(parents=True)
+    (place / "labels" / "009").mkdir()
+    Chain(dataclasses.replace(small, budget=6), again, "random", 0, 1).run()
+    assert not (place / "runs" / "009").exists()
+    assert not (place / "labels" / "009").exists()
+    assert len(Pool(place).rows(state="labeled")) == 6
+
+
 def test_the_budget_must_be_there(tmp_path):
     with pytest.raises(ValueError, match="has only 7 images"):
         write_truth(plan(budget=8), tmp_path)

@@ -21,7 +21,8 @@ from rankhub.labeling.answers import ingest
 from rankhub.labeling.choose import choose
 from rankhub.labeling.pool import Pool
 from rankhub.labeling.setup import Wishes, set_up
-from rankhub.labeling.train import train
+from rankhub.labeling.train import LABELS as TRAINED_ON
+from rankhub.labeling.train import RUNS, train
 from rankhub.recipe.load import load_recipe
 
 FIRST = "first"
@@ -101,6 +102,7 @@ class Chain:
                 ingest(pool, self._answers(place, {row.path for row in chosen.rows}))
             run = pool.rounds()[-1].trained  # where a stop came between training and what follows it
             if run is None:
+                _forget_unfinished(place, {Path(one.trained).name for one in pool.rounds() if one.trained is not None})
                 later = list(self.plan.later) if number else []
                 run = str(train(pool, later, catalog, talk, scratch=self.plan.scratch).run)
             (place / FINISHED).mkdir(exist_ok=True)
@@ -119,3 +121,11 @@ class Chain:
             writer.writerow(next(rows))
             writer.writerows(row for row in rows if row[0] in paths)
         return file
+
+
+def _forget_unfinished(place: Path, trained: set[str]) -> None:
+    """Remove a run that was stopped halfway; a round takes a minute, so it is done again."""
+    for run in (place / RUNS).glob("*"):
+        if run.name not in trained:
+            shutil.rmtree(run)
+            shutil.rmtree(place / TRAINED_ON / run.name, ignore_errors=True)
