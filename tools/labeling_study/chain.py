@@ -104,7 +104,10 @@ class Chain:
             if run is None:
                 _forget_unfinished(place, {Path(one.trained).name for one in pool.rounds() if one.trained is not None})
                 later = list(self.plan.later) if number else []
-                run = str(train(pool, later, catalog, talk, scratch=self.plan.scratch).run)
+                ended = train(pool, later, catalog, talk, scratch=self.plan.scratch)
+                if ended.status == "stopped":
+                    raise KeyboardInterrupt
+                run = str(ended.run)
             (place / FINISHED).mkdir(exist_ok=True)
             shutil.copyfile(
                 Path(run) / "evaluation" / "after_training" / "metrics.json", place / FINISHED / f"{labels}.json"
