@@ -3,7 +3,7 @@
 import { NumberInput } from "./inputs.js";
 import { Drafts, Pictures, Refused, Server } from "./server.js";
 import { Stage } from "./stage.js";
-import { byWhom, help, inWords, pointsOf } from "./words.js";
+import { allAnswered, byWhom, help, inWords, pointsOf } from "./words.js";
 
 const byId = (id) => document.getElementById(id);
 const GONE = "The server is not there; answers wait and are saved once it is back. Start it again: rankhub label serve";
@@ -244,6 +244,7 @@ async function send(told) {
     if (error instanceof Refused && error.image) {
       image = error.image;
       round.images[at].state = image.state;
+      showProgress();
       showState();
       disagree(`${error.message}: ${inWords(image)}${byWhom(image)}.`, () => send(told));
     } else {
@@ -296,7 +297,7 @@ function finish() {
   const code = document.createElement("code");
   if (many) {
     showProgress();
-    byId("finished").textContent = `All ${many} images of round ${round.round} are answered.`;
+    byId("finished").textContent = allAnswered(round);
     code.textContent = "rankhub label train";
     byId("then").replaceChildren("Now: ", code, " – this tab may be closed.");
   } else {

@@ -17,6 +17,12 @@ export function byWhom({ source, answered }) {
   return source ? ` (${source}, ${new Date(answered).toLocaleString()})` : "";
 }
 
+/** That a round is done. */
+export function allAnswered({ images, round }) {
+  if (images.length === 1) return `The image of round ${round} is answered.`;
+  return `All ${images.length} images of round ${round} are answered.`;
+}
+
 /** What the keys and the mouse do for the present kind of answer. */
 export function help({ takes, low, high }, hasSteps) {
   const lines = ["Enter: save, and on to the next image without an answer", "S: cannot say", "← →: back and forward"];
