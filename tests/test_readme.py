@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import importlib.util
 import re
 import shlex
@@ -53,7 +54,19 @@ def commands(text):
             arguments = words[1:]
             if arguments[0] == "run":
                 arguments += SMALL[arguments[1]]
+            elif arguments[:2] == ["label", "train"]:
+                arguments += ["phases.0.steps=2", "phases.0.streams.labeled.batch_size=4", "predict.count=2"]
             yield arguments
+
+
+def answer(form):
+    """Fill in a form for scores, as people do."""
+    with form.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    with form.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows({**row, "score": number / len(rows)} for number, row in enumerate(rows))
 
 
 def test_every_language_is_known(blocks):
@@ -64,11 +77,13 @@ def test_commands_run_in_order(blocks, home, capfd):
     done = []
     for text in blocks["bash"]:
         for arguments in commands(text):
+            if arguments[:2] == ["label", "ingest"]:
+                answer(home / arguments[2])
             code = execute(arguments)
             out, err = capfd.readouterr()
             assert code == 0, f"rankhub {shlex.join(arguments)}: {out}{err}"
             done.append(arguments[0])
-    assert {"run", "predict", "show", "recipes", "validate", "describe", "schema", "plugins"} <= set(done)
+    assert {"run", "predict", "show", "label", "recipes", "validate", "describe", "schema", "plugins"} <= set(done)
 
 
 def test_commands_that_need_a_download_say_so(blocks, home, capfd, repo):
@@ -87,7 +102,9 @@ def test_commands_that_need_a_download_say_so(blocks, home, capfd, repo):
         else:
             assert execute(arguments) == 2
             said = capfd.readouterr().err
-            assert "rankhub data fetch stl10" in said or "set `root` to" in said
+            assert any(part in said for part in ("rankhub data fetch stl10", "set `root` to", "rankhub label init")), (
+                said
+            )
     assert fetches == 1
 
 

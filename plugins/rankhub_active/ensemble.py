@@ -32,7 +32,7 @@ class EnsembleVariance(Acquirer):
     Args:
         members: ``checkpoints`` = those that the run kept (``checkpoint.keep``); ``dropout`` = passes with dropout.
         passes: With dropout: how many, M.
-        output: The number on which they may disagree: ``HEAD.OUTPUT``; None = the score or count of the only head with one.
+        output: The number on which they may disagree: ``HEAD.OUTPUT``; None = the score or count of the only head.
         relative: Divide σ by |μ|, where that is above one unit: for counts, whose error grows with the count.
         diversity: Weight of the distance to the nearest labeled or chosen image (by the largest such distance at the
             start) against the uncertainty's quantile, so that of images that look alike not all are chosen. A copy of a

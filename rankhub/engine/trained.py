@@ -129,6 +129,18 @@ class Answered:
         return self.trained.predict.remarks(self.forward.outputs, self.forward.features)
 
 
+def home_of(place: Path) -> Path:
+    """The folder of a run, given it or one of its checkpoints.
+
+    Raises:
+        UserError: It is no run.
+    """
+    home = place if (place / folder.RESOLVED).is_file() else place.parent.parent
+    if not (home / folder.RESOLVED).is_file():
+        raise UserError(f"{place.absolute()} is no run's folder: {folder.RESOLVED} is not in it")
+    return home
+
+
 def open_run(place: Path, catalog: Catalog, overrides: Sequence[str] = ()) -> Trained:
     """The network of a run.
 
@@ -140,9 +152,7 @@ def open_run(place: Path, catalog: Catalog, overrides: Sequence[str] = ()) -> Tr
     Raises:
         UserError: It is no run, has no checkpoint, or does not fit.
     """
-    home = place if (place / folder.RESOLVED).is_file() else place.parent.parent
-    if not (home / folder.RESOLVED).is_file():
-        raise UserError(f"{place.absolute()} is no run's folder: {folder.RESOLVED} is not in it")
+    home = home_of(place)
     recipe = load_recipe(home / folder.RESOLVED, list(overrides), catalog).recipe
     average = recipe.average is not None and "evaluate" in recipe.average.use_for
     weights, file = checkpoint.read_weights(place, average=average)

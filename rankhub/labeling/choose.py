@@ -8,13 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import yaml
 
 from rankhub.catalog.catalog import Catalog
 from rankhub.catalog.spec import ComponentSpec
+from rankhub.engine import folder as folders
 from rankhub.engine.acquire import NetworkPool
 from rankhub.engine.parts import Progress
 from rankhub.engine.seeds import seeded
-from rankhub.engine.trained import Trained, open_run
+from rankhub.engine.trained import Trained, home_of, open_run
 from rankhub.interfaces.acquire import Acquirer, PoolSource, PoolStream, Rows
 from rankhub.interfaces.data import Dataset
 from rankhub.interfaces.draws import Draws
@@ -22,6 +24,7 @@ from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.evaluate import OutputTable
 from rankhub.labeling.pool import Pool, Round, Row
 from rankhub.labeling.setup import open_images, pool_recipe
+from rankhub.labeling.stand_ins import as_value
 
 RANDOM, BY_ORDER = {"use": "random"}, {"use": "ranking_uncertainty"}
 """What chooses where the recipe does not say: without a network, and with one."""
@@ -131,6 +134,8 @@ def choose(
         run = _last_run(pool)
     looked = _drawn(free, among, seeded(pool.settings.seed, f"among, round {number}"))
     taken = [row for row in known if row.part == "pool" and row.state in ("labeled", "asked")]
+    if run is not None:
+        changes = [*_unsaid(run, changes), *changes]
     trained = None if run is None else open_run(run, catalog, changes)
     if trained is None:
         pool_recipe(pool.folder, catalog, changes)  # they change nothing yet, but what is misspelt is said now
@@ -173,6 +178,15 @@ def _acquirer(trained: Trained | None, catalog: Catalog, changes: Sequence[str])
     acquirer: Acquirer = catalog.build("acquirer", spec)
     options = [f"{name}={value}" for name, value in spec.options.items() if value is not None]
     return acquirer, " ".join([spec.use, *options])
+
+
+def _unsaid(run: Path, changes: Sequence[str]) -> list[str]:
+    """The override that names what chooses, where only its options are changed and the run's recipe names nothing."""
+    names = {change.partition("=")[0] for change in changes}
+    if not any(name.startswith("acquire.") for name in names) or names & {"acquire", "acquire.use"}:
+        return []
+    said = yaml.safe_load((home_of(run) / folders.RESOLVED).read_text()).get("acquire")
+    return [] if said else [f"acquire={as_value(BY_ORDER)}"]
 
 
 def _check(acquirer: Acquirer, source: PoolSource, by: str) -> None:

@@ -67,7 +67,7 @@ def _write_form(form: Path, rows: Sequence[Mapping[str, str]]) -> None:
 def _line(row: Row) -> dict[str, Any]:
     # The acquirer's score is not called `score`: that is the column of the answers.
     number = "" if row.place is None else row.place + 1
-    return {"path": row.path, "place": number, "uncertainty": "" if row.score is None else row.score, "part": row.part}
+    return {"path": row.path, "place": number, "priority": "" if row.score is None else row.score, "part": row.part}
 
 
 def _empty(row: Row, settings: Settings) -> dict[str, str]:
@@ -79,7 +79,7 @@ def _empty(row: Row, settings: Settings) -> dict[str, str]:
 def _texts(row: Row) -> tuple[str, str]:
     number = (row.place or 0) + 1
     first = f"{number}  test image" if row.part == "test" else f"{number}"
-    return (first if row.score is None or row.part == "test" else f"{number}  score {row.score:.3g}"), row.path
+    return (first if row.score is None or row.part == "test" else f"{number}  priority {row.score:.3g}"), row.path
 
 
 def _copy(place: Path, paths: Sequence[str], images: Path, progress: Progress) -> None:

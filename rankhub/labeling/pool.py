@@ -185,7 +185,10 @@ class Pool:
         """The rounds by their number, round 0 the first."""
         with self._connection() as table:
             found = table.execute("SELECT number, asked, by, run, made, trained FROM rounds ORDER BY number").fetchall()
-        return [Round(*values) for values in found]
+        return [
+            Round(number, asked, by, self._outside(run), made, self._outside(trained))
+            for number, asked, by, run, made, trained in found
+        ]
 
     def add(self, paths: Sequence[str]) -> None:
         """Take further images into the pool.
@@ -212,7 +215,8 @@ class Pool:
         """
         with self._change() as table:
             number = int(table.execute("SELECT MAX(number) FROM rounds").fetchone()[0]) + 1
-            table.execute("INSERT INTO rounds VALUES (?, ?, ?, ?, ?, NULL)", (number, len(chosen), by, run, now()))
+            values = (number, len(chosen), by, self._inside(run), now())
+            table.execute("INSERT INTO rounds VALUES (?, ?, ?, ?, ?, NULL)", values)
             table.executemany("UPDATE images SET score = ? WHERE id = ?", [(s, id) for id, s in scores.items()])
             done = table.executemany(
                 "UPDATE images SET state = 'asked', round = ?, place = ? WHERE id = ? AND state = 'unlabeled'",
@@ -273,7 +277,17 @@ class Pool:
     def trained(self, number: int, run: str) -> None:
         """Note the run that learned from the labels up to a round."""
         with self._change() as table:
-            table.execute("UPDATE rounds SET trained = ? WHERE number = ?", (run, number))
+            table.execute("UPDATE rounds SET trained = ? WHERE number = ?", (self._inside(run), number))
+
+    def _inside(self, run: str | None) -> str | None:
+        """A run's folder as it is kept: below the folder of labeling relative to it, so that both may move."""
+        home = self.folder.absolute()
+        kept = run is not None and Path(run).is_relative_to(home)
+        return Path(run or "").relative_to(home).as_posix() if kept else run
+
+    def _outside(self, run: str | None) -> str | None:
+        """The absolute folder of a run, given what is kept."""
+        return None if run is None else str(self.folder.absolute() / run)
 
     @contextmanager
     def _change(self) -> Iterator[sqlite3.Connection]:

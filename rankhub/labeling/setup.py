@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -113,13 +114,22 @@ def open_images(settings: Settings, recipe: Recipe, catalog: Catalog, progress: 
     """The pool's images, decoded.
 
     Raises:
-        UserError: The folder is not there, or holds no image that can be read.
+        UserError: The folder is not there, holds no image that can be read, or one whose name no table could hold.
     """
     reader = {"use": catalog.in_role("dataset", "folder"), "root": settings.images}
     images: Dataset = catalog.build("dataset", ComponentSpec.model_validate(reader))
     if (missing := images.missing()) is not None:
         raise UserError(missing)
-    return images, images.open(context_for(recipe, progress))
+    report = images.open(context_for(recipe, progress))
+    foreign = [name for path in images.facts("path") or () if (name := _in_utf8(path)) != path]
+    if foreign:
+        raise UserError(f"names of {len(foreign)} images are not UTF-8, such as {foreign[0]}; rename them")
+    return images, report
+
+
+def _in_utf8(path: str) -> str:
+    """A path that tables and files of text can hold, whatever bytes its name has."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def pool_recipe(place: Path, catalog: Catalog, changes: Sequence[str] = ()) -> LoadedRecipe:

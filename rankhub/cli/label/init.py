@@ -42,6 +42,7 @@ def init(
     from rankhub.catalog.catalog import Catalog
     from rankhub.engine.console import Talk, listening
     from rankhub.labeling.setup import Wishes, set_up
+    from rankhub.labeling.summary import advice
     from rankhub.recipe.load import load_recipe
 
     talk, catalog = listening(Talk()), Catalog.discover()
@@ -66,7 +67,6 @@ def init(
     settings = made.pool.settings
     what = {"score": "a score", "count": "a count", "points": "points"}[settings.takes]
     talk.line(f"{len(made.pool.ids())} images of {settings.images}, each of which may get {what}: {folder}")
-    flag = "" if folder == DEFAULT else f" --folder {folder}"
     if answers is not None:
         from rankhub.labeling.answers import ingest
 
@@ -76,6 +76,4 @@ def init(
             shutil.rmtree(folder)
             raise
         talk.line(f"{answers.name}: {taken.sentence()}")
-        talk.line(f"Next: rankhub label train{flag}")
-    else:
-        talk.line(f"Next: rankhub label next --count 50{flag}")
+    talk.line(f"Next: {advice(made.pool)}")

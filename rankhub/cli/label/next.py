@@ -41,6 +41,7 @@ def next(
     from rankhub.labeling.choose import choose
     from rankhub.labeling.handout import hand_out
     from rankhub.labeling.pool import Pool
+    from rankhub.labeling.summary import advice
 
     talk, catalog, pool = listening(Talk()), Catalog.discover(), Pool(folder)
     place = None if run is None else Path(run)
@@ -62,5 +63,4 @@ def next(
         talk.line(f"Round {number}: {len(rows)} images, chosen by {chosen.round.by}")
     for file in files:
         talk.line(f"  {file}")
-    flag = "" if folder == DEFAULT else f" --folder {folder}"
-    talk.line(f"Next: rankhub label serve{flag}, or fill in answers.csv and: rankhub label ingest {files[1]}{flag}")
+    talk.line(f"Next: {advice(pool)}")

@@ -27,16 +27,18 @@ def train(
     """
     from rankhub.catalog.catalog import Catalog
     from rankhub.engine.console import Talk, listening
+    from rankhub.labeling.alone import alone
     from rankhub.labeling.pool import Pool
+    from rankhub.labeling.summary import advice
     from rankhub.labeling.train import train as learn
 
     talk, pool = listening(Talk()), Pool(folder)
     waiting = len(pool.rows(state="asked"))
     if waiting:
         talk.note(f"{waiting} images that were asked for have no answer yet; the run learns from the others")
-    trained = learn(pool, overrides or [], Catalog.discover(), talk, scratch=scratch, anew=anew)
-    flag = "" if folder == DEFAULT else f" --folder {folder}"
+    with alone(folder):
+        trained = learn(pool, overrides or [], Catalog.discover(), talk, scratch=scratch, anew=anew)
     if trained.status == "stopped":
-        talk.line(f"From here: rankhub label train{flag}")
+        talk.line(f"Or, so that the round is noted as trained: {advice(pool)}")
         raise typer.Exit(130)
-    talk.line(f"Next: rankhub label next --count 50{flag}")
+    talk.line(f"Next: {advice(pool)}")

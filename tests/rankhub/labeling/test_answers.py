@@ -315,7 +315,7 @@ POINTS = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 20)), unique=True
 VALUES = {"score": st.floats(-1e6, 1e6), "count": st.integers(0, 10**9), "points": POINTS}
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.data(), st.sampled_from(["score", "count", "points"]))
 def test_what_is_exported_can_be_taken_into_a_new_pool(data, takes):
     answers = data.draw(st.dictionaries(st.integers(0, len(PATHS) - 1), VALUES[takes]))

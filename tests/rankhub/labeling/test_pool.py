@@ -103,9 +103,11 @@ def test_a_round_keeps_the_order_and_the_scores(pool):
     assert pool.row(2).score == 0.125
     assert pool.row(2).state == "unlabeled"
     last = pool.rounds()[-1]
-    assert (last.number, last.asked, last.by, last.run, last.trained) == (1, 3, "ranking_uncertainty", "runs/a", None)
+    home = pool.folder.absolute()
+    assert (last.number, last.asked, last.by, last.trained) == (1, 3, "ranking_uncertainty", None)
+    assert last.run == str(home / "runs/a")
     pool.trained(1, "runs/b")
-    assert [each.trained for each in pool.rounds()] == [None, "runs/b"]
+    assert [each.trained for each in pool.rounds()] == [None, str(home / "runs/b")]
 
 
 def test_rows_are_filtered(pool):
@@ -287,3 +289,15 @@ def test_any_sequence_of_changes_is_what_plain_dicts_make_of_it(actions):
             assert pool.counts() == Counter((row.part, row.state) for row in rows)
             assert sum(pool.counts().values()) == len(PATHS)
             assert len(pool.rounds()) == model.rounds + 1
+
+
+def test_runs_below_the_folder_move_with_it(tmp_path):
+    (tmp_path / "here").mkdir()
+    pool = Pool.create(tmp_path / "here", Settings(images="images", takes="score"), ["a.png", "b.png"])
+    pool.ask([0], "random", None, {})
+    pool.trained(1, str(pool.folder.absolute() / "runs/001"))
+    pool.ask([1], "coreset", str(tmp_path / "elsewhere/run"), {})
+    moved = pool.folder.rename(tmp_path / "moved")
+    first, second = Pool(moved).rounds()[1:]
+    assert first.trained == str(moved.absolute() / "runs/001")
+    assert second.run == str(tmp_path / "elsewhere/run")
