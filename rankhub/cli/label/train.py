@@ -35,7 +35,7 @@ def train(
     talk, pool = listening(Talk()), Pool(folder)
     waiting = len(pool.rows(state="asked"))
     if waiting:
-        talk.note(f"{waiting} images that were asked for have no answer yet; the run learns from the others")
+        talk.note(f"images that were asked for and have no answer yet: {waiting}; the run learns from the others")
     with alone(folder):
         trained = learn(pool, overrides or [], Catalog.discover(), talk, scratch=scratch, anew=anew)
     if trained.status == "stopped":
