@@ -139,6 +139,10 @@ def _images(count: int, what: str) -> str:
     return f"the one {what}" if count == 1 else f"the {count:,} {what}s"
 
 
+def folder_flag(pool: Pool) -> str:
+    """What a command on this pool needs beside its verb: nothing, or `` --folder PATH``."""
+    return "" if pool.folder == DEFAULT else f" --folder {shlex.quote(str(pool.folder))}"
+
+
 def _command(pool: Pool, words: str) -> str:
-    flag = "" if pool.folder == DEFAULT else f" --folder {shlex.quote(str(pool.folder))}"
-    return f"rankhub label {words}{flag}"
+    return f"rankhub label {words}{folder_flag(pool)}"

@@ -32,11 +32,12 @@ def serve(
     from rankhub.labeling.page.desk import Desk
     from rankhub.labeling.page.server import served
     from rankhub.labeling.pool import Pool
+    from rankhub.labeling.summary import advice
 
     desk = Desk(Pool(folder), by)
     sheet = desk.sheet()
     if not sheet.waiting:
-        raise UserError(f"no image of {folder.absolute()} waits for a label; choose some: rankhub label next")
+        raise UserError(f"no image of {folder.absolute()} waits for a label; next: {advice(desk.pool)}")
     with served(desk, folder, port) as (server, address):
         typer.echo(address.url)
         typer.echo(
@@ -52,8 +53,8 @@ def serve(
             pass
     sheet = desk.sheet()
     answered = len(sheet.rows) - sheet.waiting
-    then = "Go on with: rankhub label serve" if sheet.waiting else "Now: rankhub label train"
-    typer.echo(f"{answered} of the {len(sheet.rows)} images of round {sheet.number} are answered. {then}")
+    typer.echo(f"{answered} of the {len(sheet.rows)} images of round {sheet.number} are answered.")
+    typer.echo(f"Next: {advice(desk.pool)}")
 
 
 def _has_screen() -> bool:

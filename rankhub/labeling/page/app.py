@@ -17,6 +17,7 @@ from rankhub.interfaces.errors import UserError
 from rankhub.labeling.labels import LabelError, read_points
 from rankhub.labeling.page.desk import Answer, Conflict, Desk, Unknown, version
 from rankhub.labeling.page.pictures import Unseen, shown, size
+from rankhub.labeling.summary import folder_flag
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -119,7 +120,7 @@ class App:
         sheet, settings = self.desk.sheet(), self.desk.pool.settings
         images = [{"id": row.id, "path": row.path, "state": row.state} for row in sheet.rows]
         said = settings.model_dump(include={"takes", "low", "high", "higher_is_better", "unit"})
-        return _json({"round": sheet.number, "images": images, **said})
+        return _json({"round": sheet.number, "images": images, "flag": folder_flag(self.desk.pool), **said})
 
     def _image(self, request: Request, id: int) -> Response:
         return _json(self._described(self.desk.row(id)))

@@ -298,11 +298,11 @@ function finish() {
   if (many) {
     showProgress();
     byId("finished").textContent = allAnswered(round);
-    code.textContent = "rankhub label train";
+    code.textContent = `rankhub label train${round.flag}`;
     byId("then").replaceChildren("Now: ", code, " – this tab may be closed.");
   } else {
     byId("finished").textContent = "No image was asked for yet.";
-    code.textContent = "rankhub label next";
+    code.textContent = `rankhub label next${round.flag}`;
     byId("then").replaceChildren("Choose some: ", code);
   }
   byId("done").focus();

@@ -120,6 +120,7 @@ def test_the_round_is_told_the_most_wanted_first(scores):
     scores.answer({0: "2.0"}, "a.csv")  # never asked for: no part of the round
     told = Page(app_of(scores)).get("/api/round").json
     assert (told["round"], told["takes"], told["low"], told["high"]) == (1, "score", 0, 10)
+    assert told["flag"].startswith(" --folder ")
     assert [(image["id"], image["state"]) for image in told["images"]] == [
         (5, "asked"),
         (4, "labeled"),

@@ -11,6 +11,8 @@ import pytest
 from helpers.commands import call
 from helpers.label_served import BUDGET
 
+from rankhub.labeling.summary import advice
+
 
 def test_it_serves_until_ctrl_c_and_again_at_the_same_address(make_pool, serve):
     pool = make_pool("count", asked=2)
@@ -24,7 +26,9 @@ def test_it_serves_until_ctrl_c_and_again_at_the_same_address(make_pool, serve):
         urllib.request.urlopen(first.url.replace(first.url[-10:], "A" * 9 + "/"), timeout=BUDGET)
     code, out, err = first.interrupt()
     assert (code, err) == (0, "")  # no line for each request either
-    assert out == "1 of the 2 images of round 1 are answered. Go on with: rankhub label serve\n"
+    said, then = out.splitlines()
+    assert said == "1 of the 2 images of round 1 are answered."
+    assert then.startswith(f"Next: answer the one open image: rankhub label serve --folder {pool.folder}")
     assert (pool.row(5).label, pool.row(5).source) == ("7", "page: Anna")
 
     second = serve(pool.folder)
@@ -32,7 +36,7 @@ def test_it_serves_until_ctrl_c_and_again_at_the_same_address(make_pool, serve):
     assert second.line.startswith("1 of the 2 images of round 1 wait.")
     second.answer(4, 0)
     code, out, _ = second.interrupt()
-    assert (code, out) == (0, "2 of the 2 images of round 1 are answered. Now: rankhub label train\n")
+    assert (code, out.splitlines()) == (0, ["2 of the 2 images of round 1 are answered.", f"Next: {advice(pool)}"])
 
 
 def test_only_this_machine_reaches_it(make_pool, serve):
@@ -77,7 +81,7 @@ def test_with_nothing_to_label_it_says_what_to_do(make_pool, capsys, asked):
     pool.answer(dict.fromkeys((5, 4)[:asked], "1.0"), "a.csv")
     called = call(capsys, "label", "serve", "--folder", pool.folder, "--no-open")
     assert called.code == 2
-    assert called.err == f"error: no image of {pool.folder} waits for a label; choose some: rankhub label next\n"
+    assert called.err == f"error: no image of {pool.folder} waits for a label; next: {advice(pool)}\n"
 
 
 def test_without_a_pool_it_says_so(tmp_path, capsys):
