@@ -49,6 +49,30 @@ def most_uncertain(
     return candidates[greedy(values, coverage, diversity, count)]
 
 
+def turns(predicted: Floats, keys: tuple[Floats, ...], strata: int) -> Floats:
+    """[n] in which turn each candidate is taken if the strata of ``predicted`` take turns, minus: 0 = the first turn.
+
+    The candidates are cut into parts of equal size (to within one) by their predictions; a turn takes the most
+    uncertain one that is left of each part. So what is chosen is spread over the predictions as the candidates are.
+
+    Args:
+        predicted: [n]; equals stay in the order of the rows.
+        keys: [n] each, as for :func:`most_uncertain`.
+        strata: Parts, at least 1.
+    """
+    n = len(predicted)
+    rank = np.empty(n, dtype=np.int64)
+    rank[np.argsort(predicted, kind="stable")] = np.arange(n)
+    part = rank * strata // max(1, n)
+    uncertain = quantiles(keys)
+    order = np.lexsort((np.arange(n), -uncertain, part))
+    begins = np.flatnonzero(np.diff(part[order], prepend=-1))
+    sizes = np.diff(begins, append=n)
+    turn = np.empty(n)
+    turn[order] = np.arange(n) - np.repeat(begins, sizes)
+    return -turn
+
+
 def quantiles(keys: tuple[Floats, ...]) -> Floats:
     """[n] each row's place in the order of ``keys``, 0 = least, 1 = most; equals share the mean of their places.
 

@@ -11,7 +11,7 @@ from rankhub.interfaces.acquire import Acquired, Acquirer, PoolSource, PoolStrea
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.options import Ge, OutputName, StreamName
 from rankhub_active.answers import number_problem, one_number, quoted
-from rankhub_active.choosing import most_uncertain
+from rankhub_active.choosing import most_uncertain, turns
 from rankhub_active.order_errors import Normalize, OrderErrors
 
 
@@ -45,6 +45,9 @@ class RankingUncertainty(Acquirer):
             pairs are the same distance apart; ``mean``: the mean absolute prediction over its views, so a share of the
             count, for counts, and not for scores with a zero in the middle; ``none``: the output's standardised unit,
             for scores; of counts it would take the images with the fewest objects for the least certain.
+        strata: Cut the candidates into so many parts of equal size by the number that is predicted for the whole image,
+            and take the most uncertain of each part in turn, so that what is labeled stays spread over that number.
+            Strongly distorted images can hardly be ordered by anyone, and the plain choice (1) takes little else.
         diversity: Weight of the distance to the nearest labeled or chosen image (by the largest such distance at the
             start) against the uncertainty's quantile, so that of images that look alike not all are chosen. A copy of a
             labeled or chosen image comes after all others. 0 = the uncertainty alone.
@@ -59,11 +62,13 @@ class RankingUncertainty(Acquirer):
         draws: Annotated[int, Ge(1)] = 10,
         by: Literal["share", "margin"] = "share",
         normalize: Normalize = "spread",
+        strata: Annotated[int, Ge(1)] = 1,
         diversity: Annotated[float, Ge(0)] = 0.0,
         embedding: OutputName = "backbone",
     ) -> None:
         self.stream, self.output, self.draws, self.by = stream, output, draws, by
         self.normalize: Normalize = normalize
+        self.strata = strata
         self.diversity, self.embedding = diversity, embedding
 
     def check(self, streams: Mapping[str, PoolStream], numbers: Mapping[str, float]) -> Iterable[str]:
@@ -94,6 +99,9 @@ class RankingUncertainty(Acquirer):
             )
         share, margin = errors.share(), errors.margin(self.normalize, source.numbers[output])
         keys, scores = ((share, -margin), share) if self.by == "share" else ((-margin,), -margin)
+        if self.strata > 1:
+            predicted = one_number(source.outputs(output, candidates), output)
+            keys = (turns(predicted, keys, self.strata), *keys)
         rows = most_uncertain(source, labeled, candidates, count, keys, self.diversity, self.embedding)
         return Acquired(rows, scores, self._notes(errors))
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from rankhub.interfaces.acquire import PoolStream
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.generator import ViewSpec
+from rankhub_active.choosing import turns
 from rankhub_active.uncertainty import RankingUncertainty
 
 NONE = np.empty(0, dtype=np.int64)
@@ -232,3 +233,38 @@ def test_nothing_to_choose_asks_nothing() -> None:
     pool = MemoryPool(seen=[[ladder(0.1)]])
     assert not len(RankingUncertainty()(pool, rows(0), NONE, 0).rows)
     assert not pool.asked
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    values=st.lists(st.tuples(st.integers(-3, 3), st.integers(-3, 3)), min_size=1, max_size=12),
+    strata=st.integers(1, 6),
+)
+def test_strata_take_turns(values, strata) -> None:
+    predicted, uncertain = (np.array(column, dtype=np.float64) for column in zip(*values, strict=True))
+    n = len(predicted)
+    by_prediction = sorted(range(n), key=lambda row: (predicted[row], row))
+    parts = [[by_prediction[place] for place in range(n) if place * strata // n == part] for part in range(strata)]
+    expected = np.empty(n)
+    for part in parts:
+        for turn, row in enumerate(sorted(part, key=lambda row: (-uncertain[row], row))):
+            expected[row] = -turn
+    assert turns(predicted, (uncertain,), strata).tolist() == expected.tolist()
+
+
+def test_with_strata_the_choice_is_spread_over_the_predictions() -> None:
+    # Eight images; those of low prediction are the uncertain ones.
+    wrong = [4, 3, 2, 1, 0, 0, 0, 0]
+    seen = [[Seen([0] * 5, [(float(v),) for v in range(5)], _with_errors(errors))] for errors in wrong]
+    pool = MemoryPool(seen=seen)
+    pool.answers = {"head.score": torch.arange(8.0)}
+    every = np.arange(8)
+    assert set(RankingUncertainty(draws=1)(pool, NONE, every, 2).rows.tolist()) == {0, 1}
+    chosen = RankingUncertainty(draws=1, strata=2)(pool, NONE, every, 4).rows.tolist()
+    assert chosen[:2] == [0, 4]
+    assert chosen == [0, 4, 1, 5]
+
+
+def _with_errors(errors: int) -> list[float]:
+    """Five predictions in the order of their levels, but for so many of the first that are equal to the last."""
+    return [4.0 if view < errors else float(view) for view in range(5)]
