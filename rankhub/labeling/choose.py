@@ -157,7 +157,7 @@ def choose(
     if wanted < count:
         notes.append(f"only {wanted} of the {count} images that were wanted were left")
     if tests:
-        notes.append(f"{len(tests)} test images are among them; they are never trained on")
+        notes.append(f"test images among them, which are never trained on: {len(tests)}")
     if trained is None:
         notes.append("no network has been trained yet, so they were drawn at random")
     rounds = {one.number: one for one in pool.rounds()}

@@ -65,7 +65,7 @@ def test_the_first_round_is_drawn_at_random_with_all_test_images(fresh, catalog)
     assert [row.part for row in chosen.rows] == ["pool"] * 5 + ["test"] * 2
     scores = [row.score for row in chosen.rows if row.part == "pool"]
     assert scores == sorted(scores, reverse=True)
-    assert "2 test images are among them; they are never trained on" in chosen.notes
+    assert "test images among them, which are never trained on: 2" in chosen.notes
     assert "no network has been trained yet, so they were drawn at random" in chosen.notes
     assert {row.path for row in fresh.rows(state="asked")} == {row.path for row in chosen.rows}
     assert all(chosen.images[chosen.place[row.path]].path.name == row.path.rpartition("/")[2] for row in chosen.rows)
