@@ -2,6 +2,7 @@
 
     python tools/bench_next.py                    # 100,000 images of 64 x 64 pixels, one draw of five nested crops each
     python tools/bench_next.py --acquirer coreset # one pass of each image
+    python tools/bench_next.py --among 2000       # the network looks at 2,000 of them, the table holds them all
 
 A network of 60,000 parameters that was trained for two steps looks at every image. Images are noise, written to a
 temporary folder, or to FOLDER, where a later call finds them. Prints the seconds in the network, in making views, in
@@ -66,7 +67,9 @@ def seconds_in(stats: pstats.Stats, functions: Iterable[Callable[..., Any]]) -> 
     return sum(cumulative for key, (_, _, _, cumulative, _) in stats.stats.items() if key in wanted)  # type: ignore[attr-defined]
 
 
-def profiled(folder: Path, images: Path, count: int, acquirer: str) -> tuple[float, dict[str, float]]:
+def profiled(
+    folder: Path, images: Path, count: int, acquirer: str, among: int | None
+) -> tuple[float, dict[str, float]]:
     """Seconds of choosing and handing out, and of its parts."""
     catalog, talk = Catalog.discover(), Talk()
     loaded = load_recipe("counting_quickstart", RECIPE, catalog)
@@ -76,7 +79,8 @@ def profiled(folder: Path, images: Path, count: int, acquirer: str) -> tuple[flo
     profile = cProfile.Profile()
     begun = time.perf_counter()
     profile.enable()
-    chosen = choosing.choose(made.pool, count, run, [f"acquire={acquirer}"], catalog, talk.work)
+    wanted = [f"acquire={acquirer}"]
+    chosen = choosing.choose(made.pool, count, run, wanted, catalog, talk.work, among=among)
     hand_out(folder / "round", chosen, made.pool.settings, copy=True, progress=talk.work)
     profile.disable()
     whole = time.perf_counter() - begun
@@ -111,12 +115,13 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=50, help="images to choose (default: %(default)s)")
     parser.add_argument("--images", type=Path, help="where the images are, or are to be")
     parser.add_argument("--acquirer", default=ORDER, help="as in a recipe (default: %(default)s)")
+    parser.add_argument("--among", type=int, help="candidates that the network looks at; all by default")
     options = parser.parse_args()
     acquirer = options.acquirer if options.acquirer.startswith("{") else f"{{use: {options.acquirer}}}"
     with tempfile.TemporaryDirectory() as scratch:
         images = options.images or Path(scratch, "images")
         write_images(images, options.rows)
-        whole, parts = profiled(Path(scratch), images, options.count, acquirer)
+        whole, parts = profiled(Path(scratch), images, options.count, acquirer, options.among)
     print(
         f"\nnext by {acquirer}, {options.count} of {options.rows:,} images: {whole:.1f} s under the profiler, of which"
     )
