@@ -122,9 +122,8 @@ def main() -> int:
         images = options.images or Path(scratch, "images")
         write_images(images, options.rows)
         whole, parts = profiled(Path(scratch), images, options.count, acquirer, options.among)
-    print(
-        f"\nnext by {acquirer}, {options.count} of {options.rows:,} images: {whole:.1f} s under the profiler, of which"
-    )
+    looked = f", {options.among:,} looked at" if options.among else ""
+    print(f"\nnext by {acquirer}, {options.count} of {options.rows:,} images{looked}: {whole:.1f} s profiled, of which")
     for name, seconds in parts.items():
         print(f"  {seconds:8.1f} s  {seconds / whole:4.0%}  {name}")
     return int(parts["table"] > SHARE * whole)
