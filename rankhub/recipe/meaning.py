@@ -165,7 +165,8 @@ class _Meaning:
         for number in range(len(self.draft.items(*steps, "objectives"))):
             place = (*steps, "objectives", number)
             head, output = self.draft.get(*place, "head"), self.draft.get(*place, "output")
-            trained += [f"{head}.{name}" for name in self.outputs.get(head, {}) if output in (None, name)]
+            known = self.outputs.get(head, {}) if isinstance(head, str) else {}
+            trained += [f"{head}.{name}" for name in known if output in (None, name)]
             loss = self.loss(place)
             self.modules[f"{prefix}.{number}"] = loss
             if loss is not None:

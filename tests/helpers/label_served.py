@@ -18,7 +18,14 @@ class Served:
 
     def __init__(self, folder: Path, *options: str) -> None:
         command = [sys.executable, "-m", "rankhub", "label", "serve", "--folder", str(folder), "--no-open", *options]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            # A shell starts what it runs in the background deaf to Ctrl-C, and tests may be run so.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
         assert self.process.stdout is not None
         self.url = self.process.stdout.readline().strip()
         self.line = self.process.stdout.readline().strip()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 
 from helpers import fakes
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rankhub.catalog.catalog import Catalog
@@ -93,6 +93,7 @@ def load(text):
         return None, errors
 
 
+@example(changes=[(("phases", 0, "streams", "views", "objectives", 0, "head"), "replace", [])])
 @given(CHANGES)
 @settings(max_examples=60, deadline=None)
 def test_a_recipe_or_sentences(changes):
