@@ -38,7 +38,7 @@ def some(values: Tensor, limit: int) -> Tensor:
     """At most ``limit`` rows, drawn once for all rows of a report: data sets are often sorted by class."""
     if len(values) <= limit:
         return values
-    order = Draws(0, "evaluate/some", 0).at(0, 0).generators("order")[0].permutation(len(values))
+    order = Draws(0, "evaluate/some", 0).shuffled(len(values))
     return values[torch.from_numpy(order[:limit]).sort().values]
 
 

@@ -36,21 +36,15 @@ def predict(
     from rich.console import Console
 
     from rankhub.catalog.catalog import Catalog
-    from rankhub.catalog.spec import ComponentSpec
     from rankhub.engine import folder as folders
     from rankhub.engine.console import Talk, listening
-    from rankhub.engine.parts import context_for
+    from rankhub.engine.parts import open_folder
     from rankhub.engine.trained import as_csv, column_of, open_run, scale_of
-    from rankhub.interfaces.data import Dataset
 
     # Where the table is printed, what is said about it goes beside it.
     talk, catalog = listening(Talk(Console(stderr=out is None, highlight=False, soft_wrap=True))), Catalog.discover()
     trained = open_run(run, catalog, overrides or [])
-    reader = {"use": catalog.in_role("dataset", "folder"), "root": str(folder)}
-    images: Dataset = catalog.build("dataset", ComponentSpec.model_validate(reader))
-    if (missing := images.missing()) is not None:
-        raise UserError(missing)
-    report = images.open(context_for(trained.recipe, talk.work))
+    images, report = open_folder(str(folder), trained.recipe, catalog, talk.work)
     answers = trained.answers(images, talk.work)
     rows = answers.rows()
     talk.finish()

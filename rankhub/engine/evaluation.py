@@ -67,7 +67,7 @@ def calibrated(network: Network, dataset: Dataset, predict: Predict, compute: Co
     for module in fresh:
         module.train()
         module.momentum = None  # a plain mean over the batches
-    order = Draws(seed, "calibrate", 0).at(0, 0).generators("order")[0].permutation(len(dataset))
+    order = Draws(seed, "calibrate", 0).shuffled(len(dataset))
     picked = order[_that_fit(predict, dataset)[order]][:CALIBRATION_IMAGES].tolist()
 
     # One view of each image, many images in a batch: what `predict` passes together may be views of one image only.

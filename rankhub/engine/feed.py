@@ -121,8 +121,7 @@ class Feed:
 
     def _order(self, epoch: int) -> npt.NDArray[np.int64]:
         if self._shuffled is None or self._shuffled[0] != epoch:
-            generator = Draws(self.chain.seed, self.chain.address, epoch).at(0, 0).generators("order")[0]
-            self._shuffled = (epoch, generator.permutation(len(self.dataset)))
+            self._shuffled = (epoch, Draws(self.chain.seed, self.chain.address, epoch).shuffled(len(self.dataset)))
         return self._shuffled[1]
 
     def fetch(self, place: Place) -> Batch:

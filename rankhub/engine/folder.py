@@ -128,13 +128,15 @@ def changed_versions(folder: Path, now: Mapping[str, Any]) -> list[str]:
 
 
 def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write rows as CSV; the columns are the keys in the order in which they first occur."""
+    """Write rows as CSV, beside and renamed; the columns are the keys in the order in which they first occur."""
     columns = list(dict.fromkeys(key for row in rows for key in row))
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="") as file:
+    beside = path.with_name(path.name + ".partial")
+    with beside.open("w", newline="") as file:
         writer = csv.DictWriter(file, columns)
         writer.writeheader()
         writer.writerows(rows)
+    beside.replace(path)
 
 
 def write_picture(path: Path, picture: npt.NDArray[np.uint8]) -> None:

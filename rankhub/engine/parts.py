@@ -143,6 +143,19 @@ def context_for(recipe: Recipe, progress: Progress) -> OpenContext:
     return OpenContext(cache, int(recipe.loader.memory_limit_gb * 1e9), progress)
 
 
+def open_folder(root: str, recipe: Recipe, catalog: Catalog, progress: Progress) -> tuple[Dataset, DataReport]:
+    """Any folder of images, as a recipe's loader keeps them.
+
+    Raises:
+        UserError: It is not there, or holds no image that can be read.
+    """
+    reader = {"use": catalog.in_role("dataset", "folder"), "root": root}
+    images: Dataset = catalog.build("dataset", ComponentSpec.model_validate(reader))
+    if (missing := images.missing()) is not None:
+        raise UserError(missing)
+    return images, images.open(context_for(recipe, progress))
+
+
 def open_data(recipe: Recipe, catalog: Catalog, progress: Progress) -> tuple[dict[str, Dataset], dict[str, DataReport]]:
     """Open the data sets that the recipe uses."""
     context, used = context_for(recipe, progress), used_data(recipe)

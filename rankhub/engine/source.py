@@ -172,7 +172,7 @@ class Source:
         dataset, chain = self.datasets[data], self.chains[stream]
         check_images(f"stream {stream!r} on data {data!r}", dataset, chain.own_size)
         seen = Chain(chain.steps, chain.views, chain.seed, f"evaluate/{chain.address}")
-        shuffled = Draws(chain.seed, seen.address, 0).at(0, 0).generators("order")[0].permutation(len(dataset))
+        shuffled = Draws(chain.seed, seen.address, 0).shuffled(len(dataset))
         picked = sorted(shuffled[:limit].tolist())
         mine = self._share(picked)
         values: list[dict[str, Tensor]] = []

@@ -63,6 +63,11 @@ class Draws:
         index_, view_ = np.broadcast_arrays(np.atleast_1d(np.asarray(index)), np.atleast_1d(np.asarray(view)))
         return ViewDraws(_absorb(_absorb(state, np.ascontiguousarray(index_)), np.ascontiguousarray(view_)))
 
+    def shuffled(self, count: int) -> Ints:
+        """The numbers from 0 to ``count`` - 1 in an order of this address."""
+        order: Ints = self.at(0, 0).generators("order")[0].permutation(count)
+        return order
+
 
 @dataclass(frozen=True, slots=True)
 class ViewDraws:

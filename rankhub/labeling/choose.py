@@ -209,7 +209,7 @@ def _positions(rows: Iterable[Row], place: Mapping[str, int]) -> Rows:
 def _drawn(rows: Sequence[Row], among: int | None, seed: int) -> Sequence[Row]:
     if among is None or among >= len(rows):
         return rows
-    order = Draws(seed, "candidates", 0).at(0, 0).generators("order")[0].permutation(len(rows))
+    order = Draws(seed, "candidates", 0).shuffled(len(rows))
     return [rows[number] for number in order[:among].tolist()]
 
 

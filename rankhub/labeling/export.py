@@ -24,7 +24,7 @@ def write_table(pool: Pool, place: Path) -> int:
         UserError: The file cannot be written.
     """
     rows = pool.rows()
-    _write(place, COLUMNS, ([getattr(row, name) for name in COLUMNS] for row in rows))
+    write_csv(place, COLUMNS, ([getattr(row, name) for name in COLUMNS] for row in rows))
     return len(rows)
 
 
@@ -48,9 +48,9 @@ def write_labels(pool: Pool, part: Part, place: Path) -> Path:
     """
     rows = pool.rows(state="labeled", part=part)
     if pool.settings.takes == "points":
-        _write(place, ("path", "x", "y"), _points(rows))
+        write_csv(place, ("path", "x", "y"), _points(rows))
     else:
-        _write(place, ("path", "score"), ((row.path, row.label) for row in rows))
+        write_csv(place, ("path", "score"), ((row.path, row.label) for row in rows))
     return place
 
 
@@ -63,8 +63,12 @@ def _points(rows: Iterable[Row]) -> Iterator[tuple[object, ...]]:
             yield row.path, "", ""
 
 
-def _write(place: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write beside and rename, so that a reader never sees half a file."""
+def write_csv(place: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write beside and rename, so that a reader never sees half a file.
+
+    Raises:
+        UserError: The file cannot be written.
+    """
     beside = place.with_name(f"{place.name}.partial")
     try:
         with beside.open("w", newline="", encoding="utf-8") as file:

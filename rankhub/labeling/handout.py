@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,27 +41,20 @@ def hand_out(place: Path, chosen: Chosen, settings: Settings, *, copy: bool, pro
         written = [place / LIST]
         form = place / FORM
         if not form.exists():
-            _write_form(form, [_empty(row, settings) for row in chosen.rows if row.state == "asked"])
+            folders.write_rows(form, [_empty(row, settings) for row in chosen.rows if row.state == "asked"])
         written.append(form)
         title = f"Round {chosen.round.number}: {len(chosen.rows)} images to label, by {chosen.round.by}"
-        images = [chosen.images[chosen.place[row.path]].image for row in chosen.rows[:MOST] if row.path in chosen.place]
-        texts = [_texts(row) for row in chosen.rows[:MOST] if row.path in chosen.place]
+        there = [row for row in chosen.rows if row.path in chosen.place]
+        images = [chosen.images[chosen.place[row.path]].image for row in there[:MOST]]
+        texts = [_texts(row) for row in there[:MOST]]
         folders.write_picture(place / SHEET, contact_sheet(title, images.__getitem__, texts))
         written.append(place / SHEET)
         if copy:
-            there = [row.path for row in chosen.rows if row.path in chosen.place]
-            _copy(place / IMAGES, there, Path(settings.images), progress)
+            _copy(place / IMAGES, [row.path for row in there], Path(settings.images), progress)
             written.append(place / IMAGES)
     except OSError as error:
         raise UserError(f"the files of the round cannot be written to {place.absolute()}: {error.strerror}") from error
     return written
-
-
-def _write_form(form: Path, rows: Sequence[Mapping[str, str]]) -> None:
-    """Write beside and rename: half a form would be taken for one that someone has begun."""
-    beside = form.with_name(f"{form.name}.partial")
-    folders.write_rows(beside, rows)
-    beside.replace(form)
 
 
 def _line(row: Row) -> dict[str, Any]:

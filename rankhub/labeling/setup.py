@@ -6,12 +6,10 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from rankhub.catalog.catalog import Catalog
-from rankhub.catalog.spec import ComponentSpec
 from rankhub.engine import folder as folders
-from rankhub.engine.parts import Progress, context_for
+from rankhub.engine.parts import Progress, open_folder
 from rankhub.interfaces.data import DataReport, Dataset
 from rankhub.interfaces.draws import Draws
 from rankhub.interfaces.errors import UserError
@@ -116,11 +114,7 @@ def open_images(settings: Settings, recipe: Recipe, catalog: Catalog, progress: 
     Raises:
         UserError: The folder is not there, holds no image that can be read, or one whose name no table could hold.
     """
-    reader = {"use": catalog.in_role("dataset", "folder"), "root": settings.images}
-    images: Dataset = catalog.build("dataset", ComponentSpec.model_validate(reader))
-    if (missing := images.missing()) is not None:
-        raise UserError(missing)
-    report = images.open(context_for(recipe, progress))
+    images, report = open_folder(settings.images, recipe, catalog, progress)
     foreign = [name for path in images.facts("path") or () if (name := _in_utf8(path)) != path]
     if foreign:
         raise UserError(f"names of {len(foreign)} images are not UTF-8, such as {foreign[0]}; rename them")
@@ -179,7 +173,7 @@ def _own_recipe(place: Path, loaded: LoadedRecipe, found: StandIns, settings: Se
 
 
 def _drawn(paths: Sequence[str], count: int, seed: int) -> list[str]:
-    order: Any = Draws(seed, "test images of a pool", 0).at(0, 0).generators("order")[0].permutation(len(paths))
+    order = Draws(seed, "test images of a pool", 0).shuffled(len(paths))
     return [paths[number] for number in order[:count].tolist()]
 
 

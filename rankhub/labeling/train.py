@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from rankhub.engine import run as engine
 from rankhub.engine.console import Talk
 from rankhub.engine.training import Status
 from rankhub.interfaces.errors import UserError
-from rankhub.labeling.export import write_labels
+from rankhub.labeling.export import write_csv, write_labels
 from rankhub.labeling.pool import Pool
 from rankhub.labeling.setup import pool_recipe
 from rankhub.labeling.stand_ins import POOL_FILE, TEST_FILE, TRAIN_FILE, as_value, overrides, without_evaluators
@@ -130,11 +129,9 @@ def _write(pool: Pool, place: Path) -> None:
     write_labels(pool, "pool", place / TRAIN_FILE)
     write_labels(pool, "test", place / TEST_FILE)
     images = Path(pool.settings.images)
-    with (place / POOL_FILE).open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["path"])
-        # An image that is gone by now has no views to learn an order from; `next` has named it.
-        writer.writerows([row.path] for row in pool.rows(part="pool") if (images / row.path).is_file())
+    # An image that is gone by now has no views to learn an order from; `next` has named it.
+    there = ((row.path,) for row in pool.rows(part="pool") if (images / row.path).is_file())
+    write_csv(place / POOL_FILE, ("path",), there)
 
 
 def _same(pool: Pool, place: Path) -> bool:

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from rankhub.catalog.catalog import Catalog
 from rankhub.engine.console import Talk
+from rankhub.engine.training import Training
 from rankhub.labeling.pool import Pool
 from rankhub.labeling.setup import Wishes, set_up
 from rankhub.recipe.load import load_text
@@ -162,3 +163,18 @@ def answer_round(pool: Pool, leave: int = 0) -> dict[str, float]:
     given = rows[: len(rows) - leave]
     pool.answer({row.id: repr(score_of(row.path)) for row in given}, "people")
     return {row.path: score_of(row.path) for row in given}
+
+
+def stop_after(patch, steps):
+    """Training stops after so many steps, as by Ctrl-C."""
+    whole = Training.__init__
+
+    def init(self, parts, learner, checkpoints, journal, watchers, interrupt, show, *rest, **more):
+        def stop(number, *about):
+            show(number, *about)
+            if number == steps:
+                interrupt.asked = "SIGINT"
+
+        whole(self, parts, learner, checkpoints, journal, watchers, interrupt, stop, *rest, **more)
+
+    patch.setattr(Training, "__init__", init)

@@ -7,9 +7,8 @@ import re
 import pytest
 import yaml
 from helpers.commands import call
-from helpers.labeling import SCORED, fill_in, photos, read, recipe_in, score_of
+from helpers.labeling import SCORED, fill_in, photos, read, recipe_in, score_of, stop_after
 
-from rankhub.engine.training import Training
 from rankhub.labeling.pool import Pool
 
 
@@ -87,21 +86,6 @@ def test_the_whole_loop(place, capsys, monkeypatch):
     for number in ("001", "002"):
         assert not tests & {row["path"] for row in read(place / f"labeling/labels/{number}/pool.csv")}
         assert not tests & {row["path"] for row in read(place / f"labeling/labels/{number}/labels.csv")}
-
-
-def stop_after(patch, steps):
-    """Training stops after so many steps, as by Ctrl-C."""
-    whole = Training.__init__
-
-    def init(self, parts, learner, checkpoints, journal, watchers, interrupt, show, *rest, **more):
-        def stop(number, *about):
-            show(number, *about)
-            if number == steps:
-                interrupt.asked = "SIGINT"
-
-        whole(self, parts, learner, checkpoints, journal, watchers, interrupt, stop, *rest, **more)
-
-    patch.setattr(Training, "__init__", init)
 
 
 def test_without_a_pool_it_is_a_sentence(tmp_path, capsys, monkeypatch):

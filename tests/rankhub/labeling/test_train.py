@@ -9,12 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from helpers.labeling import QUIET, VIEWS, answer_round, quiet, read, score_of, set_up_in
+from helpers.labeling import QUIET, VIEWS, answer_round, quiet, read, score_of, set_up_in, stop_after
 
 from rankhub.catalog.catalog import Catalog
 from rankhub.engine import checkpoint
 from rankhub.engine import run as engine
-from rankhub.engine.training import Training
 from rankhub.interfaces.errors import UserError
 from rankhub.labeling.choose import choose
 from rankhub.labeling.pool import Pool
@@ -167,20 +166,7 @@ def test_an_answer_that_was_amended_is_another_label(answered, catalog, unplugge
 def stopping(monkeypatch):
     """Makes training stop as by Ctrl-C after so many steps."""
 
-    def after(steps):
-        whole = Training.__init__
-
-        def init(self, parts, learner, checkpoints, journal, watchers, interrupt, show, *rest, **more):
-            def stop(number, *about):
-                show(number, *about)
-                if number == steps:
-                    interrupt.asked = "SIGINT"
-
-            whole(self, parts, learner, checkpoints, journal, watchers, interrupt, stop, *rest, **more)
-
-        monkeypatch.setattr(Training, "__init__", init)
-
-    return after
+    return lambda steps: stop_after(monkeypatch, steps)
 
 
 def test_a_run_that_was_interrupted_goes_on(answered, catalog, stopping, monkeypatch):
