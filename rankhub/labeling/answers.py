@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from rankhub.interfaces.errors import UserError
 from rankhub.labeling.given import OPEN, SKIP, Fault, Given, Written, read_answers
 from rankhub.labeling.labels import LabelError, points, read_points, score
 from rankhub.labeling.names import Names, UnknownImageError
+from rankhub.labeling.pictures import Unseen, size
 from rankhub.labeling.pool import Pool, State
 
 SHOWN = 20
 """Faults that are listed; the rest are counted."""
 
 _ANSWERED: tuple[State, ...] = ("labeled", "skipped")
-_ORIENTATION, _TURNED = 0x0112, (5, 6, 7, 8)
-"""EXIF tag, and its values with which width and height change places."""
 
 
 class AnswersError(UserError):
@@ -174,12 +170,17 @@ class _Check:
             return score(value, self._settings)
         if not isinstance(value, list):
             raise LabelError(f"{str(value)[:40]} is no list of points; expected [[x, y], ...]")
-        size = upright_size(os.path.join(self._settings.images, self._paths[id])) if value else (0, 0)
-        label = points(value, size)
+        label = points(value, self._size(id) if value else (0, 0))
         # Two objects may share a pixel, but when all do, a file was appended to itself, which would double the count.
         if value and min(Counter(read_points(label)).values()) > 1:
             raise LabelError("each of its points is there more than once; keep one of each")
         return label
+
+    def _size(self, id: int) -> tuple[int, int]:
+        try:
+            return size(Path(self._settings.images, self._paths[id]))
+        except Unseen as error:
+            raise LabelError(f"its points cannot be checked: {error}") from None
 
     def _shown(self, label: str) -> str:
         if self._settings.takes != "points":
@@ -223,18 +224,3 @@ def _sentence(source: Path, checked: _Checked) -> str:
         advice = "; --amend replaces their labels" if checked.other else "; --amend leaves them as they are"
     rows = "one row" if number == 1 else f"{number:,} rows"
     return f"{source}: {rows} cannot be taken, and nothing was changed{advice}:"
-
-
-def upright_size(path: str | Path) -> tuple[int, int]:
-    """Height and width of an image as people see it, from the head of its file.
-
-    Raises:
-        LabelError: It cannot be read.
-    """
-    try:
-        with Image.open(path) as image:
-            width, height = image.size
-            turned = image.getexif().get(_ORIENTATION) in _TURNED
-    except Exception as error:  # Pillow's readers raise OSError, ValueError, SyntaxError, struct.error, ... on bad data
-        raise LabelError(f"the image cannot be read, so its points cannot be checked: {error}") from None
-    return (width, height) if turned else (height, width)

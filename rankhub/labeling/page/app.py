@@ -16,7 +16,7 @@ from werkzeug.wrappers import Request, Response
 from rankhub.interfaces.errors import UserError
 from rankhub.labeling.labels import LabelError, read_points
 from rankhub.labeling.page.desk import Answer, Conflict, Desk, Unknown, version
-from rankhub.labeling.page.pictures import Unseen, shown, size
+from rankhub.labeling.pictures import Unseen, shown, size
 from rankhub.labeling.summary import folder_flag
 
 if TYPE_CHECKING:

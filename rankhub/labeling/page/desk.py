@@ -12,7 +12,7 @@ from typing import Any
 from rankhub.interfaces.errors import UserError
 from rankhub.labeling import labels
 from rankhub.labeling.labels import LabelError
-from rankhub.labeling.page.pictures import Unseen, size
+from rankhub.labeling.pictures import Unseen, size
 from rankhub.labeling.pool import Pool, Row
 
 SOURCE = "page"
