@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TextIO
 
 from rankhub.interfaces.errors import UserError
 from rankhub.labeling.labels import read_points
@@ -46,12 +48,31 @@ def write_labels(pool: Pool, part: Part, place: Path) -> Path:
     Raises:
         UserError: The file cannot be written.
     """
+    write_csv(place, *_labels(pool, part))
+    return place
+
+
+def are_labels(pool: Pool, part: Part, place: Path) -> bool:
+    """Whether a file that :func:`write_labels` has written holds the labels that the table has now.
+
+    Raises:
+        UserError: The file cannot be read.
+    """
+    columns, rows = _labels(pool, part)
+    now = io.StringIO()
+    _write(now, columns, rows)
+    try:
+        return now.getvalue().encode() == place.read_bytes()
+    except OSError as error:
+        raise UserError(f"{place} cannot be read: {error.strerror}") from error
+
+
+def _labels(pool: Pool, part: Part) -> tuple[Sequence[str], Iterable[Sequence[object]]]:
+    """Columns and rows of the labels of a part."""
     rows = pool.rows(state="labeled", part=part)
     if pool.settings.takes == "points":
-        write_csv(place, ("path", "x", "y"), _points(rows))
-    else:
-        write_csv(place, ("path", "score"), ((row.path, row.label) for row in rows))
-    return place
+        return ("path", "x", "y"), _points(rows)
+    return ("path", "score"), ((row.path, row.label) for row in rows)
 
 
 def _points(rows: Iterable[Row]) -> Iterator[tuple[object, ...]]:
@@ -72,11 +93,15 @@ def write_csv(place: Path, columns: Sequence[str], rows: Iterable[Sequence[objec
     beside = place.with_name(f"{place.name}.partial")
     try:
         with beside.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(columns)
-            writer.writerows(rows)
+            _write(file, columns, rows)
             file.flush()
             os.fsync(file.fileno())
         beside.replace(place)
     except OSError as error:
         raise UserError(f"{place} cannot be written: {error.strerror}") from error
+
+
+def _write(file: TextIO, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)

@@ -12,7 +12,7 @@ from rankhub.engine import run as engine
 from rankhub.engine.console import Talk
 from rankhub.engine.training import Status
 from rankhub.interfaces.errors import UserError
-from rankhub.labeling.export import write_csv, write_labels
+from rankhub.labeling.export import are_labels, write_csv, write_labels
 from rankhub.labeling.pool import Pool
 from rankhub.labeling.setup import pool_recipe
 from rankhub.labeling.stand_ins import POOL_FILE, TEST_FILE, TRAIN_FILE, as_value, overrides, without_evaluators
@@ -136,13 +136,4 @@ def _write(pool: Pool, place: Path) -> None:
 
 def _same(pool: Pool, place: Path) -> bool:
     """Whether the labels of the table are those in ``place``."""
-    now = place.with_name(f"{place.name}.now")
-    now.mkdir(parents=True, exist_ok=True)
-    try:
-        write_labels(pool, "pool", now / TRAIN_FILE)
-        write_labels(pool, "test", now / TEST_FILE)
-        return all((now / name).read_bytes() == (place / name).read_bytes() for name in (TRAIN_FILE, TEST_FILE))
-    finally:
-        for file in now.iterdir():
-            file.unlink()
-        now.rmdir()
+    return are_labels(pool, "pool", place / TRAIN_FILE) and are_labels(pool, "test", place / TEST_FILE)
