@@ -52,6 +52,7 @@ def main() -> int:
             metric=arguments.metric or _headline(arguments.recipe, arguments.overrides),
             scratch=not arguments.go_on,
             later=tuple(arguments.later),
+            patches=None if arguments.patches is None else tuple(arguments.patches),
         )
         sign = _sign(plan)
         plan.keep(arguments.out)
@@ -83,6 +84,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--go-on", action="store_true", help="each round goes on with the last one's weights")
     parser.add_argument(
         "--later", nargs="*", default=[], help="changes to the rounds after the first: phases.0.steps=100"
+    )
+    parser.add_argument(
+        "--patches",
+        nargs=2,
+        type=int,
+        metavar=("SIDE", "NUMBER"),
+        help="points are given for patches: NUMBER squares of SIDE pixels of each image are the pool",
     )
     parser.add_argument("--jobs", type=int, default=2, help="chains at a time")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of each")

@@ -199,12 +199,57 @@ def test_a_run_that_was_stopped_halfway_is_done_again(done, tmp_path):
 
 
 def test_the_budget_must_be_there(tmp_path):
-    with pytest.raises(ValueError, match="has only 7 images"):
+    with pytest.raises(ValueError, match="a pool of only 7 images"):
         write_truth(plan(budget=8), tmp_path)
     with pytest.raises(ValueError, match="learns from no labels"):
         write_truth(plan(recipe="s2r2_folder", overrides=(f"data.photos.root={tmp_path}",)), tmp_path)
     with pytest.raises(UserError):
         write_truth(plan(recipe="no_such_recipe"), tmp_path)
+
+
+def test_patches_hold_the_points_that_lie_in_them(tmp_path):
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    assert write_truth(plan(), whole) == 7
+    assert write_truth(plan(patches=(32, 9), budget=63), cut) == 63
+    every, parts = truth(whole), truth(cut)
+    image = np.asarray(Image.open(whole / IMAGES / "00003.png"))
+    corners = {}
+    for number in range(9):
+        name = f"00003_{number}.png"
+        patch = np.asarray(Image.open(cut / IMAGES / name))
+        assert patch.shape == (32, 32, 3)
+        (corner,) = [
+            (x, y)
+            for x in range(0, image.shape[1] - 31, 32)
+            for y in range(0, image.shape[0] - 31, 32)
+            if (image[y : y + 32, x : x + 32] == patch).all()
+        ]
+        corners[corner] = name
+        inside = [
+            (px - corner[0], py - corner[1])
+            for px, py in every["00003.png"]
+            if corner[0] <= px < corner[0] + 32 and corner[1] <= py < corner[1] + 32
+        ]
+        assert np.allclose(sorted(parts[name]), sorted(inside))
+    assert len(corners) == 9
+    with pytest.raises(ValueError, match=r"--patches 32 999: an image of .* pixels has only \d+ such squares"):
+        write_truth(plan(patches=(32, 999)), tmp_path / "many")
+    scored = plan(
+        recipe="quality_quickstart",
+        overrides=("data.labeled.per_photo=1", "data.labeled.labels=null"),
+        patches=(32, 1),
+        budget=2,
+    )
+    with pytest.raises(ValueError, match="is not known of parts of them"):
+        write_truth(scored, tmp_path / "scored")
+
+
+def truth(out):
+    """Path -> its points."""
+    points: dict[str, list[tuple[float, float]]] = {}
+    for row in csv.DictReader((out / LABELS).open()):
+        points.setdefault(row["path"], []).extend([(float(row["x"]), float(row["y"]))] if row["x"] else [])
+    return points
 
 
 def test_wrong_use_of_the_command_is_one_sentence(load_tool, tmp_path, monkeypatch, capsys):

@@ -50,7 +50,7 @@ def draw(found: Found, images: int, title: str, path: Path) -> None:
     if found.whole(CHANCE):
         target = found.target(list(found.whole(CHANCE)))
         axes.axhline(target, color="0.5", linestyle="--", linewidth=1, zorder=0, label=f"{CHANCE} with all labels")
-    axes.set(xlabel=f"labeled, % of {images} images", ylabel=plan.metric.replace(".", " "), title=title)
+    axes.set(xlabel=f"labeled, % of {images} {plan.pieces}", ylabel=plan.metric.replace(".", " "), title=title)
     axes.legend(frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=150)

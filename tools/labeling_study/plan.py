@@ -29,6 +29,8 @@ class Plan:
         metric: ``EVALUATOR.METRIC``.
         scratch: Whether each round begins with untrained weights, in place of those of the round before.
         later: Changes to the rounds after the first.
+        patches: Side in pixels, and how many of each image: the pool is of patches in place of whole images, and what
+            is labeled at a time is one of them. None = whole images.
     """
 
     recipe: str
@@ -41,15 +43,23 @@ class Plan:
     metric: str
     scratch: bool = True
     later: tuple[str, ...] = ()
+    patches: tuple[int, int] | None = None
 
     @property
     def labels(self) -> list[int]:
         """Labels after each round."""
         return [*range(self.start, self.budget, self.step), self.budget]
 
+    @property
+    def pieces(self) -> str:
+        """What the pool is made of, as a plural."""
+        return "images" if self.patches is None else "patches"
+
     def text(self) -> str:
         """As JSON, but for what may grow in a later start: acquirers and seeds."""
         facts = {name: value for name, value in asdict(self).items() if name not in ("acquirers", "seeds", "metric")}
+        if self.patches is None:
+            del facts["patches"]
         return json.dumps(facts, indent=1)
 
     def keep(self, out: Path) -> None:

@@ -34,7 +34,7 @@ def write_report(found: Found, images: int, out: Path) -> str:
         return "no acquirer has finished a seed yet"
     notes = [
         f"{plan.metric} ({better} is better), mean ± standard deviation over seeds, by the number of labels (share of "
-        f"{images} images).",
+        f"{images} {plan.pieces}).",
         *_reached(found),
     ]
     text = "\n".join([*lines, "", *notes]) + "\n"
