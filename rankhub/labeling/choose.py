@@ -22,6 +22,7 @@ from rankhub.interfaces.data import Dataset
 from rankhub.interfaces.draws import Draws
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.evaluate import OutputTable
+from rankhub.labeling.moved import images_of
 from rankhub.labeling.pool import Pool, Round, Row
 from rankhub.labeling.setup import open_images, pool_recipe
 from rankhub.labeling.stand_ins import as_value
@@ -117,6 +118,7 @@ def choose(
     """
     last = None if more else open_round(pool)
     recipe = pool_recipe(pool.folder, catalog).recipe
+    images_of(pool)
     images, report = open_images(pool.settings, recipe, catalog, progress)
     place = {path: number for number, path in enumerate(images.facts("path") or ())}
     if last is not None:

@@ -279,6 +279,11 @@ class Pool:
         with self._change() as table:
             table.execute("UPDATE rounds SET trained = ? WHERE number = ?", (self._inside(run), number))
 
+    def settle(self, settings: Settings) -> None:
+        """Take other settings; this instance, and others that are open, keep those that they read."""
+        with self._change() as table:
+            table.execute("UPDATE meta SET value = ? WHERE key = 'settings'", (settings.model_dump_json(),))
+
     def _inside(self, run: str | None) -> str | None:
         """A run's folder as it is kept: below the folder of labeling relative to it, so that both may move."""
         home = self.folder.absolute()

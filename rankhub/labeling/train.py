@@ -13,7 +13,8 @@ from rankhub.engine.console import Talk
 from rankhub.engine.training import Status
 from rankhub.interfaces.errors import UserError
 from rankhub.labeling.export import are_labels, write_csv, write_labels
-from rankhub.labeling.pool import Pool
+from rankhub.labeling.moved import images_of
+from rankhub.labeling.pool import Part, Pool
 from rankhub.labeling.setup import pool_recipe
 from rankhub.labeling.stand_ins import POOL_FILE, TEST_FILE, TRAIN_FILE, as_value, overrides, without_evaluators
 
@@ -65,7 +66,8 @@ def train(
     number = rounds[-1].number
     before = [one.trained for one in rounds if one.trained is not None]
     last = _last(pool)
-    if last is not None and not anew and _same(pool, last):
+    images = images_of(pool)
+    if last is not None and not anew and _same(pool, last, images):
         run = pool.folder / RUNS / last.name
         if str(run.absolute()) in before:
             raise UserError(f"{run} has learned from these labels already; answer more, or train once more with --anew")
@@ -76,7 +78,8 @@ def train(
                 )
             begun = int(last.name.partition("_")[0])
             return _ended(pool, begun, engine.resume(run, catalog, talk), run, resumed=True)
-    files = _new(pool, number, before)
+    _say_gone(pool, images, talk)
+    files = _new(pool, number, before, images)
     run = pool.folder / RUNS / files.name
     test = bool(counts.get(("test", "labeled"), 0))
     wanted = [*_wanted(pool, files, test, catalog), *changes]
@@ -107,7 +110,7 @@ def _last(pool: Pool) -> Path | None:
     return max(found, key=lambda path: [int(part) for part in path.name.split("_")], default=None)
 
 
-def _new(pool: Pool, number: int, before: Sequence[str]) -> Path:
+def _new(pool: Pool, number: int, before: Sequence[str], images: Path) -> Path:
     """A folder with the labels of a new run; it takes the place of one whose run never began."""
     for time in range(1, 1000):
         name = f"{number:03d}" if time == 1 else f"{number:03d}_{time}"
@@ -119,21 +122,30 @@ def _new(pool: Pool, number: int, before: Sequence[str]) -> Path:
         raise UserError(f"round {number} was trained a thousand times; remove some folders of {pool.folder / LABELS}")
     beside = place.with_name(f"{place.name}.partial")
     beside.mkdir(parents=True, exist_ok=True)
-    _write(pool, beside)
+    _write(pool, beside, images)
     shutil.rmtree(place, ignore_errors=True)
     beside.rename(place)
     return place
 
 
-def _write(pool: Pool, place: Path) -> None:
-    write_labels(pool, "pool", place / TRAIN_FILE)
-    write_labels(pool, "test", place / TEST_FILE)
-    images = Path(pool.settings.images)
+def _write(pool: Pool, place: Path, images: Path) -> None:
+    write_labels(pool, "pool", place / TRAIN_FILE, below=images)
+    write_labels(pool, "test", place / TEST_FILE, below=images)
     # An image that is gone by now has no views to learn an order from; `next` has named it.
     there = ((row.path,) for row in pool.rows(part="pool") if (images / row.path).is_file())
     write_csv(place / POOL_FILE, ("path",), there)
 
 
-def _same(pool: Pool, place: Path) -> bool:
+def _same(pool: Pool, place: Path, images: Path) -> bool:
     """Whether the labels of the table are those in ``place``."""
-    return are_labels(pool, "pool", place / TRAIN_FILE) and are_labels(pool, "test", place / TEST_FILE)
+    names: dict[Part, str] = {"pool": TRAIN_FILE, "test": TEST_FILE}
+    return all(are_labels(pool, part, place / name, below=images) for part, name in names.items())
+
+
+def _say_gone(pool: Pool, images: Path, talk: Talk) -> None:
+    labeled = pool.rows(state="labeled")
+    gone = [row.path for row in labeled if not (images / row.path).is_file()]
+    if set(gone).issuperset(row.path for row in labeled if row.part == "pool"):
+        raise UserError(f"none of the labeled images is in {images} any more, such as {gone[0]}")
+    if gone:
+        talk.note(f"labels of {len(gone)} images that are not in {images} any more are left out, such as {gone[0]}")

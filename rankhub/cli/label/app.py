@@ -12,5 +12,5 @@ app = typer.Typer(
     epilog="Order: init, then next, serve or ingest, train, and next again.",
 )
 
-for _verb in ("init", "next", "serve", "ingest", "train", "status", "export"):
+for _verb in ("init", "next", "serve", "ingest", "train", "status", "export", "move"):
     app.command(_verb)(getattr(import_module(f"rankhub.cli.label.{_verb}"), _verb))

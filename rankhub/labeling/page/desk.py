@@ -12,6 +12,7 @@ from typing import Any
 from rankhub.interfaces.errors import UserError
 from rankhub.labeling import labels
 from rankhub.labeling.labels import LabelError
+from rankhub.labeling.moved import images_of
 from rankhub.labeling.pictures import Unseen, size
 from rankhub.labeling.pool import Pool, Row
 
@@ -73,10 +74,13 @@ class Desk:
     Args:
         pool: The table.
         by: Who labels; goes into the table as part of each label's source. Empty = not said.
+
+    Raises:
+        UserError: The folder of images is not there.
     """
 
     def __init__(self, pool: Pool, by: str = "") -> None:
-        self.pool, self.images = pool, Path(pool.settings.images)
+        self.pool, self.images = pool, images_of(pool)
         self._source = f"{SOURCE}: {by}" if by else SOURCE
         self._turn = threading.Lock()
 
