@@ -14,7 +14,9 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
+import os
 import sys
+import threading
 import time
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from pathlib import Path
@@ -128,7 +130,7 @@ def _work(plan: Plan, out: Path, jobs: int, threads: int) -> None:
     print(f"{len(chains)} chains of {len(plan.labels)} rounds, {there} of {rounds} rounds are there", flush=True)
     # A fresh interpreter for each worker: torch does not survive a fork. A worker takes the chains of one seed at a
     # time in the order of the acquirers, so that nobody trains a shared first round twice.
-    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), initializer=end_with_parent) as pool:
         waiting: list[Future[int]] = [
             pool.submit(_seed, [chain for chain in chains if chain.seed == seed]) for seed in plan.seeds
         ]
@@ -136,6 +138,18 @@ def _work(plan: Plan, out: Path, jobs: int, threads: int) -> None:
             minutes = (time.monotonic() - begun) / 60
             left = minutes / number * (len(waiting) - number)
             print(f"seed {future.result()}: over  [{minutes:.0f} min, about {left:.0f} min left]", flush=True)
+
+
+def end_with_parent() -> None:
+    """End this worker when the tool is killed: it would go on, beside the one that the next start gives its chain."""
+    parent = multiprocessing.parent_process()
+
+    def wait() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def _seed(chains: list[Chain]) -> int:

@@ -6,9 +6,14 @@ import csv
 import dataclasses
 import json
 import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
+import simulate_labeling
 from labeling_study.chain import Chain
 from labeling_study.figure import draw
 from labeling_study.plan import Plan, read_acquirer
@@ -17,8 +22,10 @@ from labeling_study.results import FINISHED, Found, first_at, read
 from labeling_study.truth import IMAGES, LABELS, write_truth
 from PIL import Image
 
+from rankhub.catalog.catalog import Catalog
 from rankhub.interfaces.errors import UserError
 from rankhub.labeling.pool import Pool
+from rankhub.recipe.load import load_recipe
 
 TINY = (
     "phases.0.steps=2",
@@ -252,6 +259,41 @@ def truth(out):
     return points
 
 
+PARENT = """
+import multiprocessing, os, sys, time
+from concurrent.futures import ProcessPoolExecutor
+sys.path.insert(0, "{tools}")
+from simulate_labeling import end_with_parent
+if __name__ == "__main__":
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=end_with_parent) as pool:
+        print(pool.submit(os.getpid).result(), flush=True)
+        pool.submit(time.sleep, 600).result()
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+def test_a_worker_ends_with_the_tool_that_is_killed(tmp_path):
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT.format(tools=Path(simulate_labeling.__file__).parent))
+    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True) as parent:
+        worker = int(parent.stdout.readline())
+        assert alive(worker)
+        parent.kill()
+        parent.wait()
+        begun = time.monotonic()
+        while alive(worker) and time.monotonic() - begun < 60:
+            time.sleep(0.05)
+        assert not alive(worker)
+
+
+def alive(process):
+    """Whether it runs; one that has ended and that nobody has waited for does not."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
 def test_wrong_use_of_the_command_is_one_sentence(load_tool, tmp_path, monkeypatch, capsys):
     tool = load_tool("simulate_labeling")
     monkeypatch.setattr(
@@ -259,3 +301,18 @@ def test_wrong_use_of_the_command_is_one_sentence(load_tool, tmp_path, monkeypat
     )
     assert tool.main() == 2
     assert "the recipe has the evaluators counting" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("recipe", "overlays"),
+    [
+        ("tools/labeling_study/cells.yaml", []),
+        ("tools/labeling_study/cells.yaml", ["tools/labeling_study/cells_ranked.yaml"]),
+        ("tools/labeling_study/quality.yaml", []),
+        ("quality_quickstart_ranking", ["tools/labeling_study/quality_ranked.yaml"]),
+    ],
+)
+def test_the_recipes_of_the_experiments_are_fine(recipe, overlays, monkeypatch):
+    monkeypatch.chdir(Path(simulate_labeling.__file__).parents[1])
+    loaded = load_recipe(recipe, [], Catalog.discover(), overlays=overlays)
+    assert len(loaded.recipe.phases) == 1
