@@ -114,6 +114,12 @@ def test_table_and_figure(tmp_path):
     assert 0.5 < white.mean() < 0.99
 
 
+def test_small_shares_are_not_rounded_away(tmp_path):
+    assert "| 2 (0.5%) | 4 (1.0%) | 5 (1.2%) |" in write_report(
+        found({"random": {0: {2: 9.0, 4: 7.0, 5: 5.0}}}), 400, tmp_path
+    )
+
+
 def test_nothing_is_reported_before_a_seed_is_done(tmp_path):
     assert write_report(found({}), 10, tmp_path) == "no acquirer has finished a seed yet"
 

@@ -20,7 +20,7 @@ APART = 0.006
 
 
 def draw(found: Found, images: int, title: str, path: Path) -> None:
-    """Draw a line an acquirer with the standard deviation over seeds; dashed, what chance reaches with all labels.
+    """Draw a line an acquirer with the standard deviation over seeds; dashed, what chance reaches in the end.
 
     Args:
         found: The results; acquirers without a whole curve are left out.
@@ -49,7 +49,9 @@ def draw(found: Found, images: int, title: str, path: Path) -> None:
         )
     if found.whole(CHANCE):
         target = found.target(list(found.whole(CHANCE)))
-        axes.axhline(target, color="0.5", linestyle="--", linewidth=1, zorder=0, label=f"{CHANCE} with all labels")
+        axes.axhline(
+            target, color="0.5", linestyle="--", linewidth=1, zorder=0, label=f"{CHANCE} with {plan.budget} labels"
+        )
     axes.set(xlabel=f"labeled, % of {images} {plan.pieces}", ylabel=plan.metric.replace(".", " "), title=title)
     axes.legend(frameon=False)
     axes.spines[["top", "right"]].set_visible(False)

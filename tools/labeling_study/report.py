@@ -18,7 +18,8 @@ def write_report(found: Found, images: int, out: Path) -> str:
     _write_csv(found, images, out / "results.csv")
     plan = found.plan
     better = "higher" if found.sign > 0 else "lower"
-    heads = [f"{n} ({n / images:.0%})" for n in plan.labels]
+    digits = 0 if plan.budget >= images / 10 else 1
+    heads = [f"{n} ({n / images:.{digits}%})" for n in plan.labels]
     lines = [
         f"| acquirer | seeds | {' | '.join(heads)} | better than {CHANCE}, mean of the rounds | labels to reach it |",
         f"|---|---:|{'---:|' * (len(heads) + 2)}",
