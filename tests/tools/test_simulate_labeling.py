@@ -211,6 +211,12 @@ def test_a_run_that_was_stopped_halfway_is_done_again(done, tmp_path):
     assert len(Pool(place).rows(state="labeled")) == 6
 
 
+@pytest.mark.parametrize("wrong", [{"start": 5}, {"step": 0}, {"start": 0}, {"patches": (0, 1)}])
+def test_a_plan_in_which_nothing_is_chosen(wrong):
+    with pytest.raises(ValueError, match="--start"):
+        plan(**wrong)
+
+
 def test_the_budget_must_be_there(tmp_path):
     with pytest.raises(ValueError, match="a pool of only 7 images"):
         write_truth(plan(budget=8), tmp_path)

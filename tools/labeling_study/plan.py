@@ -31,6 +31,9 @@ class Plan:
         later: Changes to the rounds after the first.
         patches: Side in pixels, and how many of each image: the pool is of patches in place of whole images, and what
             is labeled at a time is one of them. None = whole images.
+
+    Raises:
+        ValueError: No round would choose; one sentence.
     """
 
     recipe: str
@@ -44,6 +47,12 @@ class Plan:
     scratch: bool = True
     later: tuple[str, ...] = ()
     patches: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        if min(self.start, self.step, *(self.patches or (1,))) < 1:
+            raise ValueError("--start, --step and --patches must be at least 1")
+        if self.budget <= self.start:
+            raise ValueError(f"--budget {self.budget} leaves nothing to choose after --start {self.start}; raise it")
 
     @property
     def labels(self) -> list[int]:
