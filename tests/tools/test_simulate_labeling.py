@@ -257,7 +257,7 @@ def test_patches_hold_the_points_that_lie_in_them(tmp_path):
         recipe="quality_quickstart",
         overrides=("data.labeled.per_photo=1", "data.labeled.labels=null"),
         patches=(32, 1),
-        budget=2,
+        budget=3,
     )
     with pytest.raises(ValueError, match="is not known of parts of them"):
         write_truth(scored, tmp_path / "scored")

@@ -65,7 +65,8 @@ def cut(image: Tensor, square: Square, size: int) -> Tensor:
     pixels = np.array(window.resize((size, size), Image.Resampling.BILINEAR, box))
     if square.flip:
         pixels = pixels[:, ::-1]
-    return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
+    # A copy: of one column, reversed, numpy keeps the negative stride, which torch refuses.
+    return torch.from_numpy(pixels.transpose(2, 0, 1).copy())
 
 
 def followed(first: Map, then: Map) -> Map:

@@ -25,6 +25,11 @@ def test_a_square_between_pixels_and_of_the_size_asked_for_is_copied(flip):
     assert image[:, 4:16, 7:19].any()
 
 
+def test_a_view_of_one_pixel_can_be_flipped():
+    image = torch.full((3, 4, 4), 7, dtype=torch.uint8)
+    assert torch.equal(cut(image, Square(0, 0, 4, flip=True), 1), torch.full((3, 1, 1), 7, dtype=torch.uint8))
+
+
 def test_a_whole_factor_is_the_mean_under_the_triangle():
     """Shrunk by 2, an output pixel weighs 4 source pixels 1:3:3:1 (the triangle of half width 2), cut at the edge."""
     image = noise(1, 12).repeat(1, 12, 1)
@@ -48,8 +53,10 @@ def test_pixels_lie_where_the_map_says(left, top, side, size, flip):
     # Within one source or view pixel of the edge the filter is cut off.
     reach = max(1.0, side / size)
     deep = (np.minimum(x - left, left + side - x) > reach) & (np.minimum(y - top, top + side - y) > reach)
+    # Rounded three times: the ramp, between rows and columns, the result. The rest is the filter's centre: its sampled
+    # weights are not quite even around it. Half a pixel off would be 3.5.
     for plane, expected in zip(got, (5 * x, 7 * y, 2 * x + 3 * y), strict=True):
-        assert np.abs(plane - expected)[deep].max(initial=0) <= 1.5
+        assert np.abs(plane - expected)[deep].max(initial=0) <= 1.5 + 0.25
 
 
 def test_nothing_beyond_the_touched_pixels_is_read():
