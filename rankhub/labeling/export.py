@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -30,7 +30,7 @@ def write_table(pool: Pool, place: Path) -> int:
     return len(rows)
 
 
-def write_labels(pool: Pool, part: Part, place: Path, *, below: Path | None = None) -> Path:
+def write_labels(pool: Pool, part: Part, place: Path, *, without: Container[str] = ()) -> Path:
     """Write the labels of a part as CSV, as the data sets of scores, counts and points read it.
 
     Scores and counts: ``path,score``, a row an image. Points: ``path,x,y``, a row a point; an image without a point
@@ -41,7 +41,7 @@ def write_labels(pool: Pool, part: Part, place: Path, *, below: Path | None = No
         pool: The table.
         part: Of the pool, or the test images.
         place: The file to write; a file that is there is replaced, and never seen half written.
-        below: The folder of images; those that are gone from it are left out. None = no image is looked for.
+        without: Paths of images that are left out, such as those whose files are gone.
 
     Returns:
         ``place``.
@@ -49,17 +49,17 @@ def write_labels(pool: Pool, part: Part, place: Path, *, below: Path | None = No
     Raises:
         UserError: The file cannot be written.
     """
-    write_csv(place, *_labels(pool, part, below))
+    write_csv(place, *_labels(pool, part, without))
     return place
 
 
-def are_labels(pool: Pool, part: Part, place: Path, *, below: Path | None = None) -> bool:
+def are_labels(pool: Pool, part: Part, place: Path, *, without: Container[str] = ()) -> bool:
     """Whether a file holds what :func:`write_labels` would write now.
 
     Raises:
         UserError: The file cannot be read.
     """
-    columns, rows = _labels(pool, part, below)
+    columns, rows = _labels(pool, part, without)
     now = io.StringIO()
     _write(now, columns, rows)
     try:
@@ -68,9 +68,9 @@ def are_labels(pool: Pool, part: Part, place: Path, *, below: Path | None = None
         raise UserError(f"{place} cannot be read: {error.strerror}") from error
 
 
-def _labels(pool: Pool, part: Part, below: Path | None) -> tuple[Sequence[str], Iterable[Sequence[object]]]:
+def _labels(pool: Pool, part: Part, without: Container[str]) -> tuple[Sequence[str], Iterable[Sequence[object]]]:
     """Columns and rows of the labels of a part."""
-    rows = [row for row in pool.rows(state="labeled", part=part) if below is None or (below / row.path).is_file()]
+    rows = [row for row in pool.rows(state="labeled", part=part) if row.path not in without]
     if pool.settings.takes == "points":
         return ("path", "x", "y"), _points(rows)
     return ("path", "score"), ((row.path, row.label) for row in rows)

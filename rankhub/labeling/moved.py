@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from rankhub.interfaces.errors import UserError
@@ -24,6 +25,11 @@ def images_of(pool: Pool) -> Path:
     return folder
 
 
+def gone_from(folder: Path, paths: Iterable[str]) -> list[str]:
+    """Those of the paths that are no files below a folder."""
+    return [path for path in paths if not (folder / path).is_file()]
+
+
 def move(pool: Pool, images: Path, *, incomplete: bool = False) -> int:
     """Note that the images lie in another folder now, under the same paths below it; nothing is copied.
 
@@ -42,7 +48,7 @@ def move(pool: Pool, images: Path, *, incomplete: bool = False) -> int:
     if not folder.is_dir():
         raise UserError(f"there is no folder {folder}")
     paths = sorted(pool.ids())
-    missing = [path for path in paths if not (folder / path).is_file()]
+    missing = gone_from(folder, paths)
     if missing and len(missing) == len(paths):
         raise UserError(
             f"{folder} holds none of the {len(paths):,} images of the pool, such as {missing[0]}; paths are relative "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from rankhub.engine.console import Talk
 from rankhub.engine.training import Status
 from rankhub.interfaces.errors import UserError
 from rankhub.labeling.export import are_labels, write_csv, write_labels
-from rankhub.labeling.moved import images_of
+from rankhub.labeling.moved import gone_from, images_of
 from rankhub.labeling.pool import Part, Pool
 from rankhub.labeling.setup import pool_recipe
 from rankhub.labeling.stand_ins import POOL_FILE, TEST_FILE, TRAIN_FILE, as_value, overrides, without_evaluators
@@ -67,7 +67,8 @@ def train(
     before = [one.trained for one in rounds if one.trained is not None]
     last = _last(pool)
     images = images_of(pool)
-    if last is not None and not anew and _same(pool, last, images):
+    gone = set(gone_from(images, pool.ids()))
+    if last is not None and not anew and _same(pool, last, gone):
         run = pool.folder / RUNS / last.name
         if str(run.absolute()) in before:
             raise UserError(f"{run} has learned from these labels already; answer more, or train once more with --anew")
@@ -78,8 +79,8 @@ def train(
                 )
             begun = int(last.name.partition("_")[0])
             return _ended(pool, begun, engine.resume(run, catalog, talk), run, resumed=True)
-    _say_gone(pool, images, talk)
-    files = _new(pool, number, before, images)
+    _say_gone(pool, gone, talk)
+    files = _new(pool, number, before, gone)
     run = pool.folder / RUNS / files.name
     test = bool(counts.get(("test", "labeled"), 0))
     wanted = [*_wanted(pool, files, test, catalog), *changes]
@@ -110,7 +111,7 @@ def _last(pool: Pool) -> Path | None:
     return max(found, key=lambda path: [int(part) for part in path.name.split("_")], default=None)
 
 
-def _new(pool: Pool, number: int, before: Sequence[str], images: Path) -> Path:
+def _new(pool: Pool, number: int, before: Sequence[str], gone: Set[str]) -> Path:
     """A folder with the labels of a new run; it takes the place of one whose run never began."""
     for time in range(1, 1000):
         name = f"{number:03d}" if time == 1 else f"{number:03d}_{time}"
@@ -122,30 +123,31 @@ def _new(pool: Pool, number: int, before: Sequence[str], images: Path) -> Path:
         raise UserError(f"round {number} was trained a thousand times; remove some folders of {pool.folder / LABELS}")
     beside = place.with_name(f"{place.name}.partial")
     beside.mkdir(parents=True, exist_ok=True)
-    _write(pool, beside, images)
+    _write(pool, beside, gone)
     shutil.rmtree(place, ignore_errors=True)
     beside.rename(place)
     return place
 
 
-def _write(pool: Pool, place: Path, images: Path) -> None:
-    write_labels(pool, "pool", place / TRAIN_FILE, below=images)
-    write_labels(pool, "test", place / TEST_FILE, below=images)
+def _write(pool: Pool, place: Path, gone: Set[str]) -> None:
+    write_labels(pool, "pool", place / TRAIN_FILE, without=gone)
+    write_labels(pool, "test", place / TEST_FILE, without=gone)
     # An image that is gone by now has no views to learn an order from; `next` has named it.
-    there = ((row.path,) for row in pool.rows(part="pool") if (images / row.path).is_file())
+    there = ((row.path,) for row in pool.rows(part="pool") if row.path not in gone)
     write_csv(place / POOL_FILE, ("path",), there)
 
 
-def _same(pool: Pool, place: Path, images: Path) -> bool:
+def _same(pool: Pool, place: Path, gone: Set[str]) -> bool:
     """Whether the labels of the table are those in ``place``."""
     names: dict[Part, str] = {"pool": TRAIN_FILE, "test": TEST_FILE}
-    return all(are_labels(pool, part, place / name, below=images) for part, name in names.items())
+    return all(are_labels(pool, part, place / name, without=gone) for part, name in names.items())
 
 
-def _say_gone(pool: Pool, images: Path, talk: Talk) -> None:
+def _say_gone(pool: Pool, gone: Set[str], talk: Talk) -> None:
     labeled = pool.rows(state="labeled")
-    gone = [row.path for row in labeled if not (images / row.path).is_file()]
-    if set(gone).issuperset(row.path for row in labeled if row.part == "pool"):
-        raise UserError(f"none of the labeled images is in {images} any more, such as {gone[0]}")
-    if gone:
-        talk.note(f"labels of {len(gone)} images that are not in {images} any more are left out, such as {gone[0]}")
+    lost = [row.path for row in labeled if row.path in gone]
+    images = pool.settings.images
+    if all(row.path in gone for row in labeled if row.part == "pool"):
+        raise UserError(f"none of the labeled images is in {images} any more, such as {lost[0]}")
+    if lost:
+        talk.note(f"labels of {len(lost)} images that are not in {images} any more are left out, such as {lost[0]}")

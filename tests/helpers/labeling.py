@@ -122,6 +122,13 @@ def recipe_in(place: Path, text: str) -> Path:
     return file
 
 
+def images_and_recipe(place: Path, images: int, text: str = SCORED) -> Path:
+    """A folder with so many images and a recipe, from which the commands can be called."""
+    photos(place / "images", images)
+    recipe_in(place, text)
+    return place
+
+
 def read(place: Path) -> list[dict[str, str]]:
     """The rows of a CSV file."""
     with place.open(newline="", encoding="utf-8") as file:

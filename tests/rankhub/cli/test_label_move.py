@@ -6,17 +6,14 @@ import shutil
 
 import pytest
 from helpers.commands import call
-from helpers.labeling import SCORED, fill_in, photos, recipe_in
+from helpers.labeling import fill_in, images_and_recipe
 
 from rankhub.labeling.pool import Pool
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    place = tmp_path_factory.mktemp("move")
-    photos(place / "images", 9)
-    recipe_in(place, SCORED)
-    return place
+    return images_and_recipe(tmp_path_factory.mktemp("move"), 9)
 
 
 @pytest.fixture

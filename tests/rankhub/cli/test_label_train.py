@@ -7,17 +7,14 @@ import re
 import pytest
 import yaml
 from helpers.commands import call
-from helpers.labeling import SCORED, fill_in, photos, read, recipe_in, score_of, stop_after
+from helpers.labeling import fill_in, images_and_recipe, read, score_of, stop_after
 
 from rankhub.labeling.pool import Pool
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    root = tmp_path_factory.mktemp("loop")
-    photos(root / "images", 16)
-    recipe_in(root, SCORED)
-    return root
+    return images_and_recipe(tmp_path_factory.mktemp("loop"), 16)
 
 
 def test_the_whole_loop(place, capsys, monkeypatch):
