@@ -1,13 +1,88 @@
 """rankhub trains networks on orders over images.
 
-The top of the package is small on purpose: it is all that the module behind a
-plugin's entry point needs, and it imports neither torch nor pluggy's manager.
+What a plugin's entry point needs is here at once; the public Python door (:mod:`rankhub.api`) is imported when one of
+its names is used. Importing the package imports neither torch nor pluggy's manager.
 """
 
+import logging
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from rankhub.catalog.markers import hookimpl
-from rankhub.interfaces.component import API_VERSION, Component
-from rankhub.interfaces.errors import UserError
+from rankhub.interfaces.component import API_VERSION, Component, Verb
+from rankhub.interfaces.errors import Interrupted, UserError
+
+if TYPE_CHECKING:
+    from rankhub.api import (
+        build,
+        describe,
+        estimate,
+        list_components,
+        list_recipes,
+        load_recipe,
+        load_run,
+        open_data,
+        resume,
+        train,
+    )
+    from rankhub.engine.answers import Prediction
+    from rankhub.engine.trained import Run
+    from rankhub.recipe.load import LoadedRecipe
 
 __version__ = "0.1.0"
 
-__all__ = ["API_VERSION", "Component", "UserError", "__version__", "hookimpl"]
+_LATER = {
+    "LoadedRecipe": "rankhub.recipe.load",
+    "Prediction": "rankhub.engine.answers",
+    "Run": "rankhub.engine.trained",
+    **dict.fromkeys(
+        (
+            "build",
+            "describe",
+            "estimate",
+            "list_components",
+            "list_recipes",
+            "load_recipe",
+            "load_run",
+            "open_data",
+            "resume",
+            "train",
+        ),
+        "rankhub.api",
+    ),
+}
+
+__all__ = [
+    "API_VERSION",
+    "Component",
+    "Interrupted",
+    "LoadedRecipe",
+    "Prediction",
+    "Run",
+    "UserError",
+    "Verb",
+    "__version__",
+    "build",
+    "describe",
+    "estimate",
+    "hookimpl",
+    "list_components",
+    "list_recipes",
+    "load_recipe",
+    "load_run",
+    "open_data",
+    "resume",
+    "train",
+]
+
+logging.getLogger("rankhub").addHandler(logging.NullHandler())
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module 'rankhub' has no attribute {name!r}")
+    return getattr(import_module(_LATER[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

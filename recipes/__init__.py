@@ -1,1 +1,9 @@
-"""The recipes that come with rankhub, as package data."""
+"""The recipes that come with rankhub."""
+
+import rankhub
+
+
+@rankhub.hookimpl
+def rankhub_recipes() -> list[str]:
+    """This package."""
+    return ["rankhub_recipes"]

@@ -37,11 +37,13 @@ class Entry:
     Attributes:
         component: The plugin's record.
         owner: The plugin.
-        version: Version of the plugin's distribution.
+        distribution: The installed package that the plugin came with.
+        version: Version of that package.
     """
 
     component: Component
     owner: str
+    distribution: str
     version: str
 
     @property
@@ -71,7 +73,7 @@ class Catalog:
         for plugin in self.plugins:
             for component in plugin.components:
                 key = (component.kind, component.name)
-                entry = Entry(component, plugin.owner, plugin.version)
+                entry = Entry(component, plugin.owner, plugin.distribution, plugin.version)
                 self._table[key] = (*self._table.get(key, ()), entry)
         self._classes: dict[Entry, type] = {}
         self._models: dict[Entry, type[BaseModel]] = {}
@@ -122,8 +124,13 @@ class Catalog:
         """(kind, name) -> the entries of that name, where several plugins give one."""
         return {key: entries for key, entries in self._table.items() if len(entries) > 1}
 
-    def find(self, kind: str, name: str) -> Entry:
+    def find(self, kind: str, name: str, origin: str = "") -> Entry:
         """The component that a recipe calls ``name``, or ``owner/name``.
+
+        Args:
+            kind: Its kind.
+            name: As the recipe has it.
+            origin: The distribution that ships the recipe; of components of one name it means its own. "" = a user's.
 
         Raises:
             CatalogError: There is none, or several plugins give one of that name.
@@ -138,6 +145,8 @@ class Catalog:
                 raise CatalogError(self._no_owned(kind, owner, bare))
         if not found:
             raise CatalogError(self._unknown(kind, name))
+        if len(found) > 1:
+            found = tuple(entry for entry in found if entry.distribution == origin) or found
         if len(found) > 1:
             choices = " or ".join(entry.full_name for entry in found)
             owners = " and ".join(entry.owner for entry in found)

@@ -10,14 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
+from typing import TypeVar
 
-from pluggy import HookRelay, PluginManager
+from pluggy import HookCaller, HookRelay, PluginManager
 
 from rankhub.catalog import hookspecs
 from rankhub.catalog.markers import PROJECT
 from rankhub.catalog.nearest import suggestion
-from rankhub.interfaces.component import API_VERSION, Component
+from rankhub.interfaces.component import API_VERSION, Component, Verb
 from rankhub.interfaces.kinds import KINDS
+
+T = TypeVar("T")
 
 GROUP = "rankhub.plugins"
 """The entry-point group, for official plugins and for everybody else's."""
@@ -48,7 +51,9 @@ class Plugin:
         owner: Name of the entry point.
         distribution: The installed package that it came with.
         version: Version of that package.
-        components: What it brings.
+        components: What recipes can use of it.
+        verbs: What it adds to the command line.
+        recipes: Packages of its recipes.
         hooks: Calls the hooks of this plugin and of no other.
     """
 
@@ -56,6 +61,8 @@ class Plugin:
     distribution: str
     version: str
     components: tuple[Component, ...]
+    verbs: tuple[Verb, ...]
+    recipes: tuple[str, ...]
     hooks: HookRelay
 
 
@@ -97,7 +104,7 @@ def ask_all(sources: Iterable[Source]) -> Iterator[Plugin | BrokenPlugin]:
 
 
 def ask(source: Source) -> Plugin | BrokenPlugin:
-    """Load one plugin and ask it for its components."""
+    """Load one plugin and ask it what it brings."""
     facts = (source.owner, source.distribution, source.version)
     try:
         module = source.load()
@@ -113,11 +120,13 @@ def ask(source: Source) -> Plugin | BrokenPlugin:
             )
         hooks = _register(module, source.owner)
         components = _components(hooks)
-    except _Rubbish as error:
+        verbs = _verbs(hooks)
+        recipes = _answers(hooks.rankhub_recipes, str, "list of package names")
+    except InvalidAnswer as error:
         return BrokenPlugin(*facts, str(error))
     except (Exception, SystemExit) as error:
-        return BrokenPlugin(*facts, f"it fails when asked for its components: {brief(error)}")
-    return Plugin(*facts, components, hooks)
+        return BrokenPlugin(*facts, f"it fails when asked what it brings: {brief(error)}")
+    return Plugin(*facts, components, verbs, recipes, hooks)
 
 
 def brief(error: BaseException) -> str:
@@ -126,8 +135,8 @@ def brief(error: BaseException) -> str:
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
-class _Rubbish(Exception):
-    """What a plugin answered is no list of components; the text is the reason."""
+class InvalidAnswer(Exception):
+    """A plugin answered a hook with something else than the hook asks for; the text is the reason."""
 
 
 def _register(module: object, owner: str) -> HookRelay:
@@ -136,27 +145,44 @@ def _register(module: object, owner: str) -> HookRelay:
     manager.register(module, owner)
     manager.check_pending()  # a misspelled hook would otherwise be passed over in silence
     if not manager.get_hookcallers(module):
-        raise _Rubbish("it answers no hook; mark its function `rankhub_components` with @rankhub.hookimpl")
+        raise InvalidAnswer("it answers no hook; mark its function `rankhub_components` with @rankhub.hookimpl")
     return manager.hook
 
 
-def _components(hooks: HookRelay) -> tuple[Component, ...]:
-    if not hooks.rankhub_components.get_hookimpls():
+def _answers(hook: HookCaller, record: type[T], wanted: str) -> tuple[T, ...]:
+    """What a plugin answers to one hook; nothing if it does not have it."""
+    if not hook.get_hookimpls():
         return ()
-    answers = hooks.rankhub_components()
+    answers = hook()
     if not answers:
-        raise _Rubbish("its rankhub_components returned None, not a list of rankhub.Component")
+        raise InvalidAnswer(f"its {hook.name} returned None, not a {wanted}")
     answer = answers[0]
-    if not isinstance(answer, Iterable):
-        raise _Rubbish(f"its rankhub_components returned {answer!r}, not a list of rankhub.Component")
-    seen: dict[tuple[str, str], Component] = {}
-    for component in answer:
-        if not isinstance(component, Component):
-            raise _Rubbish(f"its rankhub_components returned {component!r}, which is no rankhub.Component")
+    if not isinstance(answer, Iterable) or isinstance(answer, str):
+        raise InvalidAnswer(f"its {hook.name} returned {answer!r}, not a {wanted}")
+    listed = tuple(answer)
+    for item in listed:
+        if not isinstance(item, record):
+            raise InvalidAnswer(f"its {hook.name} returned {item!r} in place of an item of a {wanted}")
+    return listed
+
+
+def _components(hooks: HookRelay) -> tuple[Component, ...]:
+    seen: set[tuple[str, str]] = set()
+    components = _answers(hooks.rankhub_components, Component, "list of rankhub.Component")
+    for component in components:
         if component.kind not in KINDS:
             unknown = f"its component {component.name!r} is of the unknown kind {component.kind!r}"
-            raise _Rubbish(unknown + suggestion(component.kind, KINDS))
+            raise InvalidAnswer(unknown + suggestion(component.kind, KINDS))
         if (component.kind, component.name) in seen:
-            raise _Rubbish(f"it names two components of kind {component.kind} {component.name!r}")
-        seen[component.kind, component.name] = component
-    return tuple(seen.values())
+            raise InvalidAnswer(f"it names two components of kind {component.kind} {component.name!r}")
+        seen.add((component.kind, component.name))
+    return components
+
+
+def _verbs(hooks: HookRelay) -> tuple[Verb, ...]:
+    verbs = _answers(hooks.rankhub_verbs, Verb, "list of rankhub.Verb")
+    names = [verb.name for verb in verbs]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise InvalidAnswer(f"it names two verbs {twice!r}")
+    return verbs

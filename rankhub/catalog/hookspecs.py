@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from rankhub.catalog.markers import hookspec
-from rankhub.interfaces.component import Component
+from rankhub.interfaces.component import Component, Verb
 
 if TYPE_CHECKING:
     from rankhub.interfaces.callback import Callback, RunInfo
@@ -28,5 +28,25 @@ def rankhub_observers(run: RunInfo) -> Iterable[Callback]:
 
     They watch runs of every recipe. A callback that a recipe switches on is a component of kind
     ``callback`` instead.
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def rankhub_verbs() -> Iterable[Verb]:
+    """Name the verbs that this plugin adds to the command line.
+
+    Called at the start of every command; a verb's own module is imported only when it is called. The core's own verbs
+    cannot be replaced, and of two plugins' verbs of one name neither stands alone: they are called ``OWNER/NAME``.
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def rankhub_recipes() -> Iterable[str]:
+    """Name the packages whose YAML files are recipes that this plugin brings.
+
+    A package holds recipes, and perhaps folders ``blocks`` (parts that recipes extend) and ``overlays`` (changes to any
+    recipe). In these files a bare name means a component, or a file, of the plugin's own distribution first.
     """
     raise NotImplementedError

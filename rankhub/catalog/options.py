@@ -112,7 +112,7 @@ def _parameters(cls: type, kind: Kind) -> dict[str, inspect.Parameter]:
     found: dict[str, inspect.Parameter] = {}
     for owner, parameters in constructors:
         options = [p for p in parameters if p.kind is not p.POSITIONAL_ONLY and p.name not in found]
-        _check_each(options)
+        _check_each(options, kind)
         hints = _hints(owner, {p.name: p.annotation for p in options})
         found |= {p.name: p.replace(annotation=hints[p.name]) for p in options}
     return found
@@ -132,7 +132,7 @@ def _constructors(cls: type) -> list[tuple[type, list[inspect.Parameter]]]:
     return found or [(cls, list(inspect.signature(cls).parameters.values()))]
 
 
-def _check_each(options: Iterable[inspect.Parameter]) -> None:
+def _check_each(options: Iterable[inspect.Parameter], kind: Kind) -> None:
     for parameter in options:
         if parameter.kind is not parameter.KEYWORD_ONLY:
             raise UnreadableConstructor(f"its parameter {parameter} must be keyword-only, an option of its own")
@@ -140,6 +140,10 @@ def _check_each(options: Iterable[inspect.Parameter]) -> None:
             raise UnreadableConstructor(f"its option {parameter.name!r} has no type hint")
         if parameter.name == "use":
             raise UnreadableConstructor("`use` names the component, an option needs another name")
+        if parameter.name in kind.reserved:
+            raise UnreadableConstructor(
+                f"`{parameter.name}` beside a {kind.name} is the recipe's own; its option needs another name"
+            )
 
 
 def _hints(cls: type, annotations: Mapping[str, Any]) -> dict[str, Any]:

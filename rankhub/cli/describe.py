@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rankhub.catalog.nearest import suggestion
 from rankhub.cli.console import console
-from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.kinds import KINDS, Kind
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from rankhub.catalog.catalog import Catalog, Entry
+    from rankhub.catalog.catalog import Catalog
+    from rankhub.catalog.page import ComponentInfo, ComponentPage
 
 
 def describe(
@@ -25,16 +25,17 @@ def describe(
 
     Example: rankhub describe loss smooth_ap
     """
+    from rankhub.api import list_components
     from rankhub.catalog.catalog import Catalog
+    from rankhub.catalog.page import page_of
 
     catalog = Catalog.discover()
     if kind is None:
         return _kinds(catalog)
-    if kind not in KINDS:
-        raise UserError(f"there is no kind of component {kind!r}{suggestion(kind, KINDS)}")
     if name is None:
-        return _components(catalog, KINDS[kind])
-    _page(catalog, KINDS[kind], catalog.find(kind, name))
+        return _components(list_components(kind, catalog), KINDS[kind])
+    list_components(kind, catalog)  # objects to an unknown kind
+    _page(page_of(catalog, kind, name))
 
 
 def _table(*columns: str) -> Table:
@@ -50,54 +51,35 @@ def _kinds(catalog: Catalog) -> None:
     console().print(table)
 
 
-def _components(catalog: Catalog, kind: Kind) -> None:
+def _components(components: Sequence[ComponentInfo], kind: Kind) -> None:
     out = console()
     out.print(f"{kind.summary} In a recipe: {_plain(kind.place)}\n")
     table = _table(kind.name, "what it does", "plugin")
-    for entry in catalog.entries(kind.name):
-        table.add_row(_use(catalog, entry), _plain(entry.component.summary), entry.owner)
+    for info in components:
+        table.add_row(info.name, _plain(info.summary), info.owner)
     out.print(table)
 
 
-def _use(catalog: Catalog, entry: Entry) -> str:
-    """What a recipe writes after ``use:``."""
-    clashes = (entry.component.kind, entry.component.name) in catalog.clashes()
-    return entry.full_name if clashes else entry.component.name
-
-
-def _page(catalog: Catalog, kind: Kind, entry: Entry) -> None:
-    from rankhub.catalog.docs import docs_of
-
-    cls, model = catalog.load(entry), catalog.options(entry)
-    docs = docs_of(cls)
-    out = console()
-    out.print(f"[bold]{kind.name} {entry.component.name}[/bold]  (plugin {entry.owner} {entry.version})")
-    out.print(f"{_plain(entry.component.summary)}\n")
-    if docs.body:
-        out.print(f"{_plain(docs.body)}\n")
-    if model.model_fields:
-        out.print(_options(model))
+def _page(page: ComponentPage) -> None:
+    info, out = page.info, console()
+    out.print(f"[bold]{info.kind} {info.name.rpartition('/')[2]}[/bold]  (plugin {info.owner} {info.version})")
+    out.print(f"{_plain(info.summary)}\n")
+    if page.text:
+        out.print(f"{_plain(page.text)}\n")
+    if page.options:
+        table = _table("option", "takes", "default", "meaning")
+        for option in page.options:
+            default = "required" if option.default is None else option.default
+            table.add_row(option.name, *map(_plain, (option.takes, default, option.meaning)))
+        out.print(table)
     else:
         out.print("It has no options.")
-    if kind.wired:
+    if page.wired:
         out.print("\nHanded in by the engine:")
-        for wired in kind.wired:
+        for wired in page.wired:
             out.print(f"  {wired.name}: {_plain(wired.meaning)}")
-    out.print(f"\nIn a recipe, at {_plain(kind.place)}:  {{use: {_use(catalog, entry)}}}")
-    out.print(f"Class: {entry.component.target}")
-
-
-def _options(model: Any) -> Table:
-    from rankhub.catalog.complaints import show
-    from rankhub.catalog.hints import fields_of, words
-
-    hints = fields_of(model) or {}
-    table = _table("option", "takes", "default", "meaning")
-    for attribute, info in model.model_fields.items():
-        name = info.alias or attribute
-        default = "required" if info.is_required() else show(info.default)
-        table.add_row(name, _plain(words(hints[name])), _plain(default), _plain(info.description or ""))
-    return table
+    out.print(f"\nIn a recipe, at {_plain(page.place)}:  {{use: {info.name}}}")
+    out.print(f"Class: {page.target}")
 
 
 def _plain(text: str) -> str:

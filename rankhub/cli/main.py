@@ -1,7 +1,7 @@
 """The command line ``rankhub``: its verbs, and how a verb ends.
 
-Only the verb that is called is imported. The others are listed from their line in :data:`VERBS`, so that a slow
-or broken verb costs the others nothing.
+Only the verb that is called is imported. The others are listed from their records, the core's in :data:`CORE` and those
+of plugins, so that a slow or broken verb costs the others nothing.
 """
 
 from __future__ import annotations
@@ -9,8 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -18,7 +17,10 @@ import typer
 from typer.core import TyperGroup
 
 import rankhub
+from rankhub.catalog.catalog import Catalog
+from rankhub.catalog.discovery import brief
 from rankhub.cli.console import print_error
+from rankhub.interfaces.component import Verb
 from rankhub.interfaces.errors import UserError
 
 WRONG, INTERRUPTED = 2, 130
@@ -28,33 +30,16 @@ FIRST_SPEAKS = 10.0
 """Seconds for which the other processes of a run wait with an error, which the first one mostly has as well."""
 
 
-@dataclass(frozen=True, slots=True)
-class Verb:
-    """A verb of the command line.
-
-    Attributes:
-        name: What is typed.
-        target: ``"module:attribute"`` of its function, or of its own typer app.
-        summary: Its line in ``rankhub --help``.
-    """
-
-    name: str
-    target: str
-    summary: str
-
-
-VERBS = (
+CORE = (
     Verb("run", "rankhub.cli.run:run", "Train a recipe, or go on with a run."),
     Verb("predict", "rankhub.cli.predict:predict", "Score the images of a folder with a trained network."),
-    Verb("label", "rankhub.cli.label.app:app", "Label in rounds the images from which a network would learn most."),
     Verb("validate", "rankhub.cli.validate:validate", "Check a recipe without running it."),
     Verb("describe", "rankhub.cli.describe:describe", "Show what a recipe can use: kinds, components, their options."),
-    Verb("show", "rankhub.cli.show:app", "Draw what a component makes of an image."),
     Verb("recipes", "rankhub.cli.recipes:app", "List the recipes that come along, or copy one."),
-    Verb("data", "rankhub.cli.data:app", "Fetch a data set."),
     Verb("plugins", "rankhub.cli.plugins:app", "List the plugins, also those that cannot be used."),
     Verb("schema", "rankhub.cli.schema:schema", "Write the JSON schema of recipes, for editors."),
 )
+"""The core's own verbs. Plugins bring the others, and cannot replace these."""
 
 
 def main() -> None:
@@ -107,12 +92,21 @@ def build(arguments: Sequence[str]) -> typer.Typer:
     )
     app.callback()(_options)
     called = next((argument for argument in arguments if not argument.startswith("-")), None)
-    for verb in VERBS:
-        if verb.name == called:
-            _register(app, verb, _load(verb))
+    core = {verb.name: verb for verb in CORE}
+    brought = {} if called in core else plugin_verbs(Catalog.discover())
+    for name, verb in {**core, **brought}.items():
+        if name == called:
+            _register(app, name, verb)
         else:
-            app.command(verb.name, help=verb.summary)(_listed)
+            app.command(name, help=verb.summary)(_listed)
     return app
+
+
+def plugin_verbs(catalog: Catalog) -> dict[str, Verb]:
+    """The verbs that plugins bring, by what is typed: of two of one name, and of the core's, ``OWNER/NAME``."""
+    found = [(plugin.owner, verb) for plugin in catalog.plugins for verb in plugin.verbs]
+    taken = [verb.name for verb in CORE] + [verb.name for _, verb in found]
+    return {verb.name if taken.count(verb.name) == 1 else f"{owner}/{verb.name}": verb for owner, verb in found}
 
 
 def _show_version(wanted: bool) -> None:
@@ -133,13 +127,15 @@ def _listed() -> None:
     """Stands in for a verb that is listed but not called."""
 
 
-def _load(verb: Verb) -> Any:
+def _register(app: typer.Typer, name: str, verb: Verb) -> None:
     module, _, attribute = verb.target.partition(":")
-    return getattr(import_module(module), attribute)
-
-
-def _register(app: typer.Typer, verb: Verb, loaded: typer.Typer | Callable[..., Any]) -> None:
+    try:
+        loaded = getattr(import_module(module), attribute)
+    except (Exception, SystemExit) as error:
+        if verb in CORE:
+            raise
+        raise UserError(f"the verb {name} cannot be imported: {brief(error)}; see `rankhub plugins list`") from error
     if isinstance(loaded, typer.Typer):
-        app.add_typer(loaded, name=verb.name, short_help=verb.summary)
+        app.add_typer(loaded, name=name, short_help=verb.summary)
     else:
-        app.command(verb.name, short_help=verb.summary)(loaded)
+        app.command(name, short_help=verb.summary)(loaded)

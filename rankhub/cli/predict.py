@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -35,46 +35,50 @@ def predict(
         raise UserError(f"--out {out}: there is no folder {out.absolute().parent}; make it first")
     from rich.console import Console
 
-    from rankhub.catalog.catalog import Catalog
+    from rankhub import api
     from rankhub.engine import folder as folders
+    from rankhub.engine.answers import column_of, scale_of
     from rankhub.engine.console import Talk, listening
-    from rankhub.engine.parts import open_folder
-    from rankhub.engine.trained import as_csv, column_of, open_run, scale_of
+    from rankhub.engine.fitting import check_images
 
     # Where the table is printed, what is said about it goes beside it.
-    talk, catalog = listening(Talk(Console(stderr=out is None, highlight=False, soft_wrap=True))), Catalog.discover()
-    trained = open_run(run, catalog, overrides or [])
-    images, report = open_folder(str(folder), trained.recipe, catalog, talk.work)
-    answers = trained.answers(images, talk.work)
-    rows = answers.rows()
-    talk.finish()
-    for note in report.notes:
-        talk.note(note)
-    for name, found in report.tables.items():
-        if out is not None and found:  # such as the images that were skipped, and why
-            table = out.with_name(f"{out.stem}_{name}.csv")
-            folders.write_rows(table, found)
-            talk.note(f"table {name}: {table}")
-        elif found:
-            for row in found[:SHOWN]:
-                talk.note(f"{name}: {', '.join(str(value) for value in row.values())}")
-    numbers = trained.numbers()
-    if out is None:
-        typer.echo(as_csv(rows), nl=False)
-    else:
-        folders.write_text(out, as_csv(rows))
-        talk.line(f"{len(rows)} images, {out}")
-    if pictures is not None:
-        drawn = 0
-        for path, head, picture in answers.pictures():
-            suffix = f"_{head}.png" if len(trained.recipe.heads) > 1 else ".png"
-            folders.write_picture(pictures / f"{path}{suffix}", picture)
-            drawn += 1
-            talk.work(drawn, len(rows), "pictures")
+    talk = listening(Talk(Console(stderr=out is None, highlight=False, soft_wrap=True)))
+    with api.load_run(run, overrides=overrides or []) as trained:
+        reader = {"use": trained.recipe.catalog.in_role("dataset", "folder"), "root": str(folder)}
+        images, report = api.open_data(reader, trained.recipe, talk.work)
+        if not trained.labels:
+            raise UserError("no head of this run gives one number an image; `rankhub predict` writes scores and counts")
+        check_images("predict", images, [trained.predictor])
+        columns = {output: column_of(output, trained.labels) for output in trained.labels}
+        paths, rows, drawn = images.facts("path") or [], list[dict[str, Any]](), 0
+        for answer in trained.answers(images):
+            path = paths[answer.index]
+            rows.append({"path": path} | {name: trained.number(answer, output) for output, name in columns.items()})
+            for head, picture in trained.pictures(answer, path) if pictures is not None else ():
+                suffix = f"_{head}.png" if len(trained.recipe.recipe.heads) > 1 else ".png"
+                folders.write_picture(Path(str(pictures)) / f"{path}{suffix}", picture)
+                drawn += 1
+            talk.work(len(rows), len(images), "predict")
         talk.finish()
-        talk.line(f"{drawn} pictures, {pictures}" if drawn else "no head of this run draws onto images")
-    for remark in answers.remarks():
-        talk.note(remark)
-    talk.note(f"by {trained.weights}")
-    for name, label in numbers.items():
-        talk.note(f"{column_of(name, numbers)}: {scale_of(label)}")
+        for note in report.notes:
+            talk.note(note)
+        for name, found in report.tables.items():
+            if out is not None and found:  # such as the images that were skipped, and why
+                table = out.with_name(f"{out.stem}_{name}.csv")
+                folders.write_rows(table, found)
+                talk.note(f"table {name}: {table}")
+            elif found:
+                for row in found[:SHOWN]:
+                    talk.note(f"{name}: {', '.join(str(value) for value in row.values())}")
+        if out is None:
+            typer.echo(folders.as_csv(rows), nl=False)
+        else:
+            folders.write_rows(out, rows)
+            talk.line(f"{len(rows)} images, {out}")
+        if pictures is not None:
+            talk.line(f"{drawn} pictures, {pictures}" if drawn else "no head of this run draws onto images")
+        for remark in trained.remarks():
+            talk.note(remark)
+        talk.note(f"by {trained.weights}")
+        for output, label in trained.labels.items():
+            talk.note(f"{columns[output]}: {scale_of(label)}")

@@ -16,28 +16,28 @@ app = typer.Typer(help="The recipes that come with rankhub. Without a verb: list
 @app.callback(invoke_without_command=True)
 def _default(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
-        list_recipes()
+        list_all()
 
 
 @app.command("list")
-def list_recipes() -> None:
+def list_all() -> None:
     """List the recipes that come along."""
     from rich.markup import escape
     from rich.table import Table
 
-    from rankhub.recipe.reader import read
-    from rankhub.recipe.shipped import names, path_of
+    from rankhub.api import list_recipes
+    from rankhub.catalog.catalog import Catalog
+    from rankhub.recipe.shipped import listed, names
 
+    catalog = Catalog.discover()
     table = Table("recipe", "what it does", box=None, pad_edge=False, header_style="bold")
-    for name in names():
-        path = path_of(name)
-        description = read(path.read_text(encoding="utf-8"), str(path)).data.get("description", "")
-        table.add_row(name, escape(str(description)))
+    for info in list_recipes(catalog):
+        table.add_row(info.name, escape(info.description))
     out = console()
     out.print(table)
     overlays = Table("overlay", "what it changes", box=None, pad_edge=False, header_style="bold")
-    for name in names("overlay"):
-        overlays.add_row(name, escape(_first_line(path_of(name, "overlay"))))
+    for name, one in zip(names(catalog, "overlay"), listed(catalog, "overlay"), strict=True):
+        overlays.add_row(name, escape(_first_line(one.path)))
     out.print()
     out.print(overlays)
     out.print(
@@ -57,20 +57,23 @@ def copy_recipe(
     to: Annotated[Path | None, typer.Option(help="File or folder to write to; default: NAME.yaml here.")] = None,
 ) -> None:
     """Copy a recipe, comments and all, to change it, and the block that it extends. Never overwrites a file."""
+    from rankhub.catalog.catalog import Catalog
     from rankhub.recipe.extends import base_of, with_base
-    from rankhub.recipe.shipped import find, path_of
+    from rankhub.recipe.shipped import read_file, shipped
 
-    source = find(path_of(name))
-    target = to or Path(source.path.name)
+    catalog = Catalog.discover()
+    one = shipped(catalog, name)
+    source = read_file(one.path, one.distribution)
+    target = to or Path(one.path.name)
     if target.is_dir():
-        target = target / source.path.name
-    text, base = source.text, base_of(source)
-    if base is not None:
+        target = target / one.path.name
+    text, base = source.text, base_of(source, catalog)
+    if base is not None and base.path is not None:
         text = with_base(text, base.path.name)
     if not _write_new(target, text):
         raise UserError(f"{target} is there already and stays as it is; choose another file with --to")
     typer.echo(f"wrote {target}; run it with: rankhub run {target}")
-    if base is not None:
+    if base is not None and base.path is not None:
         beside = target.parent / base.path.name
         written = _write_new(beside, base.text)
         typer.echo(f"wrote {beside}, which it extends" if written else f"{beside}, which it extends, stays as it is")

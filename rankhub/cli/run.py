@@ -30,15 +30,17 @@ def run(
         raise UserError(
             "name a recipe: rankhub run RECIPE [a.b.c=value ...] (rankhub recipes lists those that come along)"
         )
-    from rankhub.catalog.catalog import Catalog
-    from rankhub.engine import run as engine
-    from rankhub.recipe.load import load_recipe
+    from rankhub import api
+    from rankhub.cli.console import talking
 
-    catalog = Catalog.discover()
     if resume is not None:
-        status = engine.resume(resume, catalog)
+        ended = api.resume(resume, progress=talking())
     else:
-        loaded = load_recipe(str(recipe), overrides or [], catalog, overlays=overlay or [], need_data=True)
-        status = engine.start(loaded, catalog, loaded.changes, out, dry_run)
-    if status == "stopped":
+        loaded = api.load_recipe(str(recipe), overrides or [], overlays=overlay or [], need_data=True)
+        talk = talking()
+        if dry_run:
+            api.estimate(loaded, progress=talk)
+            return talk.line("Dry run: nothing was trained or written.")
+        ended = api.train(loaded, out, progress=talk)
+    if ended.stopped:
         raise typer.Exit(130)

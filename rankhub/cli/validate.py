@@ -19,13 +19,11 @@ def validate(
 
     All that is wrong is listed at once, each with its line and the nearest valid name. Nothing is trained or read.
     """
-    from rankhub.catalog.catalog import Catalog
+    from rankhub.api import load_recipe
     from rankhub.recipe.check import missing_data
-    from rankhub.recipe.load import load_recipe
 
-    catalog = Catalog.discover()
-    loaded = load_recipe(recipe, overrides or [], catalog, overlays=overlay or [], need_data=data)
+    loaded = load_recipe(recipe, overrides or [], overlays=overlay or [], need_data=data)
     typer.echo(f"{loaded.document.file} is fine.")
     if not data:
-        for problem in missing_data(loaded, catalog):
+        for problem in missing_data(loaded):
             typer.echo(f"note: {problem}")

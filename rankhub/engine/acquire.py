@@ -6,29 +6,23 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rankhub.catalog.catalog import Catalog
-from rankhub.engine import checkpoint
 from rankhub.engine.feed import Chain
 from rankhub.engine.fitting import check_images
-from rankhub.engine.parts import Progress, build_chains
+from rankhub.engine.parts import Progress, evaluation_chains
 from rankhub.engine.seeds import seeded
 from rankhub.engine.source import BLOCK, VIEWED, NetworkForward
-from rankhub.engine.trained import Trained, open_run
+from rankhub.engine.trained import Run
 from rankhub.engine.views import blocks, see
 from rankhub.interfaces.acquire import PoolSource, PoolStream, Rows
 from rankhub.interfaces.data import Dataset
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.evaluate import OutputTable
-from rankhub.interfaces.generator import ViewSpec
-from rankhub.interfaces.model import Head, OutputSpec
-from rankhub.recipe.schema import Recipe
-from rankhub.recipe.wiring import numbers_of, objective_outputs, streams
+from rankhub.recipe.assembly import numbers_of, pool_streams
 
 _DROPS = re.compile(r"Drop(out|path)", re.IGNORECASE)
 """Classes of modules that drop something in training: torch's Dropout and Dropout2d, timm's DropPath."""
@@ -39,21 +33,17 @@ class NetworkPool:
     """See :class:`rankhub.interfaces.acquire.PoolSource`.
 
     Attributes:
-        trained: The run's network.
+        run: Whose network sees the pool.
         images: The pool, open.
-        catalog: Where components come from.
         seed: Of the round.
         progress: Told now and then.
-        overrides: Changes to the run's recipe that it was opened with.
         dropout: Number of the draw of what is dropped; None = nothing is.
     """
 
-    trained: Trained
+    run: Run
     images: Dataset
-    catalog: Catalog
     seed: int
     progress: Progress
-    overrides: Sequence[str] = ()
     dropout: int | None = None
     streams: Mapping[str, PoolStream] = field(init=False)
     numbers: Mapping[str, float] = field(init=False)
@@ -64,20 +54,17 @@ class NetworkPool:
     _known: dict[str, list[Tensor]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        recipe, heads = self.trained.recipe, self.trained.network.heads
-        chains = build_chains(recipe, self.catalog)
-        self._chains = {stream: chain for (_, stream), chain in reversed(list(chains.items()))}
-        outputs = {name: cast(Head, heads[name]).outputs for name in recipe.heads}
-        self.streams = pool_streams(recipe, {name: chain.views for name, chain in self._chains.items()}, outputs)
-        self.numbers = numbers_of(outputs)
-        self._forward = NetworkForward(self.trained.network, self.trained.compute)
+        assembly = self.run.assembly
+        self._chains = evaluation_chains(self.run.recipe.recipe, assembly)
+        self.streams, self.numbers = pool_streams(assembly), numbers_of(assembly.all_outputs())
+        self._forward = self.run.forward()
         self._places = np.full(len(self.images), -1, dtype=np.int64)
-        check_images("predict on the pool", self.images, [self.trained.predict])
+        check_images("predict on the pool", self.images, [self.run.predictor])
 
     @property
     def device(self) -> torch.device:
         """Where heavy computation may run."""
-        return self.trained.compute.device
+        return self.run.device
 
     def __len__(self) -> int:
         return len(self.images)
@@ -102,7 +89,7 @@ class NetworkPool:
         for part in blocks(rows.tolist(), BLOCK):
             images = [self.images[index].image.to(self.device) for index in part]
             with self._dropping(f"{part[0]}"):
-                answers = self.trained.predict(images, self._forward)
+                answers = self.run.predictor(images, self._forward)
             for name, values in answers.items():
                 if isinstance(values, Tensor) and values.ndim < 3:
                     self._known.setdefault(name, []).append(values.float().cpu())
@@ -115,7 +102,7 @@ class NetworkPool:
         if self.dropout is None:
             yield
             return
-        modules = list(drops(self.trained.network))
+        modules = list(drops(self.run.network))
         with torch.random.fork_rng():
             torch.manual_seed(seeded(self.seed, f"dropout {self.dropout} {block}"))
             try:
@@ -150,13 +137,11 @@ class NetworkPool:
 
     def members(self) -> Sequence[PoolSource]:
         """The pool as each of the run's kept checkpoints sees it, the oldest first, this one last."""
-        last = self.trained.weights.parent
-        others = [place for place in checkpoint.Checkpoints(last.parent, 1).all() if place != last]
-        return [*(replace(self, trained=open_run(place, self.catalog, self.overrides)) for place in others), self]
+        return [*(replace(self, run=run) for run in self.run.others()), self]
 
     def dropped(self, number: int) -> PoolSource | None:
         """The pool as the network sees it with dropout at work; None if it has none."""
-        return replace(self, dropout=number) if any(True for _ in drops(self.trained.network)) else None
+        return replace(self, dropout=number) if any(True for _ in drops(self.run.network)) else None
 
 
 def drops(network: nn.Module) -> Iterator[nn.Module]:
@@ -165,24 +150,3 @@ def drops(network: nn.Module) -> Iterator[nn.Module]:
         rate = getattr(module, "p", None) or getattr(module, "drop_prob", None)
         if _DROPS.search(type(module).__name__) and rate:
             yield module
-
-
-def pool_streams(
-    recipe: Recipe, views: Mapping[str, ViewSpec], outputs: Mapping[str, Mapping[str, OutputSpec]]
-) -> dict[str, PoolStream]:
-    """The streams of a recipe as acquirers know them.
-
-    Args:
-        recipe: The recipe.
-        views: Stream -> what its generator makes of one image.
-        outputs: Head -> its outputs.
-    """
-    found: dict[str, PoolStream] = {}
-    for _, name, stream in streams(recipe):
-        trained = [
-            f"{objective.head}.{output}"
-            for objective in stream.objectives
-            for output in objective_outputs(objective, outputs[objective.head])
-        ]
-        found.setdefault(name, PoolStream(views[name], tuple(dict.fromkeys(trained))))
-    return found

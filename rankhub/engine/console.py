@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -15,6 +15,8 @@ from rich.table import Table
 from rankhub.engine.estimate import human_seconds
 from rankhub.engine.plan import PhasePlan
 from rankhub.engine.step import Stepped
+
+log = logging.getLogger("rankhub")
 
 PLAIN_INTERVAL = 5.0
 """Seconds between plain lines."""
@@ -29,6 +31,7 @@ class Talk:
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(highlight=False, soft_wrap=True)
+        self.live = self.console.is_terminal or self.console.is_jupyter
         self._bar: Progress | None = None
         self._task: Any = None
         self._what: str | None = None
@@ -50,7 +53,7 @@ class Talk:
 
     def work(self, done: int, total: int, what: str) -> None:
         """Progress of something that is not training: opening data, evaluating."""
-        if not self.console.is_terminal:
+        if not self.live:
             if what != self._what:
                 self._what, self._last = what, time.monotonic()
             elif time.monotonic() - self._last >= PLAIN_INTERVAL:
@@ -71,7 +74,7 @@ class Talk:
         done = number - plan.first_step
         epoch = min(done // plan.steps_per_epoch + 1, max(1, -(-plan.steps // plan.steps_per_epoch)))
         text = f"{plan.phase.name} epoch {epoch}  loss {stepped.losses['loss']:.4f}  {speed:,.0f} views/s"
-        if self.console.is_terminal:
+        if self.live:
             if self._what != "training":
                 self.finish()
                 self._what = "training"
@@ -116,6 +119,64 @@ class Talk:
             cells = [f"{row[c]:.3f}" if isinstance(row.get(c), float) else str(row.get(c, "")) for c in columns]
             table.add_row(*cells, style="bold" if row is rows[-1] else "")
         self.console.print(table)
+
+
+class Told(Talk):
+    """Progress for a program: a bar, or a function that is told; everything else goes to the logger ``rankhub``.
+
+    Args:
+        console: Where the bar goes; quiet = nowhere.
+        tell: ``tell(done, total, what)``, called in place of drawing a bar.
+    """
+
+    def __init__(self, console: Console, tell: Callable[[int, int, str], None] | None = None) -> None:
+        super().__init__(console)
+        self.tell = tell
+
+    def line(self, text: str = "") -> None:
+        """For the log."""
+        if text:
+            log.info("%s", text)
+
+    def note(self, text: str) -> None:
+        """For the log, as a warning."""
+        log.warning("%s", text)
+
+    def pairs(self, pairs: Mapping[str, str]) -> None:
+        """For the log."""
+        for name, value in pairs.items():
+            log.info("%s: %s", name, value)
+
+    def table(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """For the log."""
+        for row in rows:
+            log.info("%s", ", ".join(f"{name} {value}".strip() for name, value in row.items()))
+
+    def work(self, done: int, total: int, what: str) -> None:
+        """Progress of something that is not training."""
+        if self.tell is not None:
+            self.tell(done, total, what)
+        elif self.live:
+            super().work(done, total, what)
+
+    def step(self, number: int, steps: int, plan: PhasePlan, stepped: Stepped, speed: float) -> None:
+        """Progress of training."""
+        if self.tell is not None:
+            self.tell(number, steps, "training")
+        elif self.live:
+            super().step(number, steps, plan, stepped, speed)
+
+
+def talk_for(progress: Talk | Callable[[int, int, str], None] | bool | None) -> Talk:
+    """Where a run speaks.
+
+    Args:
+        progress: None or True = a bar on a terminal and in a notebook; False = nothing; a function that is told; or
+            where to speak.
+    """
+    if isinstance(progress, Talk):
+        return progress
+    return Told(Console(quiet=progress is False), progress if callable(progress) else None)
 
 
 def listening(talk: Talk) -> Talk:

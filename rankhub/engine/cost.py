@@ -7,10 +7,12 @@ import dataclasses
 from typing import Any
 
 from rankhub.engine.estimate import Cost, human_bytes, human_seconds, trial
+from rankhub.engine.learner import Turn
 from rankhub.engine.network import has_batch_statistics
 from rankhub.engine.parts import Parts
 from rankhub.engine.plan import PhasePlan
-from rankhub.engine.training import new_learner, new_steering
+from rankhub.engine.step import take_step
+from rankhub.engine.training import new_learner, new_optimizer, portion_of
 
 
 def describe(parts: Parts, name: str, *, measure: bool) -> dict[str, str]:
@@ -39,14 +41,14 @@ def describe(parts: Parts, name: str, *, measure: bool) -> dict[str, str]:
         )
     if parts.processes.count > 1:
         lines["processes"] = f"{parts.processes.count}, each with an equal share of every batch"
-    accumulates = any(stream.accumulate > 1 for plan in parts.plans for stream in plan.phase.streams.values())
+    accumulates = any(stream.accumulate > 1 for plan in parts.plans for stream in plan.streams.values())
     if has_batch_statistics(parts.network) and (accumulates or parts.processes.count > 1):
         over = "a micro-batch" if accumulates else "the share of a process"
         lines["batch norm"] = (
             f"with BatchNorm {over} is another function than the whole batch: the gradient is not that of one process "
             "and one batch; networks with GroupNorm, or on several processes SyncBatchNorm, are free of it"
         )
-    heard = {plan.phase.name: [one for one in plan.phase.streams.values() if one.statistics] for plan in parts.plans}
+    heard = {plan.phase.name: [one for one in plan.streams.values() if one.statistics] for plan in parts.plans}
     several = [name for name, streams in heard.items() if len(streams) > 1]
     if has_batch_statistics(parts.network) and several:
         lines["streams"] = (
@@ -59,7 +61,7 @@ def describe(parts: Parts, name: str, *, measure: bool) -> dict[str, str]:
 
 def _phase(parts: Parts, plan: PhasePlan) -> str:
     streams = []
-    for name, stream in plan.phase.streams.items():
+    for name, stream in plan.streams.items():
         views = parts.feeds[plan.phase.name, name].chain.views
         sizes = " + ".join(f"{count}" + (f" of {side} px" if side else "") for count, side in views.sizes)
         micro = f" in {stream.accumulate} micro-batches" if stream.accumulate > 1 else ""
@@ -71,26 +73,24 @@ def _phase(parts: Parts, plan: PhasePlan) -> str:
 
 def trial_cost(parts: Parts, plan: PhasePlan) -> Cost:
     """The cost of one step of a phase, measured on copies of network, losses and optimiser."""
-    network, goals = copy.deepcopy((parts.network, parts.goals))
-    twin = dataclasses.replace(parts, network=network, goals=goals)
-    learner, steering = new_learner(twin), new_steering(twin, plan)
-    feeds = {name: parts.feeds[plan.phase.name, name] for name in plan.streams}
-    micro = {name: stream.accumulate for name, stream in plan.phase.streams.items()}
-    ours = {name: goals[plan.phase.name, name] for name in plan.streams}
+    network, objectives = copy.deepcopy((parts.network, parts.objectives))
+    twin = dataclasses.replace(parts, network=network, objectives=objectives)
+    learner, optimizer = new_learner(twin), new_optimizer(twin, plan)
 
     def step() -> None:
-        batches = {}
+        portions = {}
         for name in plan.active(0):
-            place = feeds[name].place(0)
-            fetched = feeds[name].fetch(place).to(parts.compute.device)
-            batches[name] = feeds[name].chain.on_device(fetched, place.epoch)
-        learner.step(batches, ours, micro, steering, plan.clock_at(0), 1, False, "none")
+            feed = parts.feeds[plan.phase.name, name]
+            place = feed.place(0)
+            fetched = feed.fetch(place).to(parts.compute.device)
+            portions[name] = portion_of(twin, plan, name, feed.chain.on_device(fetched, place.epoch))
+        take_step(learner, portions, optimizer, Turn(plan.clock_at(0)))
 
     def state() -> dict[str, Any]:
         kept: dict[str, Any] = dict(network.state_dict())
-        for number, parameter in enumerate(steering.parameters()):
+        for number, parameter in enumerate(optimizer.parameters()):
             kept[f"gradient{number}"] = parameter.grad
-            kept |= {f"{number}{key}": value for key, value in steering.optimizer.state[parameter].items()}
+            kept |= {f"{number}{key}": value for key, value in optimizer.optimizer.state[parameter].items()}
         if learner.average is not None:
             kept |= {f"average.{key}": value for key, value in learner.average.network.state_dict().items()}
         return kept

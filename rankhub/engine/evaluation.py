@@ -99,13 +99,17 @@ def _that_fit(predict: Predict, dataset: Dataset) -> npt.NDArray[np.bool_]:
 
 def _first_view(predict: Predict, image: torch.Tensor, features: FeatureSpec) -> torch.Tensor:
     """[3, H, W] the first view of an image that ``predict`` would pass through a network."""
-    keep = _Keep(features)
+    keep = Keep(features)
     predict([image], keep)
-    return keep.seen[0]
+    return keep.seen[0][0].clone()
 
 
-class _Keep:
-    """Stands in for a network, and keeps what is shown to it."""
+class Keep:
+    """Stands in for a network, and keeps what is shown to it.
+
+    Attributes:
+        seen: Stacks [v, 3, H, W], in order.
+    """
 
     outputs: Mapping[str, OutputSpec] = MappingProxyType({})
 
@@ -114,7 +118,8 @@ class _Keep:
         self.seen: list[torch.Tensor] = []
 
     def __call__(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
-        self.seen.append(images[0].clone())
+        """Nothing is said of them."""
+        self.seen.append(images)
         return {"backbone": images.new_zeros(len(images), 1)}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import importlib.metadata
+import io
 import json
 import platform
 import sys
@@ -21,6 +22,9 @@ from PIL import Image
 from rankhub.catalog.catalog import Catalog
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import UserError
+from rankhub.recipe.phases import old_forms
+from rankhub.recipe.reader import read
+from rankhub.recipe.shipped import Source, read_file
 
 RESOLVED = "recipe.resolved.yaml"
 LABELS = "labels.json"
@@ -68,6 +72,36 @@ def write_start(folder: Path, text: str, resolved: str, overrides: Sequence[str]
     write_text(folder / "recipe.yaml", text)
     write_text(folder / "lock.json", json.dumps({"overrides": list(overrides), **lock}, indent=1) + "\n")
     write_text(folder / RESOLVED, resolved)
+
+
+def resolved_recipe(place: Path) -> Source:
+    """The resolved recipe of a run.
+
+    Raises:
+        UserError: ``place`` is no run's folder, or its recipe has the form of an earlier version.
+    """
+    path = place / RESOLVED
+    if not path.is_file():
+        raise UserError(f"{place.absolute()} is no run's folder: {RESOLVED} is not in it")
+    source = read_file(path)
+    if old_forms(read(source.text, source.file).data):
+        raise UserError(
+            f"the run {place.absolute()} was begun by an earlier version of rankhub, whose recipes had another form; "
+            "train it anew, or use the version that its lock.json names"
+        )
+    return source
+
+
+def home_of(place: Path) -> Path:
+    """The folder of a run, given it or one of its checkpoints.
+
+    Raises:
+        UserError: It is no run.
+    """
+    home = place if (place / RESOLVED).is_file() else place.parent.parent
+    if not (home / RESOLVED).is_file():
+        raise UserError(f"{place.absolute()} is no run's folder: {RESOLVED} is not in it")
+    return home
 
 
 def write_labels(folder: Path, labels: Mapping[str, LabelSpec]) -> None:
@@ -128,15 +162,21 @@ def changed_versions(folder: Path, now: Mapping[str, Any]) -> list[str]:
 
 
 def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write rows as CSV, beside and renamed; the columns are the keys in the order in which they first occur."""
-    columns = list(dict.fromkeys(key for row in rows for key in row))
+    """Write rows as CSV, beside and renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(path.name + ".partial")
     with beside.open("w", newline="") as file:
-        writer = csv.DictWriter(file, columns)
-        writer.writeheader()
-        writer.writerows(rows)
+        file.write(as_csv(rows))
     beside.replace(path)
+
+
+def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows as CSV; the columns are the keys in the order in which they first occur."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(dict.fromkeys(key for row in rows for key in row)))
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
 
 
 def write_picture(path: Path, picture: npt.NDArray[np.uint8]) -> None:

@@ -7,23 +7,24 @@ from typing import Any
 
 import torch
 
-from rankhub.catalog.catalog import Catalog
-from rankhub.catalog.spec import ComponentSpec
+from rankhub.catalog.hints import Steps
 from rankhub.engine.network import Network
 from rankhub.engine.plan import PhasePlan
 from rankhub.interfaces.optim import Optimizer
 from rankhub.interfaces.schedule import Clock, Schedule, value_at
-from rankhub.recipe.wiring import matching
+from rankhub.recipe.assembly import Assembly
+from rankhub.recipe.names import matching
 
 
 def parameter_groups(network: Network, plan: PhasePlan) -> list[dict[str, Any]]:
     """Groups of the parameters that a phase trains, in the order of their names.
 
     A parameter belongs to the phase if it is in the backbone, in a head that an objective of the phase uses, or
-    in a loss of the phase. Groups differ in ``vector`` (biases, weights of normalisation) and ``lr_scale``.
+    in a loss of its streams. Groups differ in ``vector`` (biases, weights of normalisation) and ``lr_scale``.
     """
-    heads = {objective.head for stream in plan.phase.streams.values() for objective in stream.objectives}
-    prefixes = ("backbone.", f"losses.{plan.phase.name}.", *(f"heads.{name}." for name in sorted(heads)))
+    heads = {objective.head for stream in plan.streams.values() for objective in stream.objectives}
+    own = [f"losses.{stream}." for stream in plan.streams]
+    prefixes = ("backbone.", *own, *(f"heads.{name}." for name in sorted(heads)))
     named = [(name, p) for name, p in network.named_parameters() if p.requires_grad and name.startswith(prefixes)]
     scales: dict[str, float] = {}
     for pattern, factor in plan.phase.lr_scale.items():
@@ -37,24 +38,24 @@ def parameter_groups(network: Network, plan: PhasePlan) -> list[dict[str, Any]]:
     return list(groups.values())
 
 
-class Steering:
+class ScheduledOptimizer:
     """An optimiser, and before each step the values of its options that are schedules.
 
     Args:
-        catalog: Where components come from.
-        spec: The optimiser in the recipe.
+        assembly: Makes components of the recipe.
+        place: Where the recipe names it.
         schedule: Factor on the learning rate, or None.
         groups: Parameter groups.
     """
 
     def __init__(
-        self, catalog: Catalog, spec: ComponentSpec, schedule: Schedule | None, groups: list[dict[str, Any]]
+        self, assembly: Assembly, place: Steps, schedule: Schedule | None, groups: list[dict[str, Any]]
     ) -> None:
         self.schedule = schedule
-        self.optimizer: Optimizer = catalog.build("optimizer", spec, groups, clock=Clock(0, 1, 1))
+        self.optimizer: Optimizer = assembly.new(*place, wired=[groups])
         self.numbers: Mapping[str, float | Schedule] = {
             name: value
-            for name, value in catalog.arguments("optimizer", spec).items()
+            for name, value in assembly.options(*place).items()
             if name in self.optimizer.param_groups[0] and isinstance(value, float | Schedule)
         }
 

@@ -9,11 +9,11 @@ from torch import Tensor, nn
 
 from rankhub.interfaces.loss import Loss
 from rankhub.interfaces.model import Backbone, Features, Head
-from rankhub.recipe.wiring import matching
+from rankhub.recipe.names import matching
 
 Outputs = dict[str, Mapping[str, Tensor]]
-LossKey = tuple[str, str, int]
-"""Phase, stream and number of the objective."""
+LossKey = tuple[str, str]
+"""Stream, and label of the objective."""
 
 
 class _Named(nn.ModuleDict):
@@ -29,22 +29,17 @@ class Network(nn.Module):
     Args:
         backbone: Images to features.
         heads: By name.
-        losses: By phase, stream and number; those with parameters or buffers are part of the state.
+        losses: By stream and label, for all phases; those with parameters or buffers are part of the state.
     """
 
     def __init__(self, backbone: Backbone, heads: Mapping[str, Head], losses: Mapping[LossKey, Loss]) -> None:
         super().__init__()
         self.backbone = backbone
         self.heads = _Named(heads)
-        tree: dict[str, dict[str, dict[str, nn.Module]]] = {}
-        for (phase, stream, number), loss in losses.items():
-            tree.setdefault(phase, {}).setdefault(stream, {})[str(number)] = loss
-        self.losses = _Named(
-            {
-                phase: _Named({stream: _Named(by_number) for stream, by_number in by_stream.items()})
-                for phase, by_stream in tree.items()
-            }
-        )
+        by_stream: dict[str, dict[str, Loss]] = {}
+        for (stream, label), loss in losses.items():
+            by_stream.setdefault(stream, {})[label] = loss
+        self.losses = _Named({stream: _Named(by_label) for stream, by_label in by_stream.items()})
 
     def forward(self, images: Sequence[Tensor], heads: Iterable[str]) -> Outputs:
         """Each view through the backbone once, then through the heads.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,22 +17,26 @@ from rankhub.interfaces.schedule import Clock, Schedule, value_at
 
 
 @dataclass(frozen=True, slots=True)
-class Goal:
-    """One objective of a stream, built.
+class Objective:
+    """One objective of a stream in one phase, built.
 
     Attributes:
-        name: ``STREAM.NUMBER``, for logs and messages.
+        name: ``STREAM/LABEL``, for logs and messages.
         head: The head whose outputs it uses.
         outputs: Names of those outputs.
-        loss: The loss.
-        weight: Number or schedule.
+        loss: The loss, the same module in every phase.
+        weights: Numbers or schedules; its weight is their product: its own, and that of the stream in the phase.
     """
 
     name: str
     head: str
     outputs: tuple[str, ...]
     loss: Loss
-    weight: float | Schedule
+    weights: tuple[float | Schedule, ...] = (1.0,)
+
+    def weight(self, clock: Clock) -> float:
+        """Its weight in the step that is about to be done."""
+        return math.prod(value_at(weight, clock) for weight in self.weights)
 
     def pick(self, outputs: Outputs) -> dict[str, Tensor]:
         """The outputs that the loss is handed."""
@@ -65,7 +70,7 @@ class Weighed:
     Attributes:
         total: Scalar with a graph, weighted and divided by the global counts.
         values: Objective -> its share of the mean loss, unweighted, without a graph.
-        parts: ``OBJECTIVE.part`` -> scalar for the log.
+        parts: ``OBJECTIVE/part`` -> scalar for the log.
     """
 
     total: Tensor
@@ -73,55 +78,63 @@ class Weighed:
     parts: dict[str, Tensor]
 
 
-def weigh(
-    goals: Sequence[Goal],
-    outputs: Outputs,
-    taught: Outputs | None,
-    target: RankTarget,
-    counts: Mapping[str, Tensor],
-    clock: Clock,
-    log: bool,
-    queries: Tensor | None = None,
-    processes: int = 1,
-) -> Weighed:
-    """Add up the objectives of a stream.
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What all objectives of a stream share in a step.
 
-    Args:
-        goals: The objectives.
-        outputs: The network's outputs on these views.
-        taught: The averaged network's outputs on the same views, if there is a teacher.
-        target: What the views are.
-        counts: Objective -> global count; a micro-batch is divided by the count of the whole batch.
+    Attributes:
         clock: Where the phase stands.
         log: Whether diagnostics are wanted.
+        counts: Objective -> global count; a micro-batch is divided by the count of the whole batch.
         queries: [N] bool where several processes share the views: the rows whose terms this one computes.
         processes: How many they are. A loss that is no sum over queries is computed whole by each, so each of them
             takes so large a part of it.
     """
+
+    clock: Clock
+    log: bool
+    counts: Mapping[str, Tensor]
+    queries: Tensor | None = None
+    processes: int = 1
+
+
+def weigh(
+    objectives: Sequence[Objective], outputs: Outputs, teacher: Outputs | None, target: RankTarget, setting: Setting
+) -> Weighed:
+    """Add up the objectives of a stream.
+
+    Args:
+        objectives: The objectives.
+        outputs: The network's outputs on these views.
+        teacher: The averaged network's outputs on the same views, if there is a teacher.
+        target: What the views are.
+        setting: What they share.
+    """
     terms: list[Tensor] = []
     values: dict[str, Tensor] = {}
     parts: dict[str, Tensor] = {}
-    for goal in goals:
-        teacher = None if taught is None else goal.pick(taught)
-        own = queries if goal.loss.per_query else None
-        result = goal.loss(goal.pick(outputs), target, LossContext(clock.progress, own, teacher, log))
-        mean = result.total / counts[goal.name].clamp(min=1)
-        if queries is not None and own is None:
-            mean = mean / processes
-        terms.append(value_at(goal.weight, clock) * mean)
-        values[goal.name] = mean.detach()
-        parts |= {f"{goal.name}.{name}": value.detach() for name, value in result.parts.items()}
+    for objective in objectives:
+        taught = None if teacher is None else objective.pick(teacher)
+        own = setting.queries if objective.loss.per_query else None
+        context = LossContext(setting.clock.progress, own, taught, setting.log)
+        result = objective.loss(objective.pick(outputs), target, context)
+        mean = result.total / setting.counts[objective.name].clamp(min=1)
+        if setting.queries is not None and own is None:
+            mean = mean / setting.processes
+        terms.append(objective.weight(setting.clock) * mean)
+        values[objective.name] = mean.detach()
+        parts |= {f"{objective.name}/{name}": value.detach() for name, value in result.parts.items()}
     return Weighed(torch.stack(terms).sum(), values, parts)
 
 
-def heads_of(goals: Sequence[Goal]) -> list[str]:
+def heads_of(objectives: Sequence[Objective]) -> list[str]:
     """The heads that the objectives use, each once."""
-    return list(dict.fromkeys(goal.head for goal in goals))
+    return list(dict.fromkeys(objective.head for objective in objectives))
 
 
-def counts_of(goals: Sequence[Goal], target: RankTarget) -> dict[str, Tensor]:
+def counts_of(objectives: Sequence[Objective], target: RankTarget) -> dict[str, Tensor]:
     """Objective -> by how much its sum is divided, as far as these views tell."""
-    return {goal.name: goal.loss.count(target).to(torch.float64) for goal in goals}
+    return {objective.name: objective.loss.count(target).to(torch.float64) for objective in objectives}
 
 
 def after_step(network: Network) -> None:

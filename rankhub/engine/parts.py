@@ -1,36 +1,54 @@
-"""Builds what a recipe names."""
+"""Builds what a recipe names, and opens its data."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 
 from rankhub.catalog.catalog import Catalog
-from rankhub.catalog.spec import ComponentSpec
 from rankhub.engine.device import Compute
 from rankhub.engine.feed import Chain, Feed
 from rankhub.engine.fitting import check_images
-from rankhub.engine.network import LossKey, Network
-from rankhub.engine.objectives import Goal
+from rankhub.engine.network import Network
+from rankhub.engine.objectives import Objective
 from rankhub.engine.plan import PhasePlan, plan_phases
 from rankhub.engine.processes import ALONE, Processes
 from rankhub.engine.state import take_over
-from rankhub.interfaces.data import DataReport, Dataset, LabelSpec, OpenContext
+from rankhub.interfaces.data import DataReport, Dataset, OpenContext
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.evaluate import Evaluator
 from rankhub.interfaces.loss import Loss
-from rankhub.interfaces.model import Backbone, Head
 from rankhub.interfaces.predict import Predict
 from rankhub.interfaces.schedule import Schedule
+from rankhub.recipe.assembly import Assembly
 from rankhub.recipe.schema import Recipe
-from rankhub.recipe.wiring import evaluator_label, label_for_head, objective_outputs, plan_chain, streams, used_data
+from rankhub.recipe.streams import phase_streams, trained_streams, used_data
 
 Progress = Callable[[int, int, str], None]
 StreamKey = tuple[str, str]
 """Phase and stream."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What a run is given beside its recipe.
+
+    Attributes:
+        catalog: Where components come from.
+        progress: Told now and then while data are opened.
+        processes: Those of the run, connected.
+        compute: Device and precision; None = what the recipe asks for.
+        data: Data sets that are used in place of those of the recipe, by name.
+    """
+
+    catalog: Catalog
+    progress: Progress
+    processes: Processes = ALONE
+    compute: Compute | None = None
+    data: Mapping[str, Dataset] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +57,13 @@ class Parts:
 
     Attributes:
         recipe: The recipe.
-        catalog: Where components come from.
+        assembly: Makes its components; knows the labels of the open data.
         compute: Device and precision.
         processes: Those of the run.
         datasets: Open data sets by name.
         reports: What they found while they opened.
         feeds: Phase and stream -> its batches.
-        goals: Phase and stream -> its objectives.
+        objectives: Phase and stream -> what is learned.
         plans: The phases, laid out.
         network: On its device, initialised.
         predict: Test time.
@@ -55,13 +73,13 @@ class Parts:
     """
 
     recipe: Recipe
-    catalog: Catalog
+    assembly: Assembly
     compute: Compute
     processes: Processes
     datasets: Mapping[str, Dataset]
     reports: Mapping[str, DataReport]
     feeds: Mapping[StreamKey, Feed]
-    goals: Mapping[StreamKey, list[Goal]]
+    objectives: Mapping[StreamKey, list[Objective]]
     plans: list[PhasePlan]
     network: Network
     predict: Predict
@@ -71,46 +89,37 @@ class Parts:
 
     def schedule(self, plan: PhasePlan) -> Schedule | None:
         """The factor on a phase's learning rate."""
-        spec = plan.phase.schedule or self.recipe.schedule
-        return None if spec is None else self.catalog.build("schedule", spec)
+        number = self.recipe.phases.index(plan.phase)
+        schedule: Schedule | None = self.assembly.get("phases", number, "schedule") or self.assembly.get("schedule")
+        return schedule
 
     def chains(self) -> dict[str, Chain]:
-        """Stream -> its generator, as evaluators name it; of streams of one name, the first phase's."""
-        return {stream: feed.chain for (_, stream), feed in reversed(list(self.feeds.items()))}
+        """Stream -> its generator, as evaluators name it."""
+        return evaluation_chains(self.recipe, self.assembly)
 
 
-def build(
-    recipe: Recipe,
-    catalog: Catalog,
-    progress: Progress,
-    processes: Processes = ALONE,
-    compute: Compute | None = None,
-    *,
-    fresh: bool = True,
-) -> Parts:
+def build(recipe: Recipe, resources: Resources, *, fresh: bool = True) -> Parts:
     """Open the data and build the network.
 
     Args:
         recipe: Checked.
-        catalog: Where components come from.
-        progress: Told now and then while data are opened.
-        processes: Those of the run, connected.
-        compute: Device and precision; None = what the recipe asks for.
+        resources: What the run is given.
         fresh: Whether the run begins, with the weights that the recipe names; not when a checkpoint gives them.
 
     Raises:
         UserError: Data that are missing or cannot be used, fewer images than a batch, a batch that the processes
             cannot share equally, a device that is not there.
     """
-    compute = compute or Compute.of(recipe, processes)
+    processes = resources.processes
+    compute = resources.compute or Compute.of(recipe, processes)
     check_shares(recipe, processes)
+    assembly = Assembly.of(recipe, resources.catalog)
     # What the first process decodes, the others find in the cache.
-    datasets, reports = processes.first_before_others(lambda: open_data(recipe, catalog, progress))
-    feeds = build_feeds(recipe, catalog, datasets, processes)
-    for key, feed in feeds.items():
-        check_images(f"stream {key[1]!r}", feed.dataset, feed.chain.own_size)
-    predict: Predict = catalog.build("predict", recipe.predict)
-    network, goals = build_network(recipe, catalog, labels_of(datasets))
+    datasets, reports = processes.first_before_others(lambda: open_data(recipe, assembly, resources, used_data(recipe)))
+    feeds = build_feeds(recipe, assembly, datasets, processes)
+    for (_, name), feed in feeds.items():
+        check_images(f"stream {name!r}", feed.dataset, feed.chain.own_size)
+    network = build_network(recipe, assembly)
     if fresh:
         network.backbone.initialise()
         if recipe.start_from is not None:
@@ -118,19 +127,19 @@ def build(
     compute.place(network)
     processes.same_weights(network)
     sizes = {key: feed.batches_per_epoch for key, feed in feeds.items()}
-    evaluators, during, left_out = build_evaluators(recipe, catalog, datasets)
+    evaluators, during, left_out = build_evaluators(recipe, assembly)
     return Parts(
         recipe=recipe,
-        catalog=catalog,
+        assembly=assembly,
         compute=compute,
         processes=processes,
         datasets=datasets,
         reports=reports,
         feeds=feeds,
-        goals=goals,
-        plans=plan_phases(recipe.phases, sizes),
+        objectives=build_objectives(recipe, assembly),
+        plans=plan_phases(recipe, sizes),
         network=network,
-        predict=predict,
+        predict=assembly.get("predict"),
         evaluators=evaluators,
         during=during,
         left_out=left_out,
@@ -143,25 +152,16 @@ def context_for(recipe: Recipe, progress: Progress) -> OpenContext:
     return OpenContext(cache, int(recipe.loader.memory_limit_gb * 1e9), progress)
 
 
-def open_folder(root: str, recipe: Recipe, catalog: Catalog, progress: Progress) -> tuple[Dataset, DataReport]:
-    """Any folder of images, as a recipe's loader keeps them.
-
-    Raises:
-        UserError: It is not there, or holds no image that can be read.
-    """
-    reader = {"use": catalog.in_role("dataset", "folder"), "root": root}
-    images: Dataset = catalog.build("dataset", ComponentSpec.model_validate(reader))
-    if (missing := images.missing()) is not None:
-        raise UserError(missing)
-    return images, images.open(context_for(recipe, progress))
-
-
-def open_data(recipe: Recipe, catalog: Catalog, progress: Progress) -> tuple[dict[str, Dataset], dict[str, DataReport]]:
-    """Open the data sets that the recipe uses."""
-    context, used = context_for(recipe, progress), used_data(recipe)
-    wanted = {name: spec for name, spec in recipe.data.items() if name in used}
-    datasets: dict[str, Dataset] = {name: catalog.build("dataset", spec) for name, spec in wanted.items()}
-    return datasets, {name: dataset.open(context) for name, dataset in datasets.items()}
+def open_data(
+    recipe: Recipe, assembly: Assembly, resources: Resources, wanted: set[str]
+) -> tuple[dict[str, Dataset], dict[str, DataReport]]:
+    """Open data sets of a recipe; from then on ``assembly`` knows what their labels really are."""
+    context = context_for(recipe, resources.progress)
+    names = [name for name in recipe.data if name in wanted]
+    datasets: dict[str, Dataset] = {name: resources.data.get(name) or assembly.get("data", name) for name in names}
+    reports = {name: dataset.open(context) for name, dataset in datasets.items()}
+    assembly.labels.update({name: dataset.label for name, dataset in datasets.items()})
+    return datasets, reports
 
 
 def check_shares(recipe: Recipe, processes: Processes) -> None:
@@ -170,7 +170,7 @@ def check_shares(recipe: Recipe, processes: Processes) -> None:
     Raises:
         UserError: It does not; names the stream and the nearest batch size.
     """
-    for _, name, stream in streams(recipe):
+    for _, name, stream in phase_streams(recipe):
         parts = processes.count * stream.accumulate
         if stream.batch_size % parts:
             near = max(1, round(stream.batch_size / parts)) * parts
@@ -182,78 +182,78 @@ def check_shares(recipe: Recipe, processes: Processes) -> None:
 
 
 def build_feeds(
-    recipe: Recipe, catalog: Catalog, datasets: Mapping[str, Dataset], processes: Processes
+    recipe: Recipe, assembly: Assembly, datasets: Mapping[str, Dataset], processes: Processes
 ) -> dict[StreamKey, Feed]:
-    """The batches of every stream."""
-    chains = build_chains(recipe, catalog)
-    return {
-        key: Feed(key[1], datasets[stream.data], chains[key], stream.batch_size, recipe.loader.workers, processes)
-        for key, stream in zip(chains, (stream for _, _, stream in streams(recipe)), strict=True)
-    }
-
-
-def build_chains(recipe: Recipe, catalog: Catalog) -> dict[StreamKey, Chain]:
-    """The generator of every stream."""
-    chains = {}
-    for number, name, stream in streams(recipe):
+    """The batches of every stream in every phase; each phase draws views of its own."""
+    feeds: dict[StreamKey, Feed] = {}
+    for number, name, stream in phase_streams(recipe):
         phase = recipe.phases[number].name
-        steps = [catalog.build("generator", spec) for spec in stream.generator]
-        chains[phase, name] = Chain(steps, plan_chain(steps), recipe.seed, f"{phase}/{name}")
-    return chains
+        chain = chain_of(recipe, assembly, name, f"{phase}/{name}")
+        feeds[phase, name] = Feed(
+            name, datasets[stream.data], chain, stream.batch_size, recipe.loader.workers, processes
+        )
+    return feeds
 
 
-def labels_of(datasets: Mapping[str, Dataset]) -> dict[str, LabelSpec]:
-    """What is known of each data set's labels."""
-    return {name: dataset.label for name, dataset in datasets.items()}
+def chain_of(recipe: Recipe, assembly: Assembly, stream: str, address: str) -> Chain:
+    """The generator of a stream, which draws its views under a name."""
+    made = assembly.chain(stream)
+    assert made is not None  # the assembly of a checked recipe raises what fails
+    return Chain(*made, recipe.seed, address)
 
 
-def build_network(
-    recipe: Recipe, catalog: Catalog, labels: Mapping[str, LabelSpec]
-) -> tuple[Network, dict[StreamKey, list[Goal]]]:
-    """The network with seeded weights, and the objectives that use it."""
-    torch.manual_seed(recipe.seed)
-    backbone: Backbone = catalog.build("backbone", recipe.backbone)
-    heads: dict[str, Head] = {
-        name: catalog.build("head", spec, backbone.spec, label_for_head(recipe, name, labels))
-        for name, spec in recipe.heads.items()
+def evaluation_chains(recipe: Recipe, assembly: Assembly) -> dict[str, Chain]:
+    """Stream -> its generator at the address of the first phase that uses it; one that none uses goes by its name."""
+    first = {name: phase.name for phase in reversed(recipe.phases) for name in phase.streams}
+    addresses = {name: f"{first[name]}/{name}" if name in first else name for name in recipe.streams}
+    return {name: chain_of(recipe, assembly, name, address) for name, address in addresses.items()}
+
+
+def build_network(recipe: Recipe, assembly: Assembly, seed: int | None = None) -> Network:
+    """The network with seeded weights.
+
+    Args:
+        recipe: The recipe.
+        assembly: Makes its components; none of the network's is made yet.
+        seed: None = the recipe's.
+    """
+    torch.manual_seed(recipe.seed if seed is None else seed)
+    backbone = assembly.get("backbone")
+    heads = {name: assembly.get("heads", name) for name in recipe.heads}
+    losses: dict[tuple[str, str], Loss] = {
+        (stream, label): assembly.get(*place)
+        for stream in trained_streams(recipe)
+        for label, place in assembly.listed("streams", stream, "objectives")
     }
-    losses: dict[LossKey, Loss] = {}
-    goals: dict[StreamKey, list[Goal]] = {}
-    for number, name, stream in streams(recipe):
-        phase = recipe.phases[number].name
-        for position, objective in enumerate(stream.objectives):
-            used = objective_outputs(objective, heads[objective.head].outputs)
-            loss: Loss = catalog.build("loss", objective.loss, used)
-            losses[phase, name, position] = loss
-            weight = number_or_schedule(catalog, objective.weight)
-            goal = Goal(f"{name}.{position}", objective.head, tuple(used), loss, weight)
-            goals.setdefault((phase, name), []).append(goal)
-    return Network(backbone, heads, losses), goals
+    return Network(backbone, heads, losses)
 
 
-def number_or_schedule(catalog: Catalog, number: float | ComponentSpec) -> float | Schedule:
-    """A number as it is, a schedule built."""
-    if isinstance(number, ComponentSpec):
-        schedule: Schedule = catalog.build("schedule", number)
-        return schedule
-    return number
+def build_objectives(recipe: Recipe, assembly: Assembly) -> dict[StreamKey, list[Objective]]:
+    """What each stream learns in each phase. Their losses are those of the network, the same in all phases."""
+    found: dict[StreamKey, list[Objective]] = {}
+    for number, name, _ in phase_streams(recipe):
+        factor = assembly.number("phases", number, "streams", name, "weight")
+        for label, place in assembly.listed("streams", name, "objectives"):
+            weights = (assembly.number(*place, "weight"), factor)
+            outputs = tuple(assembly.used(place) or ())
+            head, loss = assembly.at(*place, "head"), assembly.get(*place)
+            objective = Objective(f"{name}/{label}", head, outputs, loss, weights)
+            found.setdefault((recipe.phases[number].name, name), []).append(objective)
+    return found
 
 
-def build_evaluators(
-    recipe: Recipe, catalog: Catalog, datasets: Mapping[str, Dataset]
-) -> tuple[dict[str, Evaluator], frozenset[str], list[str]]:
+def build_evaluators(recipe: Recipe, assembly: Assembly) -> tuple[dict[str, Evaluator], frozenset[str], list[str]]:
     """Evaluators by label, which of them run during training, and a sentence for each optional one without labels."""
-    labels = labels_of(datasets)
+    labels = assembly.labels
     built: dict[str, Evaluator] = {}
     during: set[str] = set()
     left_out: list[str] = []
-    for spec in recipe.evaluate:
-        evaluator: Evaluator = catalog.build("evaluator", spec)
+    for spec, (label, place) in zip(recipe.evaluate, assembly.listed("evaluate"), strict=True):
+        evaluator: Evaluator = assembly.get(*place)
         objections = list(evaluator.check(labels)) if spec.optional else []
         if objections:
-            left_out.append(f"{spec.use} is left out: {objections[0]}")
+            left_out.append(f"{label} is left out: {objections[0]}")
             continue
-        label = evaluator_label(spec.use, built)
         built[label] = evaluator
         if spec.during_training:
             during.add(label)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rankhub.interfaces.schedule import Clock
-from rankhub.recipe.schema import Alternate, Phase
+from rankhub.recipe.schema import Alternate, Phase, Recipe, Stream
+from rankhub.recipe.streams import stream_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +16,7 @@ class PhasePlan:
 
     Attributes:
         phase: What the recipe says.
-        streams: Names in the recipe's order.
+        streams: Name -> the stream as it is in this phase, in the order of their turns.
         clock: The stream whose epochs are counted.
         steps: Optimiser steps of the phase.
         steps_per_epoch: Steps in which the clock stream sees its data once.
@@ -23,17 +24,18 @@ class PhasePlan:
     """
 
     phase: Phase
-    streams: tuple[str, ...]
+    streams: Mapping[str, Stream]
     clock: str
     steps: int
     steps_per_epoch: int
     first_step: int
 
     @classmethod
-    def of(cls, phase: Phase, batches_per_epoch: Mapping[str, int], first_step: int) -> PhasePlan:
+    def of(
+        cls, phase: Phase, streams: Mapping[str, Stream], batches_per_epoch: Mapping[str, int], first_step: int
+    ) -> PhasePlan:
         """Lay out a phase whose streams have so many batches an epoch."""
-        streams = tuple(phase.streams)
-        clock = phase.clock or streams[0]
+        clock = phase.clock or next(iter(streams))
         turn = phase.mix.alternate if isinstance(phase.mix, Alternate) else None
         if turn is None or len(streams) == 1:
             steps_per_epoch = batches_per_epoch[clock]
@@ -47,8 +49,9 @@ class PhasePlan:
     def active(self, step: int) -> tuple[str, ...]:
         """The streams of the phase's step ``step`` (from 0)."""
         if isinstance(self.phase.mix, Alternate):
-            return (self.streams[step // self.phase.mix.alternate % len(self.streams)],)
-        return self.streams
+            names = tuple(self.streams)
+            return (names[step // self.phase.mix.alternate % len(names)],)
+        return tuple(self.streams)
 
     def position(self, stream: str, step: int) -> int:
         """Batches that ``stream`` has given before the phase's step ``step``."""
@@ -56,7 +59,7 @@ class PhasePlan:
             return step
         turn = self.phase.mix.alternate
         rounds, rest = divmod(step, turn * len(self.streams))
-        return rounds * turn + min(turn, max(0, rest - self.streams.index(stream) * turn))
+        return rounds * turn + min(turn, max(0, rest - list(self.streams).index(stream) * turn))
 
     def clock_at(self, step: int) -> Clock:
         """What schedules see before the phase's step ``step``."""
@@ -67,12 +70,13 @@ class PhasePlan:
         return done // self.steps_per_epoch if done % self.steps_per_epoch == 0 else None
 
 
-def plan_phases(phases: list[Phase], batches_per_epoch: Mapping[tuple[str, str], int]) -> list[PhasePlan]:
+def plan_phases(recipe: Recipe, batches_per_epoch: Mapping[tuple[str, str], int]) -> list[PhasePlan]:
     """Lay out all phases of a run; ``batches_per_epoch`` by phase and stream."""
     plans: list[PhasePlan] = []
     first = 0
-    for phase in phases:
-        sizes = {stream: batches_per_epoch[phase.name, stream] for stream in phase.streams}
-        plans.append(PhasePlan.of(phase, sizes, first))
+    for phase in recipe.phases:
+        streams = {name: stream_in(recipe, phase, name) for name in phase.streams}
+        sizes = {name: batches_per_epoch[phase.name, name] for name in streams}
+        plans.append(PhasePlan.of(phase, streams, sizes, first))
         first += plans[-1].steps
     return plans

@@ -9,22 +9,22 @@ import torch
 from torch import Tensor, nn
 
 from rankhub.engine import checkpoint
-from rankhub.engine.groups import Steering
+from rankhub.engine.groups import ScheduledOptimizer
+from rankhub.engine.learner import Learner
 from rankhub.engine.network import Network
-from rankhub.engine.step import Learner
 from rankhub.interfaces.errors import UserError
+from rankhub.recipe.names import matching
 from rankhub.recipe.schema import StartFrom
-from rankhub.recipe.wiring import matching
 
 
-def capture(learner: Learner, steering: Steering, step: int, facts: dict[str, Any]) -> checkpoint.State:
+def capture(learner: Learner, optimizer: ScheduledOptimizer, step: int, facts: dict[str, Any]) -> checkpoint.State:
     """The state after ``step`` steps of the run."""
     average = learner.average
     return checkpoint.State(
         step=step,
         weights=learner.network.state_dict(),
         average=None if average is None else average.network.state_dict(),
-        optimizer=optimizer_state(learner.network, steering),
+        optimizer=optimizer_state(learner.network, optimizer),
         random=checkpoint.random_state(),
         scaler=learner.scaler.state_dict(),
         facts=facts,
@@ -83,34 +83,34 @@ def take_over(network: Network, start: StartFrom) -> None:
     network.load_state_dict(own)
 
 
-def optimizer_state(network: Network, steering: Steering) -> dict[str, Any]:
+def optimizer_state(network: Network, optimizer: ScheduledOptimizer) -> dict[str, Any]:
     """The optimiser's state by parameter name, and the plain values of its groups."""
     names = {id(parameter): name for name, parameter in network.named_parameters()}
-    optimizer = steering.optimizer
-    state = {names[id(p)]: dict(optimizer.state[p]) for p in steering.parameters() if p in optimizer.state}
+    moved = optimizer.optimizer
+    state = {names[id(p)]: dict(moved.state[p]) for p in optimizer.parameters() if p in moved.state}
     groups = [
         {key: value for key, value in group.items() if isinstance(value, bool | int | float)}
-        for group in optimizer.param_groups
+        for group in moved.param_groups
     ]
     return {"state": state, "groups": groups}
 
 
-def load_optimizer(network: Network, steering: Steering, saved: Any, *, same_phase: bool) -> None:
+def load_optimizer(network: Network, optimizer: ScheduledOptimizer, saved: Any, *, same_phase: bool) -> None:
     """Give the optimiser what is known of its parameters: momenta, counts.
 
     Args:
         network: Whose parameters they are.
-        steering: The phase's optimiser, newly made.
+        optimizer: The phase's optimiser, newly made.
         saved: From :func:`optimizer_state`.
         same_phase: Whether the state is of this very phase; then the groups' values come back too.
     """
-    optimizer = steering.optimizer
+    fresh = optimizer.optimizer
     for name, parameter in network.named_parameters():
         known = saved["state"].get(name)
         if known and parameter.requires_grad:
-            optimizer.state[parameter] = {key: _like(key, value, parameter) for key, value in known.items()}
+            fresh.state[parameter] = {key: _like(key, value, parameter) for key, value in known.items()}
     if same_phase:
-        for group, values in zip(optimizer.param_groups, saved["groups"], strict=True):
+        for group, values in zip(fresh.param_groups, saved["groups"], strict=True):
             group.update(values)
 
 

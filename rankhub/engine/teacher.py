@@ -9,12 +9,12 @@ from torch import Tensor
 
 from rankhub.engine.device import Compute
 from rankhub.engine.network import Network, Outputs
-from rankhub.engine.objectives import Goal, heads_of
+from rankhub.engine.objectives import Objective, heads_of
 from rankhub.interfaces.batch import Batch
 
 
 @torch.no_grad()
-def taught_outputs(teacher: Network, compute: Compute, batch: Batch, goals: Sequence[Goal]) -> Outputs:
+def teacher_outputs(teacher: Network, compute: Compute, batch: Batch, objectives: Sequence[Objective]) -> Outputs:
     """The teacher's outputs on the views of a batch.
 
     It sees only the stacks that hold a view which some loss asks for (the large crops); the rows of the others are 0.
@@ -23,12 +23,12 @@ def taught_outputs(teacher: Network, compute: Compute, batch: Batch, goals: Sequ
         teacher: In training mode.
         compute: Device and precision.
         batch: N views.
-        goals: The objectives of the stream.
+        objectives: The objectives of the stream.
     """
-    wanted = [_wanted(batch, goals, start, len(stack)) for start, stack in _starts(batch)]
+    wanted = [_wanted(batch, objectives, start, len(stack)) for start, stack in _starts(batch)]
     images = [compute.images(stack) for stack, seen in zip(batch.images, wanted, strict=True) if seen]
     with compute.autocast():
-        outputs: Outputs = teacher(images, heads_of(goals))
+        outputs: Outputs = teacher(images, heads_of(objectives))
     if all(wanted):
         return outputs
     mask = torch.cat([torch.full((len(stack),), seen) for stack, seen in zip(batch.images, wanted, strict=True)])
@@ -44,8 +44,8 @@ def _starts(batch: Batch) -> list[tuple[int, Tensor]]:
     return starts
 
 
-def _wanted(batch: Batch, goals: Sequence[Goal], start: int, length: int) -> bool:
-    limits = [goal.loss.teacher_views for goal in goals]
+def _wanted(batch: Batch, objectives: Sequence[Objective], start: int, length: int) -> bool:
+    limits = [objective.loss.teacher_views for objective in objectives]
     if len(batch.images) == 1 or any(limit is None for limit in limits):
         return True
     views = batch.target.view[start : start + length]

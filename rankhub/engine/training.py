@@ -12,16 +12,17 @@ from rankhub.engine.average import WeightAverage
 from rankhub.engine.best import Best
 from rankhub.engine.evaluation import Results
 from rankhub.engine.feed import Place
-from rankhub.engine.groups import Steering, parameter_groups
+from rankhub.engine.groups import ScheduledOptimizer, parameter_groups
 from rankhub.engine.interrupt import Interrupt
 from rankhub.engine.journal import Journal
+from rankhub.engine.learner import Learner, Portion, Turn
 from rankhub.engine.network import freeze
-from rankhub.engine.parts import Parts, build_network, labels_of, number_or_schedule
+from rankhub.engine.parts import Parts, build_network
 from rankhub.engine.pictures import view_sheet
 from rankhub.engine.plan import PhasePlan
 from rankhub.engine.seeds import seeded
 from rankhub.engine.state import capture, load_optimizer, optimizer_state, reset, restore
-from rankhub.engine.step import Learner, Stepped
+from rankhub.engine.step import Stepped, take_step
 from rankhub.engine.watch import Watchers
 from rankhub.interfaces.batch import Batch
 
@@ -35,7 +36,7 @@ def new_learner(parts: Parts) -> Learner:
     recipe, average = parts.recipe, None
     if recipe.average is not None:
         average = WeightAverage(parts.network, "teacher" in recipe.average.use_for)
-    decay = number_or_schedule(parts.catalog, recipe.average.decay) if recipe.average is not None else 0.0
+    decay = parts.assembly.number("average", "decay") if recipe.average is not None else 0.0
     return Learner(
         parts.network,
         average,
@@ -48,12 +49,18 @@ def new_learner(parts: Parts) -> Learner:
     )
 
 
-def new_steering(parts: Parts, plan: PhasePlan) -> Steering:
+def new_optimizer(parts: Parts, plan: PhasePlan) -> ScheduledOptimizer:
     """The optimiser of a phase; also sets which parameters train."""
     freeze(parts.network, plan.phase.freeze)
-    groups = parameter_groups(parts.network, plan)
-    spec = plan.phase.optimizer or parts.recipe.optimizer
-    return Steering(parts.catalog, spec, parts.schedule(plan), groups)
+    own = ("phases", parts.recipe.phases.index(plan.phase), "optimizer")
+    place = own if plan.phase.optimizer is not None else ("optimizer",)
+    return ScheduledOptimizer(parts.assembly, place, parts.schedule(plan), parameter_groups(parts.network, plan))
+
+
+def portion_of(parts: Parts, plan: PhasePlan, stream: str, batch: Batch) -> Portion:
+    """A stream's part in a step of a phase."""
+    said = plan.streams[stream]
+    return Portion(batch, parts.objectives[plan.phase.name, stream], said.accumulate, said.statistics)
 
 
 @dataclass(slots=True)
@@ -83,7 +90,7 @@ class Training:
     evaluate: Callable[[int], Results]
     best: Best | None = None
     views: int = 0
-    _steering: Steering | None = None
+    _optimizer: ScheduledOptimizer | None = None
     _rate: _Rate = field(default_factory=lambda: _Rate())
 
     @property
@@ -121,34 +128,27 @@ class Training:
         """Get ready for a phase at its step ``step``; ``state`` is the checkpoint that is being resumed, if any."""
         network, phase = self.parts.network, plan.phase
         known = state.optimizer if state is not None else None
-        if known is None and self._steering is not None:
-            known = optimizer_state(network, self._steering)
+        if known is None and self._optimizer is not None:
+            known = optimizer_state(network, self._optimizer)
         if step == 0 and phase.reset:
             seed = seeded(self.parts.recipe.seed, f"reset/{phase.name}")
-            recipe = self.parts.recipe.model_copy(update={"seed": seed})
-            fresh, _ = build_network(recipe, self.parts.catalog, labels_of(self.parts.datasets))
-            reset(network, fresh, phase.reset)
-        self._steering = new_steering(self.parts, plan)
+            reset(network, build_network(self.parts.recipe, self.parts.assembly.again(), seed), phase.reset)
+        self._optimizer = new_optimizer(self.parts, plan)
         if known is not None and (step > 0 or phase.optimizer_state == "keep"):
-            load_optimizer(network, self._steering, known, same_phase=step > 0)
+            load_optimizer(network, self._optimizer, known, same_phase=step > 0)
 
     def _steps(self, plan: PhasePlan, start: int) -> Iterator[int]:
         """Do the phase's steps from ``start`` on; yields the steps done in the run after each."""
-        assert self._steering is not None
-        phase, parts = plan.phase, self.parts
-        goals = {name: parts.goals[phase.name, name] for name in plan.streams}
-        micro = {name: stream.accumulate for name, stream in phase.streams.items()}
-        silent = {name for name, stream in phase.streams.items() if not stream.statistics}
+        assert self._optimizer is not None
         batches = {name: self._batches(plan, name, start) for name in plan.streams}
         for step in range(start, plan.steps):
             number = plan.first_step + step + 1
-            log = number % parts.recipe.log.every_steps == 0 or step == start
+            log = number % self.parts.recipe.log.every_steps == 0 or step == start
             taken = {name: next(batches[name]) for name in plan.active(step)}
             views = {name: batch for name, (_, batch) in taken.items()}
-            last_good = str(self.checkpoints.last() or "none")
-            stepped = self.learner.step(
-                views, goals, micro, self._steering, plan.clock_at(step), number, log, last_good, silent
-            )
+            portions = {name: portion_of(self.parts, plan, name, batch) for name, batch in views.items()}
+            turn = Turn(plan.clock_at(step), number, log, str(self.checkpoints.last() or "none"))
+            stepped = take_step(self.learner, portions, self._optimizer, turn)
             if step == 0:
                 self._pictures(number - 1, views)
             self._written(plan, number, {name: place for name, (place, _) in taken.items()}, stepped, log)
@@ -169,7 +169,7 @@ class Training:
         if not self.parts.processes.first:
             return
         values: dict[str, Any] = {"step": number, "phase": plan.phase.name}
-        values |= {f"{name}.epoch": place.epoch for name, place in places.items()}
+        values |= {f"{name}/epoch": place.epoch for name, place in places.items()}
         values |= {**stepped.losses, "lr": stepped.rate, **stepped.parts}
         if stepped.gradient_norm is not None:
             values["gradient_norm"] = stepped.gradient_norm
@@ -205,8 +205,8 @@ class Training:
             self.best.save(self._state(number), results)
 
     def _state(self, number: int) -> checkpoint.State:
-        assert self._steering is not None
-        return capture(self.learner, self._steering, number, {"views": self.views})
+        assert self._optimizer is not None
+        return capture(self.learner, self._optimizer, number, {"views": self.views})
 
     def _save(self, number: int) -> None:
         self.learner.mean_statistics()

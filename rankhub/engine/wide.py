@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from rankhub.engine.network import Outputs
-from rankhub.engine.objectives import Goal
+from rankhub.engine.objectives import Objective
 from rankhub.engine.processes import Processes
 from rankhub.interfaces.batch import Batch
 from rankhub.interfaces.errors import UserError
@@ -58,9 +58,9 @@ def split_by_sample(batch: Batch, parts: int) -> list[Micro]:
     return [Micro(some, batch.rows(some)) for some in rows]
 
 
-def keys_of(goals: Iterable[Goal]) -> list[Key]:
-    """The outputs that the goals use, each once."""
-    return list(dict.fromkeys((goal.head, name) for goal in goals for name in goal.outputs))
+def keys_of(objectives: Iterable[Objective]) -> list[Key]:
+    """The outputs that the objectives use, each once."""
+    return list(dict.fromkeys((objective.head, name) for objective in objectives for name in objective.outputs))
 
 
 def pick(outputs: Outputs, keys: Sequence[Key]) -> dict[Key, Tensor]:

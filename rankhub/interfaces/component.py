@@ -1,4 +1,4 @@
-"""The record by which a plugin names one of its parts."""
+"""The records by which a plugin names its parts."""
 
 from __future__ import annotations
 
@@ -41,3 +41,28 @@ class Component:
             raise ValueError(f"component name {self.name!r} must be lower case letters, digits and underscores")
         if not _TARGET.fullmatch(self.target):
             raise ValueError(f"target {self.target!r} of component {self.name!r} must be 'module:attribute'")
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """One verb of the command line, named but not yet imported.
+
+    Args:
+        name: What is typed after ``rankhub``; lower case, digits, underscores.
+        target: ``"module:attribute"`` of its function, or of a typer app with verbs of its own; imported when it is
+            called. A function is made a verb as typer makes one: from its parameters, hints and docstring.
+        summary: Its line in ``rankhub --help``.
+
+    Raises:
+        ValueError: ``name`` or ``target`` is not of that form.
+    """
+
+    name: str
+    target: str
+    summary: str
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise ValueError(f"the name of verb {self.name!r} must be lower case letters, digits and underscores")
+        if not _TARGET.fullmatch(self.target):
+            raise ValueError(f"target {self.target!r} of verb {self.name!r} must be 'module:attribute'")

@@ -180,6 +180,29 @@ class Dataset(ABC):
         return None
 
 
+class GivenData(Dataset):
+    """Images that are handed over in Python and not read from a place that a recipe names.
+
+    A component of this protocol has the role ``given``. Its options say what labels mean: ``kind``,
+    ``higher_is_better``, ``range``, ``unit`` of :class:`LabelSpec`. Until :meth:`give` is called it is missing.
+    """
+
+    @abstractmethod
+    def give(self, images: Any, labels: Any = None) -> None:
+        """Take the images.
+
+        Args:
+            images: One image or several, each a path, a PIL image, an array [H, W, 3] or [H, W] (uint8, or floats in
+                [0, 1]), or a tensor [3, H, W] or [1, H, W] (the same). Paths are decoded when they are asked for, as
+                the images of a folder are, upright by EXIF; arrays and tensors are taken as they are, RGB.
+            labels: As many class numbers or names, scores, or arrays [n, 2] of points (x, y in pixels from the top
+                left corner); None = there are none.
+
+        Raises:
+            UserError: They cannot be taken; one sentence with the position of the first that cannot.
+        """
+
+
 class Fetchable(ABC):
     """Mixed into a data set that ``rankhub data fetch NAME`` can download."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class UserError(Exception):
     """Something the user can mend: one sentence that says what is wrong, where, and what to do.
@@ -9,6 +11,18 @@ class UserError(Exception):
     The command line prints the sentence without a traceback and ends with exit code 2. Anything else
     that is raised is a bug and shows its traceback.
     """
+
+
+class Interrupted(KeyboardInterrupt):
+    """Training was interrupted, and what was done is kept.
+
+    Attributes:
+        run: The :class:`~rankhub.engine.trained.Run` so far; :func:`rankhub.resume` goes on with it.
+    """
+
+    def __init__(self, run: Any) -> None:
+        super().__init__(f"interrupted; go on with rankhub.resume({str(run.path)!r})")
+        self.run = run
 
 
 class Objection(UserError):

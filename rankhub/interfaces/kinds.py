@@ -28,7 +28,9 @@ class Kind:
         summary: One line that says what such a component does.
         protocol: ``"module:attribute"`` of the class that a component of this kind derives from.
         wired: The positional-only parameters that the engine hands to the constructor, in order.
-        place: Where a recipe names one, with ``*`` for a name and ``[]`` for a list's item.
+        place: Where a recipe names one, with ``*`` for a name and ``[]`` for a list's item. A place at the
+            recipe's top that its schema does not know (``NAME``, ``NAME[]``, ``NAME.*``) becomes a key of it.
+        reserved: Keys that stand beside ``use`` and are the recipe's own; no constructor may have such an option.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Kind:
     protocol: str
     wired: tuple[Wired, ...]
     place: str
+    reserved: tuple[str, ...] = ()
 
 
 _ROWS = (
@@ -45,7 +48,7 @@ _ROWS = (
         "One step from an image to its views and their order.",
         "rankhub.interfaces.generator:Generator",
         (),
-        "phases[].streams.*.generator[]",
+        "streams.*.generator[]",
     ),
     Kind("backbone", "Images to features.", "rankhub.interfaces.model:Backbone", (), "backbone"),
     Kind(
@@ -63,7 +66,8 @@ _ROWS = (
         "Outputs and their order to a number.",
         "rankhub.interfaces.loss:Loss",
         (Wired("outputs", "name -> OutputSpec of the head's outputs that the objective uses"),),
-        "phases[].streams.*.objectives[].loss",
+        "streams.*.objectives[]",
+        reserved=("head", "output", "weight"),
     ),
     Kind(
         "optimizer",
@@ -92,6 +96,7 @@ _ROWS = (
         "rankhub.interfaces.evaluate:Evaluator",
         (),
         "evaluate[]",
+        reserved=("optional", "during_training"),
     ),
     Kind(
         "acquirer",

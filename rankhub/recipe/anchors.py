@@ -25,7 +25,8 @@ def check_anchors(
     """
     held = starts_trained or draft.mapping().get("start_from") is not None
     for number in range(len(draft.items("phases"))):
-        here = {steps: loss for steps, loss in losses.items() if steps[:2] == ("phases", number)}
+        names = draft.mapping("phases", number, "streams")
+        here = {steps: loss for steps, loss in losses.items() if steps[1] in names}
         falls = {steps: sentence for steps, loss in here.items() if (sentence := loss.collapse()) is not None}
         labeled = [steps for steps in here if steps not in falls and _has_labels(draft, steps, labels)]
         if not held and not labeled:
@@ -34,10 +35,10 @@ def check_anchors(
                     "add an objective on labeled data to the phase, start from trained weights (start_from, "
                     "backbone.pretrained, backbone.weights), or choose another option"
                 )
-                draft.add((*steps, "loss"), f"{sentence}; {remedy}", draft.components[(*steps, "loss")].entry.owner)
+                draft.add(steps, f"{sentence}; {remedy}", draft.owner(steps))
         held = held or any(steps not in falls for steps in here)
 
 
 def _has_labels(draft: Draft, objective: Steps, labels: Mapping[str, LabelSpec]) -> bool:
-    data = draft.get(*objective[:4], "data")
+    data = draft.get(*objective[:2], "data")
     return isinstance(data, str) and data in labels and labels[data].kind is not None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from rankhub.catalog.catalog import Catalog, CatalogError
+from rankhub.catalog.catalog import CatalogError
 from rankhub.catalog.complaints import complaints
 from rankhub.catalog.discovery import brief
 from rankhub.catalog.hints import Steps, fields_of, unwrap, walk
@@ -26,6 +26,7 @@ from rankhub.recipe.draft import Checked, Draft
 from rankhub.recipe.reader import Document
 from rankhub.recipe.report import Problem
 from rankhub.recipe.schema import NameOf, Recipe, length_objection, phase_names_objection
+from rankhub.recipe.streams import used_data
 
 if TYPE_CHECKING:
     from rankhub.interfaces.data import Dataset
@@ -46,8 +47,6 @@ def check(draft: Draft, *, need_data: bool = False) -> None:
 
     datasets = check_meaning(draft)
     if need_data:
-        from rankhub.recipe.wiring import used_data
-
         used = set(datasets) if draft.recipe is None else used_data(draft.recipe)
         there = {name: dataset for name, dataset in datasets.items() if name in used}
         draft.problems.extend(missing(draft.document, there))
@@ -93,7 +92,7 @@ def _check_component(draft: Draft, steps: Steps, kind: str, value: Any, own: Ite
     if draft.failed((*steps, "like")):
         return
     try:
-        entry = draft.catalog.find(kind, value["use"])
+        entry = draft.catalog.find(kind, value["use"], draft.document.place((*steps, "use")).origin)
     except CatalogError as error:
         return draft.add((*steps, "use"), str(error))
     try:
@@ -115,7 +114,8 @@ def _check_component(draft: Draft, steps: Steps, kind: str, value: Any, own: Ite
 
 
 def check_names(draft: Draft) -> None:
-    """Names of data sets, heads and streams."""
+    """Names of data sets, heads and streams; and streams that nobody uses."""
+    used: set[Any] = set()
     for spot in walk(Recipe, draft.document.data):
         if isinstance(spot.mark, NameOf):
             _check_name(draft, spot.steps, spot.mark.what, spot.value)
@@ -123,29 +123,38 @@ def check_names(draft: Draft) -> None:
         for spot in walk(type(component.options), plain(component.options)):
             if isinstance(spot.mark, Refers) and spot.mark.to != "output":  # outputs are known once heads are built
                 _check_name(draft, (*steps, *spot.steps), spot.mark.to, spot.value, component.entry.owner)
+                if spot.mark.to == "stream":
+                    used.add(spot.value)
+    for number in range(len(draft.items("phases"))):
+        for name in draft.mapping("phases", number, "streams"):
+            _check_name(draft, ("phases", number, "streams", name), "stream", name)
+            used.add(name)
+    for name in draft.mapping("streams"):
+        if name not in used and not any(problem.steps[:1] == ("phases",) for problem in draft.problems):
+            said = "no phase uses this stream, and nothing else names it; name it in a phase, or take it out"
+            draft.add(("streams", name), said)
+
+
+_NOUNS = {"data": ("data", "data set"), "head": ("heads", "head"), "stream": ("streams", "stream")}
 
 
 def _check_name(draft: Draft, steps: Steps, what: str, name: Any, owner: str = "") -> None:
     if not isinstance(name, str):
         return
-    if what == "stream":
-        # A phase's clock is a stream of that phase, an evaluator may name one of any phase.
-        phases = [steps[1]] if steps[0] == "phases" else range(len(draft.items("phases")))
-        names = {name for phase in phases for name in draft.mapping("phases", phase, "streams")}
-        noun = "stream"
-    else:
-        names = set(draft.mapping("data" if what == "data" else "heads"))
-        noun = "data set" if what == "data" else "head"
+    key, noun = _NOUNS[what]
+    names, where = set(draft.mapping(key)), ""
+    if steps[:1] == ("phases",) and steps[2:] == ("clock",):
+        names, where = set(draft.mapping(*steps[:2], "streams")), " in this phase"
     if names and name not in names:
-        draft.add(steps, f"no {noun} is called {name!r}{suggestion(name, names)}", owner)
+        draft.add(steps, f"no {noun} is called {name!r}{where}{suggestion(name, names)}", owner)
 
 
-def missing_data(loaded: LoadedRecipe, catalog: Catalog) -> list[Problem]:
+def missing_data(loaded: LoadedRecipe) -> list[Problem]:
     """The data sets of a checked recipe that are not there, each with the command that gets it. Reads no data."""
-    from rankhub.recipe.wiring import used_data
-
     used = used_data(loaded.recipe)
-    datasets = {name: catalog.build("dataset", spec) for name, spec in loaded.recipe.data.items() if name in used}
+    datasets = {
+        name: loaded.catalog.build("dataset", spec) for name, spec in loaded.recipe.data.items() if name in used
+    }
     return missing(loaded.document, datasets)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -63,6 +64,27 @@ class Draft:
         """Whether something is wrong with what stands at ``steps`` or inside it."""
         return any(known[: len(steps)] == steps for known in self._failed)
 
+    def qualified(self) -> dict[str, Any]:
+        """The recipe's data with every component that passed as ``owner/name``."""
+        data = copy.deepcopy(self.document.data)
+        for steps, component in self.components.items():
+            here: Any = data
+            for segment in steps:
+                here = here[segment]
+            here["use"] = component.entry.full_name
+        return data
+
+    def refused(self, steps: Steps) -> bool:
+        """Whether something is wrong with the very entry at ``steps``."""
+        return steps in self._failed
+
+    def owner(self, steps: Steps) -> str:
+        """The plugin of the component at ``steps`` or above; "" where there is none."""
+        for length in range(len(steps), 0, -1):
+            if steps[:length] in self.components:
+                return self.components[steps[:length]].entry.owner
+        return ""
+
     def get(self, *steps: str | int) -> Any:
         """What stands at ``steps``; None if nothing does."""
         here: Any = self.document.data
@@ -84,7 +106,3 @@ class Draft:
         """The list at ``steps``; empty if no list stands there."""
         here = self.get(*steps)
         return here if isinstance(here, list) else []
-
-    def of_kind(self, kind: str) -> dict[Steps, Checked]:
-        """The components of one kind that passed."""
-        return {steps: component for steps, component in self.components.items() if component.kind == kind}

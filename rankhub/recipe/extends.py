@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rankhub.catalog.catalog import Catalog
 from rankhub.catalog.complaints import show
 from rankhub.catalog.hints import Steps
 from rankhub.interfaces.errors import UserError
+from rankhub.recipe.phases import CHOICE, OF_THE_PHASE, PHASES
 from rankhub.recipe.reader import Document, read
 from rankhub.recipe.report import Place, RecipeErrors
+from rankhub.recipe.schema import LENGTHS
 from rankhub.recipe.shipped import Source, find
 
 KEY = "extends"
@@ -22,19 +26,22 @@ _SAYS_WHICH = ("use", "like")
 """Keys that say whose options stand beside them."""
 
 
-def expand_extends(document: Document, path: Path | None) -> Source | None:
+def expand_extends(document: Document, source: Source, catalog: Catalog) -> Source | None:
     """Put what the recipe extends under what it says itself. Changes ``document`` in place.
 
     - A mapping is merged with the mapping in its place, key by key, at any depth; but one with another ``use`` or
       ``like`` replaces it whole, so that no option of one component reaches another.
     - Lists of mappings with ``name`` (phases) are merged by that name; names that are new come last.
+    - A mapping over a list of names (the streams of a phase) says what differs for some of them.
     - Anything else, other lists among it, replaces what was in its place.
+    - ``steps``, ``epochs`` and ``phases`` are one choice: whoever sets one replaces the others.
 
     What is taken over keeps its file and line. ``name`` and ``description`` are not taken over.
 
     Args:
         document: A recipe as it was read.
-        path: Its file, from which a relative path starts; None = the current folder.
+        source: Where it was read from.
+        catalog: The plugins, which bring what can be extended.
 
     Returns:
         The file that is extended; None without ``extends``.
@@ -46,27 +53,28 @@ def expand_extends(document: Document, path: Path | None) -> Source | None:
         return None
     other = document.data[KEY]
     if not isinstance(other, str) or not other:
-        text = f"got {show(other)}; expected the name of a recipe or block that comes with rankhub, or a file's path"
+        text = f"got {show(other)}; expected the name of a recipe or block that comes along, or a file's path"
         raise _refused(document, text)
     try:
-        source = _find(other, path)
+        found = find(other, catalog, "block", "recipe", beside=source)
     except UserError as error:
         raise _refused(document, str(error)) from error
-    if path is not None and source.path.resolve() == path.resolve():
+    if None not in (source.path, found.path) and Path(str(found.path)).resolve() == Path(str(source.path)).resolve():
         raise _refused(document, "a recipe cannot extend itself")
-    base = read(source.text, source.file)
+    base = read(found.text, found.file, origin=found.origin)
     if KEY in base.data:
-        what = f"{source.file} extends {show(base.data[KEY])} itself, and a recipe that is extended may not"
+        what = f"{found.file} extends {show(base.data[KEY])} itself, and a recipe that is extended may not"
         raise _refused(document, f"{what}; write what is needed of it into one of the two")
     del document.data[KEY]
-    base.data = {key: value for key, value in base.data.items() if key not in OWN}
+    replaced = _replaced(document.data)
+    base.data = {key: value for key, value in base.data.items() if key not in OWN and key not in replaced}
     merge = _Merge(base, document)
     document.data = merge.mappings(base.data, document.data, (), (), ())
     document.places = merge.places
-    return source
+    return found
 
 
-def base_of(source: Source) -> Source | None:
+def base_of(source: Source, catalog: Catalog) -> Source | None:
     """The file that a recipe extends; None if it extends nothing.
 
     Raises:
@@ -74,7 +82,7 @@ def base_of(source: Source) -> Source | None:
         RecipeErrors: The recipe cannot be read.
     """
     other = read(source.text, source.file).data.get(KEY)
-    return _find(other, source.path) if isinstance(other, str) else None
+    return find(other, catalog, "block", "recipe", beside=source) if isinstance(other, str) else None
 
 
 def with_base(text: str, other: str) -> str:
@@ -82,8 +90,12 @@ def with_base(text: str, other: str) -> str:
     return re.sub(rf"(?m)^{KEY}:[^#\n]*?(?=\s*(#|$))", f"{KEY}: {other}", text, count=1)
 
 
-def _find(other: str, path: Path | None) -> Source:
-    return find(other, "block", "recipe", beside=path.parent if path is not None else Path())
+def _replaced(own: Mapping[str, Any]) -> set[str]:
+    """Keys of the base that say how long it trains, where the recipe says that itself."""
+    said = {key for key in CHOICE if key in own}
+    if not said:
+        return set()
+    return {*CHOICE, *(OF_THE_PHASE if PHASES in said else ())} - said
 
 
 def _refused(document: Document, text: str) -> RecipeErrors:
@@ -106,6 +118,8 @@ class _Merge:
         self.places: dict[Steps, Place] = {}
 
     def value(self, base: Any, own: Any, in_base: Steps, in_own: Steps, to: Steps) -> Any:
+        if isinstance(own, dict) and isinstance(base, list) and base and all(isinstance(name, str) for name in base):
+            base = {name: {} for name in base}
         if isinstance(base, dict) and isinstance(own, dict) and not _another(base, own):
             return self.mappings(base, own, in_base, in_own, to)
         if _named(base) and _named(own):
@@ -116,6 +130,8 @@ class _Merge:
         self, base: dict[str, Any], own: dict[str, Any], in_base: Steps, in_own: Steps, to: Steps
     ) -> dict[str, Any]:
         self._place(self.own, in_own, to)
+        if in_own[:1] == (PHASES,) and any(own.get(key) is not None for key in LENGTHS):
+            base = {key: value for key, value in base.items() if key not in LENGTHS}
         merged: dict[str, Any] = {}
         for key in [*base, *(key for key in own if key not in base)]:
             there, here, below = (*in_base, key), (*in_own, key), (*to, key)

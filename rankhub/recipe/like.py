@@ -1,4 +1,4 @@
-"""``{like: OTHER, option: value}``: a data set that differs from another in a few options."""
+"""``{like: OTHER, option: value}``: a data set or a stream that differs from another in a few keys."""
 
 from __future__ import annotations
 
@@ -11,9 +11,13 @@ from rankhub.catalog.nearest import suggestion
 from rankhub.recipe.reader import Document
 from rankhub.recipe.report import Problem
 
+KEY = "like"
+PLACES: Mapping[str, tuple[str, str]] = {"data": ("data set", "use"), "streams": ("stream", "data")}
+"""Where an entry may be like another: what such an entry is called, and the key that it must get from there."""
+
 
 def expand_like(document: Document) -> list[Problem]:
-    """Give each data set that says ``like: OTHER`` the ``use`` and the options of OTHER that it does not state.
+    """Give each entry that says ``like: OTHER`` the keys of OTHER that it does not state.
 
     Changes ``document`` in place. What was inherited is remembered, so that what is wrong with it is reported
     once and where it is written.
@@ -21,39 +25,49 @@ def expand_like(document: Document) -> list[Problem]:
     Returns:
         The entries whose ``like`` cannot be followed; they keep it.
     """
-    data = document.data.get("data")
-    if not isinstance(data, dict):
-        return []
     problems = []
-    given = {name: entry for name, entry in data.items() if isinstance(entry, dict) and "like" in entry}
-    for name, entry in given.items():
-        steps = ("data", name, "like")
-        other = entry["like"]
-        objection = _objection(name, entry, data, given)
-        if objection:
-            problems.append(document.problem(steps, objection))
+    for place in PLACES:
+        entries = document.data.get(place)
+        if not isinstance(entries, dict):
             continue
-        own = {key: value for key, value in entry.items() if key != "like"}
-        data[name] = {**copy.deepcopy(data[other]), **own}
-        document.inherited.update({("data", name, key): ("data", other, key) for key in data[other] if key not in own})
+        given = {name: entry for name, entry in entries.items() if isinstance(entry, dict) and KEY in entry}
+        for name, entry in given.items():
+            other = entry[KEY]
+            objection = _objection(place, name, entry, entries)
+            if objection:
+                problems.append(document.problem((place, name, KEY), objection))
+                continue
+            own = {key: value for key, value in entry.items() if key != KEY}
+            taken = {key: value for key, value in entries[other].items() if key not in own}
+            entries[name] = {**copy.deepcopy(taken), **own}
+            document.inherited.update({(place, name, key): (place, other, key) for key in taken})
     return problems
 
 
-def _objection(name: str, entry: Mapping[str, Any], data: Mapping[str, Any], given: Mapping[str, Any]) -> str | None:
-    other = entry["like"]
-    if "use" in entry:
+def source_of(data: Mapping[str, Any], place: str, name: str) -> Mapping[str, Any]:
+    """The entry that another one is like; empty where it is like none, or that one is not there."""
+    entries = data.get(place)
+    entry = entries.get(name) if place in PLACES and isinstance(entries, dict) else None
+    other = entry.get(KEY) if isinstance(entry, dict) else None
+    found = entries.get(other) if isinstance(entries, dict) and isinstance(other, str) else None
+    return found if isinstance(found, dict) else {}
+
+
+def _objection(place: str, name: str, entry: Mapping[str, Any], entries: Mapping[str, Any]) -> str | None:
+    noun, needed = PLACES[place]
+    other = entry[KEY]
+    if needed in entry and place == "data":
         return "`use` and `like` stand together; an entry takes `use` from the one it is like"
     if not isinstance(other, str):
-        return f"got {show(other)}; expected the name of another entry under `data:`"
-    names = [
-        known for known, value in data.items() if known not in given and isinstance(value, dict) and "use" in value
-    ]
+        return f"got {show(other)}; expected the name of another entry under `{place}:`"
+    whole = [known for known, value in entries.items() if isinstance(value, dict) and KEY not in value]
+    names = [known for known in whole if needed in entries[known]]
     if other == name:
         return f"{name!r} is like itself{suggestion('', names)}"
-    if other not in data:
-        return f"no data set is called {other!r}{suggestion(other, names)}"
-    if other in given:
-        return f"{other!r} is itself like another; name an entry that has `use`{suggestion('', names)}"
-    if not isinstance(data[other], dict) or "use" not in data[other]:
-        return f"{other!r} has no `use` that could be taken over"
+    if other not in entries:
+        return f"no {noun} is called {other!r}{suggestion(other, names)}"
+    if isinstance(entries[other], dict) and KEY in entries[other]:
+        return f"{other!r} is itself like another; name an entry that has `{needed}`{suggestion('', names)}"
+    if other not in names:
+        return f"{other!r} has no `{needed}` that could be taken over"
     return None

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rankhub.catalog.catalog import Catalog
-from rankhub.catalog.hints import fields_of, unwrap, walk
-from rankhub.catalog.options import plain, validate_options
-from rankhub.catalog.spec import Uses
+from rankhub.catalog.options import plain
 from rankhub.recipe.check import check
 from rankhub.recipe.draft import Draft
 from rankhub.recipe.extends import expand_extends
 from rankhub.recipe.like import expand_like
 from rankhub.recipe.overlay import apply_overlay, find_overlay
 from rankhub.recipe.overrides import apply_overrides
+from rankhub.recipe.phases import write_out
 from rankhub.recipe.reader import Document, read
-from rankhub.recipe.report import Problem, RecipeErrors
+from rankhub.recipe.report import RecipeErrors
 from rankhub.recipe.scalars import write_yaml
 from rankhub.recipe.schema import Recipe
 from rankhub.recipe.shipped import Source, find
@@ -35,6 +34,7 @@ class LoadedRecipe:
             comments, so that it can be understood without them.
         path: The file; None if the recipe came as text.
         document: Its data with their places, for later sentences.
+        catalog: Where its components come from.
         changes: The overlays and overrides that were applied, as they stood on the command line.
     """
 
@@ -42,6 +42,7 @@ class LoadedRecipe:
     text: str
     path: Path | None
     document: Document
+    catalog: Catalog
     changes: tuple[str, ...] = ()
 
     @property
@@ -59,7 +60,7 @@ class LoadedRecipe:
 
 
 def load_recipe(
-    source: str | Path,
+    source: str | Path | Source,
     overrides: Sequence[str],
     catalog: Catalog,
     *,
@@ -69,7 +70,7 @@ def load_recipe(
     """Read and check a recipe.
 
     Args:
-        source: A path, or the name of a recipe that comes with rankhub.
+        source: A path, the name of a recipe that a plugin brings, or a recipe's text.
         overrides: ``a.b.c=value``.
         catalog: Where components come from.
         overlays: Paths or names of overlays, applied one after the other, before the overrides.
@@ -79,32 +80,11 @@ def load_recipe(
         RecipeErrors: Everything that is wrong with it.
         UserError: There is no such recipe or overlay.
     """
-    found = find(source)
-    return load_text(
-        found.text, overrides, catalog, file=found.file, path=found.path, overlays=overlays, need_data=need_data
-    )
-
-
-def load_text(
-    text: str,
-    overrides: Sequence[str],
-    catalog: Catalog,
-    *,
-    file: str = "recipe",
-    path: Path | None = None,
-    overlays: Sequence[str] = (),
-    need_data: bool = False,
-) -> LoadedRecipe:
-    """Check a recipe that is there as text; ``file`` is what errors call it. See :func:`load_recipe`.
-
-    Raises:
-        RecipeErrors: Everything that is wrong with it.
-        UserError: There is no such overlay.
-    """
-    laid_over = [find_overlay(name) for name in overlays]
-    document = read(text, file)
-    base = expand_extends(document, path)
-    problems: list[Problem] = []
+    found = source if isinstance(source, Source) else find(source, catalog)
+    laid_over = [find_overlay(name, catalog) for name in overlays]
+    document = read(found.text, found.file, origin=found.origin)
+    base = expand_extends(document, found, catalog)
+    problems = write_out(document)
     for overlay in laid_over:
         problems += apply_overlay(document, overlay)
     problems += apply_overrides(document, overrides)
@@ -112,15 +92,21 @@ def load_text(
     draft = Draft(document, catalog, problems)
     check(draft, need_data=need_data)
     if draft.problems or draft.recipe is None:
-        raise RecipeErrors(draft.problems, file)
-    recipe = resolve(draft.recipe, catalog)
+        raise RecipeErrors(draft.problems, found.file)
+    recipe = resolve(draft, draft.recipe)
     if recipe.name is None:
-        stem = re.sub(r"[^A-Za-z0-9_.-]", "_", Path(file).name.removesuffix(".yaml").removesuffix(".yml")).lstrip("_.-")
-        recipe = recipe.model_copy(update={"name": stem or "recipe"})
+        recipe = recipe.model_copy(update={"name": _name_of(found.file)})
+    text = found.text
     text += "".join(_quoted(f"extends {other.file}, which says:", other) for other in [base] if other is not None)
     text += "".join(_quoted(f"changed by the overlay {other.file}:", other) for other in laid_over)
     changes = (*(f"--overlay={name}" for name in overlays), *overrides)
-    return LoadedRecipe(recipe, text, path, document, changes)
+    return LoadedRecipe(recipe, text, found.path, document, catalog, changes)
+
+
+def _name_of(file: str) -> str:
+    """A recipe's name from that of its file."""
+    stem = re.sub(r"[^A-Za-z0-9_.-]", "_", Path(file).name.removesuffix(".yaml").removesuffix(".yml"))
+    return stem.lstrip("_.-") or "recipe"
 
 
 def _quoted(heading: str, source: Source) -> str:
@@ -129,22 +115,13 @@ def _quoted(heading: str, source: Source) -> str:
     return "\n".join(["", "", f"# ---- {heading}", *lines, ""])
 
 
-def resolve(recipe: Recipe, catalog: Catalog) -> Recipe:
-    """The recipe with every option of every component written out."""
+def resolve(draft: Draft, recipe: Recipe) -> Recipe:
+    """The checked recipe with every component as ``owner/name`` and every option of it written out."""
     data = recipe.model_dump(mode="json")
-    for spot in walk(Recipe, data):
-        if isinstance(spot.mark, Uses):
-            own = set(fields_of(unwrap(spot.hint)[0]) or ()) - {"use"}
-            _write_out(spot.mark.kind, spot.value, catalog, own)
+    for steps, component in sorted(draft.components.items(), key=lambda item: len(item[0])):
+        here: Any = data
+        for segment in steps:
+            here = here[segment]
+        here["use"] = component.entry.full_name
+        here.update(plain(component.options))  # the schedules among them follow: their places are longer
     return Recipe.model_validate(data)
-
-
-def _write_out(kind: str, value: dict[str, Any], catalog: Catalog, own: set[str]) -> None:
-    """Put the defaults of a component's options into ``value``, and of the schedules among them."""
-    model = catalog.options(catalog.find(kind, value["use"]))
-    options = {name: option for name, option in value.items() if name != "use" and name not in own}
-    written: Mapping[str, Any] = plain(validate_options(model, options))
-    for spot in walk(model, written):
-        if isinstance(spot.mark, Uses):
-            _write_out(spot.mark.kind, spot.value, catalog, set())
-    value.update(written)

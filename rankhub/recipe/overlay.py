@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rankhub.catalog.catalog import Catalog
 from rankhub.recipe.overrides import Change, apply_changes
 from rankhub.recipe.reader import Document, read
 from rankhub.recipe.report import Problem
@@ -12,13 +13,13 @@ from rankhub.recipe.shipped import Source, find
 _EXPECTED = "a mapping from paths in a recipe, such as optimizer.lr or phases.*.epochs, to values"
 
 
-def find_overlay(name: str) -> Source:
-    """The overlay at a path, or the one of that name that comes along.
+def find_overlay(name: str, catalog: Catalog) -> Source:
+    """The overlay at a path, or the one of that name that a plugin brings.
 
     Raises:
         UserError: There is neither, or the file cannot be read.
     """
-    return find(name, "overlay")
+    return find(name, catalog, "overlay")
 
 
 def apply_overlay(document: Document, overlay: Source) -> list[Problem]:
@@ -32,7 +33,7 @@ def apply_overlay(document: Document, overlay: Source) -> list[Problem]:
     Raises:
         RecipeErrors: The overlay is no mapping or no YAML.
     """
-    return apply_changes(document, list(_changes(read(overlay.text, overlay.file, _EXPECTED))))
+    return apply_changes(document, list(_changes(read(overlay.text, overlay.file, _EXPECTED, overlay.origin))))
 
 
 def _changes(overlay: Document) -> Iterator[Change]:

@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from rankhub.catalog.hints import Steps, dotted, fields_of, step, unwrap
-from rankhub.catalog.nearest import suggestion
+from rankhub.catalog.hints import Steps
+from rankhub.recipe import phases
+from rankhub.recipe.address import NO_OVERRIDE, NO_PATH, Refused, targets
+from rankhub.recipe.like import source_of
 from rankhub.recipe.reader import Document, read_value
-from rankhub.recipe.report import Place, Problem
-from rankhub.recipe.schema import Recipe
-
-_NO_OVERRIDE = "this is no override; expected the form a.b.c=value"
-_NO_PATH = "this is no path in a recipe; expected the form a.b.c"
-
-
-class _Refused(Exception):
-    """A change that cannot be made: how far its path leads, and why."""
-
-    def __init__(self, steps: Steps, text: str) -> None:
-        super().__init__(text)
-        self.steps = steps
+from rankhub.recipe.report import Place, Problem, RecipeErrors
+from rankhub.recipe.schema import LENGTHS, Recipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +21,7 @@ class Change:
     """A value to be set in a recipe.
 
     Attributes:
-        path: ``a.b.c``; a list's item is named by its number, and ``*`` means every entry.
+        path: ``a.b.c``; an item of a list goes by its position or its label, and ``*`` means every entry.
         value: Plain data.
         place: Where the change is asked for; what it sets stands there from then on.
         inside: Where the entries inside ``value`` stand, if not at ``place``.
@@ -42,10 +33,15 @@ class Change:
     inside: Mapping[Steps, Place] = field(default_factory=dict)
 
 
-def apply_overrides(document: Document, overrides: Sequence[str]) -> list[Problem]:
+def apply_overrides(document: Document, overrides: Sequence[str], shape: Any = Recipe) -> list[Problem]:
     """Change ``document`` in place; what an override sets stands at the override from then on.
 
     The value is read as YAML. For the path see :func:`apply_changes`.
+
+    Args:
+        document: A recipe, or other data.
+        overrides: ``a.b.c=value``.
+        shape: The type of the data; None = any mapping.
 
     Returns:
         The overrides that cannot be applied.
@@ -60,17 +56,17 @@ def apply_overrides(document: Document, overrides: Sequence[str]) -> list[Proble
             problems.append(Problem(place, (), f"the value {error}"))
             continue
         if equals:
-            problems += apply_changes(document, [Change(path.strip(), value, place)])
+            problems += apply_changes(document, [Change(path.strip(), value, place)], shape)
         else:
-            problems.append(Problem(place, (), _NO_OVERRIDE))
+            problems.append(Problem(place, (), NO_OVERRIDE))
     return problems
 
 
-def apply_changes(document: Document, changes: Iterable[Change]) -> list[Problem]:
+def apply_changes(document: Document, changes: Iterable[Change], shape: Any = Recipe) -> list[Problem]:
     """Change ``document`` in place, one change after the other.
 
-    A key that is not there yet is made where the recipe's schema has one of that name; whether it is a good one
-    is checked with the rest of the recipe.
+    Paths lead through the recipe's long form. A key that is not there yet is made where the recipe's schema has one of
+    that name; whether it is a good one is checked with the rest of the recipe.
 
     Returns:
         The changes that cannot be made.
@@ -78,71 +74,64 @@ def apply_changes(document: Document, changes: Iterable[Change]) -> list[Problem
     problems = []
     for change in changes:
         segments = change.path.split(".")
+        override = change.place.override is not None
         try:
             if not all(segments):
-                raise _Refused((), _NO_PATH if change.place.override is None else _NO_OVERRIDE)
+                raise Refused((), NO_OVERRIDE if override else NO_PATH)
             if segments == ["extends"]:
-                raise _Refused((), "what a recipe extends is said in its file alone; write `extends:` there")
-            targets = list(_targets(document.data, segments))
-            if not targets:
-                raise _Refused((), "there is nothing that its `*` could mean")
-            for steps in targets:
+                raise Refused((), "what a recipe extends is said in its file alone; write `extends:` there")
+            if shape is Recipe:
+                problems += phases.write_out(document)
+                segments = _long(document, segments, override)
+            for steps in targets(document.data, segments, shape):
                 _set(document, steps, copy.deepcopy(change.value), change)
-        except _Refused as refused:
+            if shape is Recipe:
+                problems += phases.write_out(document)
+        except Refused as refused:
             problems.append(Problem(change.place, refused.steps, str(refused)))
+        except RecipeErrors as errors:
+            problems += errors.problems
     return problems
 
 
-def _targets(data: Any, segments: Sequence[str], done: Steps = (), hint: Any = Recipe) -> Iterator[Steps]:
-    """The places that a path means, with the mappings on the way made where they are missing."""
-    segment, rest = segments[0], segments[1:]
-    for key in _keys(data, segment, done):
-        if not rest:
-            yield (*done, key)
-            continue
-        if isinstance(data, dict) and data.get(str(key)) is None:
-            _may_be_made(data, str(key), done, hint)
-            data[str(key)] = {}
-        below = None if hint is None else step(hint, key)
-        yield from _targets(data[key], rest, (*done, key), below)
-
-
-def _keys(data: Any, segment: str, done: Steps) -> list[str | int]:
-    """The keys or positions that one segment of a path means."""
-    if isinstance(data, dict):
-        return list(data) if segment == "*" else [segment]
-    if isinstance(data, list):
-        if segment == "*":
-            return list(range(len(data)))
-        if segment.isascii() and segment.isdigit() and int(segment) < len(data):
-            return [int(segment)]
-        there = f"it has 0 to {len(data) - 1}" if data else "it is empty"
-        raise _Refused(done, f"{dotted(done)} is a list, {segment!r} is no position in it; {there}")
-    raise _Refused(done, f"{dotted(done)} is no mapping, so it has no {segment!r}")
-
-
-def _may_be_made(data: dict[str, Any], key: str, done: Steps, hint: Any) -> None:
-    if hint is None or hint is Any:
-        return
-    known = fields_of(unwrap(hint)[0])
-    if known is None:  # names that the recipe chooses: data sets, heads, streams
-        names = list(data)
-    elif step(hint, key) is None:
-        names = list(known)
-    else:
-        return
-    where = dotted(done) or "a recipe"
-    raise _Refused((*done, key), f"{where} has no {key!r}{suggestion(key, names)}")
+def _long(document: Document, segments: list[str], override: bool) -> list[str]:
+    """The long form of a path, which may be one to a key that a recipe of one phase has at its top."""
+    key = segments[0]
+    if key not in phases.OF_THE_PHASE:
+        return segments
+    found = document.data.get(phases.PHASES)
+    listed = found if isinstance(found, list) else []
+    if not override and key in LENGTHS and not phases.is_short(document):
+        # As a recipe that extends another would: the one length takes the place of all phases.
+        document.forget((phases.PHASES,))
+        phases.one_phase(document, [])
+        listed = document.data[phases.PHASES]
+    if len(listed) == 1:
+        return [phases.PHASES, "0", *segments]
+    names = [str(phase.get("name")) for phase in listed if isinstance(phase, dict)]
+    if not names:
+        raise Refused((), f"the recipe has no phase yet whose `{key}` it could be")
+    rest = ".".join([key, *segments[1:]])
+    choices = " or ".join(f"phases.{name}.{rest}" for name in names)
+    raise Refused((), f"the recipe has {len(names)} phases; say which one is meant: {choices}")
 
 
 def _set(document: Document, steps: Steps, value: Any, change: Change) -> None:
     parent: Any = document.data
-    for segment in steps[:-1]:
+    for length, segment in enumerate(steps[:-1], 1):
+        if isinstance(parent, dict) and parent.get(segment) is None:
+            # Of an entry that is like another, what is changed here is a copy from now on.
+            inherited = (
+                source_of(document.data, str(steps[0]), str(steps[1])).get(str(segment)) if length == 3 else None
+            )
+            parent[segment] = {} if inherited is None else copy.deepcopy(inherited)
+            document.places.setdefault(steps[:length], change.place)
         parent = parent[segment]
     parent[steps[-1]] = value
-    for known in [known for known in document.places if known[: len(steps)] == steps]:
-        del document.places[known]
-    for length in range(1, len(steps)):
-        document.places.setdefault(steps[:length], change.place)  # made on the way
+    document.forget(steps)
     document.places.update({(*steps, *below): place for below, place in change.inside.items()})
     document.places[steps] = change.place
+    if len(steps) == 3 and steps[0] == phases.PHASES and steps[-1] in LENGTHS and value is not None:
+        for other in LENGTHS:  # the two are one choice
+            if other != steps[-1] and parent.pop(other, None) is not None:
+                document.forget((*steps[:-1], other))

@@ -10,7 +10,7 @@ from torch import nn
 from rankhub.catalog.hints import Steps
 from rankhub.catalog.nearest import nearest
 from rankhub.recipe.draft import Draft
-from rankhub.recipe.wiring import matching
+from rankhub.recipe.names import matching
 
 
 def check_patterns(draft: Draft, modules: Mapping[str, nn.Module | None]) -> None:

@@ -40,48 +40,55 @@ class Document:
         file: The file, as the user gave it.
         places: Where entries stand; an entry without one stands where the nearest entry above it does.
         inherited: Entries that were copied from elsewhere in the recipe -> the place they came from.
+        origin: The distribution that ships the file; "" = a user's.
     """
 
     data: dict[str, Any]
     file: str
     places: dict[Steps, Place] = field(default_factory=dict)
     inherited: dict[Steps, Steps] = field(default_factory=dict)
+    origin: str = ""
 
     def place(self, steps: Steps) -> Place:
-        """Where the entry stands, or what is nearest above it."""
-        for length in range(len(steps), -1, -1):
-            found = self.places.get(steps[:length])
-            if found is not None:
-                return found
-        return Place(self.file, 1)
-
-    def original(self, steps: Steps) -> Steps:
-        """The entry itself, or the one that it was copied from."""
-        for length in range(len(steps), 0, -1):
-            source = self.inherited.get(steps[:length])
-            if source is not None:
-                return source + steps[length:]
-        return steps
+        """Where the entry is written, or what is nearest above it."""
+        return self._written(steps)[1]
 
     def problem(self, steps: Steps, text: str, owner: str = "") -> Problem:
-        """A problem of the entry at ``steps``."""
-        steps = self.original(steps)
-        return Problem(self.place(steps), steps, text, owner)
+        """A problem of the entry at ``steps``, or of the one that it was copied from."""
+        steps, place = self._written(steps)
+        return Problem(place, steps, text, owner)
+
+    def _written(self, steps: Steps) -> tuple[Steps, Place]:
+        for length in range(len(steps), -1, -1):
+            if steps[:length] in self.places:
+                return steps, self.places[steps[:length]]
+            if steps[:length] in self.inherited:
+                return self._written(self.inherited[steps[:length]] + steps[length:])
+        return steps, Place(self.file, 1, origin=self.origin)
+
+    def forget(self, steps: Steps) -> None:
+        """Drop what is known of the places of an entry and of all inside it."""
+        for known in (self.places, self.inherited):
+            for inside in [key for key in known if key[: len(steps)] == steps]:
+                del known[inside]
 
 
-def read(text: str, file: str, expected: str = "a mapping with data, backbone, phases ...") -> Document:
+def read(
+    text: str, file: str, expected: str = "a mapping with data, backbone, streams ...", origin: str = ""
+) -> Document:
     """A recipe's text as data.
 
     Args:
         text: The file's text.
         file: What errors call the file.
         expected: What its top must be, for the sentence about a file that is no mapping.
+        origin: The distribution that ships the file.
 
     Raises:
         RecipeErrors: It is no YAML, has a key twice, or is no mapping; every such line.
     """
     node = _compose(text, file)
-    reading = _Reading(Document({}, file))
+    reading = _Reading(Document({}, file, origin=origin))
     if not isinstance(node, yaml.MappingNode):
         line = 1 if node is None else node.start_mark.line + 1
         what = "the file is empty" if node is None else "this is no recipe"
@@ -157,7 +164,7 @@ class _Reading:
 
     def value(self, node: yaml.Node, steps: Steps) -> Any:
         self._count += 1
-        self.document.places.setdefault(steps, Place(self.document.file, node.start_mark.line + 1))
+        self.document.places.setdefault(steps, self._place(node))
         if node in self._open:
             return self._refuse(node, steps, "an alias stands inside its own anchor")
         if self._count > _MANY:
@@ -192,7 +199,7 @@ class _Reading:
                 first = self.document.places[below].line
                 self._refuse(key_node, below, f"the key {key!r} stands here twice, first in line {first}")
                 continue
-            self.document.places[below] = Place(self.document.file, key_node.start_mark.line + 1)
+            self.document.places[below] = self._place(key_node)
             data[key] = self.value(value_node, below)
         return data
 
@@ -201,6 +208,8 @@ class _Reading:
         quoted = isinstance(node, yaml.ScalarNode) and node.style is not None
         return text if node.tag or quoted else scalar(text)
 
+    def _place(self, node: yaml.Node) -> Place:
+        return Place(self.document.file, node.start_mark.line + 1, origin=self.document.origin)
+
     def _refuse(self, node: yaml.Node, steps: Steps, text: str) -> None:
-        place = Place(self.document.file, node.start_mark.line + 1)
-        self.problems.append(Problem(place, steps, text))
+        self.problems.append(Problem(self._place(node), steps, text))

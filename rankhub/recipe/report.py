@@ -17,11 +17,13 @@ class Place:
         file: The file, as the user gave it: the recipe's, that of what it extends, or an overlay's.
         line: From 1.
         override: The override that put it there, or None.
+        origin: The distribution that ships the file; "" = a user's.
     """
 
     file: str
     line: int
     override: str | None = None
+    origin: str = ""
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}" if self.override is None else f"override {self.override!r}"

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
 from rankhub.catalog.hints import Reads
 from rankhub.catalog.spec import ComponentSpec, Uses
+from rankhub.interfaces.kinds import KINDS
 
 Name = Annotated[
     str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$"), Reads("a name of letters, digits and _ that starts with a letter")
@@ -44,12 +46,11 @@ class EvaluatorSpec(ComponentSpec):
 Number = Annotated[float | Annotated[ComponentSpec, Uses("schedule")], Field(description="a number or a schedule")]
 
 
-class Objective(Part):
-    """One loss on one head."""
+class ObjectiveSpec(ComponentSpec):
+    """One loss on one head: the loss with its own options, and beside them what the recipe says of it."""
 
     head: Annotated[str, NameOf("head")]
     output: str | None = Field(default=None, description="one output of the head, where the loss could take several")
-    loss: Annotated[ComponentSpec, Uses("loss")]
     weight: Number = 1.0
 
 
@@ -59,9 +60,18 @@ class Stream(Part):
     data: Annotated[str, NameOf("data")]
     batch_size: Annotated[int, Field(ge=1, description="images (not views) a step")]
     generator: list[Annotated[ComponentSpec, Uses("generator")]] = []
-    objectives: Annotated[list[Objective], Field(min_length=1)]
+    objectives: Annotated[list[Annotated[ObjectiveSpec, Uses("loss")]], Field(min_length=1)]
     accumulate: Annotated[int, Field(ge=1, description="micro-batches a step")] = 1
     statistics: bool = Field(default=True, description="whether BatchNorm's running statistics learn from its views")
+
+
+class StreamUse(Part):
+    """What is different about a stream in one phase."""
+
+    weight: Number = Field(default=1.0, description="factor on the weights of its objectives, a number or a schedule")
+    batch_size: Annotated[int, Field(ge=1)] | None = None
+    accumulate: Annotated[int, Field(ge=1)] | None = None
+    statistics: bool | None = None
 
 
 class Alternate(Part):
@@ -71,14 +81,18 @@ class Alternate(Part):
 
 
 class Phase(Part):
-    """A stretch of training with its own streams."""
+    """A stretch of training: the streams that it learns from, for how long, and how."""
 
     name: Name
     epochs: Annotated[int, Field(ge=1)] | None = None
     steps: Annotated[int, Field(ge=1)] | None = None
     clock: Annotated[str, NameOf("stream")] | None = Field(default=None, description="stream whose epochs are counted")
     mix: Literal["joint"] | Alternate = "joint"
-    streams: Annotated[dict[Name, Stream], Field(min_length=1)]
+    streams: Annotated[
+        dict[Name, StreamUse],
+        Field(min_length=1, description="in the order of their turns"),
+        Reads("a list of streams, or a mapping from streams to what differs there"),
+    ]
     optimizer: Annotated[ComponentSpec, Uses("optimizer")] | None = None
     schedule: Annotated[ComponentSpec, Uses("schedule")] | None = None
     optimizer_state: Literal["keep", "renew"] = "renew"
@@ -94,6 +108,10 @@ class Phase(Part):
         if objection:
             raise ValueError(objection)
         return self
+
+
+LENGTHS = ("epochs", "steps")
+"""How a phase may say its length; one of them."""
 
 
 def length_objection(epochs: object, steps: object, streams: int, clock: object) -> str | None:
@@ -166,6 +184,7 @@ class Recipe(Part):
     schedule: Annotated[ComponentSpec, Uses("schedule")] | None = None
     average: Average | None = None
     start_from: StartFrom | None = None
+    streams: Annotated[dict[Name, Stream], Field(min_length=1)]
     phases: Annotated[list[Phase], Field(min_length=1)]
     predict: Annotated[ComponentSpec, Uses("predict")]
     evaluate: list[Annotated[EvaluatorSpec, Uses("evaluator")]] = []
@@ -192,3 +211,21 @@ def phase_names_objection(names: Sequence[object]) -> str | None:
     """The sentence against phases of the same name; None if fine."""
     twice = sorted({str(name) for name in names if names.count(name) > 1})
     return f"phase names must differ, {', '.join(twice)} stands more than once" if twice else None
+
+
+def _with_places(base: type[Recipe]) -> type[Recipe]:
+    """The recipe with a key for every kind whose place it does not know: such a kind is a row of its table alone."""
+    known = {re.split(r"[.\[]", row.place)[0]: row for row in KINDS.values() if re.fullmatch(_TOP, row.place)}
+    fields: dict[str, Any] = {}
+    for key, row in known.items():
+        one = Annotated[ComponentSpec, Uses(row.name)]
+        info = Field(default=None, description=row.summary)
+        shape = {"[]": list[one], ".*": dict[Name, one]}.get(row.place.removeprefix(key), one)
+        if key not in base.model_fields:
+            fields[key] = (shape | None, info)
+    return create_model(base.__name__, __base__=base, __module__=base.__module__, **fields) if fields else base
+
+
+_TOP = r"\w+(\[\]|\.\*)?"
+if not TYPE_CHECKING:
+    Recipe = _with_places(Recipe)

@@ -22,11 +22,12 @@ from rankhub.catalog.catalog import Catalog
 from rankhub.catalog.spec import ComponentSpec
 from rankhub.engine.average import WeightAverage
 from rankhub.engine.device import Compute
-from rankhub.engine.groups import Steering
+from rankhub.engine.groups import ScheduledOptimizer
+from rankhub.engine.learner import Learner, Portion, Turn
 from rankhub.engine.network import Network
-from rankhub.engine.objectives import Goal
+from rankhub.engine.objectives import Objective
 from rankhub.engine.processes import ALONE, Processes
-from rankhub.engine.step import Learner
+from rankhub.engine.step import take_step
 from rankhub.interfaces.batch import Batch
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.generator import ViewSpec
@@ -34,6 +35,7 @@ from rankhub.interfaces.loss import Loss
 from rankhub.interfaces.model import Head, OutputSpec
 from rankhub.interfaces.order import RankTarget
 from rankhub.interfaces.schedule import Clock
+from rankhub.recipe.assembly import Assembly
 
 SAMPLES, STEPS = 8, 3
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -121,18 +123,18 @@ def gradients(case: Case, processes: Processes = ALONE) -> list[Tensor]:
     torch.manual_seed(5)
     backbone = fakes.Flat(width=7, norm=case.norm)
     loss, output, views = build_loss(case.loss)
-    network = Network(backbone, {"both": Both(7)}, {("phase", "stream", 0): loss}).double()
-    goals = [Goal("stream.0", "both", (output,), loss, 1.0)]
+    network = Network(backbone, {"both": Both(7)}, {("stream", "loss"): loss}).double()
+    objectives = [Objective("stream/loss", "both", (output,), loss)]
     average = WeightAverage(network, teaches=True)
     compute = Compute(torch.device("cpu"))
     groups = [{"params": list(network.parameters()), "vector": False, "lr_scale": 1.0}]
-    steering = Steering(Catalog.of({"fakes": fakes}), ComponentSpec(use="descent", lr=0.05), None, groups)
+    assembly = Assembly({"optimizer": {"use": "descent", "lr": 0.05}}, Catalog.of({"fakes": fakes}))
+    optimizer = ScheduledOptimizer(assembly, ("optimizer",), None, groups)
     learner = Learner(network, average, 0.9, compute, compute.scaler(), None, 3, processes)
     found = []
     for step in range(STEPS):
-        views_now = {"stream": batch(views, step, processes)}
-        clock = Clock(step, STEPS, STEPS)
-        learner.step(views_now, {"stream": goals}, {"stream": case.micro}, steering, clock, step + 1, True, "none")
+        portions = {"stream": Portion(batch(views, step, processes), objectives, case.micro)}
+        take_step(learner, portions, optimizer, Turn(Clock(step, STEPS, STEPS), step + 1, log=True))
         found.append(torch.cat([p.grad.flatten() for p in network.parameters() if p.grad is not None]))
     return [*found, *(buffer.detach().double().flatten() for buffer in loss.buffers())]
 

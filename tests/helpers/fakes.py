@@ -326,16 +326,15 @@ heads:
   main: {use: arrow}
 optimizer: {use: descent, lr: 0.05}
 schedule: {use: ramp}
+streams:
+  views:
+    data: train
+    batch_size: 6
+    generator: [{use: jitter, views: 2}]
+    objectives:
+    - {use: pull, head: main}
 phases:
-- name: first
-  epochs: 3
-  streams:
-    views:
-      data: train
-      batch_size: 6
-      generator: [{use: jitter, views: 2}]
-      objectives:
-      - {head: main, loss: {use: pull}}
+- {name: first, epochs: 3, streams: [views]}
 predict: {use: as_it_is}
 evaluate:
 - {use: spread, data: test}

@@ -14,10 +14,12 @@ from rankhub.catalog.catalog import Catalog
 from rankhub.engine import checkpoint
 from rankhub.engine.interrupt import Interrupt
 from rankhub.engine.journal import Journal
-from rankhub.engine.parts import Parts, build
+from rankhub.engine.parts import Parts, Resources, build
 from rankhub.engine.seeds import seeded
 from rankhub.engine.training import Training, new_learner
 from rankhub.engine.watch import Watchers
+from rankhub.recipe.phases import write_out
+from rankhub.recipe.reader import Document
 from rankhub.recipe.schema import Recipe
 
 
@@ -28,7 +30,9 @@ def catalog() -> Catalog:
 
 def recipe(text: str = fakes.RECIPE, **changes: Any) -> Recipe:
     """The fake recipe with top-level entries changed."""
-    return Recipe.model_validate({**yaml.safe_load(text), **changes})
+    document = Document({**yaml.safe_load(text), **changes}, "fake")
+    assert not write_out(document)
+    return Recipe.model_validate(document.data)
 
 
 def streams(**streams: dict[str, Any]) -> dict[str, Any]:
@@ -38,13 +42,12 @@ def streams(**streams: dict[str, Any]) -> dict[str, Any]:
 
 def objective(loss: str, head: str = "main", **options: Any) -> dict[str, Any]:
     """An objective on the fake head."""
-    weight = options.pop("weight", 1.0)
-    return {"head": head, "loss": {"use": loss, **options}, "weight": weight}
+    return {"use": loss, "head": head, **options}
 
 
 def parts_of(ours: Recipe, known: Catalog | None = None) -> Parts:
     """Built parts."""
-    return build(ours, known or catalog(), lambda done, total, what: None)
+    return build(ours, Resources(known or catalog(), lambda done, total, what: None))
 
 
 def train(parts: Parts, folder: Path, resume: bool = False, stop_after: int | None = None) -> Training:

@@ -1,0 +1,106 @@
+"""What a network says of single images: numbers on the scale of the labels, pictures, vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from rankhub.engine.views import blocks
+from rankhub.interfaces.data import Dataset, LabelSpec
+from rankhub.interfaces.predict import Forward, Predict
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a trained network says of one image.
+
+    Attributes:
+        path: The image, as it was given; "" where it has no name.
+        values: Output -> number, on the scale of the labels that it was trained on.
+        unit: Output -> what it measures or counts; "" where it has no unit.
+        direction: Output -> ``higher is better``, ``lower is better``, or "" where neither is.
+    """
+
+    path: str
+    values: Mapping[str, float]
+    unit: Mapping[str, str]
+    direction: Mapping[str, str]
+
+    @property
+    def value(self) -> float:
+        """The number, where there is one.
+
+        Raises:
+            ValueError: There are several, or none.
+        """
+        if len(self.values) != 1:
+            raise ValueError(f"there are {len(self.values)} values ({', '.join(self.values)}); take one from `values`")
+        return next(iter(self.values.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One image and all that was said of it.
+
+    Attributes:
+        index: Position in its data set.
+        image: [3, H, W] uint8.
+        outputs: ``HEAD.OUTPUT`` or ``backbone`` -> [...] float32 on the CPU; of a map [1, h, w].
+    """
+
+    index: int
+    image: Tensor
+    outputs: Mapping[str, Tensor]
+
+
+def answers(dataset: Dataset, predict: Predict, forward: Forward, device: torch.device, block: int) -> Iterator[Answer]:
+    """What ``predict`` says of each image, a block at a time, so that memory does not grow with their number.
+
+    Args:
+        dataset: Open.
+        predict: Test time.
+        forward: The network.
+        device: That of the network.
+        block: Images that are decoded and predicted together.
+    """
+    for part in blocks(range(len(dataset)), block):
+        images = [dataset[index].image for index in part]
+        said = predict([image.to(device) for image in images], forward)
+        cpu = {name: [row.float().cpu() for row in rows] for name, rows in said.items()}
+        for row, (index, image) in enumerate(zip(part, images, strict=True)):
+            yield Answer(index, image, {name: rows[row] for name, rows in cpu.items()})
+
+
+def column_of(output: str, outputs: Mapping[str, LabelSpec]) -> str:
+    """The column of ``HEAD.OUTPUT`` in a table: the output's own name where that is unique."""
+    own = output.partition(".")[2]
+    return own if sum(name.partition(".")[2] == own for name in outputs) == 1 else output
+
+
+def direction_of(label: LabelSpec) -> str:
+    """Which way a number runs."""
+    if label.kind is None:
+        return "higher is better"
+    if label.kind != "score":
+        return ""
+    return "higher is better" if label.higher_is_better else "lower is better"
+
+
+def scale_of(label: LabelSpec) -> str:
+    """One phrase on the scale of a number: its unit, and which way it runs."""
+    if label.kind == "points":
+        return f"number of {label.unit or 'points'}"
+    if label.kind is None:
+        return f"learned from an order alone: no unit, {direction_of(label)}"
+    return f"{label.unit or 'score'}, {direction_of(label)}" if label.kind == "score" else "a number"
+
+
+def stacked(rows: Sequence[Tensor], normalize: bool) -> Tensor:
+    """Vectors as [n, d] float32, of length 1 if wanted."""
+    from rankhub.interfaces.embeddings import unit_rows
+
+    table = torch.stack([row.flatten() for row in rows])
+    return unit_rows(table) if normalize else table

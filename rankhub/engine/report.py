@@ -1,0 +1,185 @@
+"""What a run reports: rows of measurements against references, and the closing words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rankhub.engine import evaluation, folder
+from rankhub.engine.average import WeightAverage
+from rankhub.engine.console import Talk
+from rankhub.engine.network import Network
+from rankhub.engine.parts import Parts
+from rankhub.engine.source import NetworkForward, RawPixels, Source
+from rankhub.engine.training import Training
+from rankhub.engine.watch import Watchers
+from rankhub.interfaces.callback import Callback
+from rankhub.interfaces.predict import Forward
+
+PIXELS, BEFORE, AFTER = "raw pixels", "before training", "after training"
+RESULTS = "results.csv"
+"""The closing table, in the run's folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The measurements of one run.
+
+    Attributes:
+        parts: What the recipe names.
+        folder: The run's folder.
+        talk: Where it says what it does.
+        watchers: Who is told.
+    """
+
+    parts: Parts
+    folder: Path
+    talk: Talk
+    watchers: Watchers
+
+    def references(self) -> list[evaluation.Row]:
+        """The rows that training must beat. They are computed once a run, before its first step."""
+        if not self.parts.evaluators:
+            return []
+        rows: list[evaluation.Row] = []
+        for row in (PIXELS, BEFORE):
+            results = self.parts.processes.from_first(evaluation.stored_row(self._row_folder(row)))
+            if results is None:
+                results = self.row(row, self._reference(row), 0)
+            rows.append((row, results))
+        return rows
+
+    def _reference(self, row: str) -> Forward:
+        if row == PIXELS:
+            return RawPixels()
+        parts, recipe = self.parts, self.parts.recipe
+        data = next(iter(parts.plans[0].streams.values())).data
+        untrained = evaluation.calibrated(
+            parts.network, parts.datasets[data], parts.predict, parts.compute, recipe.seed
+        )
+        return NetworkForward(untrained, parts.compute)
+
+    def _row_folder(self, row: str) -> Path:
+        return self.folder / "evaluation" / row.replace(" ", "_")
+
+    def row(self, row: str, forward: Forward, step: int, during: bool = False) -> evaluation.Results:
+        """Compute one row; all processes compute features, the first one has the results.
+
+        Args:
+            row: Name of the row.
+            forward: The row's network, or what stands in for it.
+            step: Steps done.
+            during: Whether this is in the middle of training.
+        """
+        parts = self.parts
+        source = Source(
+            row=row,
+            forward=forward,
+            datasets=parts.datasets,
+            chains=parts.chains(),
+            predict=parts.predict,
+            compute=parts.compute,
+            pictures=row != PIXELS,
+            progress=self.talk.work,
+            processes=parts.processes,
+        )
+        if not parts.processes.first:
+            source.serve()
+            return {}
+        # A measure that only compares networks of one kind, or judges a head, says nothing of pixels.
+        judged = [name for name, each in parts.evaluators.items() if each.judges_training and not each.needs_heads]
+        fit = {name: each for name, each in parts.evaluators.items() if row != PIXELS or name in judged}
+        if during:
+            fit = {name: each for name, each in fit.items() if name in parts.during}
+        results = evaluation.evaluate_row(source, fit, self._row_folder(row))
+        source.release()
+        self.talk.finish()
+        self.watchers.tell(lambda callback: callback.evaluated(step, row, results))
+        return results
+
+    def between(self, average: WeightAverage | None, step: int) -> evaluation.Results:
+        """An evaluation in the middle of training."""
+        if not self.parts.during:
+            return {}
+        network, _ = scored(self.parts, average)
+        row = f"step {step}"
+        results = self.row(row, NetworkForward(network, self.parts.compute), step, during=True)
+        self.talk.table(evaluation.table_rows([(row, results)], self.parts.evaluators))
+        return results
+
+    def close(self, training: Training, references: list[evaluation.Row]) -> None:
+        """The closing table, where the run lies, how to see it and what to try next."""
+        parts, talk = self.parts, self.talk
+        talk.line(f"Trained {training.steps} steps, {training.views:,} views.")
+        if parts.evaluators:
+            network, which = scored(parts, training.learner.average)
+            forward = NetworkForward(network, parts.compute)
+            results = self.row(AFTER, forward, training.steps)
+            if not parts.processes.first:
+                return
+            training.consider(training.steps, results)
+            self._table([*references, (AFTER, results)], forward, which)
+        kept = training.best.kept() if training.best is not None else None
+        if training.best is not None and kept is not None:
+            place, value = kept
+            talk.line(f"Best {training.best.label} {training.best.metric}: {value:.3f}, kept in {place}")
+        talk.line(f"Run folder: {self.folder}")
+        for hint in self.watchers.tell(lambda callback: callback.hint()):
+            talk.line(f"See it with: {hint}")
+        for number, advice in enumerate(parts.recipe.next_steps):
+            talk.line(("Try next: " if number == 0 else "          ") + advice)
+
+    def _table(self, rows: list[evaluation.Row], forward: NetworkForward, which: str) -> None:
+        parts, talk = self.parts, self.talk
+        table = evaluation.table_rows(rows, parts.evaluators)
+        folder.write_rows(self.folder / RESULTS, table)
+        talk.line()
+        talk.table(table)
+        talk.line()
+        for note in dict.fromkeys(note for _, found in rows for result in found.values() for note in result.notes):
+            talk.note(note)
+        for remark in parts.predict.remarks(forward.outputs, forward.features):
+            talk.note(remark)
+        talk.line(f"Scored: {which}.")
+        for sentence in evaluation.beaten(rows, parts.evaluators):
+            talk.note(f"training did not help: {sentence}")
+
+
+class Pictures(Callback):
+    """Keeps pictures of views in the run's folder."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+
+    def pictures(self, step: int, pictures: Mapping[str, Any]) -> None:
+        """Write each picture as PNG."""
+        for name, picture in pictures.items():
+            folder.write_picture(self.place / f"{name}_step_{step}.png", picture)
+
+
+def scored(parts: Parts, average: WeightAverage | None) -> tuple[Network, str]:
+    """The weights that are evaluated, and what they are called."""
+    wanted = parts.recipe.average
+    if average is not None and wanted is not None and "evaluate" in wanted.use_for:
+        return average.network, "the moving average of the weights"
+    return parts.network, "the weights of the last step"
+
+
+def announce(parts: Parts, description: Mapping[str, str], talk: Talk) -> None:
+    """Say what is about to be done, on what and for how long."""
+    talk.pairs(description)
+    for report in parts.reports.values():
+        for note in report.notes:
+            talk.note(note)
+    for sentence in parts.left_out:
+        talk.note(sentence)
+
+
+def write_reports(parts: Parts, place: Path) -> None:
+    """Write what the data sets found while they opened."""
+    for data, report in parts.reports.items():
+        for name, rows in report.tables.items():
+            if rows:
+                folder.write_rows(place / "data" / f"{data}_{name}.csv", rows)

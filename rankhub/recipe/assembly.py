@@ -1,0 +1,266 @@
+"""One walk over a recipe: which component stands where, what is wired into it, and the component itself.
+
+The check before any data are read and the engine both go this way. They differ in their :class:`Maker`: the engine's
+raises what fails, the check's notes it and goes on without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import chain
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+import torch
+from torch import nn
+
+from rankhub.catalog.catalog import Catalog
+from rankhub.catalog.hints import Steps, walk
+from rankhub.catalog.nearest import suggestion
+from rankhub.catalog.spec import Uses
+from rankhub.interfaces.acquire import PoolStream
+from rankhub.interfaces.data import Dataset, LabelSpec
+from rankhub.interfaces.errors import Objection
+from rankhub.interfaces.generator import DeviceGenerator, Generator, ViewSpec, WorkerGenerator
+from rankhub.interfaces.kinds import KINDS
+from rankhub.interfaces.model import FeatureSpec, OutputSpec
+from rankhub.interfaces.schedule import Clock
+from rankhub.recipe.labels import labels_of
+from rankhub.recipe.schema import Recipe
+
+T = TypeVar("T")
+Outputs = Mapping[str, OutputSpec]
+
+START = Clock(0, 1, 1)
+"""The beginning of a phase, when its optimiser is made."""
+
+
+class Maker:
+    """Makes components and asks them; what fails is raised."""
+
+    def make(self, steps: Steps, kind: str, call: Callable[[], Any]) -> Any:
+        """The component at ``steps``, made by ``call``; None where it cannot be had."""
+        return call()
+
+    def attempt(self, steps: Steps, call: Callable[[], T]) -> T | None:
+        """What the component at ``steps`` says when it is asked; None where it cannot say it."""
+        return call()
+
+
+@dataclass
+class Assembly:
+    """The components of a recipe, each made once, when it or what it is wired to is first asked for.
+
+    Attributes:
+        data: The recipe in its long form, as plain data.
+        catalog: Where components come from.
+        maker: Makes them, and says what becomes of a failure.
+        labels: Data set -> what its labels are; of those that are not in it, what the data sets say before they open.
+    """
+
+    data: Mapping[str, Any]
+    catalog: Catalog
+    maker: Maker = field(default_factory=Maker)
+    labels: dict[str, LabelSpec] = field(default_factory=dict)
+    _made: dict[Steps, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, recipe: Recipe, catalog: Catalog, labels: Mapping[str, LabelSpec] | None = None) -> Assembly:
+        """Of a checked recipe; a component that cannot be made is an error."""
+        return cls(recipe.model_dump(mode="json"), catalog, labels=dict(labels or {}))
+
+    @cached_property
+    def sites(self) -> Mapping[Steps, str]:
+        """Where components stand -> their kinds, in the order of the recipe's keys."""
+        spots = (spot for spot in walk(Recipe, self.data) if isinstance(spot.mark, Uses))
+        return {spot.steps: spot.mark.kind for spot in spots if isinstance(spot.value, Mapping)}
+
+    def get(self, *steps: str | int) -> Any:
+        """The component at a place; None if there is none, or it cannot be made."""
+        if steps not in self._made:
+            kind = self.sites.get(steps)
+            wired = [] if kind is None else [_WIRES[row.name](self, steps) for row in KINDS[kind].wired]
+            lacks = kind is None or any(value is None for value in wired)
+            self._made[steps] = None if lacks else self.new(*steps, wired=wired)
+        return self._made[steps]
+
+    def new(self, *steps: str | int, wired: Sequence[Any]) -> Any:
+        """Another component from what stands at a place, with something else wired in."""
+        kind = self.sites[steps]
+        # An optimiser's constructor takes numbers; before each step they are set anew.
+        clock = START if kind == "optimizer" else None
+        return self.maker.make(steps, kind, lambda: self.catalog.build(kind, self._spec(steps), *wired, clock=clock))
+
+    def options(self, *steps: str | int) -> dict[str, Any]:
+        """The options of the component at a place as its constructor takes them, with schedules made."""
+        return self.catalog.arguments(self.sites[steps], self._spec(steps))
+
+    def _spec(self, steps: Steps) -> dict[str, Any]:
+        """The component at a place without the keys beside it that are the recipe's own."""
+        return {name: value for name, value in self.at(*steps).items() if name not in KINDS[self.sites[steps]].reserved}
+
+    def again(self) -> Assembly:
+        """The same recipe, of which nothing is made yet."""
+        return Assembly(self.data, self.catalog, self.maker, self.labels)
+
+    def number(self, *steps: str | int) -> Any:
+        """The number at a place, or the schedule that stands for one."""
+        return self.get(*steps) if isinstance(self.at(*steps), Mapping) else self.at(*steps)
+
+    def at(self, *steps: str | int) -> Any:
+        """What stands at a place; None if nothing does."""
+        here: Any = self.data
+        for segment in steps:
+            inside = isinstance(here, Mapping) and segment in here
+            inside = inside or (isinstance(here, Sequence) and isinstance(segment, int) and segment < len(here))
+            if not inside or isinstance(here, str):
+                return None
+            here = here[segment]
+        return here
+
+    def names(self, *steps: str | int) -> list[str]:
+        """The keys of the mapping at a place."""
+        here = self.at(*steps)
+        return list(here) if isinstance(here, Mapping) else []
+
+    def places(self, *steps: str | int) -> list[Steps]:
+        """The places of the items of the list at a place."""
+        here = self.at(*steps)
+        return [(*steps, number) for number in range(len(here))] if isinstance(here, list) else []
+
+    def listed(self, *steps: str | int) -> list[tuple[str, Steps]]:
+        """The items of the list at a place, each with its label."""
+        here = self.at(*steps)
+        return list(zip(labels_of(here), self.places(*steps), strict=True)) if isinstance(here, list) else []
+
+    def trained(self) -> list[str]:
+        """The streams that phases use, in the order in which they first do."""
+        used = chain.from_iterable(self.names(*phase, "streams") for phase in self.places("phases"))
+        known = self.names("streams")
+        return [name for name in dict.fromkeys(used) if name in known]
+
+    def label(self, data: Any) -> LabelSpec | None:
+        """What the labels of a data set are; None if that cannot be told."""
+        if isinstance(data, str) and data not in self.labels:
+            dataset: Dataset | None = self.get("data", data)
+            return None if dataset is None else dataset.label
+        return self.labels.get(data) if isinstance(data, str) else None
+
+    def head_label(self, head: str) -> LabelSpec | None:
+        """The labels of the first stream with labels that trains a head: of kind None without one; None if unknown."""
+        trains = [name for name in self.trained() if head in self.heads_of(name)]
+        labels = [self.label(self.at("streams", name, "data")) for name in trains]
+        if None in labels:
+            return None
+        return next((label for label in labels if label is not None and label.kind is not None), LabelSpec())
+
+    def heads_of(self, stream: str) -> list[Any]:
+        """The heads that the objectives of a stream train."""
+        return [self.at(*place, "head") for place in self.places("streams", stream, "objectives")]
+
+    def features(self) -> FeatureSpec | None:
+        """What the backbone gives."""
+        backbone = self.get("backbone")
+        return None if backbone is None else backbone.spec
+
+    def outputs(self, head: Any) -> Outputs | None:
+        """What a head gives."""
+        made = self.get("heads", head) if isinstance(head, str) else None
+        return None if made is None else self.maker.attempt(("heads", head), lambda: dict(made.outputs))
+
+    def all_outputs(self) -> dict[str, Outputs]:
+        """Head -> what it gives, of the heads that could be made."""
+        found = {name: self.outputs(name) for name in self.names("heads")}
+        return {name: outputs for name, outputs in found.items() if outputs is not None}
+
+    def used(self, objective: Steps) -> Outputs | None:
+        """The outputs of its head that an objective uses: all, or the one that it names."""
+        head, output = self.at(*objective, "head"), self.at(*objective, "output")
+        outputs = self.outputs(head)
+        if outputs is None:
+            return None
+        return self.maker.attempt((*objective, "output"), lambda: _chosen(head, output, outputs))
+
+    def chain(self, stream: str) -> tuple[list[Generator], ViewSpec] | None:
+        """The generator of a stream, step by step, and what it makes of one image."""
+        steps: list[Generator] = []
+        views = ViewSpec()
+        for place in self.places("streams", stream, "generator"):
+            generator: Generator | None = self.get(*place)
+            if generator is None:
+                return None
+            steps.append(generator)
+            planned = self.maker.attempt(place, lambda: plan_chain(steps))
+            if planned is None:
+                return None
+            views = planned
+        return steps, views
+
+
+def _chosen(head: str, output: Any, outputs: Outputs) -> Outputs:
+    if output is None:
+        return outputs
+    if output not in outputs:
+        raise Objection(f"head {head!r} has no output {output!r}{suggestion(str(output), outputs)}")
+    return {output: outputs[output]}
+
+
+def plan_chain(generators: Sequence[Generator]) -> ViewSpec:
+    """What a whole chain makes of one image.
+
+    Raises:
+        Objection: A worker step stands after a device step, or a step cannot take what comes to it.
+    """
+    views, device = ViewSpec(), False
+    for generator in generators:
+        if device and isinstance(generator, WorkerGenerator):
+            raise Objection("steps on original pixels come before the steps on the device; move it up")
+        device = device or isinstance(generator, DeviceGenerator)
+        views = generator.plan(views)
+    return views
+
+
+def _trial_groups(assembly: Assembly, steps: Steps) -> list[dict[str, Any]]:
+    """Parameter groups to make an optimiser with before there is a network."""
+    return [
+        {"params": [nn.Parameter(torch.zeros(2, 2))], "vector": False, "lr_scale": 1.0},
+        {"params": [nn.Parameter(torch.zeros(2))], "vector": True, "lr_scale": 1.0},
+    ]
+
+
+_WIRES: Mapping[str, Callable[[Assembly, Steps], Any]] = MappingProxyType(
+    {
+        "features": lambda assembly, steps: assembly.features(),
+        "label": lambda assembly, steps: assembly.head_label(str(steps[-1])),
+        "outputs": lambda assembly, steps: assembly.used(steps),
+        "params": _trial_groups,
+    }
+)
+"""What can be wired into a component, by the names that its kind's row has."""
+
+
+def output_names(heads: Mapping[str, Outputs]) -> list[str]:
+    """What an evaluator may name as an output: the pooled features and each head's outputs."""
+    return ["backbone", *chain.from_iterable([f"{head}.{name}" for name in outs] for head, outs in heads.items())]
+
+
+def numbers_of(heads: Mapping[str, Outputs]) -> dict[str, float]:
+    """``HEAD.OUTPUT`` that is one number a view -> one standardised unit of it; scores and counts come first."""
+    every = {f"{head}.{name}": spec for head, outputs in heads.items() for name, spec in outputs.items()}
+    kinds = [("score", "count"), ("pooled",)]
+    return {name: spec.std for wanted in kinds for name, spec in every.items() if spec.kind in wanted}
+
+
+def pool_streams(assembly: Assembly) -> dict[str, PoolStream]:
+    """The streams of a recipe as acquirers know them; one that could not be made is left out."""
+    found: dict[str, PoolStream] = {}
+    for name in assembly.names("streams"):
+        chain = assembly.chain(name)
+        trained: list[str] = []
+        for place in assembly.places("streams", name, "objectives"):
+            trained += [f"{assembly.at(*place, 'head')}.{output}" for output in assembly.used(place) or ()]
+        if chain is not None:
+            found[name] = PoolStream(chain[1], tuple(dict.fromkeys(trained)))
+    return found
