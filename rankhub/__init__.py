@@ -17,15 +17,18 @@ if TYPE_CHECKING:
         build,
         describe,
         estimate,
+        in_role,
         list_components,
         list_recipes,
         load_recipe,
         load_run,
         open_data,
         resume,
+        talking,
         train,
     )
     from rankhub.engine.answers import Prediction
+    from rankhub.engine.console import Talk
     from rankhub.engine.trained import Run
     from rankhub.recipe.load import LoadedRecipe
 
@@ -35,17 +38,20 @@ _LATER = {
     "LoadedRecipe": "rankhub.recipe.load",
     "Prediction": "rankhub.engine.answers",
     "Run": "rankhub.engine.trained",
+    "Talk": "rankhub.engine.console",
     **dict.fromkeys(
         (
             "build",
             "describe",
             "estimate",
+            "in_role",
             "list_components",
             "list_recipes",
             "load_recipe",
             "load_run",
             "open_data",
             "resume",
+            "talking",
             "train",
         ),
         "rankhub.api",
@@ -59,6 +65,7 @@ __all__ = [
     "LoadedRecipe",
     "Prediction",
     "Run",
+    "Talk",
     "UserError",
     "Verb",
     "__version__",
@@ -66,12 +73,14 @@ __all__ = [
     "describe",
     "estimate",
     "hookimpl",
+    "in_role",
     "list_components",
     "list_recipes",
     "load_recipe",
     "load_run",
     "open_data",
     "resume",
+    "talking",
     "train",
 ]
 

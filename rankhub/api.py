@@ -251,6 +251,34 @@ def build(kind: str, spec: Mapping[str, Any], *wired: Any, catalog: Catalog | No
     return (catalog or Catalog.discover()).build(kind, spec, *wired)
 
 
+def in_role(kind: str, role: str, catalog: Catalog | None = None) -> str:
+    """The full name of the component that a plugin offers for a role; see :class:`rankhub.Component`.
+
+    Raises:
+        UserError: No plugin offers one.
+    """
+    return (catalog or Catalog.discover()).in_role(kind, role)
+
+
+def talking(*, stderr: bool = False) -> Talk:
+    """Where a verb speaks to people: lines, notes, tables, progress of long work.
+
+    Warnings of engine and plugins are shown there as notes. Of several processes only the first one speaks.
+
+    Args:
+        stderr: Whether it speaks beside standard output, which then belongs to a table.
+    """
+    import os
+
+    from rich.console import Console
+
+    from rankhub.engine.console import Talk, listening
+
+    if os.environ.get("RANK", "0") != "0":
+        return listening(Talk(Console(quiet=True)))
+    return listening(Talk(Console(stderr=stderr, highlight=False, soft_wrap=True)))
+
+
 def open_data(
     data: Mapping[str, Any] | Dataset, recipe: LoadedRecipe, progress: Callable[[int, int, str], None]
 ) -> tuple[Dataset, DataReport]:

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from rankhub.engine.console import Talk
-
 OVERLAY_HELP = "A file of changes, or the name of one that comes along; applied before other changes. May be repeated."
 
 
@@ -19,17 +17,6 @@ def console() -> Console:
 
     out = Console(highlight=False)
     return out if out.is_terminal else Console(highlight=False, width=max(out.width, 160))
-
-
-def talking() -> Talk:
-    """Where a run speaks, which also shows the warnings of engine and plugins as notes. Only the first process does."""
-    import os
-
-    from rich.console import Console
-
-    from rankhub.engine.console import Talk, listening
-
-    return listening(Talk() if os.environ.get("RANK", "0") == "0" else Talk(Console(quiet=True)))
 
 
 def print_error(text: str) -> None:

@@ -33,16 +33,13 @@ def predict(
         raise UserError(f"--out {out} is there already; name another file, or --force to replace it")
     if out is not None and not out.absolute().parent.is_dir():
         raise UserError(f"--out {out}: there is no folder {out.absolute().parent}; make it first")
-    from rich.console import Console
-
     from rankhub import api
     from rankhub.engine import folder as folders
     from rankhub.engine.answers import column_of, scale_of
-    from rankhub.engine.console import Talk, listening
     from rankhub.engine.fitting import check_images
 
     # Where the table is printed, what is said about it goes beside it.
-    talk = listening(Talk(Console(stderr=out is None, highlight=False, soft_wrap=True)))
+    talk = api.talking(stderr=out is None)
     with api.load_run(run, overrides=overrides or []) as trained:
         reader = {"use": trained.recipe.catalog.in_role("dataset", "folder"), "root": str(folder)}
         images, report = api.open_data(reader, trained.recipe, talk.work)

@@ -31,13 +31,12 @@ def run(
             "name a recipe: rankhub run RECIPE [a.b.c=value ...] (rankhub recipes lists those that come along)"
         )
     from rankhub import api
-    from rankhub.cli.console import talking
 
     if resume is not None:
-        ended = api.resume(resume, progress=talking())
+        ended = api.resume(resume, progress=api.talking())
     else:
         loaded = api.load_recipe(str(recipe), overrides or [], overlays=overlay or [], need_data=True)
-        talk = talking()
+        talk = api.talking()
         if dry_run:
             api.estimate(loaded, progress=talk)
             return talk.line("Dry run: nothing was trained or written.")

@@ -22,6 +22,7 @@ from rankhub.recipe.report import RecipeErrors
 from rankhub.recipe.scalars import write_yaml
 from rankhub.recipe.schema import Recipe
 from rankhub.recipe.shipped import Source, find
+from rankhub.recipe.streams import trained_streams, used_data
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,16 @@ class LoadedRecipe:
     def resolved(self) -> dict[str, Any]:
         """The whole recipe as plain data: no ``extends``, ``like`` or override, every default. Loads to itself."""
         return self.recipe.model_dump(mode="json")
+
+    @property
+    def used_data(self) -> set[str]:
+        """The data sets that training and evaluation read; others, such as a shared block's, need not be there."""
+        return used_data(self.recipe)
+
+    @property
+    def trained_streams(self) -> list[str]:
+        """The streams that phases use, in the order in which they first do."""
+        return trained_streams(self.recipe)
 
     def resolved_text(self) -> str:
         """:meth:`resolved` as YAML."""
