@@ -50,6 +50,7 @@ def test_no_file_is_long(repo):
 
 def test_top_level_is_fixed(repo):
     expected = {"pyproject.toml", "rankhub", "plugins", "recipes", "tests", "tools", "README.md", "LICENSE"}
+    expected |= {"CONTRIBUTING.md", "CHANGELOG.md"}
     hidden_or_made = {"runs", "data", "build", "dist", "venv"}
     found = {path.name for path in repo.iterdir() if not path.name.startswith(".") and "egg-info" not in path.name}
     assert expected <= found

@@ -14,12 +14,12 @@ from PIL import Image
 
 from rankhub.cli.main import execute
 
-SHORT = ["phases.0.epochs=null", "phases.0.steps=2", "phases.0.streams.views.batch_size=8"]
+SHORT = ["steps=2", "streams.views.batch_size=8"]
 SMALL = {
     "quickstart": SHORT,
     "s2r2_folder": ["backbone.model=test_resnet", *SHORT],
-    "counting_quickstart": ["phases.0.steps=2", "data.labeled.images=40", "data.test.images=4"],
-    "quality_quickstart": ["phases.0.steps=2", "data.labeled.per_photo=8", "data.test.per_photo=4", "predict.count=2"],
+    "counting_quickstart": ["steps=2", "data.labeled.images=40", "data.test.images=4"],
+    "quality_quickstart": ["steps=2", "data.labeled.per_photo=8", "data.test.per_photo=4", "predict.count=2"],
 }
 
 
@@ -55,7 +55,7 @@ def commands(text):
             if arguments[0] == "run":
                 arguments += SMALL[arguments[1]]
             elif arguments[:2] == ["label", "train"]:
-                arguments += ["phases.0.steps=2", "phases.0.streams.labeled.batch_size=4", "predict.count=2"]
+                arguments += ["steps=2", "streams.labeled.batch_size=4", "predict.count=2"]
             yield arguments
 
 
@@ -115,11 +115,19 @@ def test_the_recipe_runs(blocks, home, capfd):
     assert (home / "run" / "results.csv").exists()
 
 
+def test_the_python_blocks_run(blocks, home, capfd):
+    ours = [block for block in blocks["python"] if "hookimpl" not in block]
+    assert ours
+    for block in ours:
+        exec(compile(block, "README.md", "exec"), {"__name__": "readme"})
+    assert "(2, " in capfd.readouterr().out
+
+
 def test_the_plugin_works(blocks, home, capfd, monkeypatch):
     from rankhub.catalog.catalog import Catalog
     from rankhub.catalog.discovery import installed
 
-    (text,) = blocks["python"]
+    (text,) = (block for block in blocks["python"] if "hookimpl" in block)
     (home / "my_plugin.py").write_text(text)
     monkeypatch.syspath_prepend(home)
     spec = importlib.util.find_spec("my_plugin")
@@ -130,7 +138,7 @@ def test_the_plugin_works(blocks, home, capfd, monkeypatch):
     catalog = Catalog.of({**official, "my_plugin": my_plugin})
     monkeypatch.setattr(Catalog, "discover", classmethod(lambda cls: catalog))
     (recipe,) = blocks["yaml"]
-    (home / "mine.yaml").write_text(recipe.replace("{use: smooth_ap, tau: 0.05}", "{use: pull, strength: 0.5}"))
+    (home / "mine.yaml").write_text(recipe.replace("use: smooth_ap, head: embedding, tau: 0.05", "use: pull, head: embedding, strength: 0.5"))
     assert execute(["run", "mine.yaml", *SHORT, "--out", str(home / "run")]) == 0, capfd.readouterr().err
 
 
