@@ -9,9 +9,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from rankhub import UserError
 from rankhub.interfaces.acquire import PoolSource, Rows
 from rankhub.interfaces.embeddings import full_precision
-from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.evaluate import OutputTable
 
 Floats = npt.NDArray[np.float64]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from rankhub.interfaces.embeddings import unit_rows
-from rankhub_active.answers import Floats
+from rankhub_active.acquirers.answers import Floats
 
 Metric = Literal["cosine", "euclidean"]
 

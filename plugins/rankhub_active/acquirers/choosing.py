@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from rankhub.interfaces.acquire import PoolSource, Rows
-from rankhub_active.answers import Floats, embeddings
-from rankhub_active.centres import Coverage, greedy
+from rankhub_active.acquirers.answers import Floats, embeddings
+from rankhub_active.acquirers.centres import Coverage, greedy
 
 
 def most_uncertain(

@@ -7,11 +7,11 @@ from typing import Annotated, Literal
 
 import numpy as np
 
+from rankhub import UserError
 from rankhub.interfaces.acquire import Acquired, Acquirer, PoolSource, PoolStream, Rows
-from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.options import Ge, OutputName
-from rankhub_active.answers import Floats, number_problem, one_number, quoted
-from rankhub_active.choosing import most_uncertain
+from rankhub_active.acquirers.answers import Floats, number_problem, one_number, quoted
+from rankhub_active.acquirers.choosing import most_uncertain
 
 
 class EnsembleVariance(Acquirer):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -11,18 +11,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rankhub.engine.feed import Chain
-from rankhub.engine.fitting import check_images
-from rankhub.engine.parts import Progress, evaluation_chains
-from rankhub.engine.seeds import seeded
-from rankhub.engine.source import BLOCK, VIEWED, NetworkForward
-from rankhub.engine.trained import Run
-from rankhub.engine.views import blocks, see
+from rankhub import Run, UserError
 from rankhub.interfaces.acquire import PoolSource, PoolStream, Rows
 from rankhub.interfaces.data import Dataset
-from rankhub.interfaces.errors import UserError
+from rankhub.interfaces.draws import seeded
 from rankhub.interfaces.evaluate import OutputTable
-from rankhub.recipe.assembly import numbers_of, pool_streams
+from rankhub.interfaces.predict import Answers
+
+BLOCK, VIEWED = 256, 64
+"""Images that are decoded and predicted at a time, and images whose views are."""
+
+WHERE = " on the pool"
 
 _DROPS = re.compile(r"Drop(out|path)", re.IGNORECASE)
 """Classes of modules that drop something in training: torch's Dropout and Dropout2d, timm's DropPath."""
@@ -43,23 +42,19 @@ class NetworkPool:
     run: Run
     images: Dataset
     seed: int
-    progress: Progress
+    progress: Callable[[int, int, str], None]
     dropout: int | None = None
     streams: Mapping[str, PoolStream] = field(init=False)
     numbers: Mapping[str, float] = field(init=False)
-    _chains: Mapping[str, Chain] = field(init=False)
-    _forward: NetworkForward = field(init=False)
+    _predicted: Callable[[Sequence[int]], Answers] = field(init=False)
     _places: Rows = field(init=False)
     """[n] of each image its row in the outputs that are known, -1 where they are not."""
     _known: dict[str, list[Tensor]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        assembly = self.run.assembly
-        self._chains = evaluation_chains(self.run.recipe.recipe, assembly)
-        self.streams, self.numbers = pool_streams(assembly), numbers_of(assembly.all_outputs())
-        self._forward = self.run.forward()
+        self.streams, self.numbers = self.run.streams, self.run.numbers
+        self._predicted = self.run.outputs(self.images, WHERE)
         self._places = np.full(len(self.images), -1, dtype=np.int64)
-        check_images("predict on the pool", self.images, [self.run.predictor])
 
     @property
     def device(self) -> torch.device:
@@ -85,16 +80,19 @@ class NetworkPool:
     def _predict(self, rows: Rows) -> None:
         before = int(self._places.max()) + 1
         self._places[rows] = np.arange(before, before + len(rows))
-        done = 0
-        for part in blocks(rows.tolist(), BLOCK):
-            images = [self.images[index].image.to(self.device) for index in part]
+        for part in self._blocks(rows, BLOCK, "predict"):
             with self._dropping(f"{part[0]}"):
-                answers = self.run.predictor(images, self._forward)
+                answers = self._predicted(part)
             for name, values in answers.items():
                 if isinstance(values, Tensor) and values.ndim < 3:
-                    self._known.setdefault(name, []).append(values.float().cpu())
-            done += len(part)
-            self.progress(done, len(rows), "pool: predict")
+                    self._known.setdefault(name, []).append(values)
+
+    def _blocks(self, rows: Rows, size: int, what: str) -> Iterator[list[int]]:
+        """So many rows at a time; each block is told once it is done with."""
+        for start in range(0, len(rows), size):
+            part = rows[start : start + size].tolist()
+            yield part
+            self.progress(start + len(part), len(rows), f"pool: {what}")
 
     @contextmanager
     def _dropping(self, block: str) -> Iterator[None]:
@@ -119,21 +117,14 @@ class NetworkPool:
         Raises:
             UserError: There is no such stream or output, or an image does not suit the generator.
         """
-        if stream not in self._chains:
-            raise UserError(f"the recipe has no stream {stream!r}; there are {', '.join(self.streams)}")
-        chain = self._chains[stream]
-        check_images(f"stream {stream!r} on the pool", self.images, chain.own_size)
-        chain = Chain(chain.steps, chain.views, self.seed, f"acquire/{chain.address}")
-        done = 0
-        for part in blocks(rows.tolist(), VIEWED):
+        viewed = self.run.views(stream, self.images, "acquire", self.seed, WHERE)
+        for part in self._blocks(rows, VIEWED, f"views of {stream}"):
             for draw in range(draws):
                 with self._dropping(f"{stream} {part[0]} {draw}"):
-                    values, target = see(self._forward, chain, self.images, part, draw, self.device)
+                    values, target = viewed(part, draw)
                 if output not in values:
                     raise UserError(f"output {output!r} is not there, or is a map; there are {', '.join(values)}")
                 yield OutputTable(values[output], None, target)
-            done += len(part)
-            self.progress(done, len(rows), f"pool: views of {stream}")
 
     def members(self) -> Sequence[PoolSource]:
         """The pool as each of the run's kept checkpoints sees it, the oldest first, this one last."""
@@ -142,6 +133,36 @@ class NetworkPool:
     def dropped(self, number: int) -> PoolSource | None:
         """The pool as the network sees it with dropout at work; None if it has none."""
         return replace(self, dropout=number) if any(True for _ in drops(self.run.network)) else None
+
+
+@dataclass(slots=True)
+class NoNetwork:
+    """A pool that no network has seen; see :class:`rankhub.interfaces.acquire.PoolSource`."""
+
+    count: int
+    seed: int
+    streams: Mapping[str, PoolStream] = field(default_factory=dict)
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+
+    def __len__(self) -> int:
+        return self.count
+
+    def outputs(self, output: str, rows: Rows) -> OutputTable:
+        """There are none."""
+        raise UserError("there is no network yet that could choose; the first round is drawn at random")
+
+    def views(self, stream: str, output: str, rows: Rows, draws: int) -> Iterator[OutputTable]:
+        """There are none."""
+        raise UserError("there is no network yet that could choose; the first round is drawn at random")
+
+    def members(self) -> Sequence[PoolSource]:
+        """There are none."""
+        return []
+
+    def dropped(self, number: int) -> PoolSource | None:
+        """There is none."""
+        return None
 
 
 def drops(network: nn.Module) -> Iterator[nn.Module]:

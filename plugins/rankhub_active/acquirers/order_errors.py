@@ -9,7 +9,7 @@ import numpy as np
 from rankhub.interfaces.acquire import Rows
 from rankhub.interfaces.order import RankTarget
 from rankhub.interfaces.pairs import ordered_pairs
-from rankhub_active.answers import Floats
+from rankhub_active.acquirers.answers import Floats
 
 Normalize = Literal["none", "mean", "spread"]
 

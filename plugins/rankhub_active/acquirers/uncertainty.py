@@ -7,12 +7,12 @@ from typing import Annotated, Literal
 
 import numpy as np
 
+from rankhub import UserError
 from rankhub.interfaces.acquire import Acquired, Acquirer, PoolSource, PoolStream, Rows
-from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.options import Ge, OutputName, StreamName
-from rankhub_active.answers import number_problem, one_number, quoted
-from rankhub_active.choosing import most_uncertain, turns
-from rankhub_active.order_errors import Normalize, OrderErrors
+from rankhub_active.acquirers.answers import number_problem, one_number, quoted
+from rankhub_active.acquirers.choosing import most_uncertain, turns
+from rankhub_active.acquirers.order_errors import Normalize, OrderErrors
 
 
 class RankingUncertainty(Acquirer):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rankhub.interfaces.errors import UserError
+from rankhub import UserError
 
 try:
     import fcntl

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rankhub.interfaces.errors import UserError
-from rankhub.labeling.given import OPEN, SKIP, Fault, Given, Written, read_answers
-from rankhub.labeling.labels import LabelError, points, read_points, score
-from rankhub.labeling.names import Names, UnknownImageError
-from rankhub.labeling.pictures import Unseen, size
-from rankhub.labeling.pool import Pool, State
+from rankhub import UserError
+from rankhub_active.labeling.given import OPEN, SKIP, Fault, Given, Written, read_answers
+from rankhub_active.labeling.labels import LabelError, points, read_points, score
+from rankhub_active.labeling.names import Names, UnknownImageError
+from rankhub_active.labeling.pictures import Unseen, size
+from rankhub_active.labeling.pool import Pool, State
 
 SHOWN = 20
 """Faults that are listed; the rest are counted."""
@@ -66,7 +66,7 @@ def ingest(pool: Pool, source: Path, *, amend: bool = False) -> Ingested:
 
     Args:
         pool: The table.
-        source: The file; see :func:`~rankhub.labeling.given.read_answers`.
+        source: The file; see :func:`~rankhub_active.labeling.given.read_answers`.
         amend: Whether an image that has a label may get another one.
 
     Raises:

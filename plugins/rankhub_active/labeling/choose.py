@@ -2,33 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import torch
-import yaml
 
-from rankhub.catalog.catalog import Catalog
-from rankhub.catalog.spec import ComponentSpec
-from rankhub.engine import folder as folders
-from rankhub.engine.acquire import NetworkPool
-from rankhub.engine.parts import Progress
-from rankhub.engine.seeds import seeded
-from rankhub.engine.trained import Trained, home_of, open_run
-from rankhub.interfaces.acquire import Acquirer, PoolSource, PoolStream, Rows
+import rankhub
+from rankhub import Run, UserError
+from rankhub.interfaces.acquire import Acquirer, PoolSource, Rows
 from rankhub.interfaces.data import Dataset
-from rankhub.interfaces.draws import Draws
-from rankhub.interfaces.errors import UserError
-from rankhub.interfaces.evaluate import OutputTable
-from rankhub.labeling.moved import images_of
-from rankhub.labeling.pool import Pool, Round, Row
-from rankhub.labeling.setup import open_images, pool_recipe
-from rankhub.labeling.stand_ins import as_value
+from rankhub.interfaces.draws import Draws, seeded
+from rankhub_active.acquirers.network_pool import NetworkPool, NoNetwork
+from rankhub_active.labeling.moved import images_of
+from rankhub_active.labeling.pool import Pool, Round, Row
+from rankhub_active.labeling.setup import open_images, pool_recipe
+from rankhub_active.labeling.stand_ins import as_value
 
-RANDOM, BY_ORDER = {"use": "random"}, {"use": "ranking_uncertainty"}
+RANDOM, BY_ORDER = {"use": "rankhub_active/random"}, {"use": "rankhub_active/ranking_uncertainty"}
 """What chooses where the recipe does not say: without a network, and with one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is to be chosen.
+
+    Attributes:
+        count: How many images.
+        run: Whose network chooses; None = that of the last round that was trained, else chance.
+        changes: Overrides of that run's recipe, such as ``acquire.draws=20``.
+        among: The most candidates that the network looks at, drawn at random; None = all.
+        more: Whether to begin another round though one is open.
+    """
+
+    count: int
+    run: Path | None = None
+    changes: Sequence[str] = ()
+    among: int | None = None
+    more: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,74 +64,29 @@ class Chosen:
     resumed: bool = False
 
 
-@dataclass(slots=True)
-class NoNetwork:
-    """A pool that no network has seen; see :class:`rankhub.interfaces.acquire.PoolSource`."""
-
-    count: int
-    seed: int
-    streams: Mapping[str, PoolStream] = field(default_factory=dict)
-    numbers: Mapping[str, float] = field(default_factory=dict)
-    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
-
-    def __len__(self) -> int:
-        return self.count
-
-    def outputs(self, output: str, rows: Rows) -> OutputTable:
-        """There are none."""
-        raise UserError("there is no network yet that could choose; the first round is drawn at random")
-
-    def views(self, stream: str, output: str, rows: Rows, draws: int) -> Iterator[OutputTable]:
-        """There are none."""
-        raise UserError("there is no network yet that could choose; the first round is drawn at random")
-
-    def members(self) -> Sequence[PoolSource]:
-        """There are none."""
-        return []
-
-    def dropped(self, number: int) -> PoolSource | None:
-        """There is none."""
-        return None
-
-
 def open_round(pool: Pool) -> int | None:
     """The last round that has images without an answer; None if there is none."""
     rounds = [row.round for row in pool.rows(state="asked") if row.round is not None]
     return max(rounds, default=None)
 
 
-def choose(
-    pool: Pool,
-    count: int,
-    run: Path | None,
-    changes: Sequence[str],
-    catalog: Catalog,
-    progress: Progress,
-    *,
-    among: int | None = None,
-    more: bool = False,
-) -> Chosen:
+def choose(pool: Pool, request: Request, progress: Callable[[int, int, str], None]) -> Chosen:
     """Begin a round, or show the one that is not over yet.
 
     The test images that were not asked for before are part of the round.
 
     Args:
         pool: The table.
-        count: How many images.
-        run: Whose network chooses; None = that of the last round that was trained, else chance.
-        changes: Overrides of that run's recipe, such as ``acquire.draws=20``.
-        catalog: Where components come from.
+        request: What is to be chosen.
         progress: Told now and then.
-        among: The most candidates that the network looks at, drawn at random; None = all.
-        more: Whether to begin another round though one is open.
 
     Raises:
         UserError: Nothing is left to choose, or the acquirer cannot; nothing is changed.
     """
-    last = None if more else open_round(pool)
-    recipe = pool_recipe(pool.folder, catalog).recipe
+    last = None if request.more else open_round(pool)
+    recipe = pool_recipe(pool.folder)
     images_of(pool)
-    images, report = open_images(pool.settings, recipe, catalog, progress)
+    images, report = open_images(pool.settings, recipe, progress)
     place = {path: number for number, path in enumerate(images.facts("path") or ())}
     if last is not None:
         rounds = {one.number: one for one in pool.rounds()}
@@ -132,32 +99,31 @@ def choose(
     if not free and not tests:
         raise UserError("every image of the pool has a label, was asked for or was skipped; nothing is left to choose")
     number = pool.rounds()[-1].number + 1
-    if run is None:
-        run = _last_run(pool)
-    looked = _drawn(free, among, seeded(pool.settings.seed, f"among, round {number}"))
+    looked = _drawn(free, request.among, seeded(pool.settings.seed, f"among, round {number}"))
     taken = [row for row in known if row.part == "pool" and row.state in ("labeled", "asked")]
-    if run is not None:
-        changes = [*_unsaid(run, changes), *changes]
-    trained = None if run is None else open_run(run, catalog, changes)
-    if trained is None:
-        pool_recipe(pool.folder, catalog, changes)  # they change nothing yet, but what is misspelt is said now
-    acquirer, by = _acquirer(trained, catalog, changes)
-    seed = seeded(pool.settings.seed if trained is None else trained.recipe.seed, f"label, round {number}")
+    run = _last_run(pool) if request.run is None else request.run
+    trained, spec = _without_run(pool, request.changes) if run is None else _of_run(run, request.changes)
+    acquirer: Acquirer = rankhub.build("acquirer", spec, catalog=recipe.catalog)
+    by = _called(spec)
+    seed = seeded(
+        pool.settings.seed if trained is None else trained.recipe.resolved()["seed"], f"label, round {number}"
+    )
     source: PoolSource = NoNetwork(len(images), seed)
     if trained is not None:
-        source = NetworkPool(trained, images, catalog, seed, progress, changes)
-    _check(acquirer, source, by)
+        source = NetworkPool(trained, images, seed, progress)
+        for objection in acquirer.check(source.streams, source.numbers):
+            raise UserError(f"{by.partition(' ')[0]}: {objection}")
     ids = {place[row.path]: row.id for row in known}
     candidates = _positions(looked, place)
-    wanted = min(count, len(candidates))
+    wanted = min(request.count, len(candidates))
     acquired = acquirer(source, _positions(taken, place), candidates, wanted)
     if len(acquired.rows) != wanted or not set(acquired.rows.tolist()) <= set(candidates.tolist()):
         raise ValueError(f"{by} chose {len(acquired.rows)} images in place of {wanted} of the candidates")
     chosen = [ids[index] for index in acquired.rows.tolist()]
     scores = {ids[index]: float(score) for index, score in zip(candidates.tolist(), acquired.scores, strict=True)}
     begun = pool.ask([*chosen, *tests], by, None if run is None else str(run.absolute()), scores)
-    if wanted < count:
-        notes.append(f"only {wanted} of the {count} images that were wanted were left")
+    if wanted < request.count:
+        notes.append(f"only {wanted} of the {request.count} images that were wanted were left")
     if tests:
         notes.append(f"test images among them, which are never trained on: {len(tests)}")
     if trained is None:
@@ -166,37 +132,36 @@ def choose(
     return Chosen(rounds[begun], pool.rows(round=begun), images, place, [*notes, *acquired.notes])
 
 
-def _acquirer(trained: Trained | None, catalog: Catalog, changes: Sequence[str]) -> tuple[Acquirer, str]:
-    """The acquirer, and what it is called."""
-    spec = ComponentSpec.model_validate(RANDOM)
-    if trained is None:
-        own = [change for change in changes if change.startswith("acquire")]
-        if own:
-            raise UserError(f"{own[0]}: no network has been trained yet; train one, or name a run")
-    elif trained.recipe.acquire is not None:
-        spec = trained.recipe.acquire
-    else:
-        spec = ComponentSpec.model_validate(BY_ORDER)
-    acquirer: Acquirer = catalog.build("acquirer", spec)
-    options = [f"{name}={value}" for name, value in spec.options.items() if value is not None]
-    return acquirer, " ".join([spec.use, *options])
+def _without_run(pool: Pool, changes: Sequence[str]) -> tuple[None, Mapping[str, Any]]:
+    """Chance. The changes change nothing yet, but what is misspelt is said now."""
+    pool_recipe(pool.folder, changes)
+    if own := _of_acquirer(changes):
+        raise UserError(f"{own[0]}: no network has been trained yet; train one, or name a run")
+    return None, RANDOM
 
 
-def _unsaid(run: Path, changes: Sequence[str]) -> list[str]:
-    """The override that names what chooses, where only its options are changed and the run's recipe names nothing."""
-    names = {change.partition("=")[0] for change in changes}
-    if not any(name.startswith("acquire.") for name in names) or names & {"acquire", "acquire.use"}:
-        return []
-    said = yaml.safe_load((home_of(run) / folders.RESOLVED).read_text()).get("acquire")
-    return [] if said else [f"acquire={as_value(BY_ORDER)}"]
+def _of_run(place: Path, changes: Sequence[str]) -> tuple[Run, Mapping[str, Any]]:
+    """The run, and the acquirer that its recipe names or the changes do, options of the one that serves by default too.
+
+    Raises:
+        UserError: It is no run, or the changes do not fit its recipe.
+    """
+    own = _of_acquirer(changes)
+    run = rankhub.load_run(place, overrides=[change for change in changes if change not in own])
+    said: Mapping[str, Any] = run.recipe.resolved()["acquire"] or BY_ORDER
+    if own:
+        said = rankhub.load_recipe(run.recipe, [f"acquire={as_value(said)}", *own]).resolved()["acquire"]
+    return run, said
 
 
-def _check(acquirer: Acquirer, source: PoolSource, by: str) -> None:
-    if isinstance(source, NoNetwork):
-        return
-    objections = list(acquirer.check(source.streams, source.numbers))
-    if objections:
-        raise UserError(f"{by.partition(' ')[0]}: {objections[0]}")
+def _of_acquirer(changes: Sequence[str]) -> list[str]:
+    return [change for change in changes if change.partition("=")[0].strip().partition(".")[0] == "acquire"]
+
+
+def _called(spec: Mapping[str, Any]) -> str:
+    """The acquirer in short, with its options."""
+    options = [f"{name}={value}" for name, value in spec.items() if name != "use" and value is not None]
+    return " ".join([spec["use"].rpartition("/")[2], *options])
 
 
 def _last_run(pool: Pool) -> Path | None:

@@ -9,9 +9,9 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from rankhub.interfaces.errors import UserError
-from rankhub.labeling.labels import read_points
-from rankhub.labeling.pool import Part, Pool, Row
+from rankhub import UserError
+from rankhub_active.labeling.labels import read_points
+from rankhub_active.labeling.pool import Part, Pool, Row
 
 COLUMNS = ("path", "part", "state", "label", "round", "score", "source", "answered")
 """Of the exported table."""
@@ -86,6 +86,13 @@ def _points(rows: Iterable[Row]) -> Iterator[tuple[object, ...]]:
 
 
 def write_csv(place: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a table; see :func:`write_text`."""
+    text = io.StringIO(newline="")
+    _write(text, columns, rows)
+    write_text(place, text.getvalue())
+
+
+def write_text(place: Path, text: str) -> None:
     """Write beside and rename, so that a reader never sees half a file.
 
     Raises:
@@ -94,7 +101,7 @@ def write_csv(place: Path, columns: Sequence[str], rows: Iterable[Sequence[objec
     beside = place.with_name(f"{place.name}.partial")
     try:
         with beside.open("w", newline="", encoding="utf-8") as file:
-            _write(file, columns, rows)
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
         beside.replace(place)

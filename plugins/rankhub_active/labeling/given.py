@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rankhub.interfaces.errors import UserError
-from rankhub.labeling.export import COLUMNS
-from rankhub.labeling.settings import Takes
+from rankhub import UserError
+from rankhub_active.labeling.export import COLUMNS
+from rankhub_active.labeling.settings import Takes
 
 OPEN, SKIP, UNKNOWN = "", "skip", "?"
 """Cells in place of a label: not answered yet; people cannot say; not answered yet, also where empty is an answer."""

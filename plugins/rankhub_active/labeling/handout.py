@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rankhub.engine import folder as folders
-from rankhub.engine.parts import Progress
-from rankhub.interfaces.errors import UserError
-from rankhub.labeling.choose import Chosen
-from rankhub.labeling.given import UNKNOWN
-from rankhub.labeling.pool import Row
-from rankhub.labeling.settings import Settings
-from rankhub.labeling.sheet import MOST, contact_sheet
+from PIL import Image
+
+from rankhub import UserError
+from rankhub_active.labeling.choose import Chosen
+from rankhub_active.labeling.export import write_csv
+from rankhub_active.labeling.given import UNKNOWN
+from rankhub_active.labeling.pool import Row
+from rankhub_active.labeling.settings import Settings
+from rankhub_active.labeling.setup import Progress
+from rankhub_active.labeling.sheet import MOST, contact_sheet
 
 LIST, FORM, SHEET, IMAGES = "ask.csv", "answers.csv", "sheet.png", "images"
 
@@ -37,17 +39,17 @@ def hand_out(place: Path, chosen: Chosen, settings: Settings, *, copy: bool, pro
     """
     try:
         place.mkdir(parents=True, exist_ok=True)
-        folders.write_rows(place / LIST, [_line(row) for row in chosen.rows])
+        _write(place / LIST, [_line(row) for row in chosen.rows])
         written = [place / LIST]
         form = place / FORM
         if not form.exists():
-            folders.write_rows(form, [_empty(row, settings) for row in chosen.rows if row.state == "asked"])
+            _write(form, [_empty(row, settings) for row in chosen.rows if row.state == "asked"])
         written.append(form)
         title = f"Round {chosen.round.number}: {len(chosen.rows)} images to label, by {chosen.round.by}"
         there = [row for row in chosen.rows if row.path in chosen.place]
         images = [chosen.images[chosen.place[row.path]].image for row in there[:MOST]]
         texts = [_texts(row) for row in there[:MOST]]
-        folders.write_picture(place / SHEET, contact_sheet(title, images.__getitem__, texts))
+        Image.fromarray(contact_sheet(title, images.__getitem__, texts)).save(place / SHEET)
         written.append(place / SHEET)
         if copy:
             _copy(place / IMAGES, [row.path for row in there], Path(settings.images), progress)
@@ -55,6 +57,10 @@ def hand_out(place: Path, chosen: Chosen, settings: Settings, *, copy: bool, pro
     except OSError as error:
         raise UserError(f"the files of the round cannot be written to {place.absolute()}: {error.strerror}") from error
     return written
+
+
+def _write(place: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    write_csv(place, list(rows[0]) if rows else (), (list(row.values()) for row in rows))
 
 
 def _line(row: Row) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Sequence
 
-from rankhub.labeling.settings import Settings
+from rankhub_active.labeling.settings import Settings
 
 Point = tuple[float, float]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from rankhub.interfaces.errors import UserError
-from rankhub.labeling.pool import Pool
-from rankhub.labeling.summary import folder_flag
+from rankhub import UserError
+from rankhub_active.labeling.pool import Pool
+from rankhub_active.labeling.summary import folder_flag
 
 
 def images_of(pool: Pool) -> Path:

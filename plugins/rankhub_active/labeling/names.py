@@ -6,9 +6,8 @@ import posixpath
 from bisect import bisect
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from functools import cached_property
-
-from rankhub.catalog.nearest import nearest
 
 _AROUND = 40
 """Names before and after a wrong one, in order of their beginnings and of their ends, among which the nearest is
@@ -59,7 +58,7 @@ class Names:
         plain = self._plain(path)
         if plain in self._by_name:
             return ""  # too many are near
-        near = nearest(plain, self._around(plain)) or nearest(
+        near = _nearest(plain, self._around(plain)) or _nearest(
             posixpath.basename(plain), set(map(posixpath.basename, self._around(plain)))
         )
         if near is None:
@@ -90,3 +89,10 @@ class Names:
     @cached_property
     def _by_end(self) -> list[tuple[str, str]]:
         return sorted((path.casefold()[::-1], path) for path in self._ids)
+
+
+def _nearest(name: str, names: Iterable[str]) -> str | None:
+    """The one that looks most like ``name``, whatever its case; None if none is near."""
+    folded = {each.lower(): each for each in names}
+    found = get_close_matches(name.lower(), folded, n=1)
+    return folded[found[0]] if found else None

@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from rankhub.interfaces.errors import UserError
-from rankhub.labeling.settings import Settings
+from rankhub import UserError
+from rankhub_active.labeling.settings import Settings
 
 FILE = "pool.db"
 PATIENCE = 30.0

@@ -3,56 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rankhub.catalog.catalog import Catalog
-from rankhub.engine import folder as folders
-from rankhub.engine.parts import Progress, open_folder
+import rankhub
+from rankhub import LoadedRecipe, UserError
 from rankhub.interfaces.data import DataReport, Dataset
 from rankhub.interfaces.draws import Draws
-from rankhub.interfaces.errors import UserError
-from rankhub.labeling.pool import Pool
-from rankhub.labeling.settings import Settings, Takes
-from rankhub.labeling.stand_ins import StandIns, find_stand_ins, overrides, takes_of, without_evaluators
-from rankhub.recipe.load import LoadedRecipe, load_recipe, load_text
-from rankhub.recipe.scalars import write_yaml
-from rankhub.recipe.schema import Recipe
+from rankhub_active.labeling.export import write_text
+from rankhub_active.labeling.pool import Pool
+from rankhub_active.labeling.settings import Settings, Wishes
+from rankhub_active.labeling.stand_ins import StandIns, as_value, find_stand_ins, overrides, reader, takes_of
+
+Progress = Callable[[int, int, str], None]
 
 RECIPE = "recipe.yaml"
 """In a folder of labeling: the recipe that every round's run follows, free to be edited."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wishes:
-    """What a person says of the labeling; None = as the recipe has it.
-
-    Attributes:
-        images: Folder of the pool.
-        test: Test images, drawn at random from the pool.
-        takes: What is asked of people.
-        low: Lowest score.
-        high: Highest score.
-        higher_is_better: Which way scores run.
-        unit: What a score measures, or what is counted.
-        labeled: Data set of the recipe that the labels stand in for.
-        unlabeled: Data set of the recipe that the pool's images stand in for.
-        test_data: Data set of the recipe that the labels of test images stand in for.
-        seed: Draws the test images.
-    """
-
-    images: Path
-    test: int = 0
-    takes: Takes | None = None
-    low: float | None = None
-    high: float | None = None
-    higher_is_better: bool | None = None
-    unit: str | None = None
-    labeled: str | None = None
-    unlabeled: str | None = None
-    test_data: str | None = None
-    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +37,13 @@ class SetUp:
     notes: Sequence[str] = field(default=())
 
 
-def set_up(place: Path, loaded: LoadedRecipe, wishes: Wishes, catalog: Catalog, progress: Progress) -> SetUp:
+def set_up(place: Path, loaded: LoadedRecipe, wishes: Wishes, progress: Progress) -> SetUp:
     """Make a folder of labeling.
 
     Args:
         place: The folder; not there yet, or empty.
         loaded: The recipe, with its own data.
         wishes: What a person says.
-        catalog: Where components come from.
         progress: Told while images are decoded.
 
     Raises:
@@ -85,17 +51,10 @@ def set_up(place: Path, loaded: LoadedRecipe, wishes: Wishes, catalog: Catalog, 
     """
     if place.exists() and (not place.is_dir() or any(place.iterdir())):
         raise UserError(f"{place.absolute()} is there already; name another folder with --folder")
-    found = find_stand_ins(
-        loaded.recipe,
-        catalog,
-        labeled=wishes.labeled,
-        unlabeled=wishes.unlabeled,
-        test=wishes.test_data,
-        tests=wishes.test,
-    )
+    found = find_stand_ins(loaded, wishes)
     settings = _settings(found, wishes)
-    text = _own_recipe(place, loaded, found, settings, catalog)
-    images, report = open_images(settings, loaded.recipe, catalog, progress)
+    text = _own_recipe(place, loaded, found, settings)
+    images, report = open_images(settings, loaded, progress)
     paths = images.facts("path") or ()
     if wishes.test >= len(paths):
         raise UserError(f"--test {wishes.test} leaves none of the {len(paths)} images to choose from")
@@ -103,18 +62,18 @@ def set_up(place: Path, loaded: LoadedRecipe, wishes: Wishes, catalog: Catalog, 
         place.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"the folder {place.absolute()} cannot be made: {error.strerror}") from error
-    folders.write_text(place / RECIPE, text)
+    write_text(place / RECIPE, text)
     pool = Pool.create(place, settings, paths, _drawn(sorted(paths), wishes.test, wishes.seed))
     return SetUp(pool, report, _notes(found, settings))
 
 
-def open_images(settings: Settings, recipe: Recipe, catalog: Catalog, progress: Progress) -> tuple[Dataset, DataReport]:
+def open_images(settings: Settings, recipe: LoadedRecipe, progress: Progress) -> tuple[Dataset, DataReport]:
     """The pool's images, decoded.
 
     Raises:
         UserError: The folder is not there, holds no image that can be read, or one whose name no table could hold.
     """
-    images, report = open_folder(settings.images, recipe, catalog, progress)
+    images, report = rankhub.open_data({"use": reader(recipe, "folder"), "root": settings.images}, recipe, progress)
     foreign = [name for path in images.facts("path") or () if (name := _in_utf8(path)) != path]
     if foreign:
         raise UserError(f"names of {len(foreign)} images are not UTF-8, such as {foreign[0]}; rename them")
@@ -126,7 +85,7 @@ def _in_utf8(path: str) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def pool_recipe(place: Path, catalog: Catalog, changes: Sequence[str] = ()) -> LoadedRecipe:
+def pool_recipe(place: Path, changes: Sequence[str] = ()) -> LoadedRecipe:
     """The recipe in a folder of labeling.
 
     Raises:
@@ -135,7 +94,7 @@ def pool_recipe(place: Path, catalog: Catalog, changes: Sequence[str] = ()) -> L
     file = place / RECIPE
     if not file.is_file():
         raise UserError(f"{file.absolute()} is not there; `rankhub label init` writes it")
-    return load_recipe(file, changes, catalog)
+    return rankhub.load_recipe(file, changes)
 
 
 def _settings(found: StandIns, wishes: Wishes) -> Settings:
@@ -163,13 +122,13 @@ def _settings(found: StandIns, wishes: Wishes) -> Settings:
     )
 
 
-def _own_recipe(place: Path, loaded: LoadedRecipe, found: StandIns, settings: Settings, catalog: Catalog) -> str:
+def _own_recipe(place: Path, loaded: LoadedRecipe, found: StandIns, settings: Settings) -> str:
     """The recipe with the pool in it, checked. `train` names the files with the labels anew for each run."""
-    data = loaded.resolved()
-    data["evaluate"], data["keep_best"] = without_evaluators(loaded.recipe, found.absent)
-    data["next_steps"] = []  # they are about the recipe's own data; what comes next here, `label status` says
-    changed = overrides(settings, catalog, place.absolute() / "labels", test=True)
-    return load_text(write_yaml(data), changed, catalog, file=RECIPE).resolved_text()
+    kept, best, _ = rankhub.without_evaluators(loaded.resolved(), found.absent)
+    # The recipe's advice is about its own data; what comes next here, `label status` says.
+    changed = [f"evaluate={as_value(kept)}", f"keep_best={as_value(best)}", "next_steps=[]"]
+    changed += overrides(settings, loaded, place.absolute() / "labels", test=True)
+    return rankhub.load_recipe(loaded, changed).resolved_text()
 
 
 def _drawn(paths: Sequence[str], count: int, seed: int) -> list[str]:

@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rankhub.catalog.catalog import Catalog
+import rankhub
+from rankhub import LoadedRecipe, UserError
 from rankhub.interfaces.data import Dataset, LabelSpec
-from rankhub.interfaces.errors import UserError
-from rankhub.labeling.settings import Settings, Takes
-from rankhub.recipe.schema import Recipe
-from rankhub.recipe.wiring import evaluator_label, streams, used_data
+from rankhub_active.labeling.settings import Settings, Takes, Wishes
 
 TRAIN_FILE, TEST_FILE, POOL_FILE = "labels.csv", "test.csv", "pool.csv"
 """What a run of the pool reads: labels to learn from, labels of the test images, all images to learn an order from."""
@@ -21,7 +19,7 @@ TRAIN_FILE, TEST_FILE, POOL_FILE = "labels.csv", "test.csv", "pool.csv"
 
 @dataclass(frozen=True, slots=True)
 class StandIns:
-    """The data sets of a recipe that are replaced; see :class:`~rankhub.labeling.settings.Settings`.
+    """The data sets of a recipe that are replaced; see :class:`~rankhub_active.labeling.settings.Settings`.
 
     Attributes:
         labeled: Of its labeled streams; None if the recipe learns from no labels.
@@ -38,9 +36,7 @@ class StandIns:
     label: LabelSpec
 
 
-def find_stand_ins(
-    recipe: Recipe, catalog: Catalog, *, labeled: str | None, unlabeled: str | None, test: str | None, tests: int
-) -> StandIns:
+def find_stand_ins(loaded: LoadedRecipe, wishes: Wishes) -> StandIns:
     """Which data sets of a recipe the pool stands in for: those that are named, else those that can be told.
 
     - Labeled: the only one of the streams whose labels are scores or points.
@@ -48,23 +44,23 @@ def find_stand_ins(
     - Test: with test images, the only other one with labels of that kind that evaluators name.
 
     Args:
-        recipe: Checked.
-        catalog: Where components come from.
-        labeled: Name, or None.
-        unlabeled: Name, or None.
-        test: Name, or None.
-        tests: Number of test images.
+        loaded: The recipe.
+        wishes: Its ``labeled``, ``unlabeled``, ``test_data`` and ``test`` count.
 
     Raises:
         UserError: A name that the recipe does not have, or several that it could be.
     """
-    datasets: dict[str, Dataset] = {name: catalog.build("dataset", recipe.data[name]) for name in used_data(recipe)}
+    labeled, unlabeled, test = wishes.labeled, wishes.unlabeled, wishes.test_data
+    recipe = loaded.resolved()
+    datasets: dict[str, Dataset] = {
+        name: rankhub.build("dataset", recipe["data"][name], catalog=loaded.catalog) for name in loaded.used_data
+    }
     for option, name in (("--labeled", labeled), ("--unlabeled", unlabeled), ("--test-data", test)):
         if name is not None and name not in datasets:
             raise UserError(f"{option} {name}: the recipe uses no data set of that name; it uses {_listed(datasets)}")
-    if test is not None and not tests:
+    if test is not None and not wishes.test:
         raise UserError(f"--test-data {test}: there are no test images to stand in for it; draw some: --test NUMBER")
-    trained = list(dict.fromkeys(stream.data for _, _, stream in streams(recipe)))
+    trained = list(dict.fromkeys(recipe["streams"][stream]["data"] for stream in loaded.trained_streams))
     scored = [name for name in trained if datasets[name].label.kind in ("score", "points")]
     if labeled is None and len(scored) > 1:
         raise UserError(f"the recipe learns from several labeled data sets; name one: --labeled {_either(scored)}")
@@ -79,12 +75,14 @@ def find_stand_ins(
         for name, dataset in sorted(datasets.items())
         if name not in trained and label.kind is not None and dataset.label.kind == label.kind
     ]
-    if tests and test is None:
+    if wishes.test and test is None:
         if len(judged) != 1:
             found = (
                 f"name it: --test-data {_either(judged)}" if judged else "it judges on none with labels; leave it out"
             )
-            raise UserError(f"--test {tests}: which data set of the recipe do the test images stand in for? {found}")
+            raise UserError(
+                f"--test {wishes.test}: which data set of the recipe do the test images stand in for? {found}"
+            )
         test = judged[0]
     if test is not None and test in trained:
         raise UserError(f"--test-data {test}: the recipe learns from it; test images are never trained on")
@@ -118,24 +116,29 @@ def takes_of(label: LabelSpec, wanted: Takes | None) -> Takes:
     return wanted or fit[0]
 
 
-def overrides(settings: Settings, catalog: Catalog, files: Path, test: bool) -> list[str]:
+def overrides(settings: Settings, recipe: LoadedRecipe, files: Path, test: bool) -> list[str]:
     """The overrides by which a recipe learns from the pool.
 
     Args:
         settings: Of the labeling.
-        catalog: Where components come from.
+        recipe: The recipe.
         files: The folder that holds, or will hold, ``labels.csv``, ``test.csv`` and ``pool.csv``.
         test: Whether there are labels of test images.
     """
     data: dict[str, Mapping[str, Any]] = {}
     if settings.labeled is not None:
-        data[settings.labeled] = _labels(settings, catalog, files / TRAIN_FILE)
+        data[settings.labeled] = _labels(settings, recipe, files / TRAIN_FILE)
     if settings.test is not None and test:
-        data[settings.test] = _labels(settings, catalog, files / TEST_FILE)
+        data[settings.test] = _labels(settings, recipe, files / TEST_FILE)
     if settings.unlabeled is not None:
-        folder = catalog.in_role("dataset", "folder")
-        data[settings.unlabeled] = {"use": folder, "root": settings.images, "listed": str(files / POOL_FILE)}
+        listed = {"root": settings.images, "listed": str(files / POOL_FILE)}
+        data[settings.unlabeled] = {"use": reader(recipe, "folder"), **listed}
     return [f"data.{name}={as_value(options)}" for name, options in data.items()]
+
+
+def reader(recipe: LoadedRecipe, role: str) -> str:
+    """The data set that reads images, and labels of a form, from files."""
+    return rankhub.in_role("dataset", role, recipe.catalog)
 
 
 def as_value(value: object) -> str:
@@ -143,38 +146,14 @@ def as_value(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _labels(settings: Settings, catalog: Catalog, file: Path) -> Mapping[str, Any]:
+def _labels(settings: Settings, recipe: LoadedRecipe, file: Path) -> Mapping[str, Any]:
     options: dict[str, Any] = {"root": settings.images, "part": "all", "unit": settings.unit}
     if settings.takes == "points":
-        return {"use": catalog.in_role("dataset", "points"), **options, "annotations": str(file)}
+        return {"use": reader(recipe, "points"), **options, "annotations": str(file)}
     options |= {"table": str(file), "higher_is_better": settings.higher_is_better}
     if settings.low is not None and settings.high is not None:
         options["range"] = [settings.low, settings.high]
-    return {"use": catalog.in_role("dataset", "scores"), **options}
-
-
-def without_evaluators(recipe: Recipe, absent: Sequence[str]) -> tuple[list[dict[str, Any]], str | None]:
-    """The evaluators of a recipe that name no absent data set, and its ``keep_best``, None where that one is left out.
-
-    Args:
-        recipe: Checked.
-        absent: Data sets.
-    """
-    kept: list[dict[str, Any]] = []
-    label, _, metric = (recipe.keep_best or "").partition(".")
-    before: list[str] = []
-    after: list[str] = []
-    best = None
-    for spec in recipe.evaluate:
-        plain = spec.model_dump(mode="json")
-        before.append(evaluator_label(spec.use, before))
-        if {value for value in plain.values() if isinstance(value, str)} & set(absent):
-            continue
-        kept.append(plain)
-        after.append(evaluator_label(spec.use, after))  # "quality 2" may be "quality" now
-        if before[-1] == label:
-            best = f"{after[-1]}.{metric}" if metric else after[-1]
-    return kept, best
+    return {"use": reader(recipe, "scores"), **options}
 
 
 def _either(names: Sequence[str]) -> str:

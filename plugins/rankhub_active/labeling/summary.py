@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rankhub.labeling.pool import Pool, Round, Row, State
+from rankhub_active.labeling.pool import Pool, Round, Row, State
 
 DEFAULT = Path("labeling")
 """The folder that the commands take where none is named."""

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
-from rankhub.catalog.catalog import Catalog
-from rankhub.engine import run as engine
-from rankhub.engine.console import Talk
-from rankhub.engine.training import Status
-from rankhub.interfaces.errors import UserError
-from rankhub.labeling.export import are_labels, write_csv, write_labels
-from rankhub.labeling.moved import gone_from, images_of
-from rankhub.labeling.pool import Part, Pool
-from rankhub.labeling.setup import pool_recipe
-from rankhub.labeling.stand_ins import POOL_FILE, TEST_FILE, TRAIN_FILE, as_value, overrides, without_evaluators
+import rankhub
+from rankhub import Interrupted, Run, Talk, UserError
+from rankhub_active.labeling.export import are_labels, write_csv, write_labels
+from rankhub_active.labeling.moved import gone_from, images_of
+from rankhub_active.labeling.pool import Part, Pool
+from rankhub_active.labeling.setup import pool_recipe
+from rankhub_active.labeling.stand_ins import POOL_FILE, TEST_FILE, TRAIN_FILE, as_value, overrides
 
 LABELS, RUNS = "labels", "runs"
 """In a folder of labeling: what each run learned from, and the runs; one folder a run in each, of the same name."""
@@ -27,19 +24,17 @@ class Trained:
     """How training ended.
 
     Attributes:
-        status: Done or stopped.
+        stopped: Whether it was before its end, so that it may go on.
         run: The run's folder.
         resumed: Whether a run that was interrupted went on.
     """
 
-    status: Status
+    stopped: bool
     run: Path
     resumed: bool
 
 
-def train(
-    pool: Pool, changes: Sequence[str], catalog: Catalog, talk: Talk, *, scratch: bool = False, anew: bool = False
-) -> Trained:
+def train(pool: Pool, changes: Sequence[str], talk: Talk, *, scratch: bool = False, anew: bool = False) -> Trained:
     """Learn from all labels that are there.
 
     A run that was interrupted goes on, if the labels are still those that it began with.
@@ -47,7 +42,6 @@ def train(
     Args:
         pool: The table.
         changes: Overrides of the recipe, for this run alone.
-        catalog: Where components come from.
         talk: Where the run speaks.
         scratch: Whether to begin with untrained weights, in place of those of the last run.
         anew: Whether to train once more on labels that were trained on.
@@ -78,31 +72,37 @@ def train(
                     f"{run} was interrupted and goes on with the options it began with; leave them away, or --anew"
                 )
             begun = int(last.name.partition("_")[0])
-            return _ended(pool, begun, engine.resume(run, catalog, talk), run, resumed=True)
+            return _ended(pool, begun, run, lambda: rankhub.resume(run, progress=talk), resumed=True)
     _say_gone(pool, gone, talk)
     files = _new(pool, number, before, gone)
     run = pool.folder / RUNS / files.name
     test = bool(counts.get(("test", "labeled"), 0))
-    wanted = [*_wanted(pool, files, test, catalog), *changes]
+    wanted = [*_wanted(pool, files, test), *changes]
     if before and not scratch:
         wanted.insert(0, f"start_from={as_value({'run': before[-1]})}")
-    loaded = pool_recipe(pool.folder, catalog, wanted)
-    return _ended(pool, number, engine.start(loaded, catalog, loaded.changes, run, False, talk), run, resumed=False)
+    loaded = pool_recipe(pool.folder, wanted)
+    return _ended(pool, number, run, lambda: rankhub.train(loaded, run, progress=talk), resumed=False)
 
 
-def _wanted(pool: Pool, files: Path, test: bool, catalog: Catalog) -> list[str]:
+def _wanted(pool: Pool, files: Path, test: bool) -> list[str]:
     """The data of this run; without labels of test images, also its evaluators, but those that judge on them."""
-    wanted = overrides(pool.settings, catalog, files.absolute(), test)
+    recipe = pool_recipe(pool.folder)
+    wanted = overrides(pool.settings, recipe, files.absolute(), test)
     if pool.settings.test is not None and not test:
-        kept, best = without_evaluators(pool_recipe(pool.folder, catalog).recipe, [pool.settings.test])
+        kept, best, _ = rankhub.without_evaluators(recipe.resolved(), [pool.settings.test])
         wanted += [f"evaluate={as_value(kept)}", f"keep_best={as_value(best)}"]
     return wanted
 
 
-def _ended(pool: Pool, number: int, status: Status, run: Path, *, resumed: bool) -> Trained:
-    if status == "done":
+def _ended(pool: Pool, number: int, run: Path, training: Callable[[], Run], *, resumed: bool) -> Trained:
+    """Train, and note a run that came to its end."""
+    try:
+        stopped = training().stopped
+    except Interrupted:
+        stopped = True
+    if not stopped:
         pool.trained(number, str(run.absolute()))
-    return Trained(status, run, resumed)
+    return Trained(stopped, run, resumed)
 
 
 def _last(pool: Pool) -> Path | None:

@@ -13,16 +13,16 @@ from werkzeug.routing import Map, RequestRedirect, Rule, Submount
 from werkzeug.utils import redirect
 from werkzeug.wrappers import Request, Response
 
-from rankhub.interfaces.errors import UserError
-from rankhub.labeling.labels import LabelError, read_points
-from rankhub.labeling.page.desk import Answer, Conflict, Desk, Unknown, version
-from rankhub.labeling.pictures import Unseen, shown, size
-from rankhub.labeling.summary import folder_flag
+from rankhub import UserError
+from rankhub_active.labeling.labels import LabelError, read_points
+from rankhub_active.labeling.pictures import Unseen, shown, size
+from rankhub_active.labeling.summary import folder_flag
+from rankhub_active.page.desk import Answer, Conflict, Desk, Unknown, version
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-    from rankhub.labeling.pool import Row
+    from rankhub_active.labeling.pool import Row
 
 MAX_BYTES = 8 * 1024 * 1024
 """Of an answer: some 300,000 points."""
@@ -170,4 +170,4 @@ def _json(told: Any, status: int = 200) -> Response:
 
 
 def _packaged(name: str, kind: str) -> Response:
-    return Response((files("rankhub.labeling.page") / name).read_bytes(), content_type=kind)
+    return Response((files("rankhub_active.page") / name).read_bytes(), content_type=kind)

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rankhub.interfaces.errors import UserError
-from rankhub.labeling import labels
-from rankhub.labeling.labels import LabelError
-from rankhub.labeling.moved import images_of
-from rankhub.labeling.pictures import Unseen, size
-from rankhub.labeling.pool import Pool, Row
+from rankhub import UserError
+from rankhub_active.labeling import labels
+from rankhub_active.labeling.labels import LabelError
+from rankhub_active.labeling.moved import images_of
+from rankhub_active.labeling.pictures import Unseen, size
+from rankhub_active.labeling.pool import Pool, Row
 
 SOURCE = "page"
 

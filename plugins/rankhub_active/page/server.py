@@ -11,10 +11,10 @@ from typing import Any
 
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from rankhub.interfaces.errors import UserError
-from rankhub.labeling.page.address import HOST, Address, keep, load
-from rankhub.labeling.page.app import App
-from rankhub.labeling.page.desk import Desk
+from rankhub import UserError
+from rankhub_active.page.address import HOST, Address, keep, load
+from rankhub_active.page.app import App
+from rankhub_active.page.desk import Desk
 
 _QUEUE = 128
 

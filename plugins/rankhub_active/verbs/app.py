@@ -13,4 +13,4 @@ app = typer.Typer(
 )
 
 for _verb in ("init", "next", "serve", "ingest", "train", "status", "export", "move"):
-    app.command(_verb)(getattr(import_module(f"rankhub.cli.label.{_verb}"), _verb))
+    app.command(_verb)(getattr(import_module(f"rankhub_active.verbs.{_verb}"), _verb))

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from rankhub.cli.label.place import DEFAULT, Folder
-from rankhub.interfaces.errors import UserError
+from rankhub import UserError
+from rankhub_active.verbs.place import DEFAULT, Folder
 
 
 def export(
@@ -20,8 +20,8 @@ def export(
 
     Example: rankhub label export labels.csv
     """
-    from rankhub.labeling.export import write_table
-    from rankhub.labeling.pool import Pool
+    from rankhub_active.labeling.export import write_table
+    from rankhub_active.labeling.pool import Pool
 
     pool = Pool(folder)
     if file.exists() and not force:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rankhub.cli.label.place import DEFAULT, Folder
+from rankhub_active.verbs.place import DEFAULT, Folder
 
 
 def ingest(
@@ -24,9 +24,9 @@ def ingest(
 
     Example: rankhub label ingest labeling/rounds/001/answers.csv
     """
-    from rankhub.labeling.answers import ingest as take
-    from rankhub.labeling.pool import Pool
-    from rankhub.labeling.summary import advice
+    from rankhub_active.labeling.answers import ingest as take
+    from rankhub_active.labeling.pool import Pool
+    from rankhub_active.labeling.summary import advice
 
     pool = Pool(folder)
     done = take(pool, answers, amend=amend)

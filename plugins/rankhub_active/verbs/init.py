@@ -8,9 +8,11 @@ from typing import Annotated
 
 import typer
 
-from rankhub.cli.console import OVERLAY_HELP
-from rankhub.cli.label.place import DEFAULT
-from rankhub.interfaces.errors import UserError
+import rankhub
+from rankhub import UserError
+from rankhub_active.verbs.place import DEFAULT
+
+OVERLAY = "A file of changes, or the name of one that comes along; applied before other changes. May be repeated."
 
 
 def init(
@@ -30,7 +32,7 @@ def init(
     labeled: Annotated[str | None, typer.Option(help="Data set of the recipe that the labels stand in for.")] = None,
     unlabeled: Annotated[str | None, typer.Option(help="Data set of the recipe that the images stand in for.")] = None,
     test_data: Annotated[str | None, typer.Option(help="Data set that the test images stand in for.")] = None,
-    overlay: Annotated[list[str] | None, typer.Option(help=OVERLAY_HELP)] = None,
+    overlay: Annotated[list[str] | None, typer.Option(help=OVERLAY)] = None,
     seed: Annotated[int, typer.Option(min=0, help="Draws the test images and the first round.")] = 0,
 ) -> None:
     """Set up labeling in rounds: a pool of images, and the recipe that is to learn from their labels.
@@ -39,14 +41,12 @@ def init(
     """
     if takes not in (None, "score", "count", "points"):
         raise UserError(f"--takes {takes}: expected score, count or points")
-    from rankhub.catalog.catalog import Catalog
-    from rankhub.engine.console import Talk, listening
-    from rankhub.labeling.setup import Wishes, set_up
-    from rankhub.labeling.summary import advice
-    from rankhub.recipe.load import load_recipe
+    from rankhub_active.labeling.settings import Wishes
+    from rankhub_active.labeling.setup import set_up
+    from rankhub_active.labeling.summary import advice
 
-    talk, catalog = listening(Talk()), Catalog.discover()
-    loaded = load_recipe(recipe, overrides or [], catalog, overlays=overlay or [])
+    talk = rankhub.talking()
+    loaded = rankhub.load_recipe(recipe, overrides or [], overlays=overlay or [])
     wishes = Wishes(
         images=images,
         test=test,
@@ -60,7 +60,7 @@ def init(
         test_data=test_data,
         seed=seed,
     )
-    made = set_up(folder, loaded, wishes, catalog, talk.work)
+    made = set_up(folder, loaded, wishes, talk.work)
     talk.finish()
     for note in [*made.report.notes, *made.notes]:
         talk.note(note)
@@ -68,7 +68,7 @@ def init(
     what = {"score": "a score", "count": "a count", "points": "points"}[settings.takes]
     talk.line(f"{len(made.pool.ids())} images of {settings.images}, each of which may get {what}: {folder}")
     if answers is not None:
-        from rankhub.labeling.answers import ingest
+        from rankhub_active.labeling.answers import ingest
 
         try:
             taken = ingest(made.pool, answers)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rankhub.cli.label.place import DEFAULT, Folder
+from rankhub_active.verbs.place import DEFAULT, Folder
 
 
 def move(
@@ -21,9 +21,9 @@ def move(
 
     Example: rankhub label move /data/photos
     """
-    from rankhub.labeling.moved import move
-    from rankhub.labeling.pool import Pool
-    from rankhub.labeling.summary import advice
+    from rankhub_active.labeling.moved import move
+    from rankhub_active.labeling.pool import Pool
+    from rankhub_active.labeling.summary import advice
 
     pool = Pool(folder)
     missing = move(pool, images, incomplete=incomplete)

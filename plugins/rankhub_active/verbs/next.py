@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from rankhub.cli.label.place import DEFAULT, Folder
-from rankhub.interfaces.errors import UserError
+import rankhub
+from rankhub import UserError
+from rankhub_active.verbs.place import DEFAULT, Folder
 
 
 def next(
@@ -36,18 +37,16 @@ def next(
     changes = overrides or []
     if run is not None and "=" in run and not Path(run).exists():  # an override where no run is named
         run, changes = None, [str(run), *changes]
-    from rankhub.catalog.catalog import Catalog
-    from rankhub.engine.console import Talk, listening
-    from rankhub.labeling.choose import choose
-    from rankhub.labeling.handout import hand_out
-    from rankhub.labeling.pool import Pool
-    from rankhub.labeling.summary import advice
+    from rankhub_active.labeling.choose import Request, choose
+    from rankhub_active.labeling.handout import hand_out
+    from rankhub_active.labeling.pool import Pool
+    from rankhub_active.labeling.summary import advice
 
-    talk, catalog, pool = listening(Talk()), Catalog.discover(), Pool(folder)
+    talk, pool = rankhub.talking(), Pool(folder)
     place = None if run is None else Path(run)
     if place is not None and not place.is_dir():
         raise UserError(f"{place.absolute()} is no run's folder; leave it out to take the last run of `label train`")
-    chosen = choose(pool, count, place, changes, catalog, talk.work, among=among, more=more)
+    chosen = choose(pool, Request(count, place, changes, among, more), talk.work)
     talk.finish()
     number, rows = chosen.round.number, chosen.rows
     files = hand_out(pool.folder / "rounds" / f"{number:03d}", chosen, pool.settings, copy=copy, progress=talk.work)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from rankhub.cli.label.place import DEFAULT, Folder
+from rankhub_active.verbs.place import DEFAULT, Folder
 
 
 def serve(
@@ -28,11 +28,11 @@ def serve(
 
     Example: rankhub label serve
     """
-    from rankhub.interfaces.errors import UserError
-    from rankhub.labeling.page.desk import Desk
-    from rankhub.labeling.page.server import served
-    from rankhub.labeling.pool import Pool
-    from rankhub.labeling.summary import advice
+    from rankhub import UserError
+    from rankhub_active.labeling.pool import Pool
+    from rankhub_active.labeling.summary import advice
+    from rankhub_active.page.desk import Desk
+    from rankhub_active.page.server import served
 
     desk = Desk(Pool(folder), by)
     sheet = desk.sheet()

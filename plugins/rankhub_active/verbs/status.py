@@ -6,12 +6,13 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rankhub.cli.label.place import DEFAULT, Folder
+from rankhub_active.verbs.place import DEFAULT, Folder
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
-    from rankhub.labeling.summary import Summary
+    from rankhub_active.labeling.summary import Summary
 
 _PARTS = {"pool": "to learn from", "test": "test images"}
 
@@ -23,11 +24,10 @@ def status(folder: Folder = DEFAULT) -> None:
     """
     from rich.markup import escape
 
-    from rankhub.cli.console import console
-    from rankhub.labeling.pool import Pool
-    from rankhub.labeling.summary import summarize
+    from rankhub_active.labeling.pool import Pool
+    from rankhub_active.labeling.summary import summarize
 
-    pool, out = Pool(folder), console()
+    pool, out = Pool(folder), _console()
     summary = summarize(pool)
     settings = pool.settings
     total = sum(sum(states.values()) for states in summary.parts.values())
@@ -40,6 +40,14 @@ def status(folder: Folder = DEFAULT) -> None:
     out.print(_parts(summary))
     out.print()
     out.print(escape(f"next: {summary.advice}"), soft_wrap=True)
+
+
+def _console() -> Console:
+    """Standard output: coloured on a terminal, and wide enough for a table where it is none."""
+    from rich.console import Console
+
+    out = Console(highlight=False)
+    return out if out.is_terminal else Console(highlight=False, width=max(out.width, 160))
 
 
 def _rounds(summary: Summary) -> Table:

@@ -6,12 +6,13 @@ from typing import Annotated
 
 import typer
 
-from rankhub.cli.label.place import DEFAULT, Folder
+import rankhub
+from rankhub_active.verbs.place import DEFAULT, Folder
 
 
 def train(
     overrides: Annotated[
-        list[str] | None, typer.Argument(help="Changes to the recipe for this run, such as phases.0.steps=500.")
+        list[str] | None, typer.Argument(help="Changes to the recipe for this run, such as steps=500.")
     ] = None,
     scratch: Annotated[
         bool, typer.Option("--scratch", help="Begin with untrained weights, not the last run's.")
@@ -23,22 +24,20 @@ def train(
 
     A run that was interrupted goes on.
 
-    Example: rankhub label train phases.0.steps=500
+    Example: rankhub label train steps=500
     """
-    from rankhub.catalog.catalog import Catalog
-    from rankhub.engine.console import Talk, listening
-    from rankhub.labeling.alone import alone
-    from rankhub.labeling.pool import Pool
-    from rankhub.labeling.summary import advice
-    from rankhub.labeling.train import train as learn
+    from rankhub_active.labeling.alone import alone
+    from rankhub_active.labeling.pool import Pool
+    from rankhub_active.labeling.summary import advice
+    from rankhub_active.labeling.train import train as learn
 
-    talk, pool = listening(Talk()), Pool(folder)
+    talk, pool = rankhub.talking(), Pool(folder)
     waiting = len(pool.rows(state="asked"))
     if waiting:
         talk.note(f"images that were asked for and have no answer yet: {waiting}; the run learns from the others")
     with alone(folder):
-        trained = learn(pool, overrides or [], Catalog.discover(), talk, scratch=scratch, anew=anew)
-    if trained.status == "stopped":
+        trained = learn(pool, overrides or [], talk, scratch=scratch, anew=anew)
+    if trained.stopped:
         talk.line(f"Or, so that the round is noted as trained: {advice(pool)}")
         raise typer.Exit(130)
     talk.line(f"Next: {advice(pool)}")

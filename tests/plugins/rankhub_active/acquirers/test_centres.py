@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from rankhub.interfaces.errors import UserError
 from rankhub_active import centres
-from rankhub_active.centres import Coverage
-from rankhub_active.choosing import most_uncertain, quantiles
-from rankhub_active.coreset import Coreset
+from rankhub_active.acquirers.centres import Coverage
+from rankhub_active.acquirers.choosing import most_uncertain, quantiles
+from rankhub_active.acquirers.coreset import Coreset
 
 CPU = torch.device("cpu")
 NONE = np.empty(0, dtype=np.int64)

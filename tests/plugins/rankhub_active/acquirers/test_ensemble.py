@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rankhub.interfaces.errors import UserError
-from rankhub_active.chance import Random
-from rankhub_active.ensemble import EnsembleVariance
+from rankhub_active.acquirers.chance import Random
+from rankhub_active.acquirers.ensemble import EnsembleVariance
 
 NONE = np.empty(0, dtype=np.int64)
 

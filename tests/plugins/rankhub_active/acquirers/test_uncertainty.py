@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from rankhub.interfaces.acquire import PoolStream
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.generator import ViewSpec
-from rankhub_active.choosing import turns
-from rankhub_active.uncertainty import RankingUncertainty
+from rankhub_active.acquirers.choosing import turns
+from rankhub_active.acquirers.uncertainty import RankingUncertainty
 
 NONE = np.empty(0, dtype=np.int64)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rankhub.interfaces.errors import UserError
-from rankhub.labeling.alone import alone
+from rankhub_active.labeling.alone import alone
 
 
 def test_the_second_is_told(tmp_path):

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from rankhub.interfaces.errors import UserError
-from rankhub.labeling.answers import SHOWN, AnswersError, Ingested, ingest
-from rankhub.labeling.export import write_labels, write_table
-from rankhub.labeling.labels import points, read_points
-from rankhub.labeling.pool import Pool
-from rankhub.labeling.settings import Settings
+from rankhub_active.labeling.answers import SHOWN, AnswersError, Ingested, ingest
+from rankhub_active.labeling.export import write_labels, write_table
+from rankhub_active.labeling.labels import points, read_points
+from rankhub_active.labeling.pool import Pool
+from rankhub_active.labeling.settings import Settings
 
 PATHS = ["a.jpg", "b.jpg", "c d.jpg", "one/e.jpg", "one/same.jpg", "two/f,g.jpg", "two/same.jpg"]
 

@@ -11,11 +11,11 @@ from helpers.labeling import QUIET, VIEWS, answer_round, photos, quiet, set_up_i
 from rankhub.catalog.catalog import Catalog
 from rankhub.engine import run as engine
 from rankhub.interfaces.errors import UserError
-from rankhub.labeling import choose as module
-from rankhub.labeling.choose import NoNetwork, choose, open_round
-from rankhub.labeling.pool import Pool
-from rankhub.labeling.train import train
 from rankhub.recipe.load import load_text
+from rankhub_active.labeling import choose as module
+from rankhub_active.labeling.choose import NoNetwork, choose, open_round
+from rankhub_active.labeling.pool import Pool
+from rankhub_active.labeling.train import train
 
 CHANCE = ["acquire.use=random"]
 """What chooses where it does not matter, in no time."""
@@ -278,7 +278,7 @@ def test_a_run_that_is_gone_is_a_sentence(pool, catalog, tmp_path):
 
 
 def test_an_acquirer_that_breaks_its_word_does_not_spoil_the_table(pool, catalog, monkeypatch):
-    from rankhub_active.chance import Random
+    from rankhub_active.acquirers.chance import Random
 
     whole = Random.__call__
     monkeypatch.setattr(Random, "__call__", lambda self, source, labeled, n, k: whole(self, source, labeled, n, k - 1))

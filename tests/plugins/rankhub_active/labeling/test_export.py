@@ -8,10 +8,10 @@ from PIL import Image
 
 from rankhub.interfaces.data import OpenContext
 from rankhub.interfaces.errors import UserError
-from rankhub.labeling.export import COLUMNS, write_labels, write_table
-from rankhub.labeling.labels import points
-from rankhub.labeling.pool import Pool
-from rankhub.labeling.settings import Settings
+from rankhub_active.labeling.export import COLUMNS, write_labels, write_table
+from rankhub_active.labeling.labels import points
+from rankhub_active.labeling.pool import Pool
+from rankhub_active.labeling.settings import Settings
 from rankhub_regression.counting.data.points import PointsFile
 from rankhub_regression.scored.scored_csv import ScoredCsv
 

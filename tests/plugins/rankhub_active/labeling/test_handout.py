@@ -9,8 +9,8 @@ from PIL import Image
 
 from rankhub.catalog.catalog import Catalog
 from rankhub.interfaces.errors import UserError
-from rankhub.labeling.choose import choose
-from rankhub.labeling.handout import hand_out
+from rankhub_active.labeling.choose import choose
+from rankhub_active.labeling.handout import hand_out
 
 
 @pytest.fixture(scope="module")

@@ -5,13 +5,13 @@ import sys
 
 import pytest
 
-from rankhub.labeling.pool import FILE, Pool
+from rankhub_active.labeling.pool import FILE, Pool
 from tools.labeling_kill.ingest import is_whole, kill_ingest, make_pool
 
 DEADLY = """
 import os, signal, sys
 from pathlib import Path
-from rankhub.labeling.pool import Pool
+from rankhub_active.labeling.pool import Pool
 
 class Deadly:
     def __conform__(self, protocol):  # called when SQLite binds it, in the middle of the transaction

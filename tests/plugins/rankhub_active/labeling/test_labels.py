@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rankhub.labeling.labels import LabelError, between, points, read_points, score
-from rankhub.labeling.settings import Settings
+from rankhub_active.labeling.labels import LabelError, between, points, read_points, score
+from rankhub_active.labeling.settings import Settings
 
 FREE = Settings(images="/images", takes="score")
 STARS = Settings(images="/images", takes="score", low=1, high=5)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rankhub.labeling.pictures import Unseen, shown, size
+from rankhub_active.labeling.pictures import Unseen, shown, size
 
 ORIENTATION = 0x0112
 PIXELS = np.arange(6 * 4 * 3, dtype=np.uint8).reshape(4, 6, 3) * 3

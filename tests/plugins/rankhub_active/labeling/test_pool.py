@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rankhub.interfaces.errors import UserError
-from rankhub.labeling.pool import FILE, Pool
-from rankhub.labeling.settings import Settings
+from rankhub_active.labeling.pool import FILE, Pool
+from rankhub_active.labeling.settings import Settings
 
 SETTINGS = Settings(images="/images", takes="score", low=1, high=5, unit="MOS", seed=3)
 PATHS = ["c.png", "a.png", "b/a.png", "b/b.png", "d.png", "e.png"]

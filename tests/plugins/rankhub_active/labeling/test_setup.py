@@ -7,9 +7,9 @@ from helpers.labeling import COUNTED, SCORED, VIEWS, photos
 
 from rankhub.catalog.catalog import Catalog
 from rankhub.interfaces.errors import UserError
-from rankhub.labeling.pool import Pool
-from rankhub.labeling.setup import RECIPE, Wishes, open_images, pool_recipe, set_up
 from rankhub.recipe.load import load_text
+from rankhub_active.labeling.pool import Pool
+from rankhub_active.labeling.setup import RECIPE, Wishes, open_images, pool_recipe, set_up
 
 QUIET = lambda done, total, what: None  # noqa: E731
 

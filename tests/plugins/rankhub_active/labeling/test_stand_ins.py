@@ -8,9 +8,9 @@ from helpers.labeling import COUNTED, SCORED, VIEWS, photos
 from rankhub.catalog.catalog import Catalog
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import UserError
-from rankhub.labeling.settings import Settings
-from rankhub.labeling.stand_ins import find_stand_ins, overrides, takes_of, without_evaluators
 from rankhub.recipe.load import load_text
+from rankhub_active.labeling.settings import Settings
+from rankhub_active.labeling.stand_ins import find_stand_ins, overrides, takes_of, without_evaluators
 
 
 @pytest.fixture(scope="module")

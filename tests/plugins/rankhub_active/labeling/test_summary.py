@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from rankhub.labeling.pool import Pool
-from rankhub.labeling.settings import Settings
-from rankhub.labeling.summary import advice, result, summarize
+from rankhub_active.labeling.pool import Pool
+from rankhub_active.labeling.settings import Settings
+from rankhub_active.labeling.summary import advice, result, summarize
 
 PATHS = [f"{number}.jpg" for number in range(10)]
 

@@ -15,9 +15,9 @@ from rankhub.catalog.catalog import Catalog
 from rankhub.engine import checkpoint
 from rankhub.engine import run as engine
 from rankhub.interfaces.errors import UserError
-from rankhub.labeling.choose import choose
-from rankhub.labeling.pool import Pool
-from rankhub.labeling.train import train
+from rankhub_active.labeling.choose import choose
+from rankhub_active.labeling.pool import Pool
+from rankhub_active.labeling.train import train
 
 
 @pytest.fixture(scope="module")

@@ -93,7 +93,7 @@ def test_nothing_is_kept_and_nothing_comes_from_outside(scores):
 def test_the_page_names_no_outside_resource():
     from importlib.resources import files
 
-    for file in (files("rankhub.labeling.page")).iterdir():
+    for file in (files("rankhub_active.page")).iterdir():
         if file.name.endswith((".html", ".js", ".css")):
             assert "//" not in file.read_text().replace("// ", "").replace("http://www.w3.org", ""), file.name
 

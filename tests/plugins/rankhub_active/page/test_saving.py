@@ -9,7 +9,7 @@ import pytest
 from helpers.label_page import HOST, TOKEN, Page, app_of
 from werkzeug.test import Client
 
-from rankhub.labeling.page.app import MAX_BYTES
+from rankhub_active.page.app import MAX_BYTES
 
 
 @pytest.fixture
@@ -234,7 +234,7 @@ def test_two_at_once_on_one_image_get_one_answer(make_pool):
 def test_the_table_being_held_is_a_sentence(scores, monkeypatch):
     import sqlite3
 
-    monkeypatch.setattr("rankhub.labeling.pool.PATIENCE", 0.01)
+    monkeypatch.setattr("rankhub_active.labeling.pool.PATIENCE", 0.01)
     page = Page(app_of(scores))
     told = {"version": page.version(5), "label": 3}
     holder = sqlite3.connect(scores.file, isolation_level=None)

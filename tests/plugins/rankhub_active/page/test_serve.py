@@ -11,7 +11,7 @@ import pytest
 from helpers.commands import call
 from helpers.label_served import BUDGET
 
-from rankhub.labeling.summary import advice
+from rankhub_active.labeling.summary import advice
 
 
 def test_it_serves_until_ctrl_c_and_again_at_the_same_address(make_pool, serve):

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from helpers.commands import call
 
-from rankhub.labeling.pool import Pool
-from rankhub.labeling.settings import Settings
+from rankhub_active.labeling.pool import Pool
+from rankhub_active.labeling.settings import Settings
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import sys
 import pytest
 from helpers.commands import call
 
-from rankhub.labeling.pool import Pool
-from rankhub.labeling.settings import Settings
+from rankhub_active.labeling.pool import Pool
+from rankhub_active.labeling.settings import Settings
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_without_a_pool(capsys, tmp_path, monkeypatch):
 
 def test_verbs_that_need_no_network_do_not_import_torch():
     code = (
-        "import sys, rankhub.labeling.answers, rankhub.labeling.summary, rankhub.labeling.export, rankhub.cli.main\n"
+        "import sys, rankhub_active.labeling.answers, rankhub_active.labeling.summary, rankhub_active.labeling.export, rankhub.cli.main\n"
         "rankhub.cli.main.execute(['label', 'status', '--help'])\n"
         "sys.exit('torch' in sys.modules)"
     )

@@ -6,7 +6,7 @@ import pytest
 from helpers.commands import call
 from helpers.labeling import COUNTED, SCORED, photos, recipe_in
 
-from rankhub.labeling.pool import Pool
+from rankhub_active.labeling.pool import Pool
 
 
 @pytest.fixture(scope="module")

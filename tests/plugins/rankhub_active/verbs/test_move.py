@@ -8,7 +8,7 @@ import pytest
 from helpers.commands import call
 from helpers.labeling import fill_in, images_and_recipe
 
-from rankhub.labeling.pool import Pool
+from rankhub_active.labeling.pool import Pool
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from helpers.commands import call
 from helpers.labeling import fill_in, read, set_up_in
 
 from rankhub.catalog.catalog import Catalog
-from rankhub.labeling.pool import Pool
+from rankhub_active.labeling.pool import Pool
 
 
 @pytest.fixture(scope="module")

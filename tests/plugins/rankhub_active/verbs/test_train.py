@@ -9,7 +9,7 @@ import yaml
 from helpers.commands import call
 from helpers.labeling import fill_in, images_and_recipe, read, score_of, stop_after
 
-from rankhub.labeling.pool import Pool
+from rankhub_active.labeling.pool import Pool
 
 
 @pytest.fixture(scope="module")
