@@ -30,11 +30,11 @@ from rankhub.engine.console import Talk
 from rankhub.engine.feed import Chain
 from rankhub.engine.run import start
 from rankhub.engine.source import NetworkForward
-from rankhub.labeling import choose as choosing
-from rankhub.labeling.handout import hand_out
-from rankhub.labeling.pool import Pool
-from rankhub.labeling.setup import Wishes, set_up
 from rankhub.recipe.load import load_recipe
+from rankhub_active.labeling import choose as choosing
+from rankhub_active.labeling.handout import hand_out
+from rankhub_active.labeling.pool import Pool
+from rankhub_active.labeling.setup import Wishes, set_up
 
 SIDE, SHARE = 64, 0.1
 ORDER = "{use: ranking_uncertainty, draws: 1}"

@@ -21,8 +21,8 @@ from rankhub.engine.answers import Answer, Prediction, answers, column_of, direc
 from rankhub.engine.device import Compute
 from rankhub.engine.given import dataset_of, put_data
 from rankhub.engine.network import Network
+from rankhub.engine.outputs import ImageOutputs, ViewOutputs
 from rankhub.engine.parts import (
-    Progress,
     Resources,
     build_evaluators,
     build_network,
@@ -34,12 +34,12 @@ from rankhub.engine.preserved import preserved
 from rankhub.engine.report import AFTER, RESULTS
 from rankhub.engine.source import NetworkForward, Source
 from rankhub.engine.state import load_weights
-from rankhub.interfaces.acquire import PoolSource
+from rankhub.interfaces.acquire import PoolStream
 from rankhub.interfaces.data import Dataset, LabelSpec
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.model import Head
 from rankhub.interfaces.predict import Predict
-from rankhub.recipe.assembly import Assembly
+from rankhub.recipe.assembly import Assembly, numbers_of, pool_streams
 from rankhub.recipe.load import LoadedRecipe, load_recipe
 from rankhub.recipe.streams import used_data
 
@@ -279,8 +279,7 @@ class Run:
 
     def answers(self, dataset: Dataset, batch_size: int = BLOCK) -> Iterator[Answer]:
         """All that the network says of each image of an open data set, a block at a time."""
-        forward = self.forward()
-        return answers(dataset, self.predictor, forward, self.device, batch_size)
+        return answers(self.outputs(dataset), batch_size)
 
     def number(self, answer: Answer, output: str) -> float:
         """One number of an answer, on the scale of the labels."""
@@ -301,17 +300,53 @@ class Run:
         forward = self.forward()
         return list(self.predictor.remarks(forward.outputs, forward.features))
 
-    def pool(self, images: Dataset, seed: int, progress: Progress = _silent) -> PoolSource:
-        """An open data set as acquirers see it: outputs and views of its images by this network.
+    @property
+    def streams(self) -> Mapping[str, PoolStream]:
+        """The recipe's streams: what each makes of an image, and which outputs it trains."""
+        return pool_streams(self.assembly)
+
+    @property
+    def numbers(self) -> Mapping[str, float]:
+        """``HEAD.OUTPUT`` that is one number an image -> one standardised unit of it; scores and counts come first."""
+        return numbers_of(self.assembly.all_outputs())
+
+    def outputs(self, images: Dataset, where: str = "") -> ImageOutputs:
+        """What the network says of the images of an open data set, for those who take them block by block.
 
         Args:
-            images: The pool.
-            seed: Draws the views.
-            progress: Told now and then.
-        """
-        from rankhub.engine.acquire import NetworkPool  # which takes a run
+            images: The data set.
+            where: What it is, for a sentence: " on the pool".
 
-        return NetworkPool(self, images, seed, progress)
+        Returns:
+            A function of positions, each call one block: name -> one row an image, as evaluators get them.
+
+        Raises:
+            UserError: The recipe's ``predict`` cannot take some of the images.
+        """
+        return ImageOutputs(self.forward(), self.predictor, images, self.device, f"predict{where}")
+
+    def views(self, stream: str, images: Dataset, purpose: str, seed: int, where: str = "") -> ViewOutputs:
+        """What the network says of views of an open data set's images, made by the generator of a stream.
+
+        Args:
+            stream: One of the recipe's.
+            images: The data set.
+            purpose: In the address at which the views are drawn; ``evaluate`` would draw those of evaluators.
+            seed: Another one draws others.
+            where: What the data set is, for a sentence: " on the pool".
+
+        Returns:
+            A function of positions and the number of a draw, each call one block: name -> one row a view, and what the
+            views are. It is a pure function of those, the purpose and the seed.
+
+        Raises:
+            UserError: There is no such stream, or its generator cannot take some of the images.
+        """
+        chains = evaluation_chains(self.recipe.recipe, self.assembly)
+        if stream not in chains:
+            raise UserError(f"the recipe has no stream {stream!r}; there are {', '.join(chains)}")
+        chain = chains[stream].drawn(purpose, seed)
+        return ViewOutputs(self.forward(), chain, images, self.device, f"stream {stream!r}{where}")
 
     def others(self) -> list[Run]:
         """The run's other kept checkpoints, the oldest first."""

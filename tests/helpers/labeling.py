@@ -14,9 +14,9 @@ from rich.console import Console
 from rankhub.catalog.catalog import Catalog
 from rankhub.engine.console import Talk
 from rankhub.engine.training import Training
-from rankhub.labeling.pool import Pool
-from rankhub.labeling.setup import Wishes, set_up
 from rankhub.recipe.load import load_text
+from rankhub_active.labeling.pool import Pool
+from rankhub_active.labeling.setup import Wishes, set_up
 
 SCORED = """
 name: tiny_quality

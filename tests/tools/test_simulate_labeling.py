@@ -24,8 +24,8 @@ from PIL import Image
 
 from rankhub.catalog.catalog import Catalog
 from rankhub.interfaces.errors import UserError
-from rankhub.labeling.pool import Pool
 from rankhub.recipe.load import load_recipe
+from rankhub_active.labeling.pool import Pool
 
 TINY = (
     "phases.0.steps=2",

@@ -17,13 +17,13 @@ from labeling_study.results import FINISHED
 from labeling_study.truth import IMAGES, LABELS
 from rankhub.catalog.catalog import Catalog
 from rankhub.engine.console import Talk, listening
-from rankhub.labeling.answers import ingest
-from rankhub.labeling.choose import choose
-from rankhub.labeling.pool import Pool
-from rankhub.labeling.setup import Wishes, set_up
-from rankhub.labeling.train import LABELS as TRAINED_ON
-from rankhub.labeling.train import RUNS, train
 from rankhub.recipe.load import load_recipe
+from rankhub_active.labeling.answers import ingest
+from rankhub_active.labeling.choose import choose
+from rankhub_active.labeling.pool import Pool
+from rankhub_active.labeling.setup import Wishes, set_up
+from rankhub_active.labeling.train import LABELS as TRAINED_ON
+from rankhub_active.labeling.train import RUNS, train
 
 FIRST = "first"
 """Folder of the rounds that all acquirers share: the first one of each seed."""

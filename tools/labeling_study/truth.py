@@ -15,8 +15,8 @@ from labeling_study.plan import Plan
 from rankhub.catalog.catalog import Catalog
 from rankhub.interfaces.data import Dataset, OpenContext
 from rankhub.interfaces.draws import Draws
-from rankhub.labeling.stand_ins import find_stand_ins
 from rankhub.recipe.load import load_recipe
+from rankhub_active.labeling.stand_ins import find_stand_ins
 
 IMAGES, LABELS = "pool", "truth.csv"
 
