@@ -23,19 +23,28 @@ if TYPE_CHECKING:
         load_recipe,
         load_run,
         open_data,
+        read_document,
+        recipe_folders,
         resume,
         talking,
         train,
+        views_of,
     )
     from rankhub.engine.answers import Prediction
     from rankhub.engine.console import Talk
     from rankhub.engine.given import without_evaluators
     from rankhub.engine.trained import Run
     from rankhub.recipe.load import LoadedRecipe
+    from rankhub.recipe.overrides import Change
+    from rankhub.recipe.reader import Document
+    from rankhub.recipe.report import RecipeErrors
 
 __version__ = "0.1.0"
 
 _LATER = {
+    "Change": "rankhub.recipe.overrides",
+    "Document": "rankhub.recipe.reader",
+    "RecipeErrors": "rankhub.recipe.report",
     "LoadedRecipe": "rankhub.recipe.load",
     "Prediction": "rankhub.engine.answers",
     "Run": "rankhub.engine.trained",
@@ -52,9 +61,12 @@ _LATER = {
             "load_recipe",
             "load_run",
             "open_data",
+            "read_document",
+            "recipe_folders",
             "resume",
             "talking",
             "train",
+            "views_of",
         ),
         "rankhub.api",
     ),
@@ -62,10 +74,13 @@ _LATER = {
 
 __all__ = [
     "API_VERSION",
+    "Change",
     "Component",
+    "Document",
     "Interrupted",
     "LoadedRecipe",
     "Prediction",
+    "RecipeErrors",
     "Run",
     "Talk",
     "UserError",
@@ -81,9 +96,12 @@ __all__ = [
     "load_recipe",
     "load_run",
     "open_data",
+    "read_document",
+    "recipe_folders",
     "resume",
     "talking",
     "train",
+    "views_of",
     "without_evaluators",
 ]
 

@@ -12,32 +12,40 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
 
 from rankhub.catalog.catalog import Catalog
+from rankhub.catalog.complaints import complaints
 from rankhub.catalog.nearest import suggestion
 from rankhub.catalog.page import ComponentInfo, ComponentPage, info_of, page_of
 from rankhub.interfaces.errors import Interrupted, UserError
 from rankhub.interfaces.kinds import KINDS
 from rankhub.recipe.load import LoadedRecipe
 from rankhub.recipe.load import load_recipe as read_recipe
-from rankhub.recipe.reader import read
+from rankhub.recipe.overrides import Change
+from rankhub.recipe.reader import Document, read
+from rankhub.recipe.report import RecipeErrors
 from rankhub.recipe.scalars import write_yaml
-from rankhub.recipe.shipped import Source, listed, names
+from rankhub.recipe.shipped import Source, listed, names, read_file, roots
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rankhub.engine.console import Talk
+    from rankhub.engine.cost import Lines
     from rankhub.engine.run import Ended, Host
     from rankhub.engine.trained import Run
     from rankhub.interfaces.callback import Callback
     from rankhub.interfaces.data import DataReport, Dataset
+    from rankhub.interfaces.generator import ViewSpec
 
 Progress = Any
 """None: a bar on a terminal and in a notebook, else nothing. False: nothing. Or ``progress(done, total, what)``."""
 
-Overrides = Mapping[str, Any] | Sequence[str]
+Overrides = Mapping[str, Any] | Sequence[str | Change]
+Shape = TypeVar("Shape", bound=BaseModel)
 
 
 def load_recipe(
@@ -52,7 +60,8 @@ def load_recipe(
 
     Args:
         source: A recipe's name, a path, its text (more than one line), plain data, or a loaded recipe.
-        overrides: Dotted path -> value, or ``a.b.c=value`` as on the command line.
+        overrides: Dotted path -> value, or ``a.b.c=value`` as on the command line, or changes that know the file and
+            the line that ask for them.
         overlays: Names or paths of overlays, applied before the overrides.
         need_data: Whether data that are not there are an error.
         catalog: The plugins; None = those that are installed.
@@ -75,8 +84,8 @@ def load_recipe(
     return read_recipe(found, changes, catalog, overlays=overlays, need_data=need_data)
 
 
-def as_overrides(overrides: Overrides) -> list[str]:
-    """Overrides as the command line has them. A value is JSON, which is YAML."""
+def as_overrides(overrides: Overrides) -> list[str | Change]:
+    """Overrides as the command line has them, or changes. A value is JSON, which is YAML."""
     if isinstance(overrides, Mapping):
         return [f"{path}={json.dumps(value, ensure_ascii=False, default=str)}" for path, value in overrides.items()]
     return list(overrides)
@@ -121,11 +130,11 @@ def estimate(
     data: Mapping[str, Any] | None = None,
     device: str | None = None,
     progress: Progress = None,
-) -> dict[str, str]:
+) -> Lines:
     """What training a recipe would do and cost, from trial steps on copies; nothing is trained or written.
 
     Returns:
-        Lines by name: device, data, network, each phase, expected memory and time.
+        Lines by name: device, data, network, each phase, expected memory and time; and ``seconds`` of training.
 
     Raises:
         UserError: As for :func:`train`, whose arguments these are.
@@ -182,10 +191,50 @@ def load_run(path: str | Path, device: str | None = None, overrides: Overrides =
     """
     from rankhub.engine.trained import Run
 
-    changes = [*as_overrides(overrides), *([f"device={device}"] if device is not None else [])]
+    changes = [*map(str, as_overrides(overrides)), *([f"device={device}"] if device is not None else [])]
     run = Run(Path(path), Catalog.discover(), changes)
     run.network  # noqa: B018  what is wrong with it is said here
     return run
+
+
+def read_document(path: str | Path, shape: type[Shape]) -> tuple[Shape, Document]:
+    """Read a YAML file of another shape than a recipe's, with the line of every entry, as recipes are read.
+
+    Args:
+        path: The file.
+        shape: A pydantic model.
+
+    Returns:
+        The model, and the file's data with their places, for later sentences and for changes of recipes.
+
+    Raises:
+        RecipeErrors: All that does not fit the shape.
+        UserError: The file cannot be read.
+    """
+    source = read_file(Path(path))
+    document = read(source.text, source.file, f"a mapping with the keys {', '.join(shape.model_fields)}")
+    try:
+        return shape.model_validate_json(json.dumps(document.data)), document
+    except ValidationError as error:
+        found = complaints(error, shape, document.data)
+    raise RecipeErrors([document.problem(one.steps, one.text) for one in found])
+
+
+def views_of(recipe: LoadedRecipe) -> dict[str, ViewSpec]:
+    """What the generator of each of a recipe's streams makes of one image; reads no data, builds no network."""
+    from rankhub.recipe.assembly import Assembly
+
+    assembly = Assembly.of(recipe.recipe, recipe.catalog)
+    return {name: found[1] for name in assembly.names("streams") if (found := assembly.chain(name)) is not None}
+
+
+def recipe_folders(catalog: Catalog | None = None) -> dict[str, list[Path]]:
+    """Plugin -> the folders of recipes that it brings, for plugins that look for files of their own in them.
+
+    Raises:
+        UserError: A folder cannot be read.
+    """
+    return {one.owner: list(roots(one)) for one in (catalog or Catalog.discover()).plugins}
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,17 @@ from rankhub.engine.step import take_step
 from rankhub.engine.training import new_learner, new_optimizer, portion_of
 
 
-def describe(parts: Parts, name: str, *, measure: bool) -> dict[str, str]:
+class Lines(dict[str, str]):
+    """What is said of a run before it starts, line by line.
+
+    Attributes:
+        seconds: Of training as it is expected, without evaluation; 0 = not measured.
+    """
+
+    seconds: float = 0.0
+
+
+def describe(parts: Parts, name: str, *, measure: bool) -> Lines:
     """Lines for the user: device, data, network, and for each phase its steps.
 
     Args:
@@ -24,20 +34,20 @@ def describe(parts: Parts, name: str, *, measure: bool) -> dict[str, str]:
         measure: Whether to do trial steps on copies and say the expected memory and time.
     """
     count = sum(parameter.numel() for parameter in parts.network.parameters())
-    lines = {
-        "recipe": f"{name}, seed {parts.recipe.seed}",
-        "device": parts.compute.describe(),
-        "data": ", ".join(f"{data} {len(dataset):,} images" for data, dataset in parts.datasets.items()),
-        "network": f"{count / 1e6:.2f} M parameters",
-    }
+    lines = Lines(
+        recipe=f"{name}, seed {parts.recipe.seed}",
+        device=parts.compute.describe(),
+        data=", ".join(f"{data} {len(dataset):,} images" for data, dataset in parts.datasets.items()),
+        network=f"{count / 1e6:.2f} M parameters",
+    )
     for plan in parts.plans:
         lines[f"phase {plan.phase.name}"] = _phase(parts, plan)
     if measure:
         costs = [trial_cost(parts, plan) for plan in parts.plans]
-        seconds = sum(cost.seconds * plan.steps for cost, plan in zip(costs, parts.plans, strict=True))
+        lines.seconds = sum(cost.seconds * plan.steps for cost, plan in zip(costs, parts.plans, strict=True))
         lines["expected"] = (
             f"{human_bytes(max(cost.memory for cost in costs))} for training, beside data and libraries; "
-            f"{human_seconds(seconds)} of training (from a trial step)"
+            f"{human_seconds(lines.seconds)} of training (from a trial step)"
         )
     if parts.processes.count > 1:
         lines["processes"] = f"{parts.processes.count}, each with an equal share of every batch"

@@ -15,7 +15,7 @@ from rankhub.catalog.catalog import Catalog
 from rankhub.engine import checkpoint, folder
 from rankhub.engine.best import Best
 from rankhub.engine.console import Talk
-from rankhub.engine.cost import describe
+from rankhub.engine.cost import Lines, describe
 from rankhub.engine.device import Compute
 from rankhub.engine.interrupt import Interrupt
 from rankhub.engine.journal import Journal
@@ -159,7 +159,7 @@ def start(loaded: LoadedRecipe, host: Host, out: Path | None = None) -> Ended:
         return begun.train(place, None)
 
 
-def estimate(loaded: LoadedRecipe, host: Host) -> dict[str, str]:
+def estimate(loaded: LoadedRecipe, host: Host) -> Lines:
     """Say what a run would do and cost, and stop; nothing is trained or written.
 
     Raises:

@@ -153,12 +153,20 @@ class Run:
             found |= {f"{name}.{out}": label for out, spec in head.outputs.items() if spec.kind in ("score", "count")}
         return found
 
-    @cached_property
+    @property
     def metrics(self) -> dict[str, float]:
         """``EVALUATOR.METRIC`` -> value after training, as the run measured it; empty if it was not evaluated."""
-        path = self.path / "evaluation" / AFTER.replace(" ", "_")
-        stored = evaluation.stored_row(path) or {}
-        return {f"{label}.{name}": value for label, found in stored.items() for name, value in found.metrics.items()}
+        return self.measured.get(AFTER, {})
+
+    @property
+    def measured(self) -> dict[str, dict[str, float]]:
+        """Row of the report (``raw pixels``, ``before training``, ``step 100`` ...) -> as :attr:`metrics`."""
+        rows = {}
+        for path in sorted((self.path / "evaluation").glob("*")):
+            stored = (evaluation.stored_row(path) or {}).items()
+            values = {f"{label}.{name}": value for label, found in stored for name, value in found.metrics.items()}
+            rows[path.name.replace("_", " ")] = values
+        return rows
 
     @property
     def tables(self) -> dict[str, list[dict[str, str]]]:

@@ -15,7 +15,7 @@ from rankhub.recipe.draft import Draft
 from rankhub.recipe.extends import expand_extends
 from rankhub.recipe.like import expand_like
 from rankhub.recipe.overlay import apply_overlay, find_overlay
-from rankhub.recipe.overrides import apply_overrides
+from rankhub.recipe.overrides import Change, apply_overrides
 from rankhub.recipe.phases import write_out
 from rankhub.recipe.reader import Document, read
 from rankhub.recipe.report import RecipeErrors
@@ -72,7 +72,7 @@ class LoadedRecipe:
 
 def load_recipe(
     source: str | Path | Source,
-    overrides: Sequence[str],
+    overrides: Sequence[str | Change],
     catalog: Catalog,
     *,
     overlays: Sequence[str] = (),
@@ -82,7 +82,7 @@ def load_recipe(
 
     Args:
         source: A path, the name of a recipe that a plugin brings, or a recipe's text.
-        overrides: ``a.b.c=value``.
+        overrides: ``a.b.c=value``, or changes that know where they are asked for.
         catalog: Where components come from.
         overlays: Paths or names of overlays, applied one after the other, before the overrides.
         need_data: Whether data that are not there are an error.
@@ -110,7 +110,7 @@ def load_recipe(
     text = found.text
     text += "".join(_quoted(f"extends {other.file}, which says:", other) for other in [base] if other is not None)
     text += "".join(_quoted(f"changed by the overlay {other.file}:", other) for other in laid_over)
-    changes = (*(f"--overlay={name}" for name in overlays), *overrides)
+    changes = (*(f"--overlay={name}" for name in overlays), *map(str, overrides))
     return LoadedRecipe(recipe, text, found.path, document, catalog, changes)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,15 +33,19 @@ class Change:
     place: Place
     inside: Mapping[Steps, Place] = field(default_factory=dict)
 
+    def __str__(self) -> str:
+        """As it would stand on the command line."""
+        return f"{self.path}={json.dumps(self.value, ensure_ascii=False, default=str)}"
 
-def apply_overrides(document: Document, overrides: Sequence[str], shape: Any = Recipe) -> list[Problem]:
+
+def apply_overrides(document: Document, overrides: Sequence[str | Change], shape: Any = Recipe) -> list[Problem]:
     """Change ``document`` in place; what an override sets stands at the override from then on.
 
     The value is read as YAML. For the path see :func:`apply_changes`.
 
     Args:
         document: A recipe, or other data.
-        overrides: ``a.b.c=value``.
+        overrides: ``a.b.c=value``, or changes that know where they are asked for.
         shape: The type of the data; None = any mapping.
 
     Returns:
@@ -48,6 +53,9 @@ def apply_overrides(document: Document, overrides: Sequence[str], shape: Any = R
     """
     problems = []
     for override in overrides:
+        if isinstance(override, Change):
+            problems += apply_changes(document, [override], shape)
+            continue
         place = Place(document.file, 0, override)
         path, equals, text = override.partition("=")
         try:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from rankhub.catalog.catalog import Catalog
-from rankhub.catalog.discovery import brief
+from rankhub.catalog.discovery import Plugin, brief
 from rankhub.catalog.nearest import suggestion
 from rankhub.interfaces.errors import UserError
 
@@ -145,16 +145,26 @@ def read_file(path: Path, origin: str = "") -> Source:
     return Source(text, _short(path), path, origin)
 
 
+def roots(plugin: Plugin) -> Iterator[Path]:
+    """The folders of the recipes that a plugin brings.
+
+    Raises:
+        UserError: One cannot be imported.
+    """
+    for package in plugin.recipes:
+        try:
+            import_module(package)
+            root = Path(str(files(package)))
+        except Exception as error:
+            raise UserError(
+                f"the recipes {package} of plugin {plugin.owner} cannot be read: {brief(error)}; uninstall it"
+            ) from error
+        yield root
+
+
 def _all(catalog: Catalog, what: tuple[What, ...]) -> Iterator[Shipped]:
     for plugin in catalog.plugins:
-        for package in plugin.recipes:
-            try:
-                import_module(package)
-                root = Path(str(files(package)))
-            except Exception as error:
-                raise UserError(
-                    f"the recipes {package} of plugin {plugin.owner} cannot be read: {brief(error)}; uninstall it"
-                ) from error
+        for root in roots(plugin):
             for kind in what:
                 for path in sorted(root.joinpath(_FOLDERS[kind]).glob("*.yaml")):
                     yield Shipped(path.stem, path, plugin.owner, plugin.distribution)
