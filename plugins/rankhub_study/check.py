@@ -114,7 +114,8 @@ class _Found:
             for problem in errors.problems:
                 self.methods.setdefault(problem, []).append(method)
         except UserError as error:
-            self.methods.setdefault(self.document.problem(("methods", method), str(error)), []).append(method)
+            problem = self.document.problem(("methods", method, "recipe"), str(error))
+            self.methods.setdefault(problem, []).append(method)
 
     def problems(self, count: int) -> list[Any]:
         """Each says whose recipes have it, where it is not those of all ``count`` methods."""
@@ -131,13 +132,14 @@ def _recipes(jobs: Jobs, need_data: bool) -> list[Any]:
     plan, document = jobs.plan, jobs.recipes.document
     found, known = _Found(document), dict[str, Any]()
     for name in plan.methods:
-        before = len(found.methods)
         with found.collecting(name):
             jobs.recipes.shipped(name)
             for changes in _in_turn(jobs, name):
                 with found.collecting(name):
                     known |= evaluators(jobs.recipes.load(name, changes, need_data=need_data))
-        if len(found.methods) == before:
+    wrong = {name for names in found.methods.values() for name in names}
+    for name in plan.methods:
+        if not wrong.intersection([name, *_started(plan, name)]):
             with found.collecting(name):
                 _make_jobs(jobs, name)
     problems = found.problems(len(plan.methods))
