@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from rankhub import Change, Document
+from rankhub import Change, Document, UserError
 from rankhub_study.plan import Dimension, Method, Plan, written_out
 
 Point = tuple[tuple[str, Any], ...]
@@ -33,6 +33,25 @@ def points(plan: Plan, method: str) -> Iterator[Point]:
         point = dict(zip(names, values, strict=True))
         if not _skipped(plan, method, point):
             yield ordered(plan, point)
+
+
+def narrowed(plan: Plan, only: Sequence[str]) -> Plan:
+    """A plan that skips all but some values of axes, or methods: ``seed=0``, ``method=NAME``, each any number of times.
+
+    Raises:
+        UserError: There is no such axis or value.
+    """
+    known = {"method": list(plan.methods), **{name: labels(plan.axis(name)) for name in plan.axes}}
+    wanted: dict[str, list[str]] = {}
+    for text in only:
+        name, _, value = text.partition("=")
+        there = list(map(str, known.get(name, [])))
+        if value not in there:
+            expected = f"{name}= one of {', '.join(there)}" if there else f"one of {', '.join(known)}, and = its value"
+            raise UserError(f"--only {text}: expected {expected}")
+        wanted.setdefault(name, []).append(value)
+    rules = [{name: [one for one in known[name] if str(one) not in values]} for name, values in wanted.items()]
+    return plan.model_copy(update={"skip": [*plan.skip, *rules]})
 
 
 def ordered(plan: Plan, point: Mapping[str, Any]) -> Point:

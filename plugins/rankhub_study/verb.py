@@ -23,6 +23,7 @@ from rankhub_study.figure import draw
 from rankhub_study.jobs import Job, Maker
 from rankhub_study.lock import locked
 from rankhub_study.plan import Plan
+from rankhub_study.points import narrowed
 from rankhub_study.queue import Queue
 from rankhub_study.recipes import Recipes
 from rankhub_study.records import read_record
@@ -44,6 +45,9 @@ def study(
     jobs: Annotated[int | None, typer.Option(min=1, help="Jobs at a time; default: the number of cores.")] = None,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads of each job.")] = 1,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List the jobs and the time they take, and stop.")] = False,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Only some values of an axis, or methods: seed=0, method=NAME.")
+    ] = None,
     table: Annotated[bool, typer.Option("--table", help="Write table and figure of what is there, and stop.")] = False,
 ) -> None:
     """Compare recipes by a plan: every method at equal cost, over seeds and other axes, with a table and a figure.
@@ -59,6 +63,7 @@ def study(
         )
     file = find_plan(plan)
     read, document = rankhub.read_document(file, Plan)
+    read = narrowed(read, only or ())
     folder = (out or Path("runs", "studies", file.parent.name if file.name == PLAN else file.stem)).absolute()
     if table:
         return _report(read, folder, talk)
@@ -117,14 +122,12 @@ def task_of(every: Jobs, job: Job) -> Task:
     recipes, plan, rounds = every.recipes, every.plan, job.kind in ("first", "rounds")
     changes = [*recipes.changes(job.wish.method), *job.changes, *recipes.own]
     at = plan.evaluate_at if job.kind == "final" else []
-    columns = [plan.column(name) for name in plan.metrics]
     return Task(
         folder=job.folder,
         recipe=recipes.source(job.wish.method),
         overlays=recipes.overlays(job.wish.method),
         overrides=[*map(str, changes), *(["evaluate.*.during_training=true"] if at else [])],
         evaluate_at=at,
-        pooled=sorted({column.metric.partition(".")[0] for column in columns if column.folds == "pooled"}),
         rounds=plan.rounds if rounds else None,
         first=job.start.folder if job.kind == "rounds" and job.start is not None else None,
         pools=every.out / "pools",

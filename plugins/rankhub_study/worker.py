@@ -37,7 +37,6 @@ class Task:
         overlays: Of the recipe.
         overrides: Of the recipe.
         evaluate_at: Shares of the training after which it is measured as well.
-        pooled: Evaluators whose predictions are kept, to be pooled over folds.
         rounds: Of labeling; None = it trains once.
         first: Folder of the first round; None = this is the first round.
         pools: Folder of the pools that jobs share.
@@ -48,7 +47,6 @@ class Task:
     overlays: Sequence[str]
     overrides: Sequence[str]
     evaluate_at: Sequence[float] = ()
-    pooled: Sequence[str] = ()
     rounds: Rounds | None = None
     first: Path | None = None
     pools: Path = Path()
@@ -116,7 +114,7 @@ def _do(task: Task, begun: float) -> None:
         if run.stopped:
             raise UserError("the recipe stopped the training before its end, so there is nothing to compare")
         rows = {name: found for name, found in run.measured.items() if found}
-        record = {"rows": rows, "steps": watch.steps, "training": watch.training, "pairs": _pairs(run, task.pooled)}
+        record = {"rows": rows, "steps": watch.steps, "training": watch.training, "pairs": _pairs(run)}
     record["seconds"] = _add_seconds(task.folder, begun)
     write_record(task.folder, record)
 
@@ -137,17 +135,17 @@ def _add_seconds(folder: Path, begun: float) -> float:
     return round(before + time.monotonic() - begun, 2)
 
 
-def _pairs(run: Run, pooled: Sequence[str]) -> dict[str, dict[str, list[list[float]]]]:
+def _pairs(run: Run) -> dict[str, dict[str, list[list[float]]]]:
     """Row of the report -> evaluator -> true and predicted values of every image, from the evaluators' tables."""
     found: dict[str, dict[str, list[list[float]]]] = {}
-    for name, lines in run.tables.items() if pooled else ():
-        folder, _, file = name.partition("/")[2].partition("/")
-        label = file.removesuffix("_images")
-        if label in pooled and file != label and lines and "predicted" in lines[0]:
-            columns = list(lines[0])
-            true = columns[columns.index("predicted") - 1]
+    for name, lines in run.tables.items():
+        _, _, file = name.partition("evaluation/")
+        row, _, label = file.removesuffix("_images").partition("/")
+        columns = list(lines[0]) if lines and file.endswith("_images") else []
+        if "predicted" in columns[1:]:
+            true = columns[columns.index("predicted") - 1]  # beside it
             values = [[float(line[column]) for line in lines] for column in (true, "predicted")]
-            found.setdefault(folder.replace("_", " "), {})[label] = values
+            found.setdefault(row.replace("_", " "), {})[label] = values
     return found
 
 
