@@ -161,10 +161,11 @@ def _metrics(plan: Plan) -> Iterable[tuple[Steps, str]]:
 
 
 def _in_turn(jobs: Jobs, name: str) -> Iterable[list[Change]]:
-    """Changes at so many of a method's points that each value of each axis occurs."""
-    seen: set[Any] = set()
+    """Changes at so many of a method's points that each value of each axis occurs; of seeds, once for all methods."""
+    first, seen = next(iter(jobs.plan.methods)), set[Any]()
     for number, point in enumerate(points(jobs.plan, name)):
-        if not number or not seen.issuperset(point):
+        telling = {pair for pair in point if name == first or jobs.plan.role(pair[0]) != "seed"}
+        if not number or not seen.issuperset(telling):
             seen.update(point)
             yield changes_at(jobs.plan, jobs.recipes.document, point)
 

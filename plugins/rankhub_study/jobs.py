@@ -22,8 +22,8 @@ from rankhub_study.search import Setting, described
 SPEED_STEPS = 30
 """Of the short run by which a budget in seconds becomes steps."""
 
-_LENGTHS = frozenset({"streams", "phases", "steps", "epochs", "mix", "clock"})
-"""First words of paths that may change how long training is, or what a step costs."""
+_TELLING = re.compile(r"(phases|steps|epochs|mix|clock)[.=]|streams(\.[^.=]+(\.batch_size|\.generator[^=]*)?)?=")
+"""Changes that may change how long training is, or what a step costs."""
 _SILENT = frozenset({"name", "description", "next_steps", "log", "loader", "threads", "checkpoint"})
 """Entries of a recipe that change no result."""
 
@@ -154,7 +154,7 @@ class Maker:
         return job
 
     def _length(self, name: str, changes: Iterable[Change | str]) -> Length:
-        telling = [one for one in changes if re.split(r"[.=]", str(one))[0] in _LENGTHS]
+        telling = [one for one in changes if _TELLING.match(str(one))]
         key = (name, *map(str, telling))
         if key not in self._lengths:
             self._lengths[key] = Length.of(self.recipes.load(name, telling))
