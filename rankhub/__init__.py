@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         train,
         views_of,
     )
+    from rankhub.catalog.nearest import suggestion
     from rankhub.engine.answers import Prediction
     from rankhub.engine.console import Talk
     from rankhub.engine.given import without_evaluators
@@ -49,6 +50,7 @@ _LATER = {
     "Prediction": "rankhub.engine.answers",
     "Run": "rankhub.engine.trained",
     "Talk": "rankhub.engine.console",
+    "suggestion": "rankhub.catalog.nearest",
     "without_evaluators": "rankhub.engine.given",
     **dict.fromkeys(
         (
@@ -99,6 +101,7 @@ __all__ = [
     "read_document",
     "recipe_folders",
     "resume",
+    "suggestion",
     "talking",
     "train",
     "views_of",

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from rankhub import Change, Document, RecipeErrors, UserError
+from rankhub import Change, Document, RecipeErrors, UserError, suggestion
 from rankhub_study.choice import Jobs
 from rankhub_study.evaluators import evaluators, tested_data
 from rankhub_study.jobs import finals
@@ -179,9 +178,9 @@ def _make_jobs(jobs: Jobs, name: str) -> None:
                 f"its recipe does not measure {choose}, by which settings are chosen; it has {', '.join(known)} (or "
                 "`search: {}`, which chooses nothing)"
             )
-    for job in [job for job in jobs.trials(name) if job.wish.number == 0]:
+    for job in [job for job in jobs.trials(name) if job.number == 0]:
         loaded = jobs.recipes.load(name, job.changes)
-        tested = tested_data(jobs.recipes.load(name, changes_at(jobs.plan, jobs.recipes.document, job.wish.point)))
+        tested = tested_data(jobs.recipes.load(name, changes_at(jobs.plan, jobs.recipes.document, job.point)))
         for data in sorted(loaded.used_data):
             same = [test for test, spec in tested.items() if spec == loaded.resolved()["data"][data]]
             if same:
@@ -192,11 +191,3 @@ def _make_jobs(jobs: Jobs, name: str) -> None:
     for each, point in finals(jobs.plan):
         if each == name:
             jobs.final(name, point)
-
-
-def suggestion(word: str, known: Sequence[str]) -> str:
-    """The nearest valid name, or all of them, as the end of a sentence."""
-    near = difflib.get_close_matches(word, known, n=1)
-    if near:
-        return f"; did you mean {near[0]!r}?"
-    return f"; expected one of {', '.join(known)}" if known else ""

@@ -12,7 +12,7 @@ from typing import Any
 from rankhub import Change, UserError
 from rankhub_study.evaluators import evaluators, sign_of
 from rankhub_study.jobs import Job, Maker, Wish, finals, started_at
-from rankhub_study.plan import Plan, Trials
+from rankhub_study.plan import Trials
 from rankhub_study.points import (
     Point,
     changes_at,
@@ -23,39 +23,22 @@ from rankhub_study.points import (
     search_dimensions,
     value_changes,
 )
-from rankhub_study.recipes import Changes, Recipes
+from rankhub_study.recipes import Changes
 from rankhub_study.records import read_record
 from rankhub_study.search import Setting, candidates
 
 
 @dataclass
-class Jobs:
+class Jobs(Maker):
     """All jobs of a plan.
 
     Attributes:
-        maker: Makes them.
         lost: Folders of jobs that have failed; they are not waited for.
     """
 
-    maker: Maker
     lost: set[Path] = field(default_factory=set)
     _settings: dict[str, list[Setting]] = field(default_factory=dict)
     _made: dict[tuple[Any, ...], Job] = field(default_factory=dict)
-
-    @property
-    def plan(self) -> Plan:
-        """The plan."""
-        return self.maker.plan
-
-    @property
-    def recipes(self) -> Recipes:
-        """Of its methods."""
-        return self.maker.recipes
-
-    @property
-    def out(self) -> Path:
-        """The study's folder."""
-        return self.maker.out
 
     @property
     def trials_wanted(self) -> Trials:
@@ -75,7 +58,7 @@ class Jobs:
         for name, method in self.plan.methods.items():
             budget = method.budget or self.plan.budget
             if budget is not None and budget.seconds is not None:
-                add(self.maker.speed(name))
+                add(self.speed(name))
         for name in self.plan.methods:
             for job in self.trials(name):
                 add(job)
@@ -98,8 +81,8 @@ class Jobs:
             changes = [*changes_at(self.plan, self.recipes.document, point), *self._changes(name, setting)]
             kind = "final"
             if self.plan.rounds is not None and self.plan.methods[name].rounds:
-                kind, start = "rounds", self.maker.make(Wish(name, "first", point, [*changes, "acquire=null"], start))
-            self._keep((name, point), self.maker.make(Wish(name, kind, point, changes, start, setting)))
+                kind, start = "rounds", self.make(Wish(name, "first", point, [*changes, "acquire=null"], start))
+            self._keep((name, point), self.make(Wish(name, kind, point, changes, start, setting)))
         return self._made.get((name, point))
 
     def _keep(self, key: tuple[Any, ...], job: Job | None) -> None:
@@ -173,7 +156,7 @@ class Jobs:
             setting = self.settings(name)[number]
             changes = [*self._trial_changes(name, point), *self._changes(name, setting)]
             wish = Wish(name, "trial", point, changes, start, setting, number)
-            self._keep((name, point, number), self.maker.make(wish, self.trials_wanted.budget))
+            self._keep((name, point, number), self.make(wish, self.trials_wanted.budget))
         return self._made.get((name, point, number))
 
     def _trial_changes(self, name: str, point: Point) -> Changes:
@@ -217,10 +200,10 @@ class Jobs:
             UserError: It has not measured what chooses.
         """
         record = read_record(job.folder)
-        if record is None or not search_dimensions(self.plan, job.wish.method):
+        if record is None or not search_dimensions(self.plan, job.method):
             return None
         found, choose = record["rows"].get("after training", {}), self.trials_wanted.choose
         if choose not in found:
             raise UserError(f"`trials.choose: {choose}` was not measured by {job.title}; it has {', '.join(found)}")
-        signed = sign_of(evaluators(self.recipes.load(job.wish.method)), choose) * float(found[choose])
+        signed = sign_of(evaluators(self.recipes.load(job.method)), choose) * float(found[choose])
         return signed if signed == signed else float("-inf")

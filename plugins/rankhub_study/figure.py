@@ -64,7 +64,8 @@ def _panel(results: Results, panel: Any, name: str, rest: Point, x: str) -> None
     """One metric: a line a method."""
     plan, scale, last = results.plan, 100.0 if results.plan.column(name).percent else 1.0, results.moments[-1]
     share = 1.0 if plan.rounds is not None else 100.0
-    places: list[tuple[Any, Point, Moment]] = [(share * moment, rest, moment) for moment in results.moments]
+    moments = [*([] if plan.rounds is not None else [0.0]), *results.moments]
+    places: list[tuple[Any, Point, Moment]] = [(share * moment, rest, moment) for moment in moments]
     if x != "training":
         cells = [cell for cell in results.cells if set(rest).issubset(cell)]
         places = [(dict(cell).get(x, ""), cell, last) for cell in cells]

@@ -52,51 +52,32 @@ class Wish:
 
 
 @dataclass(frozen=True)
-class Job:
-    """One training, or the rounds of one labeling.
+class Job(Wish):
+    """One training, or the rounds of one labeling; its changes say its length and what it starts from too.
 
     Attributes:
-        wish: What it is to do.
-        changes: Of the recipe, beside those of the method; with its length and what it starts from.
         steps: Optimiser steps; 0 = epochs, whose number of steps the data decide.
         forwards: Views that pass the network; 0 = as for steps.
         identity: Digest of the recipe, its changes and the data.
         folder: Where it is done.
     """
 
-    wish: Wish
-    changes: tuple[Change | str, ...]
-    steps: int
-    forwards: int
-    identity: str
-    folder: Path
-
-    @property
-    def method(self) -> str:
-        """Its name in the plan; of a first round ``first``."""
-        return "first" if self.wish.kind == "first" else self.wish.method
-
-    @property
-    def kind(self) -> str:
-        """As of the wish."""
-        return self.wish.kind
-
-    @property
-    def start(self) -> Job | None:
-        """As of the wish."""
-        return self.wish.start
+    steps: int = 0
+    forwards: int = 0
+    identity: str = ""
+    folder: Path = Path()
 
     @property
     def title(self) -> str:
         """For the line that is printed of it."""
-        kind = {"speed": "speed", "trial": f"trial {self.wish.number}"}.get(self.kind, "")
+        kind = {"speed": "speed", "trial": f"trial {self.number}"}.get(self.kind, "")
         name = "first round" if self.kind == "first" else self.method
-        return ", ".join(part for part in (name, kind, shown(self.wish.point)) if part)
+        return ", ".join(part for part in (name, kind, shown(self.point)) if part)
 
     @property
-    def setting(self) -> str:
-        """In a line; empty where nothing was searched."""
-        return described(self.wish.setting) if self.wish.setting or self.kind == "trial" else ""
+    def described(self) -> str:
+        """Its setting in a line; empty where nothing was searched."""
+        return described(self.setting) if self.setting or self.kind == "trial" else ""
 
     @property
     def done(self) -> bool:
@@ -143,7 +124,8 @@ class Maker:
         label = f"{wish.kind}{wish.number if wish.kind == 'trial' else ''}-{shown(wish.point)}"
         label = re.sub(r"[^A-Za-z0-9.+-]+", "_", label)[:80].strip("_-")
         place = self.out / "runs" / ("first" if wish.kind == "first" else wish.method) / f"{label}-{identity[:10]}"
-        return Job(wish, tuple(changes), sum(steps), length.forwards(steps) if steps else 0, identity, place)
+        told = {**vars(wish), "changes": tuple(changes), "identity": identity, "folder": place}
+        return Job(**told, steps=sum(steps), forwards=length.forwards(steps) if steps else 0)
 
     def speed(self, name: str) -> Job:
         """The short run that measures the seconds of a step."""
@@ -177,7 +159,7 @@ class Maker:
             return length.shared(_left(share * budget.steps, start.steps if start else 0, "steps"))
         if budget.forwards is not None:
             return length.steps_for(_left(share * budget.forwards, start.forwards if start else 0, "forwards"))
-        step, before = self.step_seconds(wish.method), self.step_seconds(start.wish.method) if start else 0.0
+        step, before = self.step_seconds(wish.method), self.step_seconds(start.method) if start else 0.0
         if step is None or before is None:
             return None
         spent = before * start.steps if start else 0.0

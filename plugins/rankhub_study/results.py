@@ -23,7 +23,7 @@ from rankhub_study.pooling import POOLED
 from rankhub_study.records import Record, read_record
 
 MANIFEST = "manifest.json"
-AFTER = "after training"
+BEFORE, AFTER = "before training", "after training"
 END = 1.0
 """Share of the training at its end."""
 
@@ -41,11 +41,11 @@ def write_manifest(jobs: Jobs) -> None:
         {
             "method": job.method,
             "kind": job.kind,
-            "point": job.wish.point,
+            "point": job.point,
             "folder": job.folder.relative_to(jobs.out).as_posix(),
             "start": job.start.folder.relative_to(jobs.out).as_posix() if job.start is not None else None,
-            "setting": job.setting,
-            "number": job.wish.number,
+            "setting": job.described,
+            "number": job.number,
             "forwards": job.forwards,
             "searched": jobs.score(job) is not None if job.kind == "trial" else False,
         }
@@ -86,8 +86,8 @@ class Entry:
         rows = self.record["rows"]
         if self.told["kind"] == "rounds":
             return {float(count): count for count in rows}
-        between = [row for row in rows if row.startswith("step ")]
-        return {**{int(row.split()[1]) / self.record["steps"]: row for row in between}, END: AFTER}
+        between = {int(row.split()[1]) / self.record["steps"]: row for row in rows if row.startswith("step ")}
+        return {**({0.0: BEFORE} if BEFORE in rows else {}), **between, END: AFTER}
 
     def row(self, moment: Moment) -> str:
         """The row of its report that is nearest to a moment, since steps are whole; empty if none is near."""
@@ -230,7 +230,7 @@ def _lines(results: Results) -> Iterator[list[Any]]:
     metrics = list(dict.fromkeys(plan.column(name).metric for name in plan.metrics))
     for entry in results.finals.values():
         rows: dict[str, str] = {f"{moment:g}": row for moment, row in entry.moments.items()}
-        rows |= {row: row for row in plan.references}
+        rows |= {row: row for row in plan.references if row != BEFORE}
         for at, metric in itertools.product(rows, metrics):
             value = entry.record["rows"].get(rows[at], {}).get(metric)
             if value is not None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import rankhub
-from rankhub import UserError
-from rankhub_study.check import suggestion
+from rankhub import UserError, suggestion
 
 PLAN = "plan.yaml"
 

@@ -20,7 +20,7 @@ from rankhub_study.changed import changed
 from rankhub_study.check import check
 from rankhub_study.choice import Jobs
 from rankhub_study.figure import draw
-from rankhub_study.jobs import Job, Maker
+from rankhub_study.jobs import Job
 from rankhub_study.lock import locked
 from rankhub_study.plan import Plan
 from rankhub_study.points import narrowed
@@ -68,7 +68,7 @@ def study(
     if table:
         return _report(read, folder, talk)
     own = [f"loader.cache={folder / 'cache'}", "loader.memory_limit_gb=1.0e-6", f"threads={threads}"]
-    every = Jobs(Maker(Recipes(read, document, tuple(overrides or ()), own), folder))
+    every = Jobs(Recipes(read, document, tuple(overrides or ()), own), folder)
     check(every)
     width = jobs or os.cpu_count() or 1
     if dry_run:
@@ -103,7 +103,7 @@ def _work(every: Jobs, width: int, threads: int, talk: Talk) -> bool:
         value = rows.get(AFTER, rows[list(rows)[-1]] if rows else {}).get(first.metric)
         found = f"{first.title} {value:.3f}, " if isinstance(value, float) else ""
         clock = f"{(time.monotonic() - begun) / 60:.0f} min, about {left / 60:.0f} min left"
-        talk.line(f"{job.title}: {found}{record['seconds']:.0f} s  [{clock}]  {job.setting}".rstrip())
+        talk.line(f"{job.title}: {found}{record['seconds']:.0f} s  [{clock}]  {job.described}".rstrip())
 
     def progress(over: int, total: int) -> None:
         if talk.live:
@@ -120,12 +120,12 @@ def _work(every: Jobs, width: int, threads: int, talk: Talk) -> bool:
 def task_of(every: Jobs, job: Job) -> Task:
     """What the process of a job is told."""
     recipes, plan, rounds = every.recipes, every.plan, job.kind in ("first", "rounds")
-    changes = [*recipes.changes(job.wish.method), *job.changes, *recipes.own]
+    changes = [*recipes.changes(job.method), *job.changes, *recipes.own]
     at = plan.evaluate_at if job.kind == "final" else []
     return Task(
         folder=job.folder,
-        recipe=recipes.source(job.wish.method),
-        overlays=recipes.overlays(job.wish.method),
+        recipe=recipes.source(job.method),
+        overlays=recipes.overlays(job.method),
         overrides=[*map(str, changes), *(["evaluate.*.during_training=true"] if at else [])],
         evaluate_at=at,
         rounds=plan.rounds if rounds else None,
@@ -150,9 +150,9 @@ def _dry_run(every: Jobs, width: int, talk: Talk) -> None:
     seconds: dict[tuple[str, str, int], float] = {}
     total, later = 0.0, Counter(every.waiting())
     for job in every.said():
-        key = (job.wish.method, job.kind, job.steps)
+        key = (job.method, job.kind, job.steps)
         if key not in seconds:
-            loaded = every.recipes.load(job.wish.method, [*job.changes, "start_from=null"])
+            loaded = every.recipes.load(job.method, [*job.changes, "start_from=null"])
             try:
                 seconds[key] = rankhub.estimate(loaded, progress=Talk(Console(quiet=True))).seconds
             except UserError as error:
@@ -161,7 +161,7 @@ def _dry_run(every: Jobs, width: int, talk: Talk) -> None:
                 seconds[key] *= len(every.plan.rounds.labels) - 1
         total += 0.0 if job.done else seconds[key]
         cost = f"{job.steps:,} steps, {job.forwards:,} forwards, {seconds[key]:.0f} s" if job.steps else "epochs"
-        talk.line(f"{'done' if job.done else 'to do':6}{job.title}: {cost}  {job.setting}".rstrip())
+        talk.line(f"{'done' if job.done else 'to do':6}{job.title}: {cost}  {job.described}".rstrip())
     share = every.plan.trials.budget if every.plan.trials is not None else 1.0
     for name, count in later.items():
         own = [value for (method, _, _), value in seconds.items() if method == name]

@@ -10,7 +10,6 @@ from PIL import Image
 
 from rankhub import read_document
 from rankhub_study.choice import Jobs
-from rankhub_study.jobs import Maker
 from rankhub_study.plan import Plan
 from rankhub_study.recipes import Recipes
 
@@ -74,4 +73,4 @@ def write_plan(place: Path, text: str = PLAN, **changes: object) -> Path:
 def jobs_of(plan: Path, out: Path, *overrides: str) -> Jobs:
     """The jobs of a plan's file."""
     read, document = read_document(plan, Plan)
-    return Jobs(Maker(Recipes(read, document, overrides), out.absolute()))
+    return Jobs(Recipes(read, document, overrides), out.absolute())

@@ -35,7 +35,7 @@ def finish(job, mae=1.0):
 
 def test_jobs_are_said_seed_by_seed_and_after_what_they_start_from(said):
     jobs = said().said()
-    assert [(job.method, dict(job.wish.point)["seed"], job.steps) for job in jobs] == [
+    assert [(job.method, dict(job.point)["seed"], job.steps) for job in jobs] == [
         (method, seed, steps)
         for seed in (0, 1)
         for method, steps in (("supervised", 12), ("ranking", 4), ("finetune", 8))
@@ -60,7 +60,7 @@ def test_a_method_without_an_axis_has_one_job_and_what_is_skipped_none(said):
         axes=axes, methods=methods, skip=[{"labels": [8], "seed": 1}, {"method": "supervised", "seed": 0}]
     ).said()
     assert [job.method for job in jobs].count("ranking") == 1
-    found = [(job.method, *(label for _, label in job.wish.point)) for job in jobs if job.method != "ranking"]
+    found = [(job.method, *(label for _, label in job.point)) for job in jobs if job.method != "ranking"]
     assert found == [("finetune", 4, 0), ("finetune", 8, 0), ("supervised", 4, 1), ("finetune", 4, 1)]
 
 
@@ -129,18 +129,18 @@ def test_trials_are_equally_many_the_first_with_the_own_setting_and_the_best_is_
     }
     jobs = said(methods=methods, trials={**trials, "search": {"optimizer.lr": [0.001, 0.01, 0.1]}})
     tried = jobs.said()
-    assert [(job.method, job.kind, job.wish.number, job.steps) for job in tried] == [
+    assert [(job.method, job.kind, job.number, job.steps) for job in tried] == [
         (name, "trial", number, 6) for name in methods for number in range(3)
     ]
-    assert {dict(job.wish.point)["seed"] for job in tried} == {7}
-    assert tried[0].wish.setting == tried[3].wish.setting == {}
-    assert all(job.wish.setting["optimizer.lr"] in (0.01, 0.1) for job in tried[1:3]), "the own one is not tried twice"
-    assert all(len(job.wish.setting) == 2 for job in tried[4:])
+    assert {dict(job.point)["seed"] for job in tried} == {7}
+    assert tried[0].setting == tried[3].setting == {}
+    assert all(job.setting["optimizer.lr"] in (0.01, 0.1) for job in tried[1:3]), "the own one is not tried twice"
+    assert all(len(job.setting) == 2 for job in tried[4:])
     assert sorted(jobs.waiting()) == ["multitask"] * 2 + ["supervised"] * 2
     for number, job in enumerate(tried):
         finish(job, mae=[3.0, 2.0, 4.0, 1.0, 2.0, 3.0][number])
     finals = [job for job in jobs.said() if job.kind == "final"]
-    assert {job.method: job.wish.setting for job in finals} == {"supervised": tried[1].wish.setting, "multitask": {}}
+    assert {job.method: job.setting for job in finals} == {"supervised": tried[1].setting, "multitask": {}}
     assert all(job.steps == 12 for job in finals)
 
 
@@ -151,7 +151,7 @@ def test_a_failed_trial_is_not_waited_for(said):
     first, second = jobs.said()
     finish(second)
     jobs.lost.add(first.folder)
-    assert {str(job.wish.setting) for job in jobs.said() if job.kind == "final"} == {"{'optimizer.lr': 0.1}"}
+    assert {str(job.setting) for job in jobs.said() if job.kind == "final"} == {"{'optimizer.lr': 0.1}"}
 
 
 def test_too_small_a_search_is_refused(said):
@@ -201,24 +201,24 @@ def test_trials_that_are_nested_never_see_what_their_fold_tests(tmp_path, monkey
     tried = jobs.said()
     for _ in range(3):  # what starts from a trial is said once that is over
         for job in tried:
-            finish(job, mae=float(job.wish.number == dict(job.wish.point)["fold"] % 2))
+            finish(job, mae=float(job.number == dict(job.point)["fold"] % 2))
         tried = [job for job in jobs.said() if job.kind == "trial"]
     assert {job.method for job in tried} == {"supervised", "ranking", "finetune"}
     # Two of the methods, three folds, two settings; of what they start from one trial a fold.
     assert len(tried) == 2 * 3 * 2 + 3
     finals = [job for job in jobs.said() if job.kind == "final" and job.method == "supervised"]
     tested = {
-        dict(job.wish.point)["fold"]: images_of(
+        dict(job.point)["fold"]: images_of(
             jobs.recipes.load("supervised", job.changes).resolved()["data"]["test"], tmp_path
         )
         for job in finals
     }
     assert len(set.union(*tested.values())) == sum(map(len, tested.values()))
     for job in tried:
-        loaded = jobs.recipes.load(job.wish.method, [one for one in job.changes if "start_from" not in str(one)])
+        loaded = jobs.recipes.load(job.method, [one for one in job.changes if "start_from" not in str(one)])
         seen = {name: images_of(loaded.resolved()["data"][name], tmp_path) for name in ("scored", "test")}
         assert not seen["scored"] & seen["test"]
-        assert not (seen["scored"] | seen["test"]) & tested[dict(job.wish.point)["fold"]]
+        assert not (seen["scored"] | seen["test"]) & tested[dict(job.point)["fold"]]
         assert job.start is None or job.start.kind == "trial"
     # Each fold has its own choice.
-    assert {dict(job.wish.point)["fold"]: bool(job.wish.setting) for job in finals} == {0: False, 1: True, 2: False}
+    assert {dict(job.point)["fold"]: bool(job.setting) for job in finals} == {0: False, 1: True, 2: False}

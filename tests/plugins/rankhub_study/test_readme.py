@@ -25,7 +25,7 @@ def test_the_plan_runs(readme, capsys, tmp_path, cells):
     with (out / "results.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert {(row["method"], row["labels"], row["at"]) for row in rows} == {
-        (method, labels, at) for method in ("supervised", "multitask") for labels in "48" for at in ("0.5", "1")
+        (method, labels, at) for method in ("supervised", "multitask") for labels in "48" for at in ("0", "0.5", "1")
     }
 
 

@@ -198,7 +198,7 @@ def test_table_figure_and_results_are_the_same_each_time(tmp_path):
     assert seen[0] == seen[1]
     with (tmp_path / "a" / "results.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 52 * 2, "a line a job and metric"
+    assert len(rows) == 52 * 3, "a line a job, metric and measurement"
     assert set(rows[0]) == {"method", "labels", "fold", "seed", "at", "metric", "value", "seconds", "forwards"}
 
 

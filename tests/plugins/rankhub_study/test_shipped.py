@@ -11,7 +11,6 @@ import rankhub
 from rankhub_study.changed import changed
 from rankhub_study.check import check
 from rankhub_study.choice import Jobs
-from rankhub_study.jobs import Maker
 from rankhub_study.plan import Plan
 from rankhub_study.points import narrowed
 from rankhub_study.recipes import Recipes
@@ -41,7 +40,7 @@ def jobs_of(name, data, tmp_path):
     (line,) = re.findall(rf"^#   rankhub study {name} ?(.*?)(?: --jobs 1)? --out OUT", file.read_text(), re.MULTILINE)
     overrides = [f"{word.partition('=')[0]}={data}" for word in line.split()]
     assert bool(overrides) != (name in NO_DATA)
-    return Jobs(Maker(Recipes(plan, document, overrides), tmp_path))
+    return Jobs(Recipes(plan, document, overrides), tmp_path)
 
 
 @pytest.mark.parametrize("name", PLANS)
@@ -53,9 +52,9 @@ def test_a_plan_fits_its_recipes(name, data, tmp_path):
     for method in jobs.plan.methods.values():
         assert not method.recipe.endswith(".yaml"), "plans are over recipes that come along"
     said = jobs.said()
-    assert {job.wish.method for job in said} == set(jobs.plan.methods), "each method has a job from the start"
+    assert {job.method for job in said} == set(jobs.plan.methods), "each method has a job from the start"
     for method in jobs.plan.methods:
-        job = next(job for job in said if job.wish.method == method)
+        job = next(job for job in said if job.method == method)
         task = task_of(jobs, job)
         rankhub.load_recipe(task.recipe, list(task.overrides), overlays=list(task.overlays), need_data=True)
     text = changed(jobs)
@@ -72,8 +71,8 @@ def test_plans_stand_beside_the_recipes(repo):
 def test_a_plan_can_be_narrowed(data, tmp_path):
     jobs = jobs_of("cells", data, tmp_path)
     plan = narrowed(jobs.plan, ["seed=0", "labels=4", "labels=8", "method=supervised"])
-    few = Jobs(Maker(Recipes(plan, jobs.recipes.document, jobs.recipes.extra), tmp_path))
-    assert [dict(job.wish.point) for job in few.said()] == [{"labels": 4, "seed": 0}, {"labels": 8, "seed": 0}]
+    few = Jobs(Recipes(plan, jobs.recipes.document, jobs.recipes.extra), tmp_path)
+    assert [dict(job.point) for job in few.said()] == [{"labels": 4, "seed": 0}, {"labels": 8, "seed": 0}]
     for wrong, expected in (("seed=9", "seed= one of 0, 1, 2"), ("sed=0", "one of method, labels, seed")):
         with pytest.raises(rankhub.UserError, match=expected):
             narrowed(jobs.plan, [wrong])

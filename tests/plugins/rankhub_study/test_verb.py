@@ -61,7 +61,7 @@ def test_what_a_plan_has_done_and_that_it_is_not_repeated(capsys, whole, cells):
     assert {(row["method"], row["at"], row["forwards"]) for row in found} == {
         (name, at, forwards)
         for name, forwards in (("supervised", str(40 * 4)), ("finetune", str(30 * 4)))
-        for at in ("0.5", "1", "before training")
+        for at in ("0", "0.5", "1")
     }
     results = Results.read(jobs_of(plan, out).plan, out)
     own, pooled = (results.by_seed("supervised", column, (), 1.0) for column in ("counting.mae", "pooled"))
