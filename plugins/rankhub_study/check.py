@@ -12,7 +12,7 @@ from rankhub_study.choice import Jobs
 from rankhub_study.evaluators import evaluators, tested_data
 from rankhub_study.jobs import finals
 from rankhub_study.plan import Plan
-from rankhub_study.points import changes_at, labels, points
+from rankhub_study.points import changes_at, labels, overrides, points
 from rankhub_study.pooling import POOLED
 
 Steps = tuple[str | int, ...]
@@ -188,6 +188,8 @@ def _make_jobs(jobs: Jobs, name: str) -> None:
                     f"its trials would use data.{data}, which is what final jobs are tested on (data.{same[0]}); say "
                     "what is held out of training for them: `trials.hold_out`, or `trials.overrides`"
                 )
+    if jobs.plan.rounds is not None and jobs.plan.methods[name].rounds:
+        jobs.recipes.load(name, overrides(jobs.recipes.document, ("rounds", "later"), jobs.plan.rounds.later))
     for each, point in finals(jobs.plan):
         if each == name:
             jobs.final(name, point)

@@ -48,12 +48,12 @@ class Jobs(Maker):
 
     def said(self) -> list[Job]:
         """All jobs that can be said now, each after what it starts from: trials first, then seed by seed."""
-        found: dict[str, Job] = {}
+        found: dict[Path, Job] = {}
 
         def add(job: Job | None) -> None:
-            if job is not None and job.identity not in found:
+            if job is not None and job.folder not in found:
                 add(job.start)
-                found[job.identity] = job
+                found[job.folder] = job
 
         for name, method in self.plan.methods.items():
             budget = method.budget or self.plan.budget

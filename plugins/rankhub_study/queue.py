@@ -35,7 +35,7 @@ class Queue:
         width: Jobs at a time.
         threads: CPU threads of each.
         ended: Called with each job that is over, its sentence if it has failed, and the seconds that are left.
-        progress: Called now and then with the number of jobs that are over, and of all.
+        progress: Called after each with the number of jobs that are over, and of all.
     """
 
     jobs: Jobs
@@ -67,7 +67,7 @@ class Queue:
                     said = self.jobs.said()
                 for job, process in over:
                     self._over(job, process.exitcode, said)
-                self.progress(sum(map(self._is_over, said)), len(said) + len(self.jobs.waiting()))
+                    self.progress(sum(map(self._is_over, said)), len(said) + len(self.jobs.waiting()))
         return not self._signals
 
     @contextmanager

@@ -56,15 +56,14 @@ class Recipes:
         for one in method.sets:
             found += overrides(self.document, ("sets", one), plan.sets[one])
         found += overrides(self.document, ("methods", name, "overrides"), method.overrides)
-        return [*found, *(text for text in self.extra if self._concerns(name, text))]
-
-    def _concerns(self, name: str, text: str) -> bool:
-        path = text.partition("=")[0].split(".")
-        return path[0] != "data" or len(path) < 2 or path[1] in self.shipped(name).resolved()["data"]
+        named = {str(one).partition("=")[0].split(".")[1] for one in found if str(one).startswith("data.")}
+        known = named.union(self.shipped(name).resolved()["data"]) if self.extra else named
+        others = [text for text in self.extra if _data_of(text) is None or _data_of(text) in known]
+        return [*found, *others]
 
     def strangers(self) -> list[str]:
         """Data sets that the command line names and no method has."""
-        return [text for text in self.extra if not any(self._concerns(name, text) for name in self.plan.methods)]
+        return [text for text in self.extra if not any(text in self.changes(name) for name in self.plan.methods)]
 
     def load(self, name: str, more: Sequence[Change | str] = (), *, need_data: bool = False) -> LoadedRecipe:
         """The recipe of a method with its changes and more.
@@ -91,6 +90,12 @@ class Recipes:
             self._catalog[:] = [loaded.catalog]
             self._known[key] = loaded
         return self._known[key]
+
+
+def _data_of(text: str) -> str | None:
+    """The data set that an override is of."""
+    path = text.partition("=")[0].split(".")
+    return path[1] if path[0] == "data" and len(path) > 1 else None
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,19 @@ def test_a_method_without_an_axis_has_one_job_and_what_is_skipped_none(said):
     assert found == [("finetune", 4, 0), ("finetune", 8, 0), ("supervised", 4, 1), ("finetune", 4, 1)]
 
 
+def test_two_methods_that_are_the_same_have_a_job_each(said):
+    same = {"recipe": "counting_supervised", "sets": ["labels"]}
+    jobs = said(methods={"supervised": same, "again": same}, axes={"seed": [0]}).said()
+    assert [job.method for job in jobs] == ["supervised", "again"]
+
+
+def test_data_that_a_plan_adds_can_be_given_on_the_command_line(said, cells):
+    overrides = {**said().plan.overrides, "data.more": {"like": "labeled"}}
+    jobs = said(f"data.more.root={cells}", overrides=overrides)
+    assert jobs.recipes.strangers() == []
+    assert jobs.recipes.load("supervised").resolved()["data"]["more"]["root"] == str(cells)
+
+
 def test_forwards_are_held_equal(said):
     methods = {
         "supervised": {"recipe": "counting_supervised", "sets": ["labels"]},

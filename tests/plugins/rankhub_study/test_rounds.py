@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import csv
+import json
+import os
+import signal
+import threading
+import time
 
 import numpy as np
 import pytest
 import torch
 from helpers.commands import call
-from helpers.studies import write_plan
+from helpers.studies import jobs_of, write_plan
 
 from rankhub import UserError
 from rankhub_active.labeling.pool import Pool
 from rankhub_study.plan import Patches
+from rankhub_study.records import read_record
 from rankhub_study.rounds import parts
+from rankhub_study.verb import task_of
+from rankhub_study.worker import STOPPED, execute
 
 ROUNDS = {
     "rounds": {"labels": [2, 3, 5], "patches": {"side": 32, "number": 3}},
@@ -64,6 +72,29 @@ def test_rounds_share_their_first_and_choose_by_themselves(capsys, tmp_path, cel
     by = {round.by.partition(" ")[0] for pool in pools for round in pool.rounds()[2:]}
     assert by == {"random", "ranking_uncertainty"}
     assert "labels to reach its end" in (out / "table.md").read_text()
+
+
+def test_rounds_that_are_stopped_in_a_training_go_on(tmp_path, cells):
+    plan = write_plan(tmp_path, methods={"random": method("random")}, **{**ROUNDS, "budget": {"steps": 60}})
+    rows = {}
+    for name in ("stopped", "whole"):
+        jobs = jobs_of(plan, tmp_path / name, f"data.labeled.root={cells}", "threads=1")
+        for job in jobs.said():
+            task = task_of(jobs, job)
+            if name == "stopped" and job.kind == "rounds":
+                threading.Thread(target=_interrupt, args=(job.folder / "runs" / "002",), daemon=True).start()
+                assert execute(task) == STOPPED
+                assert sorted(json.loads((job.folder / "rounds.json").read_text())) == ["2"]
+            assert execute(task) == 0
+            rows[name] = read_record(job.folder)["rows"]
+    assert rows["stopped"] == rows["whole"]
+
+
+def _interrupt(run):
+    """Ctrl-C once a training is under way."""
+    while not (run / "metrics.jsonl").is_file() or len((run / "metrics.jsonl").read_text().splitlines()) < 5:
+        time.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGINT)
 
 
 def test_more_labels_than_the_pool_has_are_refused(capsys, tmp_path, cells):
