@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
+from rankhub import UserError
 from rankhub_active.labeling.export import write_text
 from rankhub_active.labeling.old_recipes import convert
 from rankhub_active.labeling.settings import RECIPE, RESOLVED, RUNS
@@ -30,6 +31,9 @@ def bring_up(folder: Path) -> None:
     """Convert the recipes of a folder of labeling and of its runs, where they have the old form, and say so.
 
     Each is kept as it was beside the new one. Where losses have parameters, their names in checkpoints follow.
+
+    Raises:
+        UserError: Something cannot be written; what is not converted yet is as it was.
     """
     changed = []
     for file in _recipes(folder):
@@ -39,10 +43,15 @@ def bring_up(folder: Path) -> None:
             continue  # what is wrong with it is said where it is loaded
         if converted is None:
             continue
-        if file.name == RESOLVED:
-            for checkpoint in sorted((file.parent / "checkpoints").glob("*/")):
-                _rename(checkpoint, converted.losses)
-        _replace(file, converted.text)
+        try:
+            if file.name == RESOLVED:
+                for checkpoint in sorted((file.parent / "checkpoints").glob("*/")):
+                    _rename(checkpoint, converted.losses)
+            _replace(file, converted.text)
+        except OSError as error:
+            raise UserError(
+                f"{file} has the form of an earlier version and cannot be brought into today's: {error}"
+            ) from error
         changed.append(str(file.relative_to(folder)))
     if changed:
         more = f" and {len(changed) - SHOWN} more" if len(changed) > SHOWN else ""

@@ -137,6 +137,16 @@ def test_parameters_of_losses_get_their_new_names_in_every_file_of_a_checkpoint(
     assert {key: float(value["step"]) for key, value in moved.items() if key.startswith("losses")} == new
 
 
+def test_what_cannot_be_written_is_one_sentence(old, monkeypatch):
+    def full(*files):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copy2", full)
+    with pytest.raises(rankhub.UserError, match=r"recipe\.resolved\.yaml has the form of an earlier .*No space left"):
+        choose(old, Request(2), quiet)
+    assert "loss:" in (old.folder / "recipe.yaml").read_text()
+
+
 def test_an_old_run_elsewhere_is_one_sentence(now, old, tmp_path):
     shutil.copytree(old.folder / "runs/001", tmp_path / "elsewhere")
     with pytest.raises(rankhub.UserError, match="elsewhere was begun by an earlier version of rankhub"):
