@@ -8,6 +8,13 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+RECIPE, LABELS, RUNS = "recipe.yaml", "labels", "runs"
+"""In a folder of labeling: the recipe that every round's run follows, free to be edited; what each run learned from;
+and the runs. One folder a run in the latter two, of the same name."""
+
+RESOLVED = "recipe.resolved.yaml"
+"""In a run's folder: a file written when it begins."""
+
 Takes = Literal["score", "count", "points"]
 """What people say of an image: a number, how many there are, or where each of them is."""
 

@@ -11,15 +11,13 @@ import rankhub
 from rankhub import LoadedRecipe, UserError
 from rankhub.interfaces.data import DataReport, Dataset
 from rankhub.interfaces.draws import Draws
+from rankhub_active.labeling.earlier import bring_up
 from rankhub_active.labeling.export import write_text
 from rankhub_active.labeling.pool import Pool
-from rankhub_active.labeling.settings import Settings, Wishes
+from rankhub_active.labeling.settings import RECIPE, Settings, Wishes
 from rankhub_active.labeling.stand_ins import StandIns, as_value, find_stand_ins, overrides, reader, takes_of
 
 Progress = Callable[[int, int, str], None]
-
-RECIPE = "recipe.yaml"
-"""In a folder of labeling: the recipe that every round's run follows, free to be edited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +84,12 @@ def _in_utf8(path: str) -> str:
 
 
 def pool_recipe(place: Path, changes: Sequence[str] = ()) -> LoadedRecipe:
-    """The recipe in a folder of labeling.
+    """The recipe in a folder of labeling; one of an earlier version is brought into today's form first.
 
     Raises:
         UserError: It is not there, or what is in it is wrong.
     """
+    bring_up(place)
     file = place / RECIPE
     if not file.is_file():
         raise UserError(f"{file.absolute()} is not there; `rankhub label init` writes it")

@@ -12,12 +12,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rankhub_active.labeling.pool import Pool, Round, Row, State
+from rankhub_active.labeling.settings import RESOLVED
 
 DEFAULT = Path("labeling")
 """The folder that the commands take where none is named."""
 
-_RESULTS, _BEGUN = "results.csv", "recipe.resolved.yaml"
-"""In a run's folder: its closing table, and a file written when it begins."""
+_RESULTS = "results.csv"
+"""In a run's folder: its closing table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,7 @@ def _fresh(rows: Sequence[Row], rounds: Sequence[Round]) -> int:
         return len(labels)
     last = trained[-1]
     try:
-        begun = datetime.fromtimestamp(Path(last.trained or "", _BEGUN).stat().st_mtime, UTC)
+        begun = datetime.fromtimestamp(Path(last.trained or "", RESOLVED).stat().st_mtime, UTC)
     except OSError:
         return sum((row.round or 0) > last.number for row in labels)
     return sum((row.round or 0) > last.number or _time(row) > begun for row in labels)

@@ -9,14 +9,13 @@ from pathlib import Path
 
 import rankhub
 from rankhub import Interrupted, Run, Talk, UserError
+from rankhub_active.labeling.earlier import bring_up
 from rankhub_active.labeling.export import are_labels, write_csv, write_labels
 from rankhub_active.labeling.moved import gone_from, images_of
 from rankhub_active.labeling.pool import Part, Pool
+from rankhub_active.labeling.settings import LABELS, RESOLVED, RUNS
 from rankhub_active.labeling.setup import pool_recipe
 from rankhub_active.labeling.stand_ins import POOL_FILE, TEST_FILE, TRAIN_FILE, as_value, overrides
-
-LABELS, RUNS = "labels", "runs"
-"""In a folder of labeling: what each run learned from, and the runs; one folder a run in each, of the same name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +65,12 @@ def train(pool: Pool, changes: Sequence[str], talk: Talk, *, scratch: bool = Fal
         run = pool.folder / RUNS / last.name
         if str(run.absolute()) in before:
             raise UserError(f"{run} has learned from these labels already; answer more, or train once more with --anew")
-        if (run / "recipe.resolved.yaml").is_file():
+        if (run / RESOLVED).is_file():
             if changes or scratch:
                 raise UserError(
                     f"{run} was interrupted and goes on with the options it began with; leave them away, or --anew"
                 )
+            bring_up(pool.folder)
             begun = int(last.name.partition("_")[0])
             return _ended(pool, begun, run, lambda: rankhub.resume(run, progress=talk), resumed=True)
     _say_gone(pool, gone, talk)

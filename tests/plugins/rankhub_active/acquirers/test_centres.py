@@ -11,8 +11,8 @@ from helpers.pools import MemoryPool
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rankhub.interfaces.errors import UserError
-from rankhub_active import centres
+from rankhub import UserError
+from rankhub_active.acquirers import centres
 from rankhub_active.acquirers.centres import Coverage
 from rankhub_active.acquirers.choosing import most_uncertain, quantiles
 from rankhub_active.acquirers.coreset import Coreset

@@ -11,7 +11,7 @@ from helpers.pools import MemoryPool
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rankhub.interfaces.errors import UserError
+from rankhub import UserError
 from rankhub_active.acquirers.chance import Random
 from rankhub_active.acquirers.ensemble import EnsembleVariance
 

@@ -11,15 +11,15 @@ import yaml
 from helpers import fakes
 from helpers.training import catalog, objective, parts_of, recipe, streams, train
 
-from rankhub.engine import acquire, checkpoint, folder
-from rankhub.engine.acquire import NetworkPool
-from rankhub.engine.parts import build_chains
-from rankhub.engine.source import NetworkForward, Source
-from rankhub.engine.trained import open_run
-from rankhub.engine.views import see
+from rankhub import Run, UserError
+from rankhub.engine import checkpoint, folder
+from rankhub.engine.outputs import ViewOutputs
+from rankhub.engine.parts import evaluation_chains
+from rankhub.engine.source import Source
 from rankhub.interfaces.data import OpenContext
-from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.generator import ViewSpec
+from rankhub_active.acquirers import network_pool
+from rankhub_active.acquirers.network_pool import NetworkPool
 
 COUNT = 23
 KEPT = (8, 10, 12)
@@ -31,9 +31,9 @@ STREAMS = streams(
 )
 
 
-def finished(place, **changes):
-    phases = [{"name": "both", "steps": 12, "streams": STREAMS}]
-    ours = recipe(phases=phases, backbone={"use": "flat", **changes}, heads={"main": {"use": "arrow"}})
+def finished(place, phases=({"name": "both", "steps": 12, "streams": list(STREAMS)},), **changes):
+    backbone, heads = {"use": "flat", **changes}, {"main": {"use": "arrow"}}
+    ours = recipe(streams=STREAMS, phases=list(phases), backbone=backbone, heads=heads)
     parts = parts_of(ours)
     place.mkdir()
     train(parts, place)
@@ -70,7 +70,7 @@ def images():
 
 @pytest.fixture
 def pool(run, images):
-    return NetworkPool(open_run(run, catalog()), images, catalog(), 7, QUIET)
+    return NetworkPool(Run(run, catalog()), images, 7, QUIET)
 
 
 def by_row(tables):
@@ -111,8 +111,8 @@ def test_what_an_acquirer_is_told_of_the_recipe(pool):
 
 @pytest.mark.parametrize("output", ["backbone", "main.arrow", "main.rating"])
 def test_outputs_are_those_of_the_report_row_by_row(pool, images, output):
-    forward = NetworkForward(pool.trained.network, pool.trained.compute)
-    source = Source("x", forward, {"pool": images}, {}, pool.trained.predict, pool.trained.compute, False, QUIET)
+    run = pool.run
+    source = Source("x", run.forward(), {"pool": images}, {}, run.predictor, run.compute, False, QUIET)
     expected = source.outputs("pool", output).values
     images.read.clear()
     for asked in (rows(5, 2, 19), rows(2, 3, 5, 0), ALL[::-1].copy(), rows(22, 1)):
@@ -133,7 +133,7 @@ def test_views_are_a_pure_function_of_seed_row_and_draw(pool, monkeypatch):
     whole = by_row(pool.views("ranked", "main.rating", ALL, 3))
     assert whole.keys() == {(row, draw) for row in range(COUNT) for draw in range(3)}
     assert all(len(values) == 3 for _, values in whole.values())
-    monkeypatch.setattr(acquire, "VIEWED", 4)
+    monkeypatch.setattr(network_pool, "VIEWED", 4)
     alike(whole, by_row(pool.views("ranked", "main.rating", ALL, 3)))
     alike(whole, by_row(pool.views("ranked", "main.rating", ALL[::-1].copy(), 3)))
     few = by_row(pool.views("ranked", "main.rating", rows(20, 3, 11), 2))
@@ -146,19 +146,18 @@ def test_views_differ_between_draws_and_seeds_and_from_those_of_training(pool, i
     asked = rows(0, 1, 2, 3, 4, 5)
     first, second = list(pool.views("ranked", "main.rating", asked, 2))
     other = next(dataclasses.replace(pool, seed=8).views("ranked", "main.rating", asked, 1))
-    chain = build_chains(pool.trained.recipe, catalog())["both", "ranked"]
+    chain = evaluation_chains(pool.run.recipe.recipe, pool.run.assembly)["ranked"]
     for epoch in (0, 1):
-        forward = NetworkForward(pool.trained.network, pool.trained.compute)
         for seed in (chain.seed, pool.seed):
             its = dataclasses.replace(chain, seed=seed)
-            trained, _ = see(forward, its, images, asked.tolist(), epoch, pool.device)
+            trained, _ = ViewOutputs(pool.run.forward(), its, images, pool.device, "x")(asked.tolist(), epoch)
             assert not torch.allclose(trained["main.rating"], (first, second)[epoch].values)
     assert not torch.allclose(first.values, second.values)
     assert not torch.allclose(first.values, other.values)
 
 
 def test_a_table_says_which_row_of_the_pool_each_view_is_of_and_ranks_it(pool, monkeypatch):
-    monkeypatch.setattr(acquire, "VIEWED", 2)
+    monkeypatch.setattr(network_pool, "VIEWED", 2)
     tables = list(pool.views("ranked", "main.rating", rows(21, 4, 9), 2))
     assert [sorted(set(table.target.index.tolist())) for table in tables] == [[4, 21], [4, 21], [9], [9]]
     for table in tables:
@@ -175,41 +174,38 @@ def test_a_stream_of_the_device_is_seen_too(pool):
     assert not torch.allclose(table.values[0], table.values[1])
 
 
-def test_of_streams_of_one_name_the_first_phase_counts(tmp_path, images):
-    phases = [
-        {"name": "a", "steps": 1, "streams": {"s": STREAMS["ranked"]}},
-        {"name": "b", "steps": 1, "streams": {"s": STREAMS["views"]}},
-    ]
-    ours = recipe(phases=phases)
-    parts = parts_of(ours)
-    (tmp_path / "run").mkdir()
-    train(parts, tmp_path / "run")
-    folder.write_text(tmp_path / "run" / folder.RESOLVED, yaml.safe_dump(ours.model_dump(mode="json")))
-    folder.write_labels(tmp_path / "run", {name: dataset.label for name, dataset in parts.datasets.items()})
-    pool = NetworkPool(open_run(tmp_path / "run", catalog()), images, catalog(), 7, QUIET)
-    assert pool.streams["s"].views.views == 3
-    (table,) = pool.views("s", "main.rating", rows(0), 1)
-    assert len(table.values) == 3
+def test_a_stream_draws_at_the_address_of_the_first_phase_that_uses_it(tmp_path, images):
+    uses = {"a": ["ranked"], "b": ["views", "ranked"]}
+    phases = [{"name": name, "steps": 1, "streams": streams} for name, streams in uses.items()]
+    run = Run(finished(tmp_path / "run", phases), catalog())
+    pool = NetworkPool(run, images, 7, QUIET)
+    assert list(pool.streams) == ["ranked", "views"]
+    for stream, address in (("ranked", "acquire/a/ranked"), ("views", "acquire/b/views")):
+        (table,) = pool.views(stream, "main.rating", rows(4, 0), 1)
+        chain = evaluation_chains(run.recipe.recipe, run.assembly)[stream]
+        chain = dataclasses.replace(chain, seed=7, address=address)
+        seen, target = ViewOutputs(run.forward(), chain, images, pool.device, "x")([4, 0], 0)
+        assert torch.equal(table.values, seen["main.rating"])
+        assert torch.equal(table.target.index, target.index)
 
 
 def test_members_are_the_kept_checkpoints_the_oldest_first(run, pool):
     members = pool.members()
     assert members[-1] is pool
-    assert [member.trained.weights.parent.name for member in members] == [f"step_{step:09d}" for step in KEPT]
+    assert [member.run.weights.parent.name for member in members] == [f"step_{step:09d}" for step in KEPT]
     ratings = [member.outputs("main.rating", ALL).values for member in members]
     for step, member, values in zip(KEPT, members, ratings, strict=True):
         weights, _ = checkpoint.read_weights(run / "checkpoints" / f"step_{step:09d}", average=False)
-        assert torch.equal(weights["backbone.conv.weight"], member.trained.network.backbone.conv.weight)
+        assert torch.equal(weights["backbone.conv.weight"], member.run.network.backbone.conv.weight)
         assert sum(torch.equal(values, other) for other in ratings) == 1
     # Of a run that is opened at an earlier checkpoint, that one is the last.
-    early = dataclasses.replace(pool, trained=open_run(run / "checkpoints" / f"step_{KEPT[0]:09d}", catalog()))
-    assert [one.trained.weights.parent.name[-2:] for one in early.members()] == ["10", "12", "08"]
+    early = dataclasses.replace(pool, run=Run(run / "checkpoints" / f"step_{KEPT[0]:09d}", catalog()))
+    assert [one.run.weights.parent.name[-2:] for one in early.members()] == ["10", "12", "08"]
 
 
 def test_members_see_by_the_same_changes_of_the_recipe(run, images):
-    changes = ["name=changed"]
-    pool = NetworkPool(open_run(run, catalog(), changes), images, catalog(), 7, QUIET, changes)
-    assert {member.trained.recipe.name for member in pool.members()} == {"changed"}
+    pool = NetworkPool(Run(run, catalog(), ["name=changed"]), images, 7, QUIET)
+    assert {member.run.recipe.name for member in pool.members()} == {"changed"}
 
 
 def test_dropout_differs_by_its_number_and_repeats(pool):
@@ -224,7 +220,7 @@ def test_dropout_differs_by_its_number_and_repeats(pool):
 
 
 def test_dropout_leaves_everything_else_as_it_is(pool):
-    network = pool.trained.network
+    network = pool.run.network
     state = {name: value.clone() for name, value in network.state_dict().items()}
     torch.manual_seed(3)
     before = torch.get_rng_state()
@@ -254,7 +250,7 @@ def test_views_too_are_seen_with_dropout_at_work(pool):
 
 def test_a_network_without_dropout_drops_nothing(tmp_path, images):
     run = finished(tmp_path / "plain")
-    pool = NetworkPool(open_run(run, catalog()), images, catalog(), 7, QUIET)
+    pool = NetworkPool(Run(run, catalog()), images, 7, QUIET)
     assert pool.dropped(0) is None
 
 
@@ -269,14 +265,14 @@ def test_a_network_without_dropout_drops_nothing(tmp_path, images):
     ],
 )
 def test_what_counts_as_dropout(module, counts):
-    assert list(acquire.drops(torch.nn.Sequential(module))) == ([module] if counts else [])
+    assert list(network_pool.drops(torch.nn.Sequential(module))) == ([module] if counts else [])
 
 
 def test_drop_path_of_timm_counts_as_dropout():
     from timm.layers import DropPath
 
     paths = [DropPath(0.2), DropPath(0.0)]
-    assert list(acquire.drops(torch.nn.ModuleList(paths))) == paths[:1]
+    assert list(network_pool.drops(torch.nn.ModuleList(paths))) == paths[:1]
 
 
 @pytest.mark.parametrize(
@@ -296,7 +292,7 @@ def test_images_that_cannot_be_taken_are_named_before_any_is_read(run, images, m
     sizes = np.array([[8, 8]] * (COUNT - 1) + [[4, 9]])
     monkeypatch.setattr(Images, "sizes", lambda self: sizes)
     monkeypatch.setattr(fakes.Dimmer, "check_images", lambda self, sizes: ("are too small", (sizes < 5).any(1)))
-    pool = NetworkPool(open_run(run, catalog()), images, catalog(), 7, QUIET)
+    pool = NetworkPool(Run(run, catalog()), images, 7, QUIET)
     with pytest.raises(UserError, match=r"'ranked' on the pool: 1 of 23 images are too small; the first is number 22"):
         next(pool.views("ranked", "main.rating", ALL, 1))
     monkeypatch.setattr(fakes.Whole, "check_images", lambda self, sizes: ("are too small", (sizes < 5).any(1)))
@@ -305,10 +301,10 @@ def test_images_that_cannot_be_taken_are_named_before_any_is_read(run, images, m
 
 
 def test_progress_is_told(run, images, monkeypatch):
-    monkeypatch.setattr(acquire, "VIEWED", 10)
-    monkeypatch.setattr(acquire, "BLOCK", 10)
+    monkeypatch.setattr(network_pool, "VIEWED", 10)
+    monkeypatch.setattr(network_pool, "BLOCK", 10)
     told = []
-    pool = NetworkPool(open_run(run, catalog()), images, catalog(), 7, lambda *call: told.append(call))
+    pool = NetworkPool(Run(run, catalog()), images, 7, lambda *call: told.append(call))
     pool.outputs("main.rating", ALL)
     list(pool.views("ranked", "main.rating", ALL, 2))
     done = [10, 20, 23]

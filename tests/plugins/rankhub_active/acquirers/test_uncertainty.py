@@ -12,8 +12,8 @@ from helpers.slow_pairs import brute
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rankhub import UserError
 from rankhub.interfaces.acquire import PoolStream
-from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.generator import ViewSpec
 from rankhub_active.acquirers.choosing import turns
 from rankhub_active.acquirers.uncertainty import RankingUncertainty

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rankhub.interfaces.errors import UserError
+from rankhub import UserError
 from rankhub_active.labeling.alone import alone
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from rankhub.interfaces.errors import UserError
+from rankhub import UserError
 from rankhub_active.labeling.answers import SHOWN, AnswersError, Ingested, ingest
 from rankhub_active.labeling.export import write_labels, write_table
 from rankhub_active.labeling.labels import points, read_points

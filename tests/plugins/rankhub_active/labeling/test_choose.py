@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from helpers.labeling import QUIET, VIEWS, answer_round, photos, quiet, set_up_in
 
+import rankhub
+from rankhub import UserError
 from rankhub.catalog.catalog import Catalog
-from rankhub.engine import run as engine
-from rankhub.interfaces.errors import UserError
-from rankhub.recipe.load import load_text
+from rankhub_active.acquirers.network_pool import NoNetwork
 from rankhub_active.labeling import choose as module
-from rankhub_active.labeling.choose import NoNetwork, choose, open_round
+from rankhub_active.labeling.choose import Request, choose, open_round
 from rankhub_active.labeling.pool import Pool
 from rankhub_active.labeling.train import train
 
@@ -22,18 +22,13 @@ CHANCE = ["acquire.use=random"]
 
 
 @pytest.fixture(scope="module")
-def catalog():
-    return Catalog.discover()
-
-
-@pytest.fixture(scope="module")
-def learned(tmp_path_factory, catalog):
+def learned(tmp_path_factory):
     """A folder of labeling whose first round was answered and trained on."""
     place = tmp_path_factory.mktemp("choose")
-    pool = set_up_in(place, catalog, test=2)
-    choose(pool, 6, None, [], catalog, quiet)
+    pool = set_up_in(place, test=2)
+    choose(pool, Request(6), quiet)
     answer_round(pool)
-    train(pool, [], catalog, QUIET)
+    train(pool, [], QUIET)
     return place
 
 
@@ -45,16 +40,16 @@ def pool(learned, tmp_path):
 
 
 @pytest.fixture
-def fresh(tmp_path, catalog):
-    return set_up_in(tmp_path, catalog, test=2)
+def fresh(tmp_path):
+    return set_up_in(tmp_path, test=2)
 
 
 def paths(chosen, part="pool"):
     return [row.path for row in chosen.rows if row.part == part]
 
 
-def test_the_first_round_is_drawn_at_random_with_all_test_images(fresh, catalog):
-    chosen = choose(fresh, 5, None, [], catalog, quiet)
+def test_the_first_round_is_drawn_at_random_with_all_test_images(fresh):
+    chosen = choose(fresh, Request(5), quiet)
     assert (chosen.round.number, chosen.round.asked, chosen.round.by, chosen.round.run) == (1, 7, "random", None)
     assert not chosen.resumed
     tests = {row.path for row in fresh.rows(part="test")}
@@ -71,18 +66,18 @@ def test_the_first_round_is_drawn_at_random_with_all_test_images(fresh, catalog)
     assert all(chosen.images[chosen.place[row.path]].path.name == row.path.rpartition("/")[2] for row in chosen.rows)
 
 
-def test_a_first_round_is_the_same_for_the_same_seed(tmp_path, catalog):
+def test_a_first_round_is_the_same_for_the_same_seed(tmp_path):
     drawn = []
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
         (tmp_path / name).mkdir()
-        drawn.append(paths(choose(set_up_in(tmp_path / name, catalog, seed=seed), 5, None, [], catalog, quiet)))
+        drawn.append(paths(choose(set_up_in(tmp_path / name, seed=seed), Request(5), quiet)))
     assert drawn[0] == drawn[1]
     assert drawn[0] != drawn[2]
 
 
-def test_then_the_network_chooses_by_the_order_of_views(pool, catalog):
+def test_then_the_network_chooses_by_the_order_of_views(pool):
     (run,) = (one.trained for one in pool.rounds() if one.trained)
-    chosen = choose(pool, 3, None, [], catalog, quiet)
+    chosen = choose(pool, Request(3), quiet)
     assert chosen.round.by == "ranking_uncertainty"
     assert chosen.round.run == run
     assert any("pairs of views are in the wrong order" in note for note in chosen.notes)
@@ -94,58 +89,58 @@ def test_then_the_network_chooses_by_the_order_of_views(pool, catalog):
     assert paths(chosen, "test") == []
 
 
-def test_the_same_round_is_shown_again_while_it_is_open(pool, catalog):
-    first = choose(pool, 3, None, CHANCE, catalog, quiet)
-    again = choose(pool, 50, None, CHANCE, catalog, quiet)
+def test_the_same_round_is_shown_again_while_it_is_open(pool):
+    first = choose(pool, Request(3, changes=CHANCE), quiet)
+    again = choose(pool, Request(50, changes=CHANCE), quiet)
     assert again.resumed
     assert again.round == first.round
     assert again.rows == first.rows
     answer_round(pool, leave=1)
-    assert choose(pool, 3, None, CHANCE, catalog, quiet).round.number == 2
+    assert choose(pool, Request(3, changes=CHANCE), quiet).round.number == 2
     answer_round(pool)
     assert open_round(pool) is None
-    assert choose(pool, 2, None, CHANCE, catalog, quiet).round.number == 3
+    assert choose(pool, Request(2, changes=CHANCE), quiet).round.number == 3
 
 
-def test_more_begins_another_round_of_other_images(pool, catalog):
-    first = choose(pool, 3, None, CHANCE, catalog, quiet)
-    second = choose(pool, 3, None, CHANCE, catalog, quiet, more=True)
+def test_more_begins_another_round_of_other_images(pool):
+    first = choose(pool, Request(3, changes=CHANCE), quiet)
+    second = choose(pool, Request(3, changes=CHANCE, more=True), quiet)
     assert second.round.number == 3
     assert not second.resumed
     assert not set(paths(first)) & set(paths(second))
     assert open_round(pool) == 3
 
 
-def test_among_looks_at_so_many_only(pool, catalog):
+def test_among_looks_at_so_many_only(pool):
     before = {row.id: row.score for row in pool.rows()}
-    chosen = choose(pool, 2, None, CHANCE, catalog, quiet, among=4)
+    chosen = choose(pool, Request(2, changes=CHANCE, among=4), quiet)
     looked = {row.id for row in pool.rows() if row.score != before[row.id]}
     assert len(looked) == 4
     assert {row.id for row in chosen.rows} < looked
-    assert len(choose(pool, 2, None, CHANCE, catalog, quiet, among=1000, more=True).rows) == 2
+    assert len(choose(pool, Request(2, changes=CHANCE, among=1000, more=True), quiet).rows) == 2
 
 
-def test_a_count_larger_than_what_is_left_takes_the_rest(pool, catalog):
-    chosen = choose(pool, 50, None, CHANCE, catalog, quiet)
+def test_a_count_larger_than_what_is_left_takes_the_rest(pool):
+    chosen = choose(pool, Request(50, changes=CHANCE), quiet)
     assert len(chosen.rows) == 8
     assert "only 8 of the 50 images that were wanted were left" in chosen.notes
     answer_round(pool)
     with pytest.raises(UserError, match="nothing is left to choose"):
-        choose(pool, 1, None, CHANCE, catalog, quiet)
+        choose(pool, Request(1, changes=CHANCE), quiet)
 
 
-def test_test_images_alone_are_a_round_too(fresh, catalog):
+def test_test_images_alone_are_a_round_too(fresh):
     for row in fresh.rows(part="pool"):
         fresh.answer({row.id: "1.0"}, "known")
-    chosen = choose(fresh, 5, None, [], catalog, quiet)
+    chosen = choose(fresh, Request(5), quiet)
     assert (paths(chosen), len(paths(chosen, "test"))) == ([], 2)
 
 
-def test_new_images_of_the_folder_are_taken_in_and_vanished_ones_named(fresh, catalog, tmp_path):
+def test_new_images_of_the_folder_are_taken_in_and_vanished_ones_named(fresh, tmp_path):
     gone = next(row.path for row in fresh.rows(part="pool"))
     (tmp_path / "images" / gone).unlink()
     photos(tmp_path / "images", {"new/99.png": 99})
-    chosen = choose(fresh, 50, None, [], catalog, quiet)
+    chosen = choose(fresh, Request(50), quiet)
     assert f"1 images of the pool cannot be found or read any more, such as {gone}" in chosen.notes
     assert "1 new images of the folder were taken into the pool, such as new/99.png" in chosen.notes
     assert "new/99.png" in paths(chosen)
@@ -153,21 +148,23 @@ def test_new_images_of_the_folder_are_taken_in_and_vanished_ones_named(fresh, ca
     assert {row.path: row.part for row in fresh.rows()}["new/99.png"] == "pool"
 
 
-def test_an_acquirer_may_be_named_with_its_options(pool, catalog):
-    chosen = choose(pool, 2, None, ["acquire={use: coreset, metric: euclidean}"], catalog, quiet)
+def test_an_acquirer_may_be_named_with_its_options(pool):
+    chosen = choose(pool, Request(2, changes=["acquire={use: coreset, metric: euclidean}"]), quiet)
     assert set(chosen.round.by.split()) == {"coreset", "embedding=backbone", "metric=euclidean"}
-    other = choose(pool, 2, None, ["acquire.use=ensemble_variance"], catalog, quiet, more=True)
+    other = choose(pool, Request(2, changes=["acquire.use=ensemble_variance"], more=True), quiet)
     assert other.round.by.startswith("ensemble_variance members=checkpoints")
 
 
-def test_options_alone_change_what_chooses_anyway(pool, catalog):
-    assert choose(pool, 2, None, ["acquire.draws=2"], catalog, quiet).round.by.startswith("ranking_uncertainty draws=2")
+def test_options_alone_change_what_chooses_anyway(pool):
+    assert choose(pool, Request(2, changes=["acquire.draws=2"]), quiet).round.by.startswith(
+        "ranking_uncertainty draws=2"
+    )
     both = ["acquire.use=coreset", "acquire.metric=euclidean"]
-    assert choose(pool, 2, None, both, catalog, quiet, more=True).round.by.startswith("coreset")
+    assert choose(pool, Request(2, changes=both, more=True), quiet).round.by.startswith("coreset")
 
 
-def test_coreset_is_told_what_is_labeled_or_asked_for_but_not_the_test_images(pool, catalog, monkeypatch):
-    first = choose(pool, 2, None, CHANCE, catalog, quiet)
+def test_coreset_is_told_what_is_labeled_or_asked_for_but_not_the_test_images(pool, monkeypatch):
+    first = choose(pool, Request(2, changes=CHANCE), quiet)
     told = {}
     build = Catalog.build
 
@@ -185,7 +182,7 @@ def test_coreset_is_told_what_is_labeled_or_asked_for_but_not_the_test_images(po
         return made
 
     monkeypatch.setattr(Catalog, "build", spied)
-    chosen = choose(pool, 2, None, ["acquire.use=coreset"], catalog, quiet, more=True)
+    chosen = choose(pool, Request(2, changes=["acquire.use=coreset"], more=True), quiet)
     rows = {chosen.place[row.path]: row for row in pool.rows()}
     assert {rows[n].path for n in told["labeled"]} == {
         *paths(first),
@@ -197,45 +194,46 @@ def test_coreset_is_told_what_is_labeled_or_asked_for_but_not_the_test_images(po
     assert np.all(np.diff(told["candidates"]) > 0)
 
 
-def test_skipped_images_are_not_asked_for_again(pool, catalog):
+def test_skipped_images_are_not_asked_for_again(pool):
     row = pool.rows(state="unlabeled", part="pool")[0]
     pool.skip(row.id, "page")
-    assert row.path not in paths(choose(pool, 50, None, CHANCE, catalog, quiet))
+    assert row.path not in paths(choose(pool, Request(50, changes=CHANCE), quiet))
 
 
-def test_a_run_may_be_named(pool, catalog):
+def test_a_run_may_be_named(pool):
     (run,) = (one.trained for one in pool.rounds() if one.trained)
     first = sorted((module.Path(run) / "checkpoints").glob("step_*"))[0]
-    assert choose(pool, 2, first, CHANCE, catalog, quiet).round.run == str(first)
+    assert choose(pool, Request(2, first, CHANCE), quiet).round.run == str(first)
 
 
 @pytest.fixture(scope="module")
-def views_run(tmp_path_factory, catalog):
+def views_run(tmp_path_factory):
     """A run of representation by ranking on the images of a pool."""
     place = tmp_path_factory.mktemp("views")
     photos(place / "images", 12)
-    loaded = load_text(VIEWS, [f"data.photos.root={place / 'images'}"], catalog)
-    engine.start(loaded, catalog, loaded.changes, place / "run", False, QUIET)
+    rankhub.train(
+        rankhub.load_recipe(VIEWS, {"data.photos.root": str(place / "images")}), place / "run", progress=QUIET
+    )
     return place
 
 
-def test_a_run_without_an_ordered_stream_says_so_and_coreset_serves_it(views_run, catalog, tmp_path):
-    pool = set_up_in(tmp_path, catalog, VIEWS, 12, takes="score")
+def test_a_run_without_an_ordered_stream_says_so_and_coreset_serves_it(views_run, tmp_path):
+    pool = set_up_in(tmp_path, VIEWS, 12, takes="score")
     with pytest.raises(UserError, match=r"no stream whose generator ranks its views.*coreset and random need none"):
-        choose(pool, 3, views_run / "run", [], catalog, quiet)
+        choose(pool, Request(3, views_run / "run"), quiet)
     assert len(pool.rounds()) == 1
-    chosen = choose(pool, 3, views_run / "run", ["acquire.use=coreset"], catalog, quiet)
+    chosen = choose(pool, Request(3, views_run / "run", ["acquire.use=coreset"]), quiet)
     assert len(chosen.rows) == 3
     assert any("no image is labeled yet" in note for note in chosen.notes)
 
 
-def test_the_recipes_own_acquirer_is_the_one_that_chooses(pool, catalog, learned, tmp_path):
+def test_the_recipes_own_acquirer_is_the_one_that_chooses(pool, learned, tmp_path):
     run = tmp_path / "run"
     (trained,) = (one.trained for one in pool.rounds() if one.trained)
     shutil.copytree(trained, run)
     file = run / "recipe.resolved.yaml"
     file.write_text(file.read_text().replace("acquire: null", "acquire: {use: ranking_uncertainty, draws: 2}"))
-    chosen = choose(pool, 2, run, ["acquire.by=margin"], catalog, quiet)
+    chosen = choose(pool, Request(2, run, ["acquire.by=margin"]), quiet)
     assert chosen.round.by.startswith("ranking_uncertainty draws=2 by=margin")
 
 
@@ -246,9 +244,9 @@ def test_the_recipes_own_acquirer_is_the_one_that_chooses(pool, catalog, learned
         (["acqire.use=coreset"], "acqire"),
     ],
 )
-def test_changes_without_a_network_are_not_passed_over(fresh, catalog, changes, sentence):
+def test_changes_without_a_network_are_not_passed_over(fresh, changes, sentence):
     with pytest.raises(UserError, match=sentence):
-        choose(fresh, 3, None, changes, catalog, quiet)
+        choose(fresh, Request(3, changes=changes), quiet)
     assert len(fresh.rounds()) == 1
 
 
@@ -265,25 +263,25 @@ def test_changes_without_a_network_are_not_passed_over(fresh, catalog, changes, 
         ),
     ],
 )
-def test_a_wrong_acquirer_is_a_sentence_and_begins_no_round(pool, catalog, changes, sentence):
+def test_a_wrong_acquirer_is_a_sentence_and_begins_no_round(pool, changes, sentence):
     with pytest.raises(UserError, match=sentence):
-        choose(pool, 3, None, changes, catalog, quiet)
+        choose(pool, Request(3, changes=changes), quiet)
     assert len(pool.rounds()) == 2
 
 
-def test_a_run_that_is_gone_is_a_sentence(pool, catalog, tmp_path):
+def test_a_run_that_is_gone_is_a_sentence(pool, tmp_path):
     pool.trained(1, str(tmp_path / "gone"))
     with pytest.raises(UserError, match="gone is no run's folder"):
-        choose(pool, 3, None, [], catalog, quiet)
+        choose(pool, Request(3), quiet)
 
 
-def test_an_acquirer_that_breaks_its_word_does_not_spoil_the_table(pool, catalog, monkeypatch):
+def test_an_acquirer_that_breaks_its_word_does_not_spoil_the_table(pool, monkeypatch):
     from rankhub_active.acquirers.chance import Random
 
     whole = Random.__call__
     monkeypatch.setattr(Random, "__call__", lambda self, source, labeled, n, k: whole(self, source, labeled, n, k - 1))
     with pytest.raises(ValueError, match="chose 2 images in place of 3"):
-        choose(pool, 3, None, CHANCE, catalog, quiet)
+        choose(pool, Request(3, changes=CHANCE), quiet)
     assert len(pool.rounds()) == 2
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from rankhub import UserError
 from rankhub.interfaces.data import OpenContext
-from rankhub.interfaces.errors import UserError
 from rankhub_active.labeling.export import COLUMNS, write_labels, write_table
 from rankhub_active.labeling.labels import points
 from rankhub_active.labeling.pool import Pool

@@ -7,25 +7,20 @@ import pytest
 from helpers.labeling import COUNTED, fill_in, quiet, read, set_up_in
 from PIL import Image
 
-from rankhub.catalog.catalog import Catalog
-from rankhub.interfaces.errors import UserError
-from rankhub_active.labeling.choose import choose
+from rankhub import UserError
+from rankhub_active.labeling import export
+from rankhub_active.labeling.choose import Request, choose
 from rankhub_active.labeling.handout import hand_out
 
 
-@pytest.fixture(scope="module")
-def catalog():
-    return Catalog.discover()
+@pytest.fixture
+def pool(tmp_path):
+    return set_up_in(tmp_path, test=2)
 
 
 @pytest.fixture
-def pool(tmp_path, catalog):
-    return set_up_in(tmp_path, catalog, test=2)
-
-
-@pytest.fixture
-def round_of(catalog):
-    return lambda pool, count=4: choose(pool, count, None, [], catalog, quiet)
+def round_of():
+    return lambda pool, count=4: choose(pool, Request(count), quiet)
 
 
 def give(pool, chosen, place, copy=True):
@@ -53,16 +48,16 @@ def test_a_list_a_form_copies_and_a_sheet(pool, round_of, tmp_path):
     assert not list(place.rglob("*.partial"))
 
 
-def test_points_are_asked_for_with_marks_that_say_nothing_yet(tmp_path, catalog, round_of):
-    pool = set_up_in(tmp_path, catalog, COUNTED)
+def test_points_are_asked_for_with_marks_that_say_nothing_yet(tmp_path, round_of):
+    pool = set_up_in(tmp_path, COUNTED)
     give(pool, round_of(pool), tmp_path / "out", copy=False)
     rows = read(tmp_path / "out/answers.csv")
     assert [(row["x"], row["y"]) for row in rows] == [("?", "?")] * 4
     assert not (tmp_path / "out/images").exists()
 
 
-def test_counts_have_a_column_of_their_name(tmp_path, catalog, round_of):
-    pool = set_up_in(tmp_path, catalog, takes="count")
+def test_counts_have_a_column_of_their_name(tmp_path, round_of):
+    pool = set_up_in(tmp_path, takes="count")
     give(pool, round_of(pool), tmp_path / "out", copy=False)
     assert list(read(tmp_path / "out/answers.csv")[0]) == ["path", "count"]
 
@@ -81,19 +76,17 @@ def test_a_form_that_someone_has_begun_is_left_alone_and_the_rest_is_written_aga
 
 
 def test_a_form_is_there_whole_or_not_at_all(pool, round_of, tmp_path, monkeypatch):
-    from rankhub.engine import folder
+    chosen, files = round_of(pool), []
 
-    chosen, whole = round_of(pool), folder.csv.DictWriter.writerows
-
-    def killed(writer, rows):
-        form = list(writer.fieldnames) == ["path", "score"]
-        whole(writer, rows[:1] if form else rows)
-        if form:
+    def killed(handle):
+        files.append(handle)
+        if len(files) == 2:  # the list, then the form
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(folder.csv.DictWriter, "writerows", killed)
+    monkeypatch.setattr(export.os, "fsync", killed)
     with pytest.raises(KeyboardInterrupt):
         give(pool, chosen, tmp_path / "out")
+    assert not (tmp_path / "out/answers.csv").exists()
     monkeypatch.undo()
     give(pool, chosen, tmp_path / "out")
     assert len(read(tmp_path / "out/answers.csv")) == len(chosen.rows)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rankhub.interfaces.errors import UserError
+from rankhub import UserError
 from rankhub_active.labeling.pool import FILE, Pool
 from rankhub_active.labeling.settings import Settings
 

@@ -5,18 +5,13 @@ from __future__ import annotations
 import pytest
 from helpers.labeling import COUNTED, SCORED, VIEWS, photos
 
-from rankhub.catalog.catalog import Catalog
-from rankhub.interfaces.errors import UserError
-from rankhub.recipe.load import load_text
+import rankhub
+from rankhub import UserError
 from rankhub_active.labeling.pool import Pool
-from rankhub_active.labeling.setup import RECIPE, Wishes, open_images, pool_recipe, set_up
+from rankhub_active.labeling.settings import RECIPE, Wishes
+from rankhub_active.labeling.setup import open_images, pool_recipe, set_up
 
 QUIET = lambda done, total, what: None  # noqa: E731
-
-
-@pytest.fixture(scope="module")
-def catalog():
-    return Catalog.discover()
 
 
 @pytest.fixture(scope="module")
@@ -25,17 +20,17 @@ def images(tmp_path_factory):
 
 
 @pytest.fixture
-def make(catalog, images, tmp_path):
+def make(images, tmp_path):
     """Sets up tmp_path/labeling with a recipe and wishes."""
 
     def setting_up(text=SCORED, place="labeling", changes=(), **wishes):
         wanted = Wishes(**{"images": images, **wishes})
-        return set_up(tmp_path / place, load_text(text, changes, catalog), wanted, catalog, QUIET)
+        return set_up(tmp_path / place, rankhub.load_recipe(text, changes), wanted, QUIET)
 
     return setting_up
 
 
-def test_scores_keep_their_scale_and_the_way_they_run(make, images, tmp_path, catalog):
+def test_scores_keep_their_scale_and_the_way_they_run(make, images, tmp_path):
     made = make()
     settings = made.pool.settings
     assert settings.images == str(images)
@@ -45,7 +40,7 @@ def test_scores_keep_their_scale_and_the_way_they_run(make, images, tmp_path, ca
     assert made.pool.counts() == {("pool", "unlabeled"): 12}
     assert list(made.pool.ids())[:2] == ["01.png", "02.png"]
     assert Pool(tmp_path / "labeling").settings == settings
-    recipe = pool_recipe(tmp_path / "labeling", catalog).recipe
+    recipe = pool_recipe(tmp_path / "labeling").recipe
     assert recipe.data["labeled"].options["higher_is_better"] is False
     assert recipe.data["labeled"].options["table"] == str(tmp_path / "labeling/labels/labels.csv")
     assert recipe.next_steps == []
@@ -59,13 +54,13 @@ def test_scores_keep_their_scale_and_the_way_they_run(make, images, tmp_path, ca
     ]
 
 
-def test_points_of_a_recipe_that_counts(make, tmp_path, catalog):
+def test_points_of_a_recipe_that_counts(make, tmp_path):
     made = make(COUNTED, test=4)
     settings = made.pool.settings
     assert (settings.takes, settings.unit, settings.low) == ("points", "beans", None)
     assert (settings.labeled, settings.unlabeled, settings.test) == ("labeled", "unlabeled", "test")
-    recipe = pool_recipe(tmp_path / "labeling", catalog).recipe
-    assert [spec.use for spec in recipe.evaluate] == ["counting", "ranking_accuracy"]
+    recipe = pool_recipe(tmp_path / "labeling").recipe
+    assert [spec.use.rpartition("/")[2] for spec in recipe.evaluate] == ["counting", "ranking_accuracy"]
     assert recipe.data["test"].options["annotations"].endswith("labeling/labels/test.csv")
     assert "data.test of the recipe: the labels of the test images" in made.notes
 
@@ -144,22 +139,22 @@ def test_a_folder_that_is_there_is_left_alone(make, tmp_path):
         make(place="file/below")
 
 
-def test_the_best_of_an_evaluator_that_is_left_out_is_kept_no_more(make, tmp_path, catalog):
+def test_the_best_of_an_evaluator_that_is_left_out_is_kept_no_more(make, tmp_path):
     changes = ["evaluate_every_epochs=1", "keep_best=quality"]
     make(changes=changes)
-    assert pool_recipe(tmp_path / "labeling", catalog).recipe.keep_best is None
+    assert pool_recipe(tmp_path / "labeling").recipe.keep_best is None
     make(changes=changes, test=2, place="tested")
-    assert pool_recipe(tmp_path / "tested", catalog).recipe.keep_best == "quality"
+    assert pool_recipe(tmp_path / "tested").recipe.keep_best == "quality"
 
 
-def test_the_recipe_in_the_folder_may_be_edited_and_is_checked(make, tmp_path, catalog):
+def test_the_recipe_in_the_folder_may_be_edited_and_is_checked(make, tmp_path):
     make()
     with pytest.raises(UserError, match=r"recipe\.yaml is not there; `rankhub label init` writes it"):
-        pool_recipe(tmp_path, catalog)
+        pool_recipe(tmp_path)
     file = tmp_path / "labeling" / RECIPE
     file.write_text(file.read_text().replace("steps: 3", "steps: -3"))
     with pytest.raises(UserError, match=r"phases\.0\.steps"):
-        pool_recipe(tmp_path / "labeling", catalog)
+        pool_recipe(tmp_path / "labeling")
 
 
 def test_images_whose_names_no_table_can_hold_are_one_sentence(make, tmp_path):
@@ -176,14 +171,14 @@ def test_images_whose_names_no_table_can_hold_are_one_sentence(make, tmp_path):
     assert not (tmp_path / "labeling").exists()
 
 
-def test_settings_name_the_images_from_anywhere(make, monkeypatch, tmp_path, catalog):
+def test_settings_name_the_images_from_anywhere(make, monkeypatch, tmp_path):
     photos(tmp_path / "mine", 3)
     monkeypatch.chdir(tmp_path)
     made = make(images=type(tmp_path)("mine"))
     assert made.pool.settings.images == str(tmp_path / "mine")
     monkeypatch.chdir("/")
-    recipe = pool_recipe(tmp_path / "labeling", catalog).recipe
-    opened, _ = open_images(made.pool.settings, recipe, catalog, QUIET)
+    recipe = pool_recipe(tmp_path / "labeling")
+    opened, _ = open_images(made.pool.settings, recipe, QUIET)
     assert len(opened) == 3
     with pytest.raises(UserError, match="there is no folder"):
-        open_images(made.pool.settings.model_copy(update={"images": "/gone"}), recipe, catalog, QUIET)
+        open_images(made.pool.settings.model_copy(update={"images": "/gone"}), recipe, QUIET)

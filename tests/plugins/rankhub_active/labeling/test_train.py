@@ -5,34 +5,29 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 import yaml
 from helpers.labeling import QUIET, VIEWS, answer_round, quiet, read, score_of, set_up_in, stop_after
 
-from rankhub.catalog.catalog import Catalog
+import rankhub
+from rankhub import UserError
 from rankhub.engine import checkpoint
-from rankhub.engine import run as engine
-from rankhub.interfaces.errors import UserError
-from rankhub_active.labeling.choose import choose
+from rankhub_active.labeling.choose import Request, choose
 from rankhub_active.labeling.pool import Pool
 from rankhub_active.labeling.train import train
 
 
 @pytest.fixture(scope="module")
-def catalog():
-    return Catalog.discover()
-
-
-@pytest.fixture(scope="module")
-def learned(tmp_path_factory, catalog):
+def learned(tmp_path_factory):
     """A folder of labeling: six images and two test images labeled, trained once; and its run."""
     place = tmp_path_factory.mktemp("train")
-    pool = set_up_in(place, catalog, test=2)
-    choose(pool, 6, None, [], catalog, quiet)
+    pool = set_up_in(place, test=2)
+    choose(pool, Request(6), quiet)
     answer_round(pool)
-    return pool, train(pool, [], catalog, QUIET)
+    return pool, train(pool, [], QUIET)
 
 
 @pytest.fixture
@@ -43,10 +38,10 @@ def pool(learned, tmp_path):
 
 
 @pytest.fixture
-def answered(tmp_path, catalog):
+def answered(tmp_path):
     """A pool with labels of a first round, not trained on yet, without test images."""
-    pool = set_up_in(tmp_path, catalog)
-    choose(pool, 6, None, [], catalog, quiet)
+    pool = set_up_in(tmp_path)
+    choose(pool, Request(6), quiet)
     answer_round(pool)
     return pool
 
@@ -55,34 +50,38 @@ def resolved(run):
     return yaml.safe_load((run / "recipe.resolved.yaml").read_text())
 
 
+def judged_by(run):
+    return [spec["use"].rpartition("/")[2] for spec in resolved(run)["evaluate"]]
+
+
 @pytest.fixture
 def unplugged(monkeypatch):
-    """Runs that write no more than their recipe: what was started, and the status that they end with."""
-    started, status = [], ["done"]
+    """Runs that write no more than their recipe: what was started, and whether they are stopped."""
+    started, stopped = [], [False]
 
-    def start(loaded, catalog, changes, out, dry_run, talk):
+    def start(loaded, out, progress):
         out.mkdir(parents=True)
         (out / "recipe.resolved.yaml").write_text(loaded.resolved_text())
         started.append(out.name)
-        return status[0]
+        return SimpleNamespace(stopped=stopped[0])
 
-    def resume(run, catalog, talk):
+    def resume(run, progress):
         started.append(f"resumed {run.name}")
-        return status[0]
+        return SimpleNamespace(stopped=stopped[0])
 
-    monkeypatch.setattr(engine, "start", start)
-    monkeypatch.setattr(engine, "resume", resume)
-    return started, status
+    monkeypatch.setattr(rankhub, "train", start)
+    monkeypatch.setattr(rankhub, "resume", resume)
+    return started, stopped
 
 
-def more(pool, catalog, count=2):
-    choose(pool, count, None, ["acquire.use=random"], catalog, quiet)
+def more(pool, count=2):
+    choose(pool, Request(count, changes=["acquire.use=random"]), quiet)
     answer_round(pool)
 
 
 def test_it_learns_from_exactly_the_labels_of_the_table(learned):
     pool, trained = learned
-    assert (trained.status, trained.resumed, trained.run) == ("done", False, pool.folder / "runs/001")
+    assert (trained.stopped, trained.resumed, trained.run) == (False, False, pool.folder / "runs/001")
     labels = pool.folder / "labels/001"
     for part, name in (("pool", "labels.csv"), ("test", "test.csv")):
         rows = {row["path"]: float(row["score"]) for row in read(labels / name)}
@@ -103,13 +102,13 @@ def test_it_learns_from_exactly_the_labels_of_the_table(learned):
 
 def test_test_labels_are_judged_on(learned):
     _, trained = learned
-    assert [spec["use"] for spec in resolved(trained.run)["evaluate"]] == ["quality"]
+    assert judged_by(trained.run) == ["quality"]
     assert (trained.run / "results.csv").is_file()
 
 
-def test_the_next_run_starts_from_the_last_ones_weights(learned, pool, catalog):
-    more(pool, catalog)
-    again = train(pool, ["phases.0.steps=1", "optimizer.lr=1.0e-12"], catalog, QUIET)
+def test_the_next_run_starts_from_the_last_ones_weights(learned, pool):
+    more(pool)
+    again = train(pool, ["steps=1", "optimizer.lr=1.0e-12"], QUIET)
     assert again.run == pool.folder / "runs/002"
     first = pool.folder / "runs/001"
     assert resolved(again.run)["start_from"]["run"] == str(first)
@@ -120,44 +119,44 @@ def test_the_next_run_starts_from_the_last_ones_weights(learned, pool, catalog):
     assert [one.trained for one in pool.rounds()][1:] == [str(first), str(again.run)]
 
 
-def test_from_scratch_it_starts_from_nothing(pool, catalog, unplugged):
-    more(pool, catalog)
-    run = train(pool, [], catalog, QUIET, scratch=True).run
+def test_from_scratch_it_starts_from_nothing(pool, unplugged):
+    more(pool)
+    run = train(pool, [], QUIET, scratch=True).run
     assert resolved(run)["start_from"] is None
 
 
-def test_without_test_labels_what_judges_on_them_is_left_out(tmp_path, catalog, unplugged):
-    pool = set_up_in(tmp_path, catalog, test=2)
-    rounds = choose(pool, 6, None, [], catalog, quiet)
+def test_without_test_labels_what_judges_on_them_is_left_out(tmp_path, unplugged):
+    pool = set_up_in(tmp_path, test=2)
+    rounds = choose(pool, Request(6), quiet)
     pool.answer({row.id: "5.0" for row in rounds.rows if row.part == "pool"}, "people")
-    run = train(pool, [], catalog, QUIET).run
-    assert resolved(run)["evaluate"] == []
+    run = train(pool, [], QUIET).run
+    assert judged_by(run) == []
     answer_round(pool)
-    run = train(pool, [], catalog, QUIET).run
+    run = train(pool, [], QUIET).run
     assert run.name == "001_2"
-    assert [spec["use"] for spec in resolved(run)["evaluate"]] == ["quality"]
+    assert judged_by(run) == ["quality"]
 
 
-def test_the_same_labels_twice_are_a_sentence(answered, catalog, unplugged):
-    train(answered, [], catalog, QUIET)
+def test_the_same_labels_twice_are_a_sentence(answered, unplugged):
+    train(answered, [], QUIET)
     for options in ({}, {"scratch": True}):
         with pytest.raises(UserError, match=r"runs/001 has learned from these labels already; answer more, .* --anew"):
-            train(answered, [], catalog, QUIET, **options)
+            train(answered, [], QUIET, **options)
     # Also after another round was begun, of which nothing is answered yet.
     answered.ask([answered.rows(state="unlabeled")[0].id], "random", None, {})
     with pytest.raises(UserError, match="has learned from these labels already"):
-        train(answered, [], catalog, QUIET)
+        train(answered, [], QUIET)
     assert sorted(path.name for path in (answered.folder / "labels").iterdir()) == ["001"]
-    again = train(answered, [], catalog, QUIET, anew=True)
+    again = train(answered, [], QUIET, anew=True)
     assert again.run.name == "002"
     assert resolved(again.run)["start_from"]["run"].endswith("runs/001")
 
 
-def test_an_answer_that_was_amended_is_another_label(answered, catalog, unplugged):
-    train(answered, [], catalog, QUIET)
+def test_an_answer_that_was_amended_is_another_label(answered, unplugged):
+    train(answered, [], QUIET)
     row = answered.rows(state="labeled")[0]
     answered.answer({row.id: "99.5"}, "page", amend=True)
-    run = train(answered, [], catalog, QUIET).run
+    run = train(answered, [], QUIET).run
     assert run.name == "001_2"
     assert {r["path"]: r["score"] for r in read(answered.folder / "labels/001_2/labels.csv")}[row.path] == "99.5"
 
@@ -169,39 +168,39 @@ def stopping(monkeypatch):
     return lambda steps: stop_after(monkeypatch, steps)
 
 
-def test_a_run_that_was_interrupted_goes_on(answered, catalog, stopping, monkeypatch):
+def test_a_run_that_was_interrupted_goes_on(answered, stopping, monkeypatch):
     stopping(1)
-    stopped = train(answered, [], catalog, QUIET)
-    assert (stopped.status, stopped.run.name) == ("stopped", "001")
+    stopped = train(answered, [], QUIET)
+    assert (stopped.stopped, stopped.run.name) == (True, "001")
     assert [one.trained for one in answered.rounds()] == [None, None]
     monkeypatch.undo()
     with pytest.raises(UserError, match="runs/001 was interrupted and goes on with the options it began with"):
-        train(answered, ["phases.0.steps=9"], catalog, QUIET)
+        train(answered, ["steps=9"], QUIET)
     answered.ask(
         [answered.rows(state="unlabeled")[0].id], "random", None, {}
     )  # another round was begun meanwhile, without an answer
-    done = train(answered, [], catalog, QUIET)
-    assert (done.status, done.run, done.resumed) == ("done", stopped.run, True)
+    done = train(answered, [], QUIET)
+    assert (done.stopped, done.run, done.resumed) == (False, stopped.run, True)
     assert [one.trained for one in answered.rounds()] == [None, str(done.run.absolute()), None]
     steps = [json.loads(line)["step"] for line in (done.run / "metrics.jsonl").read_text().splitlines()]
     assert len(steps) == len(set(steps))
     assert steps[-1] == 3
 
 
-def test_labels_that_changed_meanwhile_begin_a_new_run(answered, catalog, unplugged):
-    started, status = unplugged
-    status[0] = "stopped"
-    train(answered, [], catalog, QUIET)
+def test_labels_that_changed_meanwhile_begin_a_new_run(answered, unplugged):
+    started, stopped = unplugged
+    stopped[0] = True
+    train(answered, [], QUIET)
     row = answered.rows(state="unlabeled")[0]
     answered.answer({row.id: "7.0"}, "page")
-    status[0] = "done"
-    done = train(answered, [], catalog, QUIET)
+    stopped[0] = False
+    done = train(answered, [], QUIET)
     assert (done.run.name, done.resumed) == ("001_2", False)
     assert resolved(done.run)["start_from"] is None  # the interrupted run is none to start from
     assert started == ["001", "001_2"]
 
 
-def test_a_run_that_is_done_but_was_not_noted_is_noted(answered, catalog, unplugged, monkeypatch):
+def test_a_run_that_is_done_but_was_not_noted_is_noted(answered, unplugged, monkeypatch):
     started, _ = unplugged
 
     def killed(self, number, run):
@@ -210,62 +209,62 @@ def test_a_run_that_is_done_but_was_not_noted_is_noted(answered, catalog, unplug
     with monkeypatch.context() as patch:
         patch.setattr(Pool, "trained", killed)
         with pytest.raises(KeyboardInterrupt):
-            train(answered, [], catalog, QUIET)
-    assert train(answered, [], catalog, QUIET).resumed
+            train(answered, [], QUIET)
+    assert train(answered, [], QUIET).resumed
     assert started[1:] == ["resumed 001"]
     assert answered.rounds()[1].trained == str((answered.folder / "runs/001").absolute())
 
 
-def test_a_run_that_cannot_begin_leaves_no_trail(answered, catalog):
+def test_a_run_that_cannot_begin_leaves_no_trail(answered):
     for _ in range(2):
         with pytest.raises(UserError, match="takes 40 images a step, its data have only 6"):
-            train(answered, ["phases.0.streams.labeled.batch_size=40"], catalog, QUIET)
+            train(answered, ["streams.labeled.batch_size=40"], QUIET)
         with pytest.raises(UserError, match="phases"):
-            train(answered, ["phases.0.stps=1"], catalog, QUIET)
+            train(answered, ["phases.train.stps=1"], QUIET)
     assert not (answered.folder / "runs").exists()
     assert [path.name for path in (answered.folder / "labels").iterdir()] == ["001"]
 
 
-def test_killed_while_labels_are_written_it_begins_again(answered, catalog, unplugged):
+def test_killed_while_labels_are_written_it_begins_again(answered, unplugged):
     half = answered.folder / "labels/001.partial"
     half.mkdir(parents=True)
     (half / "labels.csv").write_text("path,sc")
-    assert train(answered, [], catalog, QUIET).run.name == "001"
+    assert train(answered, [], QUIET).run.name == "001"
     assert len(read(answered.folder / "labels/001/labels.csv")) == 6
     assert not half.exists()
 
 
-def test_the_tenth_run_of_a_round_follows_the_ninth(answered, catalog, unplugged):
+def test_the_tenth_run_of_a_round_follows_the_ninth(answered, unplugged):
     for _ in range(11):
-        name = train(answered, [], catalog, QUIET, anew=True).run.name
+        name = train(answered, [], QUIET, anew=True).run.name
     assert name == "001_11"
     with pytest.raises(UserError, match="runs/001_11 has learned"):
-        train(answered, [], catalog, QUIET)
+        train(answered, [], QUIET)
 
 
-def test_an_image_without_a_label_that_has_vanished_keeps_nothing_back(answered, catalog, tmp_path):
+def test_an_image_without_a_label_that_has_vanished_keeps_nothing_back(answered, tmp_path):
     gone = answered.rows(state="unlabeled")[0].path
     (tmp_path / "images" / gone).unlink()
-    assert train(answered, ["phases.0.steps=1"], catalog, QUIET).status == "done"
+    assert train(answered, ["steps=1"], QUIET).stopped is False
     assert gone not in {row["path"] for row in read(answered.folder / "labels/001/pool.csv")}
 
 
-def test_nothing_to_learn_from_is_a_sentence(tmp_path, catalog):
-    pool = set_up_in(tmp_path, catalog, test=2)
+def test_nothing_to_learn_from_is_a_sentence(tmp_path):
+    pool = set_up_in(tmp_path, test=2)
     with pytest.raises(UserError, match="no image of the pool has a label yet"):
-        train(pool, [], catalog, QUIET)
+        train(pool, [], QUIET)
     pool.answer({row.id: "1.0" for row in pool.rows(part="test")}, "page")
     with pytest.raises(UserError, match="no image of the pool has a label yet"):  # test images are not learned from
-        train(pool, [], catalog, QUIET)
+        train(pool, [], QUIET)
     (tmp_path / "other").mkdir()
-    other = set_up_in(tmp_path / "other", catalog, VIEWS, takes="score")
+    other = set_up_in(tmp_path / "other", VIEWS, takes="score")
     with pytest.raises(UserError, match="learns from no labels, so there is nothing to train"):
-        train(other, [], catalog, QUIET)
+        train(other, [], QUIET)
     assert not Path(pool.folder, "labels").exists()
 
 
-def test_labels_known_from_the_start_are_round_zero(tmp_path, catalog, unplugged):
-    pool = set_up_in(tmp_path, catalog)
+def test_labels_known_from_the_start_are_round_zero(tmp_path, unplugged):
+    pool = set_up_in(tmp_path)
     pool.answer({row.id: "1.0" for row in pool.rows()[:5]}, "known.csv")
-    assert train(pool, [], catalog, QUIET).run.name == "000"
+    assert train(pool, [], QUIET).run.name == "000"
     assert pool.rounds()[0].trained.endswith("runs/000")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
 from helpers.label_page import HOST, PORT, SIDES, TOKEN, Page, app_of
 from werkzeug.test import Client
+
+from rankhub_active.page import app as module
 
 
 @pytest.fixture
@@ -169,3 +172,11 @@ def test_a_missing_file_is_a_sentence_and_can_be_skipped(make_pool):
     assert (page.get("/images/5").status_code, page.get("/images/5").json) == (404, {"error": sentence})
     assert page.answer(5, [[1, 1]]).json == {"error": f"more/05.png: {sentence}"}
     assert page.post(5, {"version": told["version"], "skip": True}).json["state"] == "skipped"
+
+
+def test_all_that_the_page_is_made_of_is_shipped(repo):
+    patterns = tomllib.loads((repo / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
+    plugin = repo / "plugins/rankhub_active"
+    shipped = {path.name for pattern in patterns["rankhub_active"] for path in plugin.glob(pattern)}
+    assert shipped == {"index.html", *module._ASSETS}
+    assert shipped == {path.name for path in (plugin / "page").iterdir() if path.suffix not in (".py", "")}

@@ -8,14 +8,13 @@ import pytest
 from helpers.commands import call
 from helpers.labeling import fill_in, read, set_up_in
 
-from rankhub.catalog.catalog import Catalog
 from rankhub_active.labeling.pool import Pool
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     place = tmp_path_factory.mktemp("next")
-    set_up_in(place, Catalog.discover(), test=2)
+    set_up_in(place, test=2)
     return place
 
 

@@ -62,7 +62,7 @@ def test_the_whole_loop(place, capsys, monkeypatch):
     assert shares == sorted(shares, reverse=True)
     fill_in(place / "labeling/rounds/002/answers.csv")
     label("ingest", "labeling/rounds/002/answers.csv")
-    label("train", "phases.0.steps=1")
+    label("train", "steps=1")
     resolved = yaml.safe_load((place / "labeling/runs/002/recipe.resolved.yaml").read_text())
     assert resolved["start_from"]["run"] == str(run)
     assert resolved["phases"][0]["steps"] == 1
