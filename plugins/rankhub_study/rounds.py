@@ -27,10 +27,10 @@ from rankhub_active.labeling.answers import ingest
 from rankhub_active.labeling.choose import RANDOM, Request, choose
 from rankhub_active.labeling.export import write_csv, write_text
 from rankhub_active.labeling.pool import Pool
-from rankhub_active.labeling.settings import Wishes
+from rankhub_active.labeling.settings import RUNS, Wishes
 from rankhub_active.labeling.setup import set_up
 from rankhub_active.labeling.stand_ins import find_stand_ins
-from rankhub_active.labeling.train import RUNS, train
+from rankhub_active.labeling.train import train
 from rankhub_study.fingerprint import fingerprint
 from rankhub_study.lock import locked
 from rankhub_study.plan import Patches, Rounds
