@@ -4,17 +4,17 @@ A matrix product gives the inner product of two rows with an error that depends 
 of blocks, the number of threads, the processor. Images that are equal would differ in the last bit, and that bit would
 decide their order, and with it an average precision or a vote. So similarities are never compared as they come out:
 
-1. Rows are brought to unit length by :func:`~rankhub.interfaces.embeddings.unit_rows`; rows that are equal bit for bit
-   stay so, wherever they stand.
+1. Rows are brought to unit length by :func:`~rankhub.interfaces.embeddings.unit_rows`, which takes lengths in float64:
+   float32 rows that are equal bit for bit stay so wherever they stand.
 2. Inner products are taken in float64, whatever the rows' own precision; their error is of the order of 1e-16.
 3. They are rounded to the nearest multiple of :data:`RESOLUTION` = 2^-20, about 1e-6, which float32 holds exactly.
    What is equal then is equal, and each rank says what it makes of equals.
 
-The grid is so much coarser than the error that of 10^9 pairs of exact equals about one lies across an edge of it (rounding
+The grid is so much coarser than the error that of 10^9 exact equals about one lies across an edge of it (rounding
 float32 products would leave one in ten there). It is also well above the rounding of float32 rows (6e-8), so that the
-cosine of copies is 1, and far below what tells images apart. What is not resolved: cosines less than RESOLUTION apart may
-count as equal, those further apart never do. At a cosine of 1 that is an angle of 0.08 degrees, an embedding that moves
-by 0.14 % of its length.
+cosine of copies is 1, and far below what tells images apart. What is not resolved: cosines less than RESOLUTION apart
+may count as equal, those further apart never do. At a cosine of 1 that is an angle of 0.08 degrees: an embedding that
+moves by 0.14 % of its length.
 
 Distances follow the same rule, on a grid of RESOLUTION times the scale of their vectors. A loss whose similarities must
 keep their gradient compares them as they are, and takes gaps up to RESOLUTION for none.
@@ -44,15 +44,23 @@ def rounded(values: Tensor, unit: float = 1.0) -> Tensor:
 
 
 @torch.no_grad()
+def inner_products(rows: Tensor, others: Tensor) -> Tensor:
+    """[m, n] float64 inner products of [m, d] and [n, d], not to be compared before they are :func:`rounded`.
+
+    Rows that are used again are best handed over in float64, which saves converting them.
+    """
+    return rows.double() @ others.double().T
+
+
+@torch.no_grad()
 def similarities(rows: Tensor, others: Tensor) -> Tensor:
     """Cosines that may be compared with each other: inner products in float64, rounded to multiples of RESOLUTION.
 
     Args:
-        rows: [m, d] of unit length or 0, from :func:`~rankhub.interfaces.embeddings.unit_rows`. Rows that are used again
-            are best handed over in float64, which saves converting them.
+        rows: [m, d] of unit length or 0, from :func:`~rankhub.interfaces.embeddings.unit_rows`.
         others: [n, d], on the same device.
 
     Returns:
         [m, n] float32, exact: multiples of RESOLUTION in [-1, 1].
     """
-    return rounded(rows.double() @ others.double().T).float()
+    return rounded(inner_products(rows, others)).float()
