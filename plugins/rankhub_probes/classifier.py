@@ -61,8 +61,8 @@ class Prediction:
 
     def right(self, labels: Ints) -> npt.NDArray[np.float64]:
         """[m] 1 where the class is ``labels``', its share where equals share it: the mean over all ways to choose."""
-        found: npt.NDArray[np.float64] = (self.likeliest & (self.classes == labels[:, None])).sum(axis=1)
-        return found / self.likeliest.sum(axis=1)
+        found = (self.likeliest & (self.classes == labels[:, None])).sum(axis=1)
+        return np.asarray(found / self.likeliest.sum(axis=1), dtype=np.float64)
 
 
 def held_out_part(labels: Ints, share: float, seed: int) -> npt.NDArray[np.bool_]:
