@@ -14,7 +14,7 @@ from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.evaluate import EvaluationResult, EvaluationSource, Evaluator
 from rankhub.interfaces.options import DataName, Ge, Gt, OutputName
-from rankhub.interfaces.similarity import inner_products, rounded
+from rankhub.interfaces.similarity import inner_products
 from rankhub.interfaces.sums import exact_mean
 from rankhub_retrieval.classes import labelled_rows, without_classes
 from rankhub_retrieval.features import Unit, collapsed, unit_features
@@ -106,10 +106,9 @@ class KNearest(Evaluator):
             rows = slice(start, start + step)
             products = inner_products(_on(source.device, test[rows]), items)
             nearest[rows] = products.argmax(1)
-            similarity = rounded(products).float()
             if itself:
-                similarity.diagonal(start).fill_(-torch.inf)
-            votes = vote(similarity, item_labels, classes, k, temperature)
+                products.diagonal(start).fill_(-torch.inf)
+            votes = vote(products, item_labels, classes, k, temperature)
             wanted = _on(source.device, right[rows])
             first[rows], five[rows] = credit(votes, wanted), credit(votes, wanted, 5)
         flat = collapsed(bank, self.train)

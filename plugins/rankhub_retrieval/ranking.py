@@ -52,7 +52,8 @@ def full_rankings(
 
 def block_of(items: int, device: torch.device) -> int:
     """How many queries are compared with so many items at a time."""
-    return max(1, BLOCK_ITEMS.get(device.type, 2**25) // items)
+    rows = max(1, BLOCK_ITEMS.get(device.type, 2**25) // items)
+    return rows - rows % 64 if rows > 64 else rows  # products run up to twice as fast on whole tiles
 
 
 def _sorted(keys: Tensor) -> Tensor:

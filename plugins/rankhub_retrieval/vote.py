@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from rankhub.interfaces.similarity import RESOLUTION, rounded
+
 LEAST = 1e-5
 """The fewest votes of a neighbour: one that counted 0 would leave its class without a vote."""
 
@@ -12,14 +14,15 @@ _GRAIN = 30
 """Binary places of a vote. Votes are whole numbers of grains, so that their sums are exact and equal ones equal."""
 
 
-def vote(similarity: Tensor, labels: Tensor, classes: int, k: int, temperature: float | None) -> Tensor:
+def vote(products: Tensor, labels: Tensor, classes: int, k: int, temperature: float | None) -> Tensor:
     """How many votes each class has among the k nearest items.
 
     An item nearer than the k-th has its whole vote; those that are as near as the k-th share, evenly, the votes that
     are left. That is the mean over all orders of the equals.
 
     Args:
-        similarity: [m, n] as rounded by :mod:`rankhub.interfaces.similarity`; -inf where an item takes no part.
+        products: [m, n] from :func:`~rankhub.interfaces.similarity.inner_products`, -inf where an item takes no part.
+            They are rounded here: only those that may be among the nearest, which saves most of the time.
         labels: [n] classes of the items, from 0.
         classes: Number of classes.
         k: At least 1; each row has as many items.
@@ -28,20 +31,24 @@ def vote(similarity: Tensor, labels: Tensor, classes: int, k: int, temperature: 
     Returns:
         [m, classes] int64, to be compared within a row only.
     """
-    nearest = similarity.topk(k, dim=1).values
-    best, last = nearest[:, :1], nearest[:, -1:]
-    left, sharing = k - (similarity > last).sum(1), (similarity == last).sum(1)
-    query, item = (similarity >= last).nonzero().unbind(1)
-    found = similarity[query, item]
-    places = min(_GRAIN, 62 - (k * similarity.shape[1]).bit_length())
+    count, items = products.shape
+    best, last = rounded(products.topk(k, dim=1).values[:, [0, -1]]).unbind(1)
+    query, item = (products > last[:, None] - RESOLUTION).nonzero().unbind(1)
+    found = rounded(products[query, item])
+    near = found >= last[query]
+    query, item, found = query[near], item[near], found[near]
+    above = found > last[query]
+    nearer = query[above].bincount(minlength=count)
+    left, sharing = k - nearer, query.bincount(minlength=count) - nearer
+    places = min(_GRAIN, 62 - (k * items).bit_length())
     votes = torch.full_like(item, 2**places)
     if temperature is not None:
-        falls = (best[query, 0].double() - found) / temperature
+        falls = (best[query] - found) / temperature
         votes = falls.neg_().exp_().clamp_(min=LEAST).mul_(2.0**places).round_().long()
     # In shares of one vote over the number of equals, so that nothing has to be divided.
-    votes *= torch.where(found > last[query, 0], sharing[query], left[query])
-    sums = votes.new_zeros(len(similarity) * classes).index_add_(0, query * classes + labels[item], votes)
-    return sums.view(-1, classes)
+    votes *= torch.where(above, sharing[query], left[query])
+    sums = votes.new_zeros(count * classes).index_add_(0, query * classes + labels[item], votes)
+    return sums.view(count, classes)
 
 
 def credit(votes: Tensor, labels: Tensor, places: int = 1) -> Tensor:

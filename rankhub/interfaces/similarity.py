@@ -39,8 +39,7 @@ def rounded(values: Tensor, unit: float = 1.0) -> Tensor:
     Returns:
         float64 of the same shape.
     """
-    step = RESOLUTION * unit
-    return values.div(step).round_().mul_(step)
+    return _round_(values.clone(), RESOLUTION * unit)
 
 
 @torch.no_grad()
@@ -63,4 +62,8 @@ def similarities(rows: Tensor, others: Tensor) -> Tensor:
     Returns:
         [m, n] float32, exact: multiples of RESOLUTION in [-1, 1].
     """
-    return rounded(inner_products(rows, others)).float()
+    return _round_(inner_products(rows, others), RESOLUTION).float()
+
+
+def _round_(values: Tensor, step: float) -> Tensor:
+    return values.div_(step).round_().mul_(step)
