@@ -100,7 +100,7 @@ class Coverage:
         if self._metric == "euclidean":
             return rows, rows.new_ones((len(rows), 1), dtype=torch.float64)
         lengths = torch.linalg.vector_norm(rows, dim=1, keepdim=True, dtype=torch.float64)
-        return rows, lengths.reciprocal().where(lengths > 0, 1.0)
+        return rows, lengths.reciprocal().where(lengths > torch.finfo(torch.float64).tiny, 1.0)
 
     def _blocks(self) -> Iterator[tuple[slice, Tensor]]:
         """Slices of the images, each with its vectors in float64, in memory that the next one uses again."""

@@ -32,8 +32,8 @@ class LinearProbe(Evaluator):
     C is chosen on training labels alone: each class gives the share ``held_out`` of its training images, the C of
     ``grid`` are fitted to the rest (from the smallest on, until two in a row are clearly worse than the best), and
     the one that is best on the held-out images (of equals the smallest) is fitted to all training images. Test
-    images are only classified; classes of equal logits, as after a collapse, share an image, so that no figure depends
-    on how classes are numbered. Choosing by test accuracy, as some public probes do, reports too high a figure.
+    images are only classified; classes of equal logits, as after a collapse, share an image, whatever their numbers.
+    Choosing by test accuracy, as some public probes do, reports too high a figure.
 
     With ``folds`` the training set's own folds are used, as in STL-10's standard protocol: for each fold, C is
     chosen and a classifier fitted on that fold's images alone, and the accuracy is the mean over folds;

@@ -89,7 +89,8 @@ class Rankings:
         top[1:] = self._query[1:] != self._query[:-1]
         query, size, inside = self._query[top], self._size[top], self._inside[top]
         drawn = (k - self._above[top]).clamp(min=0).minimum(size)
-        # None of r relevant among s drawn from t: Π_{i<s} (t - r - i) / (t - i); logarithms would round by place.
+        # None of r relevant among s drawn from t: Π_{i<s} (t - r - i) / (t - i). Divisions and products are rounded
+        # alike wherever a number stands; logarithms of factorials need not be.
         none = torch.ones_like(inside)
         for place in range(int(drawn.max()) if len(drawn) else 0):
             share = (size - inside - place).clamp(min=0) / (size - place).clamp(min=1)

@@ -14,7 +14,8 @@ The grid is so much coarser than the error that of 10^9 exact equals about one l
 float32 products would leave one in ten there). It is also well above the rounding of float32 rows (6e-8), so that the
 cosine of copies is 1, and far below what tells images apart. What is not resolved: cosines less than RESOLUTION apart
 may count as equal, those further apart never do. At a cosine of 1 that is an angle of 0.08 degrees: an embedding that
-moves by 0.14 % of its length.
+moves by 0.14 % of its length. And equal means equal rows: where a network answers copies of an image with rows that
+differ in their last bits, an edge of the grid may come to lie between them, unless they are copies of the query itself.
 
 Distances follow the same rule, on a grid of RESOLUTION times the scale of their vectors. A loss whose similarities must
 keep their gradient compares them as they are, and takes gaps up to RESOLUTION for none.
