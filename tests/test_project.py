@@ -29,6 +29,8 @@ def test_every_package_is_shipped_and_every_plugin_has_its_entry_point(repo, pyp
     assert pyproject["project"]["entry-points"]["rankhub.plugins"] == {name: name for name in plugins}
     assert set(pyproject["tool"]["setuptools"]["package-dir"]) == {"rankhub", "rankhub_recipes"} | plugins
     assert set(pyproject["tool"]["importlinter"]["root_packages"]) == {"rankhub"} | plugins
+    layers = pyproject["tool"]["importlinter"]["contracts"][1]["layers"]
+    assert {name.strip() for layer in layers for name in layer.split("|")} == {"rankhub"} | plugins
 
 
 def test_the_version_is_stated_once_in_effect(pyproject):

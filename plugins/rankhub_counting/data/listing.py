@@ -1,0 +1,137 @@
+"""Which images a set has, and which annotation goes with each."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rankhub.interfaces.errors import UserError
+from rankhub_data.wording import some
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """One image of a set.
+
+    Attributes:
+        path: Of the image, relative to the set's root.
+        annotation: The file with its points, relative to the root, or where in a file they stand; empty = there are
+            none, so that the image can only serve without a label.
+        held_out: Whether the official split holds it out; None = it has none, or leaves the image aside.
+        fold: The official fold, if there are such.
+    """
+
+    path: str
+    annotation: str
+    held_out: bool | None = None
+    fold: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The images of a set.
+
+    Attributes:
+        rows: Annotated ones first.
+        source: What named them, for sentences.
+        notes: What was left out, as sentences.
+    """
+
+    rows: Sequence[Marked]
+    source: str
+    notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """The images of a folder with their annotations.
+
+    Attributes:
+        images: Key -> path of the image, relative to the root, in the order of the numbers in the keys.
+        annotations: Key -> path of the annotation; the same keys.
+        notes: What is left out, and whether images are missing.
+    """
+
+    images: Mapping[str, str]
+    annotations: Mapping[str, str]
+    notes: Sequence[str]
+
+    def rows(self, held_out: bool | None = None) -> Iterator[Marked]:
+        """The images, all of one side of the official split."""
+        for key, path in self.images.items():
+            yield Marked(path, self.annotations[key], held_out)
+
+
+def paired(root: Path, images: tuple[str, str], annotations: tuple[str, str], released: int | None = None) -> Pairs:
+    r"""Images and annotations whose names have the same key.
+
+    Args:
+        root: Of the set.
+        images: A folder below it, and a pattern of names with the key as its group (``(img_\d+)\.jpg``); upper and
+            lower case are the same.
+        annotations: Likewise.
+        released: How many images the folder has as released.
+
+    Raises:
+        UserError: A folder cannot be listed or is empty, an image has no annotation or an annotation no image.
+    """
+    found, others = files_in(root, *images)
+    marked, _ = files_in(root, *annotations)
+    if not found:
+        raise UserError(f"there is no image in {root / images[0]}; unpack the set anew")
+    if without := [found[key] for key in found if key not in marked]:
+        raise UserError(
+            f"{len(without):,} of the {len(found):,} images in {root / images[0]} have no annotation in "
+            f"{root / annotations[0]}: {some(without)}; unpack the set anew"
+        )
+    if without := [marked[key] for key in marked if key not in found]:
+        raise UserError(
+            f"{len(without):,} of the {len(marked):,} annotations in {root / annotations[0]} have no image in "
+            f"{root / images[0]}: {some(without)}; unpack the set anew"
+        )
+    notes = []
+    if others := [name for name in others if name.lower().endswith((".jpg", ".jpeg", ".png"))]:
+        notes.append(f"images that are not part of the release are left out: {len(others):,} ({some(others)})")
+    if released is not None and len(found) != released:
+        notes.append(f"{len(found):,} images in {images[0]}, where the release has {released:,}")
+    return Pairs(found, marked, notes)
+
+
+def files_in(root: Path, folder: str, pattern: str) -> tuple[dict[str, str], list[str]]:
+    """The files of a folder whose names match a pattern, and the names that do not.
+
+    Args:
+        root: Of the set.
+        folder: Below it; "." is the root itself.
+        pattern: A regular expression with one group, the key; for whole names, whatever their case.
+
+    Returns:
+        Key, in lower case -> path relative to the root, ordered by the numbers in the keys; and the other names.
+
+    Raises:
+        UserError: The folder cannot be listed, or two files have one key.
+    """
+    try:
+        names = sorted(os.listdir(root / folder))
+    except OSError as error:
+        raise UserError(f"the folder {root / folder} cannot be listed: {error.strerror}") from None
+    found: dict[str, str] = {}
+    others = []
+    for name in names:
+        match = re.fullmatch(pattern, name, re.IGNORECASE)
+        if match is None:
+            others.append(name)
+            continue
+        key, path = match[1].lower(), os.path.normpath(f"{folder}/{name}").replace(os.sep, "/")
+        if key in found:
+            raise UserError(f"{root} has {found[key]} and {path} for one image; keep one of them")
+        found[key] = path
+    return dict(sorted(found.items(), key=lambda item: numbers_in_order(item[0]))), others
+
+
+def numbers_in_order(name: str) -> list[tuple[int, str]]:
+    """A key that sorts ``img_2`` before ``img_10``."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
