@@ -10,9 +10,11 @@ from rankhub.interfaces.errors import Objection, UserError
 from rankhub.interfaces.options import Ge, Lt
 from rankhub_counting.data.base import DividedImages
 from rankhub_counting.data.dots import Dots, read_dots
-from rankhub_counting.data.listing import Listed, Marked
+from rankhub_counting.data.listing import Marked
 from rankhub_counting.data.marks import Floats
 from rankhub_data.reading import list_folder
+from rankhub_data.tables.opened import Listed
+from rankhub_data.tables.presence import absent_own
 from rankhub_data.wording import some
 
 
@@ -26,6 +28,8 @@ class DotImages(DividedImages):
     ``dot: auto`` they are taken to be single pixels if at least half of the groups of touching pixels are, over all
     images of the set.
 
+    Tried on the VGG cells as they are released.
+
     Args:
         images: Pattern of the images' paths below ``root``, with one ``*``; it may stand for folders too.
         dots: Pattern of the paths of the images of dots, likewise. What it fits is never an image to count in.
@@ -36,7 +40,6 @@ class DotImages(DividedImages):
     """
 
     title: ClassVar[str] = "your set"
-    obtained: ClassVar[str] = "your own"
     origin: Literal[0, 1] = 0
 
     def __init__(
@@ -71,11 +74,9 @@ class DotImages(DividedImages):
 
     def missing(self) -> str | None:
         """The folder is not there."""
-        if self.root.is_dir():
-            return None
-        return f"there is no folder {self.root}; set `root` to the folder that holds your images"
+        return absent_own(self.root, (), "")
 
-    def list_images(self) -> Listed:
+    def find_images(self) -> Listed[Marked]:
         """The images with their dots, and then those without.
 
         Raises:

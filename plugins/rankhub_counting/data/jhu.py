@@ -7,8 +7,10 @@ from typing import Any, ClassVar, Literal
 
 from rankhub.interfaces.errors import UserError
 from rankhub_counting.data.base import ReleasedImages
-from rankhub_counting.data.listing import Listed, Marked, paired
+from rankhub_counting.data.listing import Marked, joined, paired
 from rankhub_counting.data.marks import Floats, as_points
+from rankhub_data.tables.opened import Listed
+from rankhub_data.tables.text import RELEASED, read_lines
 from rankhub_data.wording import some
 
 _RELEASED = {"train": 2272, "val": 500, "test": 1600}
@@ -21,6 +23,8 @@ class JhuCrowd(ReleasedImages):
 
     Images are ``train/images/0001.jpg``, heads ``train/gt/0001.txt``: rows of ``x y w h o b`` with blanks between
     them, of which x and y are used, from the image's edge. An empty file is a photo without people.
+
+    Not tried on a released file: the layout is as others describe it.
 
     Args:
         held_out: Which of the splits ``val`` (500 photos) and ``test`` (1,600) are the part ``held_out``; ``train``
@@ -38,24 +42,25 @@ class JhuCrowd(ReleasedImages):
     @property
     def expected(self) -> Sequence[str]:
         """The images and heads of the splits that are needed."""
-        needed = {"all": tuple(_RELEASED), "held_out": self.held_out}.get(self.part, ("train",))
-        return [f"{split}/{name}" for split in needed for name in ("images", "gt")]
+        return [f"{split}/{name}" for split in self._needed for name in ("images", "gt")]
 
-    def list_images(self) -> Listed:
+    @property
+    def _needed(self) -> Sequence[str]:
+        return {"all": tuple(_RELEASED), "held_out": self.held_out}.get(self.part, ("train",))
+
+    def find_images(self) -> Listed[Marked]:
         """The images of the splits that are needed.
 
         Raises:
             UserError: An image has no annotation or the other way round.
         """
-        rows: list[Marked] = []
-        notes: list[str] = []
-        for folder in self.expected[::2]:
-            split = folder.partition("/")[0]
-            pairs = paired(self.root, (folder, r"(\d+)\.jpe?g"), (f"{split}/gt", r"(\d+)\.txt"), _RELEASED[split])
-            held_out = True if split in self.held_out else False if split == "train" else None
-            rows += pairs.rows(held_out)
-            notes += pairs.notes
-        return Listed(rows, self.title, notes)
+        images, heads = r"(\d+)\.jpe?g", r"(\d+)\.txt"
+        side = {"train": False, **dict.fromkeys(self.held_out, True)}
+        folders = [
+            paired(self.root, (f"{split}/images", images), (f"{split}/gt", heads), _RELEASED[split], side.get(split))
+            for split in self._needed
+        ]
+        return joined(self.title, folders)
 
     def read_points(self, row: Marked, size: tuple[int, int]) -> Floats:
         """[n, 2] the heads' centres.
@@ -64,23 +69,17 @@ class JhuCrowd(ReleasedImages):
             UserError: A row does not hold six numbers.
         """
         path = self.root / row.annotation
-        try:
-            lines = path.read_text("utf-8-sig").splitlines()
-        except OSError as error:
-            raise UserError(f"{path} cannot be read: {error.strerror}") from None
-        except UnicodeDecodeError:
-            raise UserError(f"{path} is no text; get the file as released") from None
-        points: list[tuple[float, float]] = []
+        points: list[list[float]] = []
         wrong: list[str] = []
-        for number, line in enumerate(lines, start=1):
+        for number, line in read_lines(path):
             try:
                 values = [float(field) for field in line.split()]
             except ValueError:
-                values = [0.0]
+                values = []
             if len(values) == _FIELDS:
-                points.append((values[0], values[1]))
-            elif values:
-                wrong.append(f"line {number} ({line.strip()[:40]!r})")
+                points.append(values[:2])
+            else:
+                wrong.append(f"line {number} ({line[:40]!r})")
         if wrong:
-            raise UserError(f"{path}: no row of {_FIELDS} numbers on {some(wrong)}; get the file as released")
+            raise UserError(f"{path}: no row of {_FIELDS} numbers on {some(wrong)}; {RELEASED}")
         return as_points(str(path), points, may_be_empty=True)

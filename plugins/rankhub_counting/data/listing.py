@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from rankhub.interfaces.errors import UserError
+from rankhub_data.tables.draws import Bools
+from rankhub_data.tables.opened import Listed
 from rankhub_data.wording import some
 
 
@@ -30,50 +34,23 @@ class Marked:
     fold: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """The images of a set.
-
-    Attributes:
-        rows: Annotated ones first.
-        source: What named them, for sentences.
-        notes: What was left out, as sentences.
-    """
-
-    rows: Sequence[Marked]
-    source: str
-    notes: Sequence[str] = ()
+def annotated(rows: Sequence[Marked]) -> Bools:
+    """[n] whether there are points of each image."""
+    return np.array([bool(row.annotation) for row in rows], dtype=bool)
 
 
-@dataclass(frozen=True, slots=True)
-class Pairs:
-    """The images of a folder with their annotations.
-
-    Attributes:
-        images: Key -> path of the image, relative to the root, in the order of the numbers in the keys.
-        annotations: Key -> path of the annotation; the same keys.
-        notes: What is left out, and whether images are missing.
-    """
-
-    images: Mapping[str, str]
-    annotations: Mapping[str, str]
-    notes: Sequence[str]
-
-    def rows(self, held_out: bool | None = None) -> Iterator[Marked]:
-        """The images, all of one side of the official split."""
-        for key, path in self.images.items():
-            yield Marked(path, self.annotations[key], held_out)
-
-
-def paired(root: Path, images: tuple[str, str], annotations: tuple[str, str], released: int | None = None) -> Pairs:
-    r"""Images and annotations whose names have the same key.
+def paired(
+    root: Path, images: tuple[str, str], annotations: tuple[str, str], released: int, held_out: bool | None = None
+) -> Listed[Marked]:
+    r"""Images and annotations whose names have the same key, in the order of the numbers in the keys.
 
     Args:
         root: Of the set.
         images: A folder below it, and a pattern of names with the key as its group (``(img_\d+)\.jpg``); upper and
             lower case are the same.
         annotations: Likewise.
-        released: How many images the folder has as released.
+        released: How many images the folder has as released; another number is said.
+        held_out: Whether the official split holds them out; None = it has none, or leaves them aside.
 
     Raises:
         UserError: A folder cannot be listed or is empty, an image has no annotation or an annotation no image.
@@ -95,9 +72,15 @@ def paired(root: Path, images: tuple[str, str], annotations: tuple[str, str], re
     notes = []
     if others := [name for name in others if name.lower().endswith((".jpg", ".jpeg", ".png"))]:
         notes.append(f"images that are not part of the release are left out: {len(others):,} ({some(others)})")
-    if released is not None and len(found) != released:
+    if len(found) != released:
         notes.append(f"{len(found):,} images in {images[0]}, where the release has {released:,}")
-    return Pairs(found, marked, notes)
+    return Listed([Marked(path, marked[key], held_out) for key, path in found.items()], images[0], notes)
+
+
+def joined(source: str, folders: Iterable[Listed[Marked]]) -> Listed[Marked]:
+    """The images of several folders, and what is to be said of them."""
+    each = list(folders)
+    return Listed([row for one in each for row in one.rows], source, [note for one in each for note in one.notes])
 
 
 def files_in(root: Path, folder: str, pattern: str) -> tuple[dict[str, str], list[str]]:

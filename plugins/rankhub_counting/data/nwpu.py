@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar, Literal
 
 from rankhub.interfaces.errors import UserError
 from rankhub_counting.data.base import ReleasedImages
-from rankhub_counting.data.listing import Listed, Marked, files_in
+from rankhub_counting.data.listing import Marked, files_in
 from rankhub_counting.data.marks import Floats, as_points
 from rankhub_data.tables.mat import read_mat, variable
+from rankhub_data.tables.opened import Listed
+from rankhub_data.tables.text import RELEASED, read_lines, read_object
 from rankhub_data.wording import some
 
 _LISTS = {"train.txt": False, "val.txt": True}
@@ -25,6 +26,8 @@ class NwpuCrowd(ReleasedImages):
     ``train``) and ``val.txt`` (500, the part ``held_out``). The labels of the test images are withheld by the authors
     for their server: those images are not served. Points are those of ``jsons/0001.json``, or where that folder is
     not there of ``mats/0001.mat``, from the image's edge. A photo may be without people.
+
+    Not tried on a released file: the layout is as others describe it.
     """
 
     title: ClassVar[str] = "NWPU-Crowd"
@@ -36,7 +39,7 @@ class NwpuCrowd(ReleasedImages):
         """The images, their points and the two lists."""
         return ["images", self._points, *_LISTS]
 
-    def list_images(self) -> Listed:
+    def find_images(self) -> Listed[Marked]:
         """The images of both lists.
 
         Raises:
@@ -71,14 +74,9 @@ class NwpuCrowd(ReleasedImages):
         path = self.root / row.annotation
         if path.suffix.lower() == ".mat":
             return as_points(f"`annPoints` of {path}", variable(path, read_mat(path), "annPoints"), may_be_empty=True)
-        try:
-            content = json.loads(path.read_text("utf-8"))
-        except OSError as error:
-            raise UserError(f"{path} cannot be read: {error.strerror}") from None
-        except ValueError:
-            raise UserError(f"{path} is no JSON; get the file as released") from None
-        if not isinstance(content, dict) or "points" not in content:
-            raise UserError(f"{path} has no `points`; get the file as released")
+        content = read_object(path, '{"points": [[x, y], ...], ...}')
+        if "points" not in content:
+            raise UserError(f"{path} has no `points`; {RELEASED}")
         return as_points(f"`points` of {path}", content["points"], may_be_empty=True)
 
     @property
@@ -89,11 +87,7 @@ class NwpuCrowd(ReleasedImages):
 
 def _keys(path: Path) -> list[str]:
     """The first word of each line; the others say how bright and how crowded an image is."""
-    try:
-        lines = path.read_text("utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read ({getattr(error, 'strerror', None) or 'no text'})") from None
-    keys = [line.split()[0].lower() for line in lines if line.strip()]
+    keys = [line.split()[0].lower() for _, line in read_lines(path)]
     if not keys:
         raise UserError(f"{path} names no image; get the list as released")
     if len(set(keys)) < len(keys):

@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 from rankhub_counting.data.base import DividedImages
-from rankhub_counting.data.listing import Listed, Marked
+from rankhub_counting.data.listing import Marked
 from rankhub_counting.data.marks import Floats
 from rankhub_counting.data.points_file import Columns, read_points_file
 from rankhub_data.reading import list_folder
+from rankhub_data.tables.opened import Listed
+from rankhub_data.tables.presence import absent_own
 from rankhub_data.wording import some
 
 
@@ -36,7 +38,6 @@ class PointsFile(DividedImages):
     """
 
     title: ClassVar[str] = "your set"
-    obtained: ClassVar[str] = "your own"
 
     def __init__(
         self,
@@ -66,13 +67,9 @@ class PointsFile(DividedImages):
 
     def missing(self) -> str | None:
         """The folder or the file is not there."""
-        if not self.root.is_dir():
-            return f"there is no folder {self.root}; set `root` to the folder that holds your images"
-        if not (self.root / self.annotations).is_file():
-            return f"there is no file {self.root / self.annotations}; set `annotations` to the file of points"
-        return None
+        return absent_own(self.root, self.expected, "set `annotations` to the file of points")
 
-    def list_images(self) -> Listed:
+    def find_images(self) -> Listed[Marked]:
         """The images that the file names, and then the others of the folder.
 
         Raises:

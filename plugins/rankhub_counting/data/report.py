@@ -3,53 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from rankhub.interfaces.data import DataReport
-from rankhub_counting.data.listing import Marked
+from rankhub_counting.data.listing import Marked, annotated
 from rankhub_counting.data.marks import Floats, Placed
-from rankhub_counting.data.sides import Bools, Part, Sides
-from rankhub_data.named import NamedImages, number_of_images
-from rankhub_data.tables.split import Ints
-from rankhub_data.wording import some
+from rankhub_data.tables.opened import Opened
+from rankhub_data.wording import number_of_images, some
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A data set that was opened.
-
-    Attributes:
-        rows: n images that were decoded.
-        images: The same, decoded.
-        sides: How they are divided.
-        labeled: [n] those to train on that keep their labels.
-        served: Rows of the part, ascending.
-        marks: The points of the images that are served; None = they are served without.
-    """
-
-    rows: Sequence[Marked]
-    images: NamedImages
-    sides: Sides
-    labeled: Bools
-    served: Ints
-    marks: Sequence[Placed] | None
-
-    @property
-    def paths(self) -> list[str]:
-        """Of the images that are served, relative to the root, as the files are named on the disk."""
-        names = self.images.names
-        return [names[row] for row in self.served.tolist()]
-
-    @property
-    def counts(self) -> Floats:
-        """Number of points of each image that is served."""
-        return np.array([len(mark.points) for mark in self.marks or ()], dtype=np.float64)
+def counts_of(marks: Sequence[Placed]) -> Floats:
+    """[n] number of points of each image."""
+    return np.array([len(mark.points) for mark in marks], dtype=np.float64)
 
 
-def report(title: str, unit: str, part: Part, opened: Opened, notes: Sequence[str]) -> DataReport:
+def report(
+    title: str, unit: str, part: str, opened: Opened[Marked], marks: Sequence[Placed] | None, labeled: int
+) -> DataReport:
     """Sentences and the table ``counts``.
 
     The table has a row for each image that is served, and with part ``train`` also for those to train on whose labels
@@ -60,15 +31,28 @@ def report(title: str, unit: str, part: Part, opened: Opened, notes: Sequence[st
         unit: What is counted.
         part: What is served.
         opened: What was opened.
-        notes: Of the data set itself.
+        marks: The points of the images that are served; None = they are served without.
+        labeled: How many images to train on keep their labels.
     """
-    said = [*_notes(title, unit, part, opened), *notes, *opened.images.where_kept()]
-    return DataReport(said, {"counts": list(_counts(part, opened))})
+    counts: dict[int, int] = {}
+    if marks is not None:
+        counts = {row: len(mark.points) for row, mark in zip(opened.served.tolist(), marks, strict=True)}
+    shown, names = opened.served, opened.images.names
+    if part == "train":
+        shown = np.flatnonzero(opened.sides.train & annotated(opened.rows))
+    lines = [
+        {"path": names[row], "count": counts.get(row, ""), "labeled": row in counts, **opened.known(row)}
+        for row in shown.tolist()
+    ]
+    what = "" if marks is None else f" with {sum(counts.values()):,} {unit}"
+    first = f"{title}: {number_of_images(len(opened.served))}{what}"
+    said = _notes(unit, part, opened, marks, labeled)
+    return opened.report(first, said, "copies", {"counts": lines})
 
 
-def refusal(opened: Opened) -> str:
+def refusal(opened: Opened[Marked], marks: Sequence[Placed]) -> str:
     """The sentence on points that lie outside their images; there are some."""
-    wrong = _outside(opened)
+    wrong = _outside(marks)
     total = sum(len(mark.outside) for mark, _ in wrong)
     places = [_place(opened, mark, number) for mark, number in wrong]
     swapped = sum(mark.swapped for mark, _ in wrong)
@@ -80,46 +64,26 @@ def refusal(opened: Opened) -> str:
     return f"{_points(total)} more than a pixel outside the image: {some(places)}; {advice}"
 
 
-def _counts(part: Part, opened: Opened) -> Iterator[dict[str, Any]]:
-    names, folds = opened.images.names, opened.sides.folds
-    count = {}
-    if opened.marks is not None:
-        count = {row: len(mark.points) for row, mark in zip(opened.served.tolist(), opened.marks, strict=True)}
-    annotated = np.array([bool(row.annotation) for row in opened.rows], dtype=bool)
-    rows = np.flatnonzero(opened.sides.train & annotated) if part == "train" else opened.served
-    for row in rows.tolist():
-        said: dict[str, Any] = {"path": names[row], "count": count.get(row, ""), "labeled": row in count}
-        if folds is not None:
-            said["fold"] = int(folds[row])
-        yield said
-
-
-def _notes(title: str, unit: str, part: Part, opened: Opened) -> Iterator[str]:
+def _notes(unit: str, part: str, opened: Opened[Marked], marks: Sequence[Placed] | None, labeled: int) -> Iterator[str]:
     images, served = opened.images, opened.served
-    counts = opened.counts
-    what = "" if opened.marks is None else f" with {int(counts.sum()):,} {unit}"
-    yield f"{title}: {number_of_images(len(served))}{what} in {images.folder.root}, {images.size_range(served)}"
-    if opened.marks is not None:
+    if marks is not None:
+        counts = counts_of(marks)
         yield f"{unit} in an image: from {counts.min():,.0f} to {counts.max():,.0f}, mean {counts.mean():,.4g}"
     if part != "all" or opened.sides.folds is not None:
         yield f"part {part}: {opened.sides.how}"
     trained = int(opened.sides.train.sum())
-    if part in ("train", "unlabeled") and (kept := int(opened.labeled.sum())) < trained and kept:
-        yield f"{kept:,} of {number_of_images(trained)} to train on keep their labels"
+    if part in ("train", "unlabeled") and 0 < labeled < trained:
+        yield f"{labeled:,} of {number_of_images(trained)} to train on keep their labels"
     shrunk = int((images.sizes[served] != images.source_sizes[served]).any(axis=1).sum())
     if shrunk:
         yield f"{number_of_images(shrunk)} shrunk by `max_side`, points moved along"
-    yield from _moved(opened)
-    different = len(np.unique(images.originals[served]))
-    if different < len(served):
-        yield f"{different:,} of {len(served):,} images differ; the others are copies: kept"
+    yield from _moved(opened, marks or ())
 
 
-def _moved(opened: Opened) -> Iterator[str]:
-    marks = opened.marks or ()
+def _moved(opened: Opened[Marked], marks: Sequence[Placed]) -> Iterator[str]:
     if moved := sum(mark.moved for mark in marks):
         yield f"{_points(moved)} at most a pixel outside the image, moved to its border"
-    if wrong := _outside(opened):
+    if wrong := _outside(marks):
         places = [_place(opened, mark, number) for mark, number in wrong]
         total = sum(len(mark.outside) for mark, _ in wrong)
         yield f"{_points(total)} further outside and {'is' if total == 1 else 'are'} left out: {some(places)}"
@@ -130,11 +94,11 @@ def _moved(opened: Opened) -> Iterator[str]:
         )
 
 
-def _outside(opened: Opened) -> list[tuple[Placed, int]]:
-    return [(mark, number) for number, mark in enumerate(opened.marks or ()) if len(mark.outside)]
+def _outside(marks: Sequence[Placed]) -> list[tuple[Placed, int]]:
+    return [(mark, number) for number, mark in enumerate(marks) if len(mark.outside)]
 
 
-def _place(opened: Opened, mark: Placed, number: int) -> str:
+def _place(opened: Opened[Marked], mark: Placed, number: int) -> str:
     height, width = opened.images.source_sizes[opened.served[number]].tolist()
     x, y = mark.outside[0].tolist()
     more = f" and {len(mark.outside) - 1:,} more" if len(mark.outside) > 1 else ""

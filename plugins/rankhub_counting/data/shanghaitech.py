@@ -9,9 +9,11 @@ import numpy as np
 
 from rankhub.interfaces.errors import UserError
 from rankhub_counting.data.base import ReleasedImages
-from rankhub_counting.data.listing import Listed, Marked, paired
+from rankhub_counting.data.listing import Marked, joined, paired
 from rankhub_counting.data.marks import Floats, as_points
 from rankhub_data.tables.mat import read_mat, variable
+from rankhub_data.tables.opened import Listed
+from rankhub_data.tables.text import RELEASED
 
 _RELEASED = {"A": (300, 182), "B": (400, 316)}
 _TRUTH = ("ground_truth", "ground-truth")
@@ -26,6 +28,9 @@ class ShanghaiTech(ReleasedImages):
     Images are ``part_A_final/train_data/images/IMG_1.jpg``, points ``part_A_final/train_data/ground_truth/
     GT_IMG_1.mat`` (``image_info``: a cell with a struct with ``location``); ``part_A`` and ``ground-truth`` of later
     copies are as good. Images of other names (some copies add ``street*.jpg``) have no points and are left out.
+
+    Not tried on a released set: the layout is as others' loaders read it, and the points stand as in the first file of
+    each subset, which was looked at.
 
     Args:
         subset: ``A`` or ``B``.
@@ -49,20 +54,18 @@ class ShanghaiTech(ReleasedImages):
         """The images and points of both sides."""
         return [f"{side}/{name}" for side in self._sides for name in ("images", self._truth(side))]
 
-    def list_images(self) -> Listed:
+    def find_images(self) -> Listed[Marked]:
         """The images of the subset.
 
         Raises:
             UserError: An image has no annotation or the other way round.
         """
-        rows: list[Marked] = []
-        notes: list[str] = []
-        for side, held_out, released in zip(self._sides, (False, True), _RELEASED[self.subset], strict=True):
-            points = (f"{side}/{self._truth(side)}", r"GT_(IMG_\d+)\.mat")
-            pairs = paired(self.root, (f"{side}/images", r"(IMG_\d+)\.jpe?g"), points, released)
-            rows += pairs.rows(held_out)
-            notes += pairs.notes
-        return Listed(rows, f"{self.title} {self.subset}", notes)
+        images, points = r"(IMG_\d+)\.jpe?g", r"GT_(IMG_\d+)\.mat"
+        folders = [
+            paired(self.root, (f"{side}/images", images), (f"{side}/{self._truth(side)}", points), released, held_out)
+            for side, released, held_out in zip(self._sides, _RELEASED[self.subset], (False, True), strict=True)
+        ]
+        return joined(f"{self.title} {self.subset}", folders)
 
     def read_points(self, row: Marked, size: tuple[int, int]) -> Floats:
         """[n, 2] the struct's ``location``, in pixels from 1.
@@ -76,7 +79,7 @@ class ShanghaiTech(ReleasedImages):
         while info.dtype == object and info.size == 1:
             info = np.asarray(info.reshape(-1)[0])
         if info.size != 1 or "location" not in (info.dtype.names or ()):
-            raise UserError(f"`image_info` of {path} is no struct with `location`; get the file as released")
+            raise UserError(f"`image_info` of {path} is no struct with `location`; {RELEASED}")
         return as_points(f"`location` of {path}", info["location"].reshape(-1)[0], may_be_empty=False)
 
     @property

@@ -10,13 +10,13 @@ import numpy as np
 
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.options import Ge
-from rankhub_counting.data.base import ReleasedImages
-from rankhub_counting.data.listing import Listed, Marked, paired
+from rankhub_counting.data.base import Part, ReleasedImages, units_of
+from rankhub_counting.data.listing import Marked, annotated, joined, paired
 from rankhub_counting.data.marks import Floats, as_points
-from rankhub_counting.data.sides import Part, Sides, by_fold, drawn_folds
 from rankhub_data.named import NamedImages
 from rankhub_data.tables.mat import read_mat, variable
-from rankhub_data.tables.split import check_folds
+from rankhub_data.tables.opened import Listed
+from rankhub_data.tables.split import Sides, Split, by_fold
 
 FOLDS = (
     (37, 48, 29, 10, 14, 1, 45, 47, 40, 24),
@@ -50,6 +50,8 @@ class UcfCc50(UcfImages):
     ``1.jpg`` and ``1_ann.mat`` to ``50_ann.mat`` in one folder. Scores are the mean over five folds of ten images,
     each by a network that was trained on the other 40; ``part: all`` tells the folds. A few points lie outside.
 
+    Tried on all of the released photos and points.
+
     Args:
         folds: None = the five folds of the lists that were published; a number deals the images out anew, by ``seed``.
         fold: The fold that is held out, from 0; every part but ``all`` needs it.
@@ -67,44 +69,42 @@ class UcfCc50(UcfImages):
         **options: Any,
     ) -> None:
         super().__init__(root=root, part=part, **options)
-        check_folds(part, folds or len(FOLDS), fold)
-        self.fold_count = folds
-        self.fold = fold
+        self.split = Split(part, 1 / len(FOLDS), folds or len(FOLDS), fold, self.seed)
+        self.published = folds is None
 
     @property
     def expected(self) -> Sequence[str]:
         """The first image and its points."""
         return ["1.jpg", "1_ann.mat"]
 
-    def list_images(self) -> Listed:
+    def find_images(self) -> Listed[Marked]:
         """The images by number, with their official folds.
 
         Raises:
             UserError: An image has no annotation or the other way round, or a number is none of the release's.
         """
-        pairs = paired(self.root, (".", r"(\d+)\.jpe?g"), (".", r"(\d+)_ann\.mat"), released=50)
+        listed = paired(self.root, (".", r"(\d+)\.jpe?g"), (".", r"(\d+)_ann\.mat"), released=50)
         of = {number: fold for fold, numbers in enumerate(FOLDS) for number in numbers}
-        if strange := [path for key, path in pairs.images.items() if int(key) not in of]:
+        numbers = [int(row.path.partition(".")[0]) for row in listed.rows]
+        if strange := [row.path for row, number in zip(listed.rows, numbers, strict=True) if number not in of]:
             raise UserError(f"{self.root} has {strange[0]}, but the images of {self.title} are numbered from 1 to 50")
-        rows = [replace(row, fold=of[int(key)]) for key, row in zip(pairs.images, pairs.rows(), strict=True)]
-        return Listed(rows, self.title, pairs.notes)
+        rows = [replace(row, fold=of[number]) for row, number in zip(listed.rows, numbers, strict=True)]
+        return replace(listed, rows=rows, source=self.title)
 
     def needed(self, rows: Sequence[Marked]) -> Sequence[Marked]:
         """All: there are but 50, and every fold shares them."""
         return rows
 
-    def sides(self, rows: Sequence[Marked], images: NamedImages) -> Sides:
+    def divide(self, listed: Listed[Marked], images: NamedImages) -> Sides:
         """All folds but one to train on.
 
         Raises:
             UserError: There are fewer images than folds.
         """
-        annotated = np.ones(len(rows), dtype=bool)
-        if self.fold_count is not None:
-            units = [rows[original].path for original in images.originals.tolist()]
-            return drawn_folds(units, annotated, self.fold_count, self.fold, self.seed)
-        numbers = np.array([row.fold for row in rows], dtype=np.int64)
-        return by_fold(numbers, annotated, len(FOLDS), self.fold, "as published")
+        if not self.published:
+            return self.split.sides(units_of(listed.rows, images))
+        numbers = np.array([row.fold for row in listed.rows], dtype=np.int64)
+        return by_fold(numbers, annotated(listed.rows), self.split, "as published")
 
 
 class UcfQnrf(UcfImages):
@@ -112,6 +112,9 @@ class UcfQnrf(UcfImages):
 
     ``Train/img_0001.jpg`` and ``Train/img_0001_ann.mat``, and so on. Some photos are very large;
     ``max_side`` keeps memory and time within bounds.
+
+    Not tried on a released set: the layout is as others' loaders read it, and the points stand as in the first file,
+    which was looked at.
     """
 
     title: ClassVar[str] = "UCF-QNRF"
@@ -121,16 +124,12 @@ class UcfQnrf(UcfImages):
         """The two folders."""
         return ["Train", "Test"]
 
-    def list_images(self) -> Listed:
+    def find_images(self) -> Listed[Marked]:
         """The images of both folders.
 
         Raises:
             UserError: An image has no annotation or the other way round.
         """
-        rows: list[Marked] = []
-        notes: list[str] = []
-        for folder, held_out, released in (("Train", False, 1201), ("Test", True, 334)):
-            pairs = paired(self.root, (folder, r"(img_\d+)\.jpe?g"), (folder, r"(img_\d+)_ann\.mat"), released)
-            rows += pairs.rows(held_out)
-            notes += pairs.notes
-        return Listed(rows, self.title, notes)
+        images, points = r"(img_\d+)\.jpe?g", r"(img_\d+)_ann\.mat"
+        sides = (("Train", 1201, False), ("Test", 334, True))
+        return joined(self.title, [paired(self.root, (at, images), (at, points), n, out) for at, n, out in sides])

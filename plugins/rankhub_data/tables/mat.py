@@ -10,6 +10,7 @@ import numpy.typing as npt
 from scipy.io import loadmat
 
 from rankhub.interfaces.errors import UserError
+from rankhub_data.tables.text import RELEASED
 
 
 def read_mat(path: Path) -> dict[str, Any]:
@@ -37,7 +38,7 @@ def variable(path: Path, content: dict[str, Any], name: str) -> npt.NDArray[Any]
     """
     if name not in content:
         found = ", ".join(sorted(content)) or "nothing"
-        raise UserError(f"{path} has no variable `{name}`, only {found}; get the file as released")
+        raise UserError(f"{path} has no variable `{name}`, only {found}; {RELEASED}")
     return np.asarray(content[name])
 
 
@@ -50,7 +51,7 @@ def numbers_of(path: Path, content: dict[str, Any], name: str) -> npt.NDArray[np
     try:
         return variable(path, content, name).astype(np.float64).reshape(-1)
     except (TypeError, ValueError):
-        raise UserError(f"{path}: `{name}` holds no numbers; get the file as released") from None
+        raise UserError(f"{path}: `{name}` holds no numbers; {RELEASED}") from None
 
 
 def strings_of(path: Path, content: dict[str, Any], name: str) -> list[str]:
@@ -65,6 +66,6 @@ def strings_of(path: Path, content: dict[str, Any], name: str) -> list[str]:
         while isinstance(inner, np.ndarray) and inner.size == 1:  # a cell in a cell in a cell
             inner = inner.reshape(-1)[0]
         if not isinstance(inner, str):
-            raise UserError(f"{path}: entry {number} of `{name}` is no name; get the file as released")
+            raise UserError(f"{path}: entry {number} of `{name}` is no name; {RELEASED}")
         texts.append(inner.strip())
     return texts

@@ -1,4 +1,4 @@
-"""Which rows of a table are wanted: by kind of distortion, and without some references."""
+"""Which rows of a table are served: by kind of distortion, without some references, of a part, a share of them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ import os
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from rankhub.interfaces.errors import UserError
+from rankhub_data.tables.draws import Ints, thinned
+from rankhub_data.tables.split import Sides, Split
 from rankhub_data.wording import some
-from rankhub_quality.data.table import ScoreTable
+from rankhub_quality.data.table import Row, ScoreTable
 
 _LISTED = 40
 """So many known names are listed to one who asks for an unknown one."""
@@ -56,6 +60,42 @@ def without_references(table: ScoreTable, wanted: Sequence[str] | None, usual: S
     if not kept.rows:
         raise UserError(f"`leave_out` leaves no image of {table.source}")
     return kept
+
+
+def served(rows: Sequence[Row], sides: Sides, split: Split, share: float) -> Ints:
+    """Rows of the images that are served, ascending: wanted rows of the part, thinned out by ``share``.
+
+    Args:
+        rows: [n] of a table.
+        sides: How the n images are divided.
+        split: Which part is served.
+        share: Of the images that keep their label; what is held out is always whole, also with the options of its
+            train.
+
+    Raises:
+        UserError: None is, or the row filters leave no image of a fold.
+    """
+    units, folds = sides.units, sides.folds
+    assert units is not None
+    chosen = np.array([row.wanted for row in rows], dtype=bool)
+    if split.part != "all":
+        chosen &= sides.held_out if split.part == "held_out" else sides.train
+    found = np.flatnonzero(chosen)
+    among = f"all {len(units.drawn)} {units.what}"
+    if not len(found):
+        raise UserError(
+            f"the row filters (such as `kinds`) leave no image of the {units.what} of part {split.part}, which was "
+            f"drawn among {among} with seed {split.seed}; loosen them, or change `seed`"
+        )
+    if split.part == "all" and folds is not None and (empty := set(range(split.folds or 0)) - set(folds[found])):
+        raise UserError(
+            f"the row filters (such as `kinds`) leave no image of fold {min(empty)} of {split.folds}, as folds are "
+            f"made of {among}; loosen them, or take fewer `folds`"
+        )
+    if share < 1 and split.part != "held_out":
+        names, kinds = ([getattr(rows[row], name) for row in found.tolist()] for name in ("path", "kind"))
+        found = found[thinned(names, kinds, share, split.seed)]
+    return found
 
 
 def _spellings(name: str) -> set[str]:

@@ -9,8 +9,10 @@ from typing import ClassVar
 
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import UserError
-from rankhub_data.tables.numbers import numbers
+from rankhub_data.tables.pattern import read_pattern
 from rankhub_data.tables.sheet import read_sheet
+from rankhub_data.tables.table import Record
+from rankhub_data.tables.text import RELEASED
 from rankhub_quality.data.base import ScoredVersions
 from rankhub_quality.data.table import Row, ScoreTable, check_lengths
 
@@ -24,7 +26,9 @@ _FOLDERS = {
 }
 """The workbook's word for a type -> folder of its images, and the part of their names."""
 _BY_TOKEN = {token.casefold(): folder for folder, token in _FOLDERS.values()}
-_LINE = re.compile(r"(?P<name>(?P<image>.+)\.(?P<token>\w+)\.(?P<level>\d)\.png)\s+(?P<score>\S+)")
+_LINE = re.compile(
+    rf"(?P<name>(?P<image>.+)\.(?P<token>{'|'.join(_BY_TOKEN)})\.(?P<level>\d)\.png)\s+(?P<dmos>\S+)", re.IGNORECASE
+)
 _WORKBOOK, _TEXT = "csiq.DMOS.xlsx", "csiq_label.txt"
 
 
@@ -39,7 +43,7 @@ class Csiq(ScoredVersions):
     the sheet ``all_by_image`` of ``csiq.DMOS.xlsx``, which takes ``pip install openpyxl``. Images lie in
     ``dst_imgs/<kind>/``.
 
-    Both formats are as others' loaders read them; no released file was at hand.
+    Not tried on a released file: both formats are as others' loaders read them.
     """
 
     title: ClassVar[str] = "CSIQ"
@@ -60,51 +64,29 @@ class Csiq(ScoredVersions):
         Raises:
             UserError: A row is not as it should be, or there are more or fewer than in the release.
         """
-        source = self.root / _TEXT
-        if source.is_file():
-            rows = _from_text(source)
+        text = self.root / _TEXT
+        if text.is_file():
+            table = read_pattern(text, _LINE, "a file name and its score, such as `1600.AWGN.1.png 0.062`")
+            named = [(_BY_TOKEN[record["token"].casefold()], record["name"]) for record in table]
         else:
-            source = self.root / _WORKBOOK
-            rows = _from_workbook(source)
-        check_lengths(source, self.images, "images", rows=len(rows))
-        return ScoreTable(source, rows)
+            columns = ["image", "dst_type", "dst_lev", "dmos"]
+            table = read_sheet(self.root / _WORKBOOK, "all_by_image", columns, f"put {_TEXT} beside it")
+            named = [_named(table.source, record) for record in table]
+        scores = table.numbers("dmos")
+        check_lengths(table.source, self.images, "images", rows=len(table))
+        rows = [
+            Row(f"dst_imgs/{folder}/{name}", score, record.place, reference=record["image"], kind=folder)
+            for record, (folder, name), score in zip(table, named, scores, strict=True)
+        ]
+        return ScoreTable(table.source, rows)
 
 
-def _from_text(source: Path) -> list[Row]:
-    matches = []
-    for number, line in enumerate(source.read_text("utf-8-sig", errors="replace").splitlines(), start=1):
-        if not line.strip():
-            continue
-        match = _LINE.fullmatch(line.strip())
-        if match is None or match["token"].casefold() not in _BY_TOKEN:
-            raise UserError(
-                f"{source}, line {number}: a line takes a file name and its score, such as `1600.AWGN.1.png 0.062`"
-            )
-        matches.append((f"line {number}", match))
-    scores = numbers(source, "dmos", ((place, match["score"]) for place, match in matches))
-    return [
-        _row(_BY_TOKEN[match["token"].casefold()], match["name"], match["image"], score, place)
-        for (place, match), score in zip(matches, scores, strict=True)
-    ]
-
-
-def _from_workbook(source: Path) -> list[Row]:
-    instead = f"put {_TEXT} beside it"
-    table = read_sheet(source, "all_by_image", ["image", "dst_type", "dst_lev", "dmos"], instead)
-    scores = numbers(source, "dmos", ((f"line {line}", fields["dmos"]) for line, fields in table))
-    rows = []
-    for (line, fields), score in zip(table, scores, strict=True):
-        kind = _FOLDERS.get(fields["dst_type"].casefold())
-        if kind is None:
-            raise UserError(
-                f"{source}, line {line}: {fields['dst_type']} is no type of distortion of CSIQ "
-                f"({', '.join(_FOLDERS)}); get the file as released"
-            )
-        folder, token = kind
-        name = f"{fields['image']}.{token}.{fields['dst_lev']}.png"
-        rows.append(_row(folder, name, fields["image"], score, f"line {line}"))
-    return rows
-
-
-def _row(folder: str, name: str, image: str, score: float, place: str) -> Row:
-    return Row(f"dst_imgs/{folder}/{name}", score, place, reference=image, kind=folder)
+def _named(source: Path, record: Record) -> tuple[str, str]:
+    """Folder and name of the image that a row of the workbook speaks of."""
+    found = _FOLDERS.get(record["dst_type"].casefold())
+    if found is None:
+        raise UserError(
+            f"{source}, {record.place}: {record['dst_type']} is no type of distortion of CSIQ ({', '.join(_FOLDERS)}); "
+            f"{RELEASED}"
+        )
+    return found[0], f"{record['image']}.{found[1]}.{record['dst_lev']}.png"

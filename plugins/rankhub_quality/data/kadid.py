@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from rankhub.interfaces.data import LabelSpec
-from rankhub.interfaces.errors import UserError
-from rankhub_data.tables.delimited import Record, read_delimited
-from rankhub_data.tables.numbers import numbers
-from rankhub_data.wording import some
+from rankhub_data.tables.delimited import read_delimited
+from rankhub_data.tables.table import Record
+from rankhub_data.tables.text import RELEASED
 from rankhub_quality.data.base import ScoredVersions
 from rankhub_quality.data.table import Row, ScoreTable, check_lengths
 
@@ -57,7 +56,7 @@ class Kadid10k(ScoredVersions):
     13 impulse_noise, 14 multiplicative_noise, 15 denoising, 16 brighten, 17 darken, 18 mean_shift, 19 jitter,
     20 patches, 21 pixelate, 22 quantisation, 23 colour_blocks, 24 sharpen, 25 contrast.
 
-    The format is as others' loaders read it, no released file was at hand; the names of the types are partly from
+    Not tried on a released file: the format is as others' loaders read it, and the names of the types are partly from
     memory (19 to 25).
     """
 
@@ -79,29 +78,26 @@ class Kadid10k(ScoredVersions):
             UserError: A row is not as it should be, or there are more or fewer than in the release.
         """
         source = self.root / "dmos.csv"
-        records = read_delimited(source, ["dist_img", "ref_img", "dmos"])
-        check_lengths(source, self.images, "images", rows=len(records))
-        places = [f"line {record.line}" for record in records]
-        scores = numbers(source, "dmos", zip(places, (record.fields["dmos"] for record in records), strict=True))
-        if odd := [f"line {record.line} ({record.fields['dist_img']})" for record in records if _parts(record) is None]:
-            raise UserError(
-                f"{source}: `dist_img` is no name such as I01_01_01.png with `ref_img` I01.png on {some(odd)}; get the "
-                "file as released"
-            )
-        rows = [_row(record, score, place) for record, score, place in zip(records, scores, places, strict=True)]
+        table = read_delimited(source, ["dist_img", "ref_img", "dmos"])
+        check_lengths(source, self.images, "images", rows=len(table))
+        scores = table.numbers("dmos")
+        named = [_parts(record) for record in table]
+        odd = [record for record, match in zip(table, named, strict=True) if match is None]
+        table.refuse(
+            "`dist_img` is no name such as I01_01_01.png with `ref_img` I01.png", odd, RELEASED, shown="dist_img"
+        )
+        rows = [
+            Row(f"images/{match[0]}", score, record.place, match["reference"].upper(), KINDS[int(match["kind"]) - 1])
+            for record, match, score in zip(table, named, scores, strict=True)
+            if match is not None
+        ]
         return ScoreTable(source, rows)
 
 
 def _parts(record: Record) -> re.Match[str] | None:
     """The parts of a name that agrees with its reference."""
-    match = _NAME.fullmatch(record.fields["dist_img"])
+    match = _NAME.fullmatch(record["dist_img"])
     if match is None or not 1 <= int(match["kind"]) <= len(KINDS):
         return None
-    reference = record.fields["ref_img"].rpartition(".")[0]
+    reference = record["ref_img"].rpartition(".")[0]
     return match if reference.casefold() == match["reference"].casefold() else None
-
-
-def _row(record: Record, score: float, place: str) -> Row:
-    match = _parts(record)
-    assert match is not None
-    return Row(f"images/{match[0]}", score, place, match["reference"].upper(), KINDS[int(match["kind"]) - 1])

@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Literal
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import UserError
 from rankhub_data.tables.delimited import read_delimited
-from rankhub_data.tables.numbers import numbers
 from rankhub_data.wording import some
 from rankhub_quality.data.base import ScoredImages
 from rankhub_quality.data.table import Row, ScoreTable, check_lengths
@@ -26,8 +25,8 @@ class Koniq10k(ScoredImages):
     ``koniq10k_scores_and_distributions.csv`` is there, its column ``MOS_zscore`` (its ``MOS`` runs from 1 to 5), and
     then there is no official split.
 
-    The formats are as others' loaders read them; no released file was at hand, and a public copy of the first is a
-    web page in disguise, which is refused.
+    Not tried on a released file: the formats are as others' loaders read them. A public copy of the first is a web page
+    in disguise, which is refused.
 
     Args:
         split: Only this part of the official split: ``training`` (7,058 images, by what is told of the set),
@@ -49,13 +48,13 @@ class Koniq10k(ScoredImages):
         **options: Any,
     ) -> None:
         super().__init__(root=root, **options)
-        self.split = split
+        self.official = split
         self.images = images
 
     @property
     def expected(self) -> Sequence[str]:
         """The scores, with the official split if that is wanted, and the folder of the images."""
-        other = self.split is None and (self.root / _WITHOUT).is_file() and not (self.root / _WITH_SETS).is_file()
+        other = self.official is None and (self.root / _WITHOUT).is_file() and not (self.root / _WITH_SETS).is_file()
         return [_WITHOUT if other else _WITH_SETS, self.images]
 
     def read_table(self) -> ScoreTable:
@@ -68,16 +67,14 @@ class Koniq10k(ScoredImages):
         source = self.root / self.expected[0]
         sets = source.name == _WITH_SETS
         score = "MOS" if sets else "MOS_zscore"
-        records = read_delimited(source, ["image_name", score, *(["set"] if sets else [])])
-        check_lengths(source, self.count, "images", rows=len(records))
-        wants = [self.split is None or record.fields["set"] == self.split for record in records]
+        table = read_delimited(source, ["image_name", score, *(["set"] if sets else [])])
+        check_lengths(source, self.count, "images", rows=len(table))
+        wants = [self.official is None or record["set"] == self.official for record in table]
         if not any(wants):
-            values = some(sorted({record.fields["set"] or "empty" for record in records}))
-            raise UserError(f"column set of {source} has no {self.split}; its values are {values}")
-        places = [f"line {record.line}" for record in records]
-        scores = numbers(source, score, zip(places, (record.fields[score] for record in records), strict=True))
+            values = some(sorted({record["set"] or "empty" for record in table}))
+            raise UserError(f"column set of {source} has no {self.official}; its values are {values}")
         rows = [
-            Row(f"{self.images}/{record.fields['image_name']}", value, place, wanted=wanted)
-            for record, value, place, wanted in zip(records, scores, places, wants, strict=True)
+            Row(f"{self.images}/{record['image_name']}", value, record.place, wanted=wanted)
+            for record, value, wanted in zip(table, table.numbers(score), wants, strict=True)
         ]
-        return ScoreTable(source, rows, [f"official split: {self.split}"] if self.split else [])
+        return ScoreTable(source, rows, [f"official split: {self.official}"] if self.official else [])

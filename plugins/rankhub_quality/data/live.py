@@ -28,9 +28,9 @@ class Live(ScoredVersions):
     entries that are exactly 0. Altered copies of the files are about, with lists of 779 entries; lists of another
     length are refused.
 
-    Checked on a public copy of ``dmos_realigned.mat``: its order, its length, the number of its zeros by kind, its
-    range (-2.64 to 111.77). Taken from others' loaders: ``orgs`` and ``refnames_all`` of 982 entries, and the layout of
-    ``dmos.mat``.
+    Tried on a public copy of ``dmos_realigned.mat``: its order, its length, the number of its zeros by kind, its
+    range (-2.64 to 111.77). Not tried on the rest of the release: ``orgs`` and ``refnames_all`` of 982 entries, and the
+    layout of ``dmos.mat``, are as others' loaders read them.
 
     Args:
         scores: ``realigned``: DMOS after the study that put all kinds on one scale (``dmos_realigned.mat``);

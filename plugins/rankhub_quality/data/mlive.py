@@ -22,7 +22,7 @@ class Mlive(ScoredVersions):
     225 images, listed in ``Imagelists.mat`` (``distimgs``) and scored in ``Scores.mat`` (``DMOSscores``); the reference
     is what a name says before its first ``_``, and must be in the list ``refimgs`` where there is one.
 
-    The format is as others' loaders read it; no released file was at hand.
+    Not tried on a released file: the format is as others' loaders read it.
 
     Attributes:
         parts_at: Folder of a part -> folder of its images, which is the name of the kind.

@@ -2,40 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from rankhub.interfaces.data import DataReport, LabelSpec
-from rankhub_data.named import NamedImages
-from rankhub_data.tables.split import Ints
-from rankhub_quality.data.parts import Parts, Units
-from rankhub_quality.data.table import ScoreTable
+from rankhub_data.tables.opened import Opened
+from rankhub_data.tables.split import Split, Units
+from rankhub_quality.data.table import Row
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A data set that was opened.
-
-    Attributes:
-        table: n rows, of which some are served. Those that row filters leave out are among them only where the split
-            cannot be drawn without their images.
-        images: n images.
-        units: n of them.
-        folds: [n] the fold of each image, if there are folds.
-        rows: Those that are served, ascending.
-    """
-
-    table: ScoreTable
-    images: NamedImages
-    units: Units
-    folds: Ints | None
-    rows: Ints
-
-
-def report(title: str, opened: Opened, parts: Parts, scale: LabelSpec) -> DataReport:
+def report(title: str, opened: Opened[Row], split: Split, share: float, scale: LabelSpec) -> DataReport:
     """Sentences and tables.
 
     The table ``scores`` has a row for each image that is served, its score on the data set's own scale; the table
@@ -44,57 +24,57 @@ def report(title: str, opened: Opened, parts: Parts, scale: LabelSpec) -> DataRe
     Args:
         title: The data set's name.
         opened: What was opened.
-        parts: The part that is served.
+        split: The part that is served.
+        share: Of the images to train on that keep their label.
         scale: What the scores are.
     """
-    tables: dict[str, Sequence[Mapping[str, Any]]] = {"scores": list(_scores(opened))}
-    if opened.units.what == "references":
-        tables["references"] = list(_references(opened))
-    return DataReport(list(_notes(title, opened, parts, scale)), tables)
+    units = opened.sides.units
+    assert units is not None
+    scores = [
+        {"path": path, "score": opened.rows[row].score, **opened.known(row, ("reference", "kind"))}
+        for path, row in zip(opened.paths, opened.served.tolist(), strict=True)
+    ]
+    tables: dict[str, Sequence[Mapping[str, Any]]] = {"scores": scores}
+    if units.what == "references":
+        tables["references"] = _references(opened)
+    said = [_range(np.array([line["score"] for line in scores]), scale), *_part(opened, units, split, share)]
+    what = f"{title}: {_images(opened, units)}"
+    return opened.report(what, said, "copies with scores of their own", tables)
 
 
-def _scores(opened: Opened) -> Iterator[dict[str, Any]]:
-    names = opened.images.names
-    for number in opened.rows.tolist():
-        row = opened.table.rows[number]
-        said: dict[str, Any] = {"path": names[number], "score": row.score}
-        said.update((name, value) for name in ("reference", "kind") if (value := getattr(row, name)))
-        if opened.folds is not None:
-            said["fold"] = int(opened.folds[number])
-        yield said
+def _references(opened: Opened[Row]) -> list[dict[str, Any]]:
+    images, served = (Counter(row.reference for row in rows) for rows in (opened.rows, opened.served_rows))
+    first = {row.reference: number for number, row in reversed(list(enumerate(opened.rows)))}
+    return [
+        {"reference": name, "images": images[name], "served": served[name], **opened.known(first[name])}
+        for name in sorted(images)
+    ]
 
 
-def _references(opened: Opened) -> Iterator[dict[str, Any]]:
-    served = np.zeros(len(opened.table.rows), bool)
-    served[opened.rows] = True
-    names = np.array(opened.units.names)
-    for reference in sorted(set(opened.units.names)):
-        of_it = names == reference
-        said: dict[str, Any] = {"reference": reference, "images": int(of_it.sum()), "served": int(served[of_it].sum())}
-        if opened.folds is not None:
-            said["fold"] = int(opened.folds[of_it][0])
-        yield said
-
-
-def _notes(title: str, opened: Opened, parts: Parts, scale: LabelSpec) -> Iterator[str]:
-    rows, table = opened.rows, opened.table
-    wanted = table.wanted.rows
-    of = "" if len(rows) == len(wanted) else f" of {len(wanted):,}"
-    known = [f"{len(set(opened.units.names)):,} references"] if opened.units.what == "references" else []
+def _images(opened: Opened[Row], units: Units) -> str:
+    wanted = [row for row in opened.rows if row.wanted]
+    of = "" if len(opened.served) == len(wanted) else f" of {len(wanted):,}"
+    known = [f"{len(set(units.names)):,} references"] if units.what == "references" else []
     kinds = {row.kind for row in wanted if row.kind}
     known += [f"{len(kinds)} kinds of distortion"] if kinds else []
     among = f" of {' and '.join(known)}" if known else ""
-    yield (
-        f"{title}: {len(rows):,}{of} scored images{among} in {opened.images.folder.root}, "
-        f"{opened.images.size_range(rows)}"
-    )
-    scores = table.scores[rows]
-    what = scale.unit or "scores"
+    return f"{len(opened.served):,}{of} scored images{among}"
+
+
+def _range(scores: npt.NDArray[np.float64], scale: LabelSpec) -> str:
     way = "higher is better" if scale.higher_is_better else "lower is better: turned inside"
-    yield f"{what} from {scores.min():g} to {scores.max():g}, mean {scores.mean():.4g} ({way})"
-    yield from parts.notes(opened.units, rows)
-    yield from table.notes
-    different = len(np.unique(opened.images.originals[rows]))
-    if different < len(rows):
-        yield f"{different:,} of {len(rows):,} images differ; the others are copies with scores of their own: kept"
-    yield from opened.images.where_kept()
+    what = scale.unit or "scores"
+    return f"{what} from {scores.min():g} to {scores.max():g}, mean {scores.mean():.4g} ({way})"
+
+
+def _part(opened: Opened[Row], units: Units, split: Split, share: float) -> Iterator[str]:
+    """How the images that are served came about."""
+    count = len(units.drawn)
+    if split.part != "all":
+        served = len({units.names[row] for row in opened.served.tolist()})
+        how = f"fold {split.fold} of {split.folds}" if split.folds else f"{split.held_out:g} held out"
+        yield f"part {split.part}: {served:,} of {count:,} {units.what} ({how}, seed {split.seed})"
+    elif split.folds is not None:
+        yield f"{split.folds} folds of {count:,} {units.what} (seed {split.seed})"
+    if share < 1 and split.part != "held_out":
+        yield f"{len(opened.served):,} images keep their label: share {share:g}, evenly over the kinds"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, ClassVar
 
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import Objection, UserError
-from rankhub_data.tables.delimited import Record, read_delimited
-from rankhub_data.tables.numbers import numbers
+from rankhub_data.tables.delimited import read_delimited
+from rankhub_data.tables.presence import absent_own
+from rankhub_data.tables.table import Record, Table
 from rankhub_data.wording import some
 from rankhub_quality.data.base import ScoredVersions
 from rankhub_quality.data.table import Row, ScoreTable
@@ -41,7 +41,6 @@ class ScoredCsv(ScoredVersions):
     """
 
     title: ClassVar[str] = "your set"
-    obtained: ClassVar[str] = "your own"
 
     def __init__(
         self,
@@ -82,11 +81,7 @@ class ScoredCsv(ScoredVersions):
 
     def missing(self) -> str | None:
         """The folder or the table is not there."""
-        if not self.root.is_dir():
-            return f"there is no folder {self.root}; set `root` to the folder that holds your images"
-        if not (self.root / self.table).is_file():
-            return f"there is no file {self.root / self.table}; set `table` to the table of scores, relative to `root`"
-        return None
+        return absent_own(self.root, self.expected, "set `table` to the table of scores, relative to `root`")
 
     def read_table(self) -> ScoreTable:
         """All rows; those that ``where`` does not leave are not wanted, and their score is no number.
@@ -96,49 +91,42 @@ class ScoredCsv(ScoredVersions):
         """
         source = self.root / self.table
         wanted = [self.path, self.score, *(name for name in (self.reference, self.kind) if name), *self.where]
-        every = read_delimited(source, list(dict.fromkeys(wanted)))
-        wants = [self._wanted(record) for record in every]
-        records = [record for record, wanted in zip(every, wants, strict=True) if wanted]
-        if every and not records:
-            raise UserError(self._nothing_left(source, every))
-        nameless = [f"line {record.line}" for record in records if not record.fields[self.path]]
-        if nameless:
-            raise UserError(f"{source}: `{self.path}` is empty on {some(nameless)}; name an image or take the rows out")
-        texts = [(f"line {record.line}", record.fields[self.score]) for record in records]
-        scores = iter(numbers(source, self.score, texts))
+        table = read_delimited(source, list(dict.fromkeys(wanted)))
+        wants = [all(record[column] == value for column, value in self.where.items()) for record in table]
+        records = [record for record, wanted in zip(table, wants, strict=True) if wanted]
+        if len(table) and not records:
+            raise UserError(self._nothing_left(table))
+        nameless = [record for record in records if not record[self.path]]
+        table.refuse(f"`{self.path}` is empty", nameless, "name an image or take the rows out")
+        scores = iter(table.numbers(self.score, records))
         rows = [
             self._row(record, next(scores) if wanted else math.nan, wanted)
-            for record, wanted in zip(every, wants, strict=True)
+            for record, wanted in zip(table, wants, strict=True)
         ]
         return ScoreTable(source, rows, list(self._notes(rows)))
 
     def _notes(self, rows: Sequence[Row]) -> Iterator[str]:
         if left := sum(not row.wanted for row in rows):
             yield f"rows left out by `where`: {left:,}"
-        if self.parts.splits and not any(row.reference for row in rows):
+        if self.split.divides and not any(row.reference for row in rows):
             yield (
                 "no reference named: images are split one by one, so versions of one picture may be on both sides; set "
                 "`reference`"
             )
 
-    def _wanted(self, record: Record) -> bool:
-        return all(record.fields[column] == value for column, value in self.where.items())
-
-    def _nothing_left(self, source: Path, records: Sequence[Record]) -> str:
-        column = next(
-            (column for column, value in self.where.items() if all(r.fields[column] != value for r in records)), None
-        )
+    def _nothing_left(self, table: Table) -> str:
+        column = next((column for column, value in self.where.items() if all(r[column] != value for r in table)), None)
         if column is None:
-            return f"no row of {source} has all the values of `where` at once"
-        values = sorted({record.fields[column] for record in records})
-        return f"no row of {source} has {column} = {self.where[column]}; its values are {some(values)}"
+            return f"no row of {table.source} has all the values of `where` at once"
+        values = sorted({record[column] for record in table})
+        return f"no row of {table.source} has {column} = {self.where[column]}; its values are {some(values)}"
 
     def _row(self, record: Record, score: float, wanted: bool) -> Row:
         return Row(
-            path=record.fields[self.path],
+            path=record[self.path],
             score=score,
-            place=f"line {record.line}",
-            reference=record.fields[self.reference] if self.reference else "",
-            kind=record.fields[self.kind] if self.kind else "",
+            place=record.place,
+            reference=record[self.reference] if self.reference else "",
+            kind=record[self.kind] if self.kind else "",
             wanted=wanted,
         )

@@ -8,7 +8,6 @@ from typing import Annotated, Any, ClassVar
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.options import Ge
 from rankhub_data.tables.delimited import read_delimited
-from rankhub_data.tables.numbers import numbers
 from rankhub_data.tables.sheet import read_sheet
 from rankhub_quality.data.base import ScoredImages
 from rankhub_quality.data.table import Row, ScoreTable, check_lengths
@@ -25,7 +24,7 @@ class Spaq(ScoredImages):
     from the same table saved as ``.csv`` beside it, which is taken first. Images lie in ``TestImage/``. They are of ten
     megapixels and more, hundreds of gigabytes when decoded, so they are shrunk.
 
-    The layout is as others' loaders read it; no released file was at hand, and the range is from memory.
+    Not tried on a released file: the layout is as others' loaders read it, and the range is from memory.
 
     Args:
         resize: Shorter side in pixels to which images are shrunk (antialiased) when they are decoded; 512 is what most
@@ -56,14 +55,12 @@ class Spaq(ScoredImages):
         source = self.root / self.expected[0]
         columns = [_NAME, _SCORE]
         if source.suffix == ".csv":
-            lines = [(record.line, record.fields) for record in read_delimited(source, columns)]
+            table = read_delimited(source, columns)
         else:
-            lines = read_sheet(source, None, columns, "save the table as .csv beside it")
-        check_lengths(source, self.count, "images", rows=len(lines))
-        places = [f"line {line}" for line, _ in lines]
-        scores = numbers(source, _SCORE, zip(places, (fields[_SCORE] for _, fields in lines), strict=True))
+            table = read_sheet(source, None, columns, "save the table as .csv beside it")
+        check_lengths(source, self.count, "images", rows=len(table))
         rows = [
-            Row(f"TestImage/{fields[_NAME]}", score, place)
-            for (_, fields), score, place in zip(lines, scores, places, strict=True)
+            Row(f"TestImage/{record[_NAME]}", score, record.place)
+            for record, score in zip(table, table.numbers(_SCORE), strict=True)
         ]
         return ScoreTable(source, rows)

@@ -150,6 +150,19 @@ def check_references(table: ScoreTable, expected: int) -> None:
         )
 
 
+def check_every_reference(table: ScoreTable) -> None:
+    """Refuse a table that names references for some of its images only.
+
+    Raises:
+        UserError: A row has none.
+    """
+    if without := [row for row in table.rows if not row.reference]:
+        raise UserError(
+            f"{table.source} names no reference for {len(without):,} of its {len(table.rows):,} images "
+            f"({places(without)}); name one for each, or for none"
+        )
+
+
 def places(rows: Iterable[Row]) -> str:
     """Where the first few rows stand, and how many more there are."""
     return some([row.place for row in rows])

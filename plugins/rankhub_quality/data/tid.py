@@ -9,10 +9,13 @@ from typing import ClassVar
 
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import UserError
-from rankhub_data.tables.numbers import numbers
+from rankhub_data.tables.pattern import read_pattern
+from rankhub_data.tables.table import Record
+from rankhub_data.tables.text import read_lines
 from rankhub_quality.data.base import ScoredVersions
 from rankhub_quality.data.table import Row, ScoreTable, check_lengths
 
+_LINE = re.compile(r"(?P<mos>\S+)\s+(?P<name>\S+)")
 _NAME = re.compile(r"I(?P<reference>\d\d)_(?P<kind>\d\d)_(?P<level>\d)\.bmp", re.IGNORECASE)
 
 KINDS = (
@@ -71,27 +74,16 @@ class _Tid(ScoredVersions):
             UserError: A line is not as it should be, or there are more or fewer than in the release.
         """
         source = self.root / "mos_with_names.txt"
-        lines = _lines(source)
-        count = self.references * self.kind_count * self.levels
-        lists = {"mos_with_names.txt": len(lines)}
+        table = read_pattern(source, _LINE, "a score and a file name, such as `5.51429 I01_01_1.bmp`")
+        lists = {"mos_with_names.txt": len(table)}
         if (companion := self.root / "mos.txt").is_file():
-            lists["mos.txt"] = len(_lines(companion))
-        check_lengths(self.root, count, "images", **lists)
-        fields = [text.split() for _, text in lines]
-        odd = next((number for (number, _), field in zip(lines, fields, strict=True) if len(field) != 2), None)
-        if odd is not None:
-            raise UserError(
-                f"{source}, line {odd}: a line takes a score and a file name, such as `5.51429 I01_01_1.bmp`"
-            )
-        places = [f"line {number}" for number, _ in lines]
-        scores = numbers(source, "mos", zip(places, (field[0] for field in fields), strict=True))
-        rows = [
-            self._row(source, field[1], score, place)
-            for field, score, place in zip(fields, scores, places, strict=True)
-        ]
-        return ScoreTable(source, rows)
+            lists["mos.txt"] = len(read_lines(companion))
+        check_lengths(self.root, self.references * self.kind_count * self.levels, "images", **lists)
+        scores = table.numbers("mos")
+        return ScoreTable(source, [self._row(source, *one) for one in zip(table, scores, strict=True)])
 
-    def _row(self, source: Path, name: str, score: float, place: str) -> Row:
+    def _row(self, source: Path, record: Record, score: float) -> Row:
+        name, place = record["name"], record.place
         match = _NAME.fullmatch(name)
         if match is None or not (
             1 <= int(match["reference"]) <= self.references
@@ -126,7 +118,8 @@ class Tid2013(_Tid):
     14 pattern_noise, 15 colour_blocks, 16 mean_shift, 17 contrast, 18 saturation, 19 multiplicative_noise,
     20 comfort_noise, 21 noisy_compression, 22 colour_quantisation, 23 chromatic_aberration, 24 sparse_sampling.
 
-    Checked against the released scores: format, order, range and mixed case.
+    Tried on the released scores, their order, range and names in mixed case, set down in the format of
+    ``mos_with_names.txt``; not tried on the released images.
     """
 
     title: ClassVar[str] = "TID2013"
@@ -140,19 +133,10 @@ class Tid2008(_Tid):
     1,700 distorted images: 25 references, the first 17 types of TID2013, 4 levels; MOS from 0 to 9, **higher is
     better**. Reference I25 is no photo, and is left out as in TID2013.
 
-    Checked against the released scores: their names, number and range. That they stand in ``mos_with_names.txt`` in the
-    format of TID2013 is from memory.
+    Tried on the released scores, their names, number and range; that they stand in ``mos_with_names.txt`` in the format
+    of TID2013 is from memory. Not tried on the released images.
     """
 
     title: ClassVar[str] = "TID2008"
     kind_count: ClassVar[int] = 17
     levels: ClassVar[int] = 4
-
-
-def _lines(path: Path) -> list[tuple[int, str]]:
-    """Number and text of each line that is not empty."""
-    try:
-        text = path.read_text("utf-8-sig", errors="replace")
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}") from None
-    return [(number, line.strip()) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]

@@ -48,7 +48,7 @@ def test_what_they_are_is_known_before_anything_is_read(catalog, tmp_path, name,
 def test_a_number_of_images_can_be_held_out_in_a_recipe(catalog):
     options = {"root": "cells", "part": "unlabeled", "held_out": 100, "labels": 8}
     data = catalog.build("dataset", {"use": "dot_images", **options})
-    assert (data.held_out, data.labels_kept) == (100, 8)
+    assert (data.split.held_out, data.labels_kept) == (100, 8)
 
 
 @pytest.mark.parametrize("folder", ["part_A_final", "part_A"])

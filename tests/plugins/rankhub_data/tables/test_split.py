@@ -11,23 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rankhub.interfaces.errors import Objection, UserError
-from rankhub_data.tables.split import folds_of, held_out_units, thinned
-from rankhub_quality.data.parts import Parts, Units
-from rankhub_quality.data.table import Row
+from rankhub_data.tables.draws import few_labels, folds_of, held_out_units, thinned
+from rankhub_data.tables.split import Split, Units
 
 NAMES = st.text(st.characters(codec="utf-8"), max_size=4)
 UNITS = st.lists(NAMES, min_size=1, max_size=40)
 SEEDS = st.integers(0, 1000)
 
 
-def options(**given):
-    return Parts(**{"part": "all", "held_out": 0.2, "folds": None, "fold": None, "seed": 0, "share": 1.0, **given})
-
-
-def table(units, kinds=("jpeg", "blur", "noise"), wanted=lambda number: True):
-    return [
-        Row(f"{number}.png", number, "", unit, kinds[number % 3], wanted(number)) for number, unit in enumerate(units)
-    ]
+def split(**given):
+    return Split(**{"part": "all", "held_out": 0.2, "folds": None, "fold": None, "seed": 0, **given})
 
 
 @given(UNITS, st.floats(0.01, 0.99), SEEDS)
@@ -67,40 +60,12 @@ def test_folds_partition_the_images_by_reference_and_are_even(units, folds, seed
 def test_no_reference_is_on_both_sides_and_every_image_is_on_one(units, folds, seed):
     units = [*units, *"abcdefgh"]
     named = Units(units, "references")
-    for options_of_a_side in ({"held_out": 0.3}, {"folds": folds, "fold": folds - 1}):
-        sides = []
-        for part in ("train", "held_out"):
-            parts = options(part=part, seed=seed, **options_of_a_side)
-            sides.append(parts.rows(named, parts.fold_numbers(named), table(units)))
-        train, held_out = sides
+    for options in ({"held_out": 0.3}, {"held_out": 2}, {"folds": folds, "fold": folds - 1}):
+        sides = split(part="train", seed=seed, **options).sides(named)
+        train, held_out = np.flatnonzero(sides.train), np.flatnonzero(sides.held_out)
         assert sorted([*train, *held_out]) == list(range(len(units)))
+        assert len({units[row] for row in held_out}) == 2 or options != {"held_out": 2}
         assert not {units[row] for row in train} & {units[row] for row in held_out}
-
-
-@settings(max_examples=50)
-@given(st.lists(st.sampled_from("abcdefgh"), min_size=8, max_size=40), st.integers(2, 4), SEEDS, st.data())
-def test_filters_of_rows_do_not_change_the_split(units, folds, seed, data):
-    units = [*units, *"abcdefgh"]
-    kept = data.draw(st.sets(st.integers(0, len(units) - 1), min_size=1))
-    rows = sorted(kept)
-    others = [unit for row, unit in enumerate(units) if row not in kept]
-    flagged = table(units, wanted=lambda number: number in kept)
-    for side in ({"held_out": 0.3}, {"folds": folds, "fold": folds - 1}):
-        for part in ("train", "held_out"):
-            parts = options(part=part, seed=seed, **side)
-            whole = Units(units, "references")
-            expected = [row for row in parts.rows(whole, parts.fold_numbers(whole), table(units)) if row in kept]
-            dropped = Units([units[row] for row in rows], "references", others)
-            for named, entries, back in (
-                (whole, flagged, range(len(units))),
-                (dropped, [flagged[r] for r in rows], rows),
-            ):
-                numbers = parts.fold_numbers(named)
-                if expected:
-                    assert [back[row] for row in parts.rows(named, numbers, entries)] == expected
-                else:
-                    with pytest.raises(UserError, match=r"row filters .* leave no image of the references of part"):
-                        parts.rows(named, numbers, entries)
 
 
 def test_splits_are_the_same_in_every_version():
@@ -126,18 +91,6 @@ def test_a_share_is_exact_even_over_kinds_and_part_of_a_larger_one(count, one, o
         assert abs(len(large & of_kind) - len(large) * len(of_kind) / count) <= 1
 
 
-def test_a_share_thins_out_the_part_to_train_on_only():
-    units = [f"r{number % 5}" for number in range(50)]
-    named, rows = Units(units, "references"), table(units)
-    whole = options(part="train").rows(named, None, rows)
-    half = options(part="train", share=0.5).rows(named, None, rows)
-    assert len(half) == 20
-    held_out = [options(part="held_out", share=share).rows(named, None, rows).tolist() for share in (0.5, 1.0)]
-    assert held_out[0] == held_out[1] == sorted(set(range(50)) - set(whole))
-    assert set(half) < set(whole)
-    assert np.all(np.diff(half) > 0)
-
-
 @pytest.mark.parametrize(
     ("given", "said"),
     [
@@ -149,21 +102,47 @@ def test_a_share_thins_out_the_part_to_train_on_only():
 )
 def test_options_that_contradict_each_other(given, said):
     with pytest.raises(Objection, match=said):
-        options(**given)
+        split(**given)
 
 
 def test_more_folds_than_references():
     with pytest.raises(UserError, match="`folds: 4` cannot be made of 3 references"):
-        options(folds=4).fold_numbers(Units(["a", "b", "c"], "references"))
+        split(folds=4).sides(Units(["a", "b", "c"], "references"))
 
 
-def test_a_fold_without_images():
-    units = Units(["a", "a"], "references", ["b", "c"])
-    parts = options(folds=3)
-    with pytest.raises(UserError, match=r"leave no image of fold \d of 3, as folds are made of all 3 references"):
-        parts.rows(units, parts.fold_numbers(units), table("aa"))
+@pytest.mark.parametrize(("held_out", "count"), [(0.2, 0), (0.9, 2), (2, 2)])
+def test_a_side_without_images(held_out, count):
+    said = f"`held_out: {held_out}` takes {count} of 2 references, which leaves one side empty"
+    for part in ("train", "held_out"):
+        with pytest.raises(UserError, match=said):
+            split(part=part, held_out=held_out).sides(Units(["a", "b", "b"], "references"))
 
 
-def test_a_part_without_images():
-    with pytest.raises(UserError, match=r"none of the 2 references falls to part held_out with `held_out: 0\.2`"):
-        options(part="held_out").rows(Units(["a", "b", "b"], "references"), None, table("abb"))
+@given(
+    st.lists(st.tuples(st.sampled_from("abcdefgh"), st.booleans()), min_size=8, max_size=40), st.integers(2, 3), SEEDS
+)
+def test_images_without_a_label_are_never_held_out_and_follow_their_copies(images, folds, seed):
+    names, labeled = [*"abcd", *(name for name, _ in images)], np.array([True] * 4 + [has for _, has in images])
+    units = Units(names, "annotated images", labeled)
+    for options in ({"held_out": 0.4}, {"held_out": 1}, {"folds": folds, "fold": 0}):
+        sides = split(part="train", seed=seed, **options).sides(units)
+        assert not (sides.held_out & ~labeled).any()
+        assert not (sides.held_out & sides.train).any()
+        out = {name for name, held_out in zip(names, sides.held_out, strict=True) if held_out}
+        assert [name in out for name in names] == (~sides.train).tolist()
+        if sides.folds is not None:
+            drawn = {name for name, has in zip(names, labeled, strict=True) if has}
+            assert [fold < 0 for fold in sides.folds] == [name not in drawn for name in names]
+    assert split().sides(units).train.tolist() == labeled.tolist()
+
+
+@given(st.integers(1, 30), st.integers(1, 40), SEEDS)
+def test_few_labels_are_exact_and_part_of_more(count, labels, seed):
+    names = [f"{number}.png" for number in range(count)]
+    if labels > count:
+        with pytest.raises(UserError, match=f"`labels: {labels}` of {count} annotated images"):
+            few_labels(names, labels, seed)
+        return
+    kept = few_labels(names, labels, seed)
+    assert kept.sum() == labels
+    assert labels == count or (few_labels(names, labels + 1, seed) >= kept).all()
