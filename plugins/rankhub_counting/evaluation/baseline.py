@@ -58,10 +58,10 @@ def baseline(source: EvaluationSource, images: Counted, train: str | None) -> Ba
     if folds is not None and len(np.unique(folds)) > 1:
         answers = np.empty(len(images))
         for fold in np.unique(folds):
-            answers[folds == fold] = images.counts[folds != fold].mean()
+            answers[folds == fold] = images.labels[folds != fold].mean()
         note = f"*_of_other_folds_mean answers for each fold of {images.data!r} the mean count of all other folds"
         return Baseline("other_folds_mean", answers, note)
-    mean = float(images.counts.mean())
+    mean = float(images.labels.mean())
     note = (
         f"*_of_own_mean always answers {mean:,.4g}, the mean count of the very images of {images.data!r} that are "
         "judged, which flatters it; `train: DATA` takes that of the training data"

@@ -11,9 +11,8 @@ from torch import Tensor
 
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.evaluate import EvaluationSource
-from rankhub_ranking.labeled import labeled
+from rankhub_ranking.labeled import Floats, Labeled, labeled
 
-Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 AGREE = 1e-3
@@ -21,39 +20,25 @@ AGREE = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
-    """The annotated images of a data set.
+class Counted(Labeled):
+    """The annotated images of a data set; labels are true counts.
 
     Attributes:
-        data: Name of the data set.
-        rows: [n] positions in the data set.
-        predicted: [n].
-        counts: [n] true ones.
-        paths: [n] path of each image below the data set's folder, or its position.
+        names: [n] path of each image below the data set's folder, or its position.
         folds: [n] the fold of each image, -1 for one in none; None where the data set has no folds.
         maps: n of [h, w] points a cell, spread evenly over the image; None where the head has no map.
         points: n of [k, 2 or more] x and y in pixels; None where the data set cannot tell.
-        notes: Sentences on what was left out.
     """
 
-    data: str
-    rows: Ints
-    predicted: Floats
-    counts: Floats
-    paths: Sequence[str]
+    names: Sequence[str] = ()
     folds: Ints | None = None
     maps: Sequence[Floats] | None = None
     points: Sequence[Floats] | None = None
-    notes: tuple[str, ...] = ()
-
-    def __len__(self) -> int:
-        return len(self.rows)
 
     @property
     def finite(self) -> bool:
         """Whether all predicted counts and maps are."""
-        maps = self.maps or ()
-        return bool(np.isfinite(self.predicted).all()) and all(bool(np.isfinite(one).all()) for one in maps)
+        return all(bool(np.isfinite(one).all()) for one in (self.predicted, *(self.maps or ())))
 
     def sizes(self, source: EvaluationSource) -> list[tuple[int, int]]:
         """[n] height and width of each image, from the data set's list, or by decoding where it has none."""
@@ -76,28 +61,22 @@ def counted(source: EvaluationSource, data: str, output: str) -> Counted:
     Raises:
         UserError: No image is annotated, or the output is not one number an image.
     """
-    annotated = labeled(source, data, output)
-    rows = annotated.rows
-    if not len(rows):
-        raise UserError(f"no image of data set {data!r} is annotated, so there is nothing to compare counts with")
-    notes = []
-    if len(rows) < annotated.images:
-        left_out = annotated.images - len(rows)
-        notes.append(f"{left_out} of {annotated.images} images of {data!r} are not annotated and left out")
-    dataset = source.dataset(data)
-    paths, folds, points = dataset.facts("path"), dataset.folds(), dataset.points()
+    known = labeled(source, data, output, ("is annotated", "are not annotated and"))
+    dataset, rows = source.dataset(data), known.rows.tolist()
+    folds, points = dataset.folds(), dataset.points()
     maps = _maps(source, data, f"{output.partition('.')[0]}.map")
     found = Counted(
         data,
-        rows,
-        annotated.predicted,
-        annotated.labels,
-        [str(row) if paths is None else paths[row] for row in rows.tolist()],
-        None if folds is None else _fold_of(folds, annotated.images)[rows],
-        None if maps is None else [_plane(maps[row]) for row in rows.tolist()],
-        None if points is None else [np.asarray(points[row], dtype=np.float64) for row in rows.tolist()],
+        known.rows,
+        known.predicted,
+        known.labels,
+        known.notes,
+        known.paths(source),
+        None if folds is None else _fold_of(folds, rows),
+        None if maps is None else [_plane(maps[row]) for row in rows],
+        None if points is None else [np.asarray(points[row], dtype=np.float64) for row in rows],
     )
-    return replace(found, notes=(*notes, *_remarks(found, output)))
+    return replace(found, notes=(*known.notes, *_remarks(found, output)))
 
 
 def _maps(source: EvaluationSource, data: str, output: str) -> Tensor | Sequence[Tensor] | None:
@@ -112,12 +91,10 @@ def _plane(density: Tensor) -> Floats:
     return np.asarray(density.reshape(density.shape[-2:]).double().cpu().numpy())
 
 
-def _fold_of(folds: Sequence[Ints], images: int) -> Ints:
-    """[images] the fold of each image, -1 for one in none."""
-    fold = np.full(images, -1, dtype=np.int64)
-    for number, rows in enumerate(folds):
-        fold[rows] = number
-    return fold
+def _fold_of(folds: Sequence[Ints], rows: Sequence[int]) -> Ints:
+    """[n] the fold of each row, -1 for one in none."""
+    of = {row: number for number, fold in enumerate(folds) for row in fold.tolist()}
+    return np.array([of.get(row, -1) for row in rows], dtype=np.int64)
 
 
 def _remarks(images: Counted, output: str) -> list[str]:
@@ -134,6 +111,6 @@ def _remarks(images: Counted, output: str) -> list[str]:
     first = int(np.flatnonzero(apart)[0])
     return [
         f"{output} is not the sum of its map in {int(apart.sum())} of {len(images)} images of {images.data!r} "
-        f"({images.predicted[first]:.5g} and {sums[first]:.5g} in {images.paths[first]}), so GAME judges another "
+        f"({images.predicted[first]:.5g} and {sums[first]:.5g} in {images.names[first]}), so GAME judges another "
         "prediction than MAE"
     ]

@@ -18,8 +18,7 @@ from rankhub_counting.evaluation.game import game
 from rankhub_counting.evaluation.metrics import METRICS, by_fold, measure
 from rankhub_counting.evaluation.scatter import scatter
 from rankhub_counting.overlay import overlay
-
-Floats = npt.NDArray[np.float64]
+from rankhub_ranking.labeled import Floats, lines_of
 
 _NAN = float("nan")
 
@@ -107,7 +106,7 @@ class Counting(Evaluator):
                 names += [f"{name}_fold_{of}" for name in names for of in ("mean", "std")]
             names += [f"{name}_of_{rival.name}" for name in ("mae", "rmse")]
             return EvaluationResult(dict.fromkeys(names, _NAN), tables, notes=notes)
-        predicted, counts = images.predicted, images.counts
+        predicted, counts = images.predicted, images.labels
         metrics = measure(predicted, counts) | {name: float(values.mean()) for name, values in games.items()}
         told = measure(rival.answers, counts)
         metrics |= {f"{name}_of_{rival.name}": told[name] for name in ("mae", "rmse")}
@@ -120,8 +119,8 @@ class Counting(Evaluator):
                 "least one point; mae_of_empty is the MAE of the others"
             )
         if images.folds is not None:
-            tables["per_fold"], summary = by_fold(predicted, counts, images.folds, games)
-            metrics |= summary
+            tables["per_fold"], over_folds = by_fold(predicted, counts, images.folds, games)
+            metrics |= over_folds
         pictures = self._pictures(source, images, metrics, rival) if source.pictures else {}
         return EvaluationResult(metrics, tables, pictures, notes)
 
@@ -146,18 +145,18 @@ class Counting(Evaluator):
         unit = dataset.label.unit
         title = f"{self.data}: {len(images)} images, MAE {metrics['mae']:.4g}, RMSE {metrics['rmse']:.4g}"
         line = float(rival.answers[0]) if rival.name != "other_folds_mean" else None
-        drawn = {"scatter": scatter(title, images.predicted, images.counts, unit, line)}
+        drawn = {"scatter": scatter(title, images.predicted, images.labels, unit, line)}
         if images.maps is None:
             return drawn
-        for name, row in telling(np.abs(images.predicted - images.counts), self.pictures).items():
+        for name, row in telling(np.abs(images.predicted - images.labels), self.pictures).items():
             drawn[f"overlay_{name}"] = overlay(
                 dataset[int(images.rows[row])].image,
                 images.maps[row],
                 float(images.predicted[row]),
-                float(images.counts[row]),
+                float(images.labels[row]),
                 None if images.points is None else images.points[row],
                 unit=unit,
-                name=images.paths[row],
+                name=images.names[row],
             )
         return drawn
 
@@ -180,13 +179,7 @@ def telling(errors: Floats, count: int) -> dict[str, int]:
 
 
 def _per_image(images: Counted, games: Mapping[str, Floats]) -> list[dict[str, Any]]:
-    error = images.predicted - images.counts
-    columns: dict[str, Sequence[Any]] = {"image": images.paths}
-    if images.folds is not None:
-        columns["fold"] = images.folds.tolist()
-    columns["count"] = images.counts.tolist()
-    columns["predicted"] = images.predicted.tolist()
-    columns["error"] = error.tolist()
-    columns["absolute_error"] = np.abs(error).tolist()
-    columns |= {name: values.tolist() for name, values in games.items()}
-    return [dict(zip(columns, line, strict=True)) for line in zip(*columns.values(), strict=True)]
+    error = images.predicted - images.labels
+    figures = {"count": images.labels, "predicted": images.predicted, "error": error, "absolute_error": np.abs(error)}
+    columns = {name: values.tolist() for name, values in {**figures, **games}.items()}
+    return lines_of({"image": images.names, "fold": None if images.folds is None else images.folds.tolist(), **columns})

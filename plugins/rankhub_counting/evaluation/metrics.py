@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from rankhub_ranking.labeled import summary
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -50,22 +52,11 @@ def by_fold(
         further: Name -> [n] figures of single images, of which the mean is the metric.
 
     Returns:
-        One line a fold; and ``METRIC_fold_mean`` and ``METRIC_fold_std`` (divided by their number less one; 0 of a
-        single one) over the folds where the metric is defined, NaN where it is in none.
+        One line a fold; and ``METRIC_fold_mean`` and ``METRIC_fold_std`` over the folds.
     """
     lines: list[dict[str, Any]] = []
     for fold in np.unique(folds[folds >= 0]).tolist():
         rows = np.flatnonzero(folds == fold)
         means = {name: float(values[rows].mean()) for name, values in further.items()}
         lines.append({"fold": fold, "images": len(rows), **measure(predicted[rows], counts[rows]), **means})
-    return lines, _summary(lines, (*METRICS, *further))
-
-
-def _summary(lines: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[str, float]:
-    summary: dict[str, float] = {}
-    for name in names:
-        values = np.array([line[name] for line in lines], dtype=np.float64)
-        known = values[~np.isnan(values)]
-        summary[f"{name}_fold_mean"] = float(known.mean()) if len(known) else float("nan")
-        summary[f"{name}_fold_std"] = float(known.std(ddof=min(1, len(known) - 1))) if len(known) else float("nan")
-    return summary
+    return lines, summary(lines, (*METRICS, *further), ("mean", "std"), "fold_")

@@ -5,11 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from rankhub_ranking.picture import pixels_of
+from rankhub_ranking.picture import chart, dot_size, pixels_of
 
 Floats = npt.NDArray[np.float64]
 
@@ -34,21 +32,15 @@ def scatter(
     Returns:
         [H, W, 3] uint8.
     """
-    figure = Figure(figsize=(7.0, 6.6), dpi=100, layout="constrained")
-    canvas = FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
+    axes, canvas = chart(7.0, 6.6, title)
     low, high = _scaled(axes, predicted, counts)
     axes.plot([low, high], [low, high], color="0.3", linewidth=1.2, label="predicted = true", zorder=1)
     if mean is not None:
         axes.axhline(mean, color="0.5", linewidth=1.0, linestyle="--", label=f"mean count {mean:,.4g}", zorder=1)
-    size = float(np.clip(4000 / max(len(counts), 1), 8, 32))
-    axes.scatter(counts, predicted, s=size, alpha=0.7, linewidths=0, zorder=2)
+    axes.scatter(counts, predicted, s=dot_size(len(counts), 8, 32), alpha=0.7, linewidths=0, zorder=2)
     what = f" ({unit})" if unit else ""
     axes.set(xlabel=f"true count{what}", ylabel=f"predicted count{what}", xlim=(low, high), ylim=(low, high))
-    axes.set_title(title, fontsize="medium")
     axes.set_aspect("equal")
-    axes.grid(color="0.9")
-    axes.set_axisbelow(True)
     axes.legend(fontsize="small", frameon=False, loc="upper left")
     return pixels_of(canvas)
 

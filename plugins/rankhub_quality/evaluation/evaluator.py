@@ -13,10 +13,11 @@ from rankhub.interfaces.evaluate import EvaluationResult, EvaluationSource, Eval
 from rankhub.interfaces.options import DataName, Ge, Gt, Lt, OutputName
 from rankhub_quality.evaluation.logistic import FEWEST as FEWEST_TO_FIT
 from rankhub_quality.evaluation.logistic import Curve, fit
-from rankhub_quality.evaluation.measure import METRICS, by_group, measure, repeated, subsets
+from rankhub_quality.evaluation.measure import METRICS, SUMMARIES, by_group, measure, repeated, subsets
 from rankhub_quality.evaluation.metrics import FEWEST
 from rankhub_quality.evaluation.scatter import scatter
-from rankhub_quality.evaluation.scored import Scored, scored
+from rankhub_quality.evaluation.scored import scored
+from rankhub_ranking.labeled import Labeled, lines_of
 
 _NAN = float("nan")
 
@@ -89,9 +90,14 @@ class Quality(Evaluator):
         references = images.fact(source, "reference")
         label = source.dataset(self.data).label
         notes = list(images.notes)
-        tables: dict[str, Sequence[Mapping[str, Any]]] = {
-            "images": _per_image(source, images, kinds, references, label)
+        columns = {
+            "image": images.paths(source),
+            "reference": references,
+            "kind": kinds,
+            "score": label.turned(images.labels).tolist(),
+            "predicted": label.turned(images.predicted).tolist(),
         }
+        tables: dict[str, Sequence[Mapping[str, Any]]] = {"images": lines_of(columns)}
         if not images.finite:
             return EvaluationResult(self._undefined(references), tables, notes=notes)
         predicted, labels = images.predicted, images.labels
@@ -107,8 +113,8 @@ class Quality(Evaluator):
         if self.repeats:
             units = references or [""] * len(images)
             parts = subsets(units, self.repeats, self.share, self.seed)
-            tables["subsets"], summary = repeated(predicted, labels, parts)
-            metrics |= summary
+            tables["subsets"], over_subsets = repeated(predicted, labels, parts)
+            metrics |= over_subsets
         if not label.higher_is_better:
             notes.append(
                 f"scores of {self.data!r} are lower for better images; tables and pictures show them so, "
@@ -120,11 +126,11 @@ class Quality(Evaluator):
     def _undefined(self, references: Sequence[str] | None) -> dict[str, float]:
         names = list(METRICS) + (["srocc_by_reference"] if references else [])
         if self.repeats:
-            names += [f"{name}_{of}" for name in METRICS for of in ("mean", "median", "std")]
+            names += [f"{name}_{of}" for name in METRICS for of in SUMMARIES]
         return dict.fromkeys(names, _NAN)
 
 
-def _remarks(images: Scored, curve: Curve, metrics: Mapping[str, float]) -> list[str]:
+def _remarks(images: Labeled, curve: Curve, metrics: Mapping[str, float]) -> list[str]:
     """Sentences on what the figures do not say by themselves."""
     said = []
     if len(images) < FEWEST:
@@ -158,27 +164,9 @@ def _mean_srocc(lines: Sequence[Mapping[str, Any]]) -> tuple[float, list[str]]:
     return (float(np.mean(known)) if known else _NAN), said if left_out else []
 
 
-def _per_image(
-    source: EvaluationSource,
-    images: Scored,
-    kinds: Sequence[str] | None,
-    references: Sequence[str] | None,
-    label: LabelSpec,
-) -> list[dict[str, Any]]:
-    paths = images.fact(source, "path") or [str(row) for row in images.rows]
-    columns: dict[str, Sequence[Any]] = {"image": paths}
-    if references is not None:
-        columns["reference"] = references
-    if kinds is not None:
-        columns["kind"] = kinds
-    columns["score"] = label.turned(images.labels).tolist()
-    columns["predicted"] = label.turned(images.predicted).tolist()
-    return [dict(zip(columns, line, strict=True)) for line in zip(*columns.values(), strict=True)]
-
-
 def _picture(
     data: str,
-    images: Scored,
+    images: Labeled,
     kinds: Sequence[str] | None,
     curve: Curve,
     metrics: Mapping[str, float],

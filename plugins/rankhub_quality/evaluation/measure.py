@@ -11,11 +11,14 @@ import numpy.typing as npt
 from rankhub.interfaces.draws import Draws
 from rankhub_quality.evaluation.logistic import Curve, fit
 from rankhub_quality.evaluation.metrics import krocc, plcc, rmse, srocc
+from rankhub_ranking.labeled import summary
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
 
 METRICS = ("srocc", "plcc", "krocc", "rmse", "plcc_fitted", "rmse_fitted")
+SUMMARIES = ("mean", "median", "std")
+"""What is told of metrics over subsets."""
 
 
 def measure(predicted: Floats, labels: Floats, curve: Curve | None = None) -> dict[str, float]:
@@ -78,19 +81,10 @@ def repeated(predicted: Floats, labels: Floats, parts: Iterable[Ints]) -> tuple[
     """The metrics of subsets, each with a curve of its own, and what they come to.
 
     Returns:
-        One line a subset; and ``METRIC_mean``, ``METRIC_median`` and ``METRIC_std`` (divided by their number less one;
-        0 of a single one) over the subsets where the metric is defined.
+        One line a subset; and ``METRIC_mean``, ``METRIC_median`` and ``METRIC_std`` over the subsets.
     """
     lines: list[dict[str, Any]] = [
         {"subset": number, "images": len(rows), **measure(predicted[rows], labels[rows])}
         for number, rows in enumerate(parts)
     ]
-    summary: dict[str, float] = {}
-    for name in METRICS:
-        values = np.array([line[name] for line in lines])
-        known = values[~np.isnan(values)]
-        nothing = float("nan")
-        summary[f"{name}_mean"] = float(known.mean()) if len(known) else nothing
-        summary[f"{name}_median"] = float(np.median(known)) if len(known) else nothing
-        summary[f"{name}_std"] = float(known.std(ddof=min(1, len(known) - 1))) if len(known) else nothing
-    return lines, summary
+    return lines, summary(lines, METRICS, SUMMARIES)

@@ -8,11 +8,9 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from rankhub_quality.evaluation.measure import groups_of
-from rankhub_ranking.picture import pixels_of
+from rankhub_ranking.picture import chart, dot_size, pixels_of
 
 Floats = npt.NDArray[np.float64]
 
@@ -43,18 +41,13 @@ def scatter(
     Returns:
         [H, W, 3] uint8.
     """
-    figure = Figure(figsize=(8.0, 6.0), dpi=100, layout="constrained")
-    canvas = FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
+    axes, canvas = chart(8.0, 6.0, title)
     named = _drawn_by_kind(axes, predicted, labels, kinds)
     if curve is not None:
         axes.plot(*curve, color="0.15", linewidth=1.5, label="fitted curve")
     axes.set(xlabel=f"predicted {axis}", ylabel=f"true {axis}")
-    axes.set_title(title, fontsize="medium")
-    axes.grid(color="0.9")
-    axes.set_axisbelow(True)
     if named:
-        figure.legend(loc="outside right upper", fontsize="small", frameon=False)
+        canvas.figure.legend(loc="outside right upper", fontsize="small", frameon=False)
     elif curve is not None:
         axes.legend(fontsize="small", frameon=False)
     return pixels_of(canvas)
@@ -62,7 +55,7 @@ def scatter(
 
 def _drawn_by_kind(axes: Axes, predicted: Floats, labels: Floats, kinds: Sequence[str] | None) -> bool:
     """Draw the points; whether they have names."""
-    size = float(np.clip(4000 / max(len(labels), 1), 6, 28))
+    size = dot_size(len(labels), 6, 28)
     named = kinds is not None and len({kind for kind in kinds if kind}) <= MOST
     if kinds is None or not named:
         axes.scatter(predicted, labels, s=size, alpha=0.7, linewidths=0, color=_COLOURS[0])
