@@ -131,6 +131,9 @@ def summary(
     for name in names:
         values = np.array([line[name] for line in lines], dtype=np.float64)
         known = values[~np.isnan(values)]
-        figures = {"mean": np.mean, "median": np.median, "std": lambda x: x.std(ddof=min(1, len(x) - 1))}
-        found |= {f"{name}_{sets}{one}": float(figures[one](known)) if len(known) else float("nan") for one in of}
+        figures = dict.fromkeys(of, float("nan"))
+        if len(known):
+            spread = known.std(ddof=min(1, len(known) - 1))
+            figures = {"mean": float(known.mean()), "median": float(np.median(known)), "std": float(spread)}
+        found |= {f"{name}_{sets}{one}": figures[one] for one in of}
     return found

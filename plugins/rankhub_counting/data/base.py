@@ -14,7 +14,7 @@ from rankhub.interfaces.errors import Objection, UserError
 from rankhub.interfaces.options import Ge, Gt
 from rankhub_counting.data.listing import Marked, annotated
 from rankhub_counting.data.marks import Floats, Placed, placed
-from rankhub_counting.data.report import counts_of, refusal, report
+from rankhub_counting.data.report import refusal, report
 from rankhub_data.named import NamedImages
 from rankhub_data.tables.base import LabeledImages
 from rankhub_data.tables.draws import Bools, Ints, few_labels
@@ -65,7 +65,7 @@ class PointImages(LabeledImages[Marked]):
         self.labels_kept = labels
         self.max_side = max_side
         self.label = LabelSpec() if part == "unlabeled" else LabelSpec("points", unit=self.unit)
-        self._marks: Sequence[Placed] | None = None
+        self._labels: Sequence[Floats] | None = None
 
     @abstractmethod
     def find_images(self) -> Listed[Marked]:
@@ -107,16 +107,21 @@ class PointImages(LabeledImages[Marked]):
         return replace(listed, rows=rows)
 
     def divide(self, listed: Listed[Marked], images: NamedImages) -> Sides:
-        """The official split."""
+        """The official split.
+
+        Raises:
+            UserError: A side is empty.
+        """
         train, held_out = (np.array([row.held_out is out for row in listed.rows], dtype=bool) for out in (False, True))
         return Sides(train, held_out, None, "the official split")
 
-    def choose(self, listed: Listed[Marked], sides: Sides) -> Ints:
-        """Rows of the part.
+    def arrange(self, listed: Listed[Marked], images: NamedImages) -> tuple[Sides, Ints]:
+        """The sides, and the rows of the part.
 
         Raises:
             UserError: It is empty, or has fewer labels than are to be kept.
         """
+        sides = self.divide(listed, images)
         labeled = self._labeled(listed.rows, sides)
         if self.part == "unlabeled":
             chosen = sides.train if self.labels_kept is None else sides.train & ~labeled
@@ -126,10 +131,10 @@ class PointImages(LabeledImages[Marked]):
         if not len(served):
             kept = "" if self.labels_kept is None else f" with `labels: {self.labels_kept:,}`"
             raise UserError(f"{self.title} has no image of part {self.part}{kept} ({sides.how})")
-        return served
+        return sides, served
 
-    def read_labels(self, opened: Opened[Marked]) -> DataReport:
-        """Read the points and lay them into the images.
+    def read_labels(self, opened: Opened[Marked]) -> tuple[list[Floats] | None, DataReport]:
+        """The points, laid into the images.
 
         Raises:
             UserError: Annotations that cannot be used.
@@ -138,11 +143,12 @@ class PointImages(LabeledImages[Marked]):
         if marks is not None:
             if self.outside == "error" and any(len(mark.outside) for mark in marks):
                 raise UserError(refusal(opened, marks))
-            counts, pixels = counts_of(marks), opened.images.sizes[opened.served].prod(axis=1).sum()
+            counts = np.array([len(mark.points) for mark in marks], dtype=np.float64)
+            pixels = opened.images.sizes[opened.served].prod(axis=1).sum()
             self.label = replace(self.label.measured(counts), density=float(counts.sum() / pixels))
-        self._marks = marks
         labeled = int(self._labeled(opened.rows, opened.sides).sum())
-        return report(self.title, self.unit, self.part, opened, marks, labeled)
+        said = report(self.title, self.unit, self.part, opened, marks, labeled)
+        return None if marks is None else [mark.points for mark in marks], said
 
     def _labeled(self, rows: Sequence[Marked], sides: Sides) -> Bools:
         """[n] the images of the training part that keep their labels."""
@@ -159,17 +165,13 @@ class PointImages(LabeledImages[Marked]):
         # From pixels counted from 1, whose centres are whole numbers, to distances from the edge.
         return placed(points - 0.5 * self.origin, (height, width), (new_height, new_width))
 
-    def label_of(self, index: int) -> Floats | None:
-        """Its points [n, 3]; None for the part ``unlabeled``."""
-        return None if self._marks is None else self._marks[index].points
-
     def labels(self) -> Floats | None:
         """[len] number of points of each image; None for the part ``unlabeled``."""
-        return None if self._marks is None else counts_of(self._marks)
+        return None if self._labels is None else np.array([len(points) for points in self._labels], dtype=np.float64)
 
     def points(self) -> Sequence[Floats] | None:
         """The points [n, 3] of each image; None for the part ``unlabeled``."""
-        return None if self._marks is None else [mark.points for mark in self._marks]
+        return self._labels
 
 
 class DividedImages(PointImages):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 from rankhub.interfaces.errors import Objection, UserError
 from rankhub.interfaces.options import Ge, Lt
@@ -14,7 +14,6 @@ from rankhub_counting.data.listing import Marked
 from rankhub_counting.data.marks import Floats
 from rankhub_data.reading import list_folder
 from rankhub_data.tables.opened import Listed
-from rankhub_data.tables.presence import absent_own
 from rankhub_data.wording import some
 
 
@@ -39,7 +38,6 @@ class DotImages(DividedImages):
         unit: What is counted, for reports.
     """
 
-    title: ClassVar[str] = "your set"
     origin: Literal[0, 1] = 0
 
     def __init__(
@@ -71,10 +69,6 @@ class DotImages(DividedImages):
     def expected(self) -> Sequence[str]:
         """Nothing by name."""
         return ()
-
-    def missing(self) -> str | None:
-        """The folder is not there."""
-        return absent_own(self.root, (), "")
 
     def find_images(self) -> Listed[Marked]:
         """The images with their dots, and then those without.

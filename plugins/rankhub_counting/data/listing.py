@@ -59,16 +59,13 @@ def paired(
     marked, _ = files_in(root, *annotations)
     if not found:
         raise UserError(f"there is no image in {root / images[0]}; unpack the set anew")
-    if without := [found[key] for key in found if key not in marked]:
-        raise UserError(
-            f"{len(without):,} of the {len(found):,} images in {root / images[0]} have no annotation in "
-            f"{root / annotations[0]}: {some(without)}; unpack the set anew"
-        )
-    if without := [marked[key] for key in marked if key not in found]:
-        raise UserError(
-            f"{len(without):,} of the {len(marked):,} annotations in {root / annotations[0]} have no image in "
-            f"{root / images[0]}: {some(without)}; unpack the set anew"
-        )
+    sides = (("images", found, images[0]), ("annotations", marked, annotations[0]))
+    for (what, these, here), (other, those, there) in (sides, sides[::-1]):
+        if without := [path for key, path in these.items() if key not in those]:
+            raise UserError(
+                f"{len(without):,} of the {len(these):,} {what} in {root / here} have no {other[:-1]} in "
+                f"{root / there}: {some(without)}; unpack the set anew"
+            )
     notes = []
     if others := [name for name in others if name.lower().endswith((".jpg", ".jpeg", ".png"))]:
         notes.append(f"images that are not part of the release are left out: {len(others):,} ({some(others)})")

@@ -10,7 +10,7 @@ from rankhub.interfaces.errors import UserError
 from rankhub_counting.data.base import ReleasedImages
 from rankhub_counting.data.listing import Marked, files_in
 from rankhub_counting.data.marks import Floats, as_points
-from rankhub_data.tables.mat import read_mat, variable
+from rankhub_data.tables.mat import read_mat
 from rankhub_data.tables.opened import Listed
 from rankhub_data.tables.text import RELEASED, read_lines, read_object
 from rankhub_data.wording import some
@@ -73,7 +73,7 @@ class NwpuCrowd(ReleasedImages):
         """
         path = self.root / row.annotation
         if path.suffix.lower() == ".mat":
-            return as_points(f"`annPoints` of {path}", variable(path, read_mat(path), "annPoints"), may_be_empty=True)
+            return as_points(f"`annPoints` of {path}", read_mat(path).variable("annPoints"), may_be_empty=True)
         content = read_object(path, '{"points": [[x, y], ...], ...}')
         if "points" not in content:
             raise UserError(f"{path} has no `points`; {RELEASED}")

@@ -12,7 +12,6 @@ from rankhub_counting.data.marks import Floats
 from rankhub_counting.data.points_file import Columns, read_points_file
 from rankhub_data.reading import list_folder
 from rankhub_data.tables.opened import Listed
-from rankhub_data.tables.presence import absent_own
 from rankhub_data.wording import some
 
 
@@ -37,7 +36,7 @@ class PointsFile(DividedImages):
         unit: What is counted, for reports.
     """
 
-    title: ClassVar[str] = "your set"
+    remedy: ClassVar[str] = "set `annotations` to the file of points"
 
     def __init__(
         self,
@@ -64,10 +63,6 @@ class PointsFile(DividedImages):
     def expected(self) -> Sequence[str]:
         """The file of points."""
         return [self.annotations]
-
-    def missing(self) -> str | None:
-        """The folder or the file is not there."""
-        return absent_own(self.root, self.expected, "set `annotations` to the file of points")
 
     def find_images(self) -> Listed[Marked]:
         """The images that the file names, and then the others of the folder.

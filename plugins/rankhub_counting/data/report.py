@@ -8,14 +8,9 @@ import numpy as np
 
 from rankhub.interfaces.data import DataReport
 from rankhub_counting.data.listing import Marked, annotated
-from rankhub_counting.data.marks import Floats, Placed
+from rankhub_counting.data.marks import Placed
 from rankhub_data.tables.opened import Opened
 from rankhub_data.wording import number_of_images, some
-
-
-def counts_of(marks: Sequence[Placed]) -> Floats:
-    """[n] number of points of each image."""
-    return np.array([len(mark.points) for mark in marks], dtype=np.float64)
 
 
 def report(
@@ -67,8 +62,8 @@ def refusal(opened: Opened[Marked], marks: Sequence[Placed]) -> str:
 def _notes(unit: str, part: str, opened: Opened[Marked], marks: Sequence[Placed] | None, labeled: int) -> Iterator[str]:
     images, served = opened.images, opened.served
     if marks is not None:
-        counts = counts_of(marks)
-        yield f"{unit} in an image: from {counts.min():,.0f} to {counts.max():,.0f}, mean {counts.mean():,.4g}"
+        counts = [len(mark.points) for mark in marks]
+        yield f"{unit} in an image: from {min(counts):,} to {max(counts):,}, mean {sum(counts) / len(counts):,.4g}"
     if part != "all" or opened.sides.folds is not None:
         yield f"part {part}: {opened.sides.how}"
     trained = int(opened.sides.train.sum())

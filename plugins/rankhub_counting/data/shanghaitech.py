@@ -11,7 +11,7 @@ from rankhub.interfaces.errors import UserError
 from rankhub_counting.data.base import ReleasedImages
 from rankhub_counting.data.listing import Marked, joined, paired
 from rankhub_counting.data.marks import Floats, as_points
-from rankhub_data.tables.mat import read_mat, variable
+from rankhub_data.tables.mat import read_mat
 from rankhub_data.tables.opened import Listed
 from rankhub_data.tables.text import RELEASED
 
@@ -74,7 +74,7 @@ class ShanghaiTech(ReleasedImages):
             UserError: The file is not of that form.
         """
         path = self.root / row.annotation
-        info = variable(path, read_mat(path), "image_info")
+        info = read_mat(path).variable("image_info")
         # A cell with a struct: each an array of one element.
         while info.dtype == object and info.size == 1:
             info = np.asarray(info.reshape(-1)[0])

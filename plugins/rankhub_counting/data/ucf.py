@@ -14,7 +14,7 @@ from rankhub_counting.data.base import Part, ReleasedImages, units_of
 from rankhub_counting.data.listing import Marked, annotated, joined, paired
 from rankhub_counting.data.marks import Floats, as_points
 from rankhub_data.named import NamedImages
-from rankhub_data.tables.mat import read_mat, variable
+from rankhub_data.tables.mat import read_mat
 from rankhub_data.tables.opened import Listed
 from rankhub_data.tables.split import Sides, Split, by_fold
 
@@ -40,7 +40,7 @@ class UcfImages(ReleasedImages):
             UserError: The file cannot be read, or holds no points.
         """
         path = self.root / row.annotation
-        value = variable(path, read_mat(path), "annPoints")
+        value = read_mat(path).variable("annPoints")
         return as_points(f"`annPoints` of {path}", value, may_be_empty=False)
 
 

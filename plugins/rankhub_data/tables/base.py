@@ -16,16 +16,17 @@ from rankhub.interfaces.options import Ge
 from rankhub_data.named import NamedImages, read_named
 from rankhub_data.tables.draws import Ints
 from rankhub_data.tables.opened import Listed, Opened, R
-from rankhub_data.tables.presence import absent
+from rankhub_data.tables.presence import absent, absent_own
 from rankhub_data.tables.split import Sides
+
+Labels = Sequence[float] | Sequence[npt.NDArray[np.float64]]
 
 
 class LabeledImages(Dataset, Generic[R]):
     """Images below a folder, with what a table or files beside them say of each.
 
-    A subclass says which images there are (:meth:`list_images`), how they are divided (:meth:`divide`), which of them
-    are served (:meth:`choose`) and what their labels are (:meth:`read_labels`). An image that is missing or cannot be
-    read stops the run: its label would have no image.
+    A subclass says which images there are, which of them are served, and what their labels are. An image that is
+    missing or cannot be read stops the run: its label would have no image.
 
     Args:
         root: The folder of the data set. Relative paths start at the current directory.
@@ -34,13 +35,14 @@ class LabeledImages(Dataset, Generic[R]):
             not hold them; ``always``: in any case, so that later runs need not decode again.
     """
 
-    title: ClassVar[str]
+    title: ClassVar[str] = "your set"
     """The data set's name in sentences."""
-    obtained: ClassVar[str] = "your own"
-    """Who hands the data set out, as a part of a sentence."""
-
+    obtained: ClassVar[str] = ""
+    """Who hands the data set out, as a part of a sentence; empty for a set of one's own."""
+    remedy: ClassVar[str] = ""
+    """What to do where a file of one's own set is not there, as the end of a sentence."""
     known: ClassVar[tuple[str, ...]] = ()
-    """Attributes of a row that are facts of its image, beside ``path``; empty where nothing is known."""
+    """Attributes of a row that are facts of its image, beside ``path``."""
 
     part: str
     """``all``, or the part that is served."""
@@ -56,6 +58,7 @@ class LabeledImages(Dataset, Generic[R]):
         self.seed = seed
         self.cache = cache
         self._opened: Opened[R] | None = None
+        self._labels: Labels | None = None
 
     @property
     @abstractmethod
@@ -71,24 +74,16 @@ class LabeledImages(Dataset, Generic[R]):
         """
 
     @abstractmethod
-    def divide(self, listed: Listed[R], images: NamedImages) -> Sides:
-        """Which of the images that were decoded are to train on and which are held out.
+    def arrange(self, listed: Listed[R], images: NamedImages) -> tuple[Sides, Ints]:
+        """How the images that were decoded are divided, and the rows of those that are served, ascending.
 
         Raises:
-            UserError: A side is empty.
+            UserError: A side is empty, or nothing is served.
         """
 
     @abstractmethod
-    def choose(self, listed: Listed[R], sides: Sides) -> Ints:
-        """Rows of the images that are served, ascending.
-
-        Raises:
-            UserError: There is none.
-        """
-
-    @abstractmethod
-    def read_labels(self, opened: Opened[R]) -> DataReport:
-        """Take the labels of the images that are served; what is to be told of the data set.
+    def read_labels(self, opened: Opened[R]) -> tuple[Labels | None, DataReport]:
+        """The labels of the images that are served, and what is to be told of the data set.
 
         Raises:
             UserError: Labels that cannot be used.
@@ -96,7 +91,9 @@ class LabeledImages(Dataset, Generic[R]):
 
     def missing(self) -> str | None:
         """Which file or folder is not there, where it was looked for, and who hands the data set out."""
-        return absent(self.root, self.title, self.obtained, self.expected)
+        if self.obtained:
+            return absent(self.root, self.title, self.obtained, self.expected)
+        return absent_own(self.root, self.expected, self.remedy)
 
     def open(self, context: OpenContext) -> DataReport:
         """Read what is known of the images, and decode them unless a data set of this process or an earlier run has.
@@ -109,9 +106,8 @@ class LabeledImages(Dataset, Generic[R]):
         images = read_named(
             self.root, paths, self.resize, context, keep=keep, source=listed.source, max_side=self.max_side
         )
-        sides = self.divide(listed, images)
-        opened = Opened(listed, images, sides, self.choose(listed, sides))
-        report = self.read_labels(opened)
+        opened = Opened(listed, images, *self.arrange(listed, images))
+        self._labels, report = self.read_labels(opened)
         self._opened = opened
         return report
 
@@ -125,11 +121,8 @@ class LabeledImages(Dataset, Generic[R]):
         index = range(len(opened.served))[index]
         row = int(opened.served[index])
         meta: dict[str, Any] = opened.known(row, self.known)
-        return Sample(opened.images.image(row), index, self.label_of(index), opened.images.path(row), meta)
-
-    @abstractmethod
-    def label_of(self, index: int) -> float | npt.NDArray[np.float64] | None:
-        """The label of the image at ``index``, from 0."""
+        label = None if self._labels is None else self._labels[index]
+        return Sample(opened.images.image(row), index, label, opened.images.path(row), meta)
 
     def folds(self) -> list[npt.NDArray[np.int64]] | None:
         """Positions of each fold's images with folds and ``part: all``; else None."""
@@ -145,7 +138,7 @@ class LabeledImages(Dataset, Generic[R]):
             return None
         if name == "path":
             return self._opened.paths
-        values = [str(getattr(self._opened.rows[row], name)) for row in self._opened.served.tolist()]
+        values = [str(getattr(row, name)) for row in self._opened.served_rows]
         return values if any(values) else None
 
     def sizes(self) -> npt.NDArray[np.int64] | None:

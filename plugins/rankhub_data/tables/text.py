@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 from rankhub.interfaces.errors import UserError
+from rankhub_data.tables.table import Record, Table
 from rankhub_data.wording import some
 
 RELEASED = "get the file as released"
@@ -39,6 +41,26 @@ def read_lines(source: Path) -> list[tuple[int, str]]:
     """
     lines = enumerate(read_text(source).splitlines(), start=1)
     return [(number, line.strip()) for number, line in lines if line.strip()]
+
+
+def read_pattern(source: Path, pattern: re.Pattern[str], takes: str) -> Table:
+    """The lines of a published file that are not blank.
+
+    Args:
+        source: The file.
+        pattern: Of a whole line without blanks around; its named groups are the columns.
+        takes: What a line takes, with an example, for the sentence.
+
+    Raises:
+        UserError: The file cannot be read, or a line is otherwise.
+    """
+    records = []
+    for number, line in read_lines(source):
+        match = pattern.fullmatch(line)
+        if match is None:
+            raise UserError(f"{source}, line {number}: a line takes {takes}")
+        records.append(Record(number, match.groupdict()))
+    return Table(source, records)
 
 
 def read_object(source: Path, form: str, otherwise: str = RELEASED) -> dict[str, Any]:

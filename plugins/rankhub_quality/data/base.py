@@ -18,7 +18,7 @@ from rankhub_data.tables.opened import Listed, Opened
 from rankhub_data.tables.split import Sides, Split, Units
 from rankhub_quality.data.choose import of_kinds, served, without_references
 from rankhub_quality.data.report import report
-from rankhub_quality.data.table import Row, ScoreTable, check_every_reference, check_references, check_table
+from rankhub_quality.data.table import Row, ScoreTable, check_references, check_table, places
 
 
 class ScoredImages(LabeledImages[Row]):
@@ -82,7 +82,6 @@ class ScoredImages(LabeledImages[Row]):
         self.share = share
         self.resize = resize
         self.label = self.scale
-        self._labels: npt.NDArray[np.float64] = np.empty(0)
 
     @abstractmethod
     def read_table(self) -> ScoreTable:
@@ -101,35 +100,31 @@ class ScoredImages(LabeledImages[Row]):
         whole = self._whole()
         if any(row.reference for row in whole.rows):  # asked of the whole, so that filters do not change what is split
             table = whole.wanted
-            check_every_reference(table)
+            if without := [row for row in table.rows if not row.reference]:
+                raise UserError(
+                    f"{table.source} names no reference for {len(without):,} of its {len(table.rows):,} images "
+                    f"({places(without)}); name one for each, or for none"
+                )
             others = [row.reference for row in whole.rows if row.reference and not row.wanted]
             return Listed(table.rows, table.source.name, table.notes, others)
         # Where each image is its own unit, copies among the others can only be found by decoding these too.
         table = whole.one_each if self.split.divides else whole.wanted
         return Listed(table.rows, table.source.name, table.notes)
 
-    def divide(self, listed: Listed[Row], images: NamedImages) -> Sides:
-        """By lot; the versions of a reference stay together, or where there are none, the copies of an image."""
+    def arrange(self, listed: Listed[Row], images: NamedImages) -> tuple[Sides, Ints]:
+        """Wanted rows of the part; the versions of a reference stay together, or else the copies of an image."""
         if listed.rows[0].reference:
             units = Units([row.reference for row in listed.rows], "references", others=listed.others)
         else:
             units = Units([listed.rows[original].path for original in images.originals.tolist()], "images")
-        return self.split.sides(units)
+        sides = self.split.sides(units)
+        return sides, served(listed.rows, sides, self.split, self.share)
 
-    def choose(self, listed: Listed[Row], sides: Sides) -> Ints:
-        """Wanted rows of the part, thinned out by ``share``.
-
-        Raises:
-            UserError: There is none, or the row filters leave no image of a fold.
-        """
-        return served(listed.rows, sides, self.split, self.share)
-
-    def read_labels(self, opened: Opened[Row]) -> DataReport:
-        """Turn the scores; what is told of them."""
-        scores = np.array([opened.rows[row].score for row in opened.served.tolist()], dtype=np.float64)
-        self._labels = self.scale.turned(scores)
-        self.label = self.scale.measured(self._labels)
-        return report(self.title, opened, self.split, self.share, self.scale)
+    def read_labels(self, opened: Opened[Row]) -> tuple[list[float], DataReport]:
+        """The scores, turned."""
+        turned = self.scale.turned(np.array([row.score for row in opened.served_rows], dtype=np.float64))
+        self.label = self.scale.measured(turned)
+        return turned.tolist(), report(self.title, opened, self.split, self.share, self.scale)
 
     def _whole(self) -> ScoreTable:
         """All rows among which the split is drawn; those that row filters leave are marked as wanted."""
@@ -144,13 +139,9 @@ class ScoredImages(LabeledImages[Row]):
             raise UserError(f"the options that choose images leave none of {table.source} together; drop one of them")
         return table
 
-    def label_of(self, index: int) -> float:
-        """The turned score."""
-        return float(self._labels[index])
-
     def labels(self) -> npt.NDArray[np.float64]:
         """[len] scores, turned so that higher is better."""
-        return self._labels
+        return np.array(self._labels or (), dtype=np.float64)
 
 
 class ScoredVersions(ScoredImages):

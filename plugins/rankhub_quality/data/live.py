@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy.typing as npt
 
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import UserError
-from rankhub_data.tables.mat import numbers_of, read_mat, strings_of
+from rankhub_data.tables.mat import Mat, read_mat
 from rankhub_quality.data.base import ScoredVersions
 from rankhub_quality.data.table import Row, ScoreTable, check_lengths
 
@@ -68,13 +67,13 @@ class Live(ScoredVersions):
             UserError: A list has another length than in the release, or ``orgs`` does not mark the references.
         """
         source, names = self.root / self.file, self.root / "refnames_all.mat"
-        content = read_mat(source)
-        dmos = numbers_of(source, content, self.variable)
-        references = strings_of(names, read_mat(names), "refnames_all")
+        scores = read_mat(source)
+        dmos = scores.numbers(self.variable)
+        references = read_mat(names).strings("refnames_all")
         entries = sum(self.counts.values())
         check_lengths(source, entries, "entries", **{self.variable: len(dmos)})
         check_lengths(names, entries, "entries", refnames_all=len(references))
-        original, how = self._originals(source, content, dmos)
+        original, how = self._originals(scores, dmos)
         images = [(kind, number) for kind, count in self.counts.items() for number in range(1, count + 1)]
         rows = [
             Row(
@@ -91,19 +90,17 @@ class Live(ScoredVersions):
             source, rows, [f"{int(original.sum()):,} unmodified references with label 0 left out ({how})"]
         )
 
-    def _originals(
-        self, source: Path, content: dict[str, Any], dmos: npt.NDArray[np.float64]
-    ) -> tuple[npt.NDArray[np.bool_], str]:
+    def _originals(self, scores: Mat, dmos: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.bool_], str]:
         """[entries] which are references, and how that is known."""
-        if "orgs" in content:
-            marks = numbers_of(source, content, "orgs")
-            check_lengths(source, len(dmos), "entries", orgs=len(marks))
+        if "orgs" in scores.content:
+            marks = scores.numbers("orgs")
+            check_lengths(scores.source, len(dmos), "entries", orgs=len(marks))
             original, how = marks != 0, "by orgs"
         else:
             original, how = dmos == 0, "those that are exactly 0, as there is no orgs"
         if original.sum() != self.originals or np.any(dmos[original] != 0):
             raise UserError(
-                f"{source}: {int(original.sum()):,} entries are references ({how}), "
+                f"{scores.source}: {int(original.sum()):,} entries are references ({how}), "
                 f"{int(np.count_nonzero(dmos[original])):,} of them with a label that is not 0, where {self.originals} "
                 "with label 0 are expected; this is not the file as released: get the original"
             )

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import UserError
-from rankhub_data.tables.mat import numbers_of, read_mat, strings_of
+from rankhub_data.tables.mat import read_mat
 from rankhub_quality.data.base import ScoredVersions
 from rankhub_quality.data.table import Row, ScoreTable, check_lengths
 
@@ -46,8 +46,8 @@ class LiveChallenge(ScoredVersions):
             UserError: A list has another length than in the release, or does not begin with the training images.
         """
         names_at, source = (self.root / name for name in self.expected[:2])
-        names = strings_of(names_at, read_mat(names_at), "AllImages_release")
-        mos = numbers_of(source, read_mat(source), "AllMOS_release")
+        names = read_mat(names_at).strings("AllImages_release")
+        mos = read_mat(source).numbers("AllMOS_release")
         lists = {"AllImages_release": len(names), "AllMOS_release": len(mos)}
         check_lengths(source.parent, self.entries, "entries", **lists)
         trains = [name.casefold().startswith("t") for name in names]

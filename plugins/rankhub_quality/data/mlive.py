@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import UserError
-from rankhub_data.tables.mat import numbers_of, read_mat, strings_of
+from rankhub_data.tables.mat import read_mat
 from rankhub_data.wording import some
 from rankhub_quality.data.base import ScoredVersions
 from rankhub_quality.data.table import Row, ScoreTable, check_lengths
@@ -57,12 +57,12 @@ class Mlive(ScoredVersions):
     def _rows(self, part: str, kind: str) -> Iterator[Row]:
         names_at, scores_at = self.root / part / "Imagelists.mat", self.root / part / "Scores.mat"
         lists = read_mat(names_at)
-        names = strings_of(names_at, lists, "distimgs")
-        dmos = numbers_of(scores_at, read_mat(scores_at), "DMOSscores")
+        names = lists.strings("distimgs")
+        dmos = read_mat(scores_at).numbers("DMOSscores")
         check_lengths(self.root / part, self.images, "images", distimgs=len(names), DMOSscores=len(dmos))
         references = [name.partition("_")[0].partition(".")[0] for name in names]
-        if "refimgs" in lists:
-            _check_named(names_at, references, strings_of(names_at, lists, "refimgs"))
+        if "refimgs" in lists.content:
+            _check_named(names_at, references, lists.strings("refimgs"))
         for entry, (name, score, reference) in enumerate(zip(names, dmos, references, strict=True), start=1):
             yield Row(f"{part}/{kind}/{name}", float(score), f"{part}, entry {entry}", reference, kind)
 

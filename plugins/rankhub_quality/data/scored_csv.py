@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import Objection, UserError
 from rankhub_data.tables.delimited import read_delimited
-from rankhub_data.tables.presence import absent_own
 from rankhub_data.tables.table import Record, Table
 from rankhub_data.wording import some
 from rankhub_quality.data.base import ScoredVersions
@@ -40,7 +39,7 @@ class ScoredCsv(ScoredVersions):
         unit: What a score is called in reports, such as MOS.
     """
 
-    title: ClassVar[str] = "your set"
+    remedy: ClassVar[str] = "set `table` to the table of scores, relative to `root`"
 
     def __init__(
         self,
@@ -78,10 +77,6 @@ class ScoredCsv(ScoredVersions):
     def expected(self) -> Sequence[str]:
         """The table."""
         return [self.table]
-
-    def missing(self) -> str | None:
-        """The folder or the table is not there."""
-        return absent_own(self.root, self.expected, "set `table` to the table of scores, relative to `root`")
 
     def read_table(self) -> ScoreTable:
         """All rows; those that ``where`` does not leave are not wanted, and their score is no number.

@@ -7,9 +7,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import UserError
 from rankhub_data.wording import some
@@ -50,11 +47,6 @@ class ScoreTable:
     source: Path
     rows: Sequence[Row]
     notes: Sequence[str] = ()
-
-    @property
-    def scores(self) -> npt.NDArray[np.float64]:
-        """[n] on the data set's own scale."""
-        return np.array([row.score for row in self.rows], dtype=np.float64)
 
     @property
     def wanted(self) -> ScoreTable:
@@ -147,19 +139,6 @@ def check_references(table: ScoreTable, expected: int) -> None:
         raise UserError(
             f"{table.source}: the images have {found:,} references where {expected:,} are expected; this is not the "
             "file as released, and versions of one reference could be on both sides of a split: get the original"
-        )
-
-
-def check_every_reference(table: ScoreTable) -> None:
-    """Refuse a table that names references for some of its images only.
-
-    Raises:
-        UserError: A row has none.
-    """
-    if without := [row for row in table.rows if not row.reference]:
-        raise UserError(
-            f"{table.source} names no reference for {len(without):,} of its {len(table.rows):,} images "
-            f"({places(without)}); name one for each, or for none"
         )
 
 

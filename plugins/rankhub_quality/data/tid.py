@@ -9,9 +9,8 @@ from typing import ClassVar
 
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import UserError
-from rankhub_data.tables.pattern import read_pattern
 from rankhub_data.tables.table import Record
-from rankhub_data.tables.text import read_lines
+from rankhub_data.tables.text import read_lines, read_pattern
 from rankhub_quality.data.base import ScoredVersions
 from rankhub_quality.data.table import Row, ScoreTable, check_lengths
 

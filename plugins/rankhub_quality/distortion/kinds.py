@@ -45,7 +45,6 @@ class Kind:
 
     Attributes:
         name: As recipes write it.
-        summary: What it does, with the unit of the strength, in one line.
         apply: (image [H, W, 3] uint8 RGB, strength, draws) -> a new array of the same shape. The result depends on
             these alone; with draws in the same state, the levels of a kind share their places and noise.
         grows: Whether a larger number is a stronger distortion.
@@ -54,7 +53,6 @@ class Kind:
     """
 
     name: str
-    summary: str
     apply: Distortion
     grows: bool
     unit: str
@@ -64,118 +62,25 @@ class Kind:
 _VARIANCE = "variance, image in [0, 1]"
 
 _ALL = (
-    Kind(
-        "gaussian_noise",
-        "White Gaussian noise on R, G and B (variance of an image in [0, 1]).",
-        noise.gaussian_noise,
-        True,
-        _VARIANCE,
-        (0, None),
-    ),
-    Kind(
-        "colour_noise",
-        "White Gaussian noise on Cb and Cr (variance of an image in [0, 1]).",
-        noise.colour_noise,
-        True,
-        _VARIANCE,
-        (0, None),
-    ),
-    Kind(
-        "high_frequency_noise",
-        "Gaussian noise without its low frequencies (variance of an image in [0, 1]).",
-        noise.high_frequency_noise,
-        True,
-        _VARIANCE,
-        (0, None),
-    ),
-    Kind(
-        "impulse_noise",
-        "Salt and pepper (share of samples replaced).",
-        noise.impulse_noise,
-        True,
-        "share of samples",
-        (0, 1),
-    ),
-    Kind(
-        "multiplicative_noise",
-        "Gaussian noise in proportion to the value (variance of the factor).",
-        noise.multiplicative_noise,
-        True,
-        "variance of the factor",
-        (0, None),
-    ),
-    Kind(
-        "quantisation",
-        "Few tones per channel (step between them, of 255).",
-        tone.quantisation,
-        True,
-        "step, of 255",
-        (1, 255),
-    ),
-    Kind("gaussian_blur", "Gaussian blur (sigma in pixels).", blur.gaussian_blur, True, "sigma, pixels", (0, None)),
-    Kind(
-        "denoising",
-        "Gaussian noise, then non-local means in place of BM3D (variance of the noise).",
-        denoising.denoising,
-        True,
-        _VARIANCE,
-        (0, None),
-    ),
-    Kind("jpeg", "JPEG, 4:2:0 (quality of libjpeg, 0 to 100).", codecs.jpeg, False, "quality", (0, 100)),
-    Kind(
-        "jpeg2000",
-        "JPEG 2000 (compression ratio; out of reach on small images).",
-        codecs.jpeg2000,
-        True,
-        "compression ratio",
-        (1, None),
-    ),
-    Kind(
-        "pattern_noise",
-        "Patches of 15 x 15 px displaced by (5, 5) px (their number).",
-        blocks.pattern_noise,
-        True,
-        "patches",
-        (0, None),
-    ),
-    Kind(
-        "colour_blocks",
-        "Blocks of 32 x 32 px of the mean colour (their number).",
-        blocks.colour_blocks,
-        True,
-        "blocks",
-        (0, None),
-    ),
-    Kind("mean_shift_up", "Brighter by a constant (of 255).", tone.mean_shift, True, "shift, of 255", (0, 255)),
-    Kind(
-        "mean_shift_down", "Darker by a constant (below 0, of 255).", tone.mean_shift, False, "shift, of 255", (-255, 0)
-    ),
-    Kind("contrast_up", "More contrast about the mean (factor above 1).", tone.contrast, True, "factor", (1, None)),
-    Kind("contrast_down", "Less contrast about the mean (factor below 1).", tone.contrast, False, "factor", (0, 1)),
-    Kind(
-        "saturation",
-        "Paler colours, then their complements (factor of the chroma, 1 down to below 0).",
-        colour.saturation,
-        False,
-        "factor",
-        (None, 1),
-    ),
-    Kind(
-        "colour_quantisation",
-        "A palette of few colours, dithered (number of colours).",
-        colour.colour_quantisation,
-        False,
-        "colours",
-        (2, 256),
-    ),
-    Kind(
-        "chromatic_aberration",
-        "Red shifted to the right, blue half as far (shift of red in pixels).",
-        colour.chromatic_aberration,
-        True,
-        "shift of red, pixels",
-        (0, None),
-    ),
+    Kind("gaussian_noise", noise.gaussian_noise, True, _VARIANCE, (0, None)),
+    Kind("colour_noise", noise.colour_noise, True, _VARIANCE, (0, None)),
+    Kind("high_frequency_noise", noise.high_frequency_noise, True, _VARIANCE, (0, None)),
+    Kind("impulse_noise", noise.impulse_noise, True, "share of samples", (0, 1)),
+    Kind("multiplicative_noise", noise.multiplicative_noise, True, "variance of the factor", (0, None)),
+    Kind("quantisation", tone.quantisation, True, "step, of 255", (1, 255)),
+    Kind("gaussian_blur", blur.gaussian_blur, True, "sigma, pixels", (0, None)),
+    Kind("denoising", denoising.denoising, True, _VARIANCE, (0, None)),
+    Kind("jpeg", codecs.jpeg, False, "quality", (0, 100)),
+    Kind("jpeg2000", codecs.jpeg2000, True, "compression ratio", (1, None)),
+    Kind("pattern_noise", blocks.pattern_noise, True, "patches", (0, None)),
+    Kind("colour_blocks", blocks.colour_blocks, True, "blocks", (0, None)),
+    Kind("mean_shift_up", tone.mean_shift, True, "shift, of 255", (0, 255)),
+    Kind("mean_shift_down", tone.mean_shift, False, "shift, of 255", (-255, 0)),
+    Kind("contrast_up", tone.contrast, True, "factor", (1, None)),
+    Kind("contrast_down", tone.contrast, False, "factor", (0, 1)),
+    Kind("saturation", colour.saturation, False, "factor", (None, 1)),
+    Kind("colour_quantisation", colour.colour_quantisation, False, "colours", (2, 256)),
+    Kind("chromatic_aberration", colour.chromatic_aberration, True, "shift of red, pixels", (0, None)),
 )
 
 KINDS: Mapping[str, Kind] = MappingProxyType({kind.name: kind for kind in _ALL})
