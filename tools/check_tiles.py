@@ -24,7 +24,7 @@ from torch import Tensor
 
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.model import FeatureSpec
-from rankhub_regression.counting.density import Density
+from rankhub_counting.density import Density
 from rankhub_timm.backbone import TimmBackbone
 from rankhub_views.tiles import Tiles
 from rankhub_views.whole import Whole

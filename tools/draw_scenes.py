@@ -20,7 +20,7 @@ from PIL import Image
 
 from rankhub.interfaces.data import OpenContext
 from rankhub.interfaces.errors import UserError
-from rankhub_regression.counting.scenes import DrawnScenes
+from rankhub_counting.drawing.scenes import DrawnScenes
 
 
 def draw(folder: Path, scenes: DrawnScenes) -> tuple[int, int]:

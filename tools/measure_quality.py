@@ -32,7 +32,7 @@ from quality_study.runs import Runs
 from quality_study.study import Study
 
 from rankhub.interfaces.data import OpenContext
-from rankhub_regression.scored.scored_csv import ScoredCsv
+from rankhub_quality.data.scored_csv import ScoredCsv
 
 
 def first_reference(study: Study) -> str:

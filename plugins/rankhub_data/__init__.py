@@ -29,6 +29,12 @@ def rankhub_components() -> list[Component]:
         ),
         Component(
             "dataset",
+            "skimage_photos",
+            "rankhub_data.skimage_photos:SkimagePhotos",
+            "The colour photos inside the scikit-image wheel, pristine: nothing is downloaded.",
+        ),
+        Component(
+            "dataset",
             "stl10",
             "rankhub_data.stl10:Stl10",
             "STL-10 as its authors ship it: 13,000 labelled and 100,000 unlabeled photos, 96 px.",

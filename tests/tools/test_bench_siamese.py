@@ -14,7 +14,7 @@ from siamese_benchmark.layouts import LAYOUTS, Layout
 from siamese_benchmark.measuring import Case, agreement, gradient, prepared, take_turns
 from siamese_benchmark.ways import one_pass, two_branches
 
-from rankhub_regression.margin_ranking import MarginRanking
+from rankhub_ranking.margin_ranking import MarginRanking
 
 
 def case(layout, **changes):

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from rankhub.interfaces.data import OpenContext
-from rankhub_regression.counting.data.dot_images import DotImages
-from rankhub_regression.counting.scenes import DrawnScenes
+from rankhub_counting.data.dot_images import DotImages
+from rankhub_counting.drawing.scenes import DrawnScenes
 
 
 def test_the_dots_are_the_points_of_the_scenes(tmp_path, capsys):

@@ -10,7 +10,7 @@ from comparison.links import link
 
 from counting_study.study import Images, Study
 from rankhub.interfaces.data import OpenContext
-from rankhub_regression.counting.data.dot_images import DotImages
+from rankhub_counting.data.dot_images import DotImages
 
 
 @dataclass(frozen=True)
