@@ -18,12 +18,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from rankhub.interfaces.data import OpenContext
-from rankhub.interfaces.errors import UserError
-from rankhub_counting.drawing.scenes import DrawnScenes
+from rankhub import UserError, build
+from rankhub.interfaces.data import Dataset, OpenContext
 
 
-def draw(folder: Path, scenes: DrawnScenes) -> tuple[int, int]:
+def draw(folder: Path, scenes: Dataset) -> tuple[int, int]:
     """Write all scenes; returns the numbers of discs, and of those that share a pixel with another."""
     scenes.open(OpenContext(folder, 10**10, lambda done, total, what: None))
     discs = lost = 0
@@ -48,8 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     try:
         changes = {name: json.loads(value) for name, _, value in (one.partition("=") for one in options.set)}
-        scenes = DrawnScenes(images=options.images, **changes)
-    except (json.JSONDecodeError, TypeError, UserError) as error:
+        scenes = build("dataset", {"use": "drawn_scenes", "images": options.images, **changes})
+    except (json.JSONDecodeError, UserError) as error:
         parser.error(str(error))
     options.folder.mkdir(parents=True, exist_ok=True)
     discs, lost = draw(options.folder, scenes)

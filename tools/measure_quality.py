@@ -31,15 +31,13 @@ from quality_study.report import write_report
 from quality_study.runs import Runs
 from quality_study.study import Study
 
+from rankhub import build
 from rankhub.interfaces.data import OpenContext
-from rankhub_quality.data.scored_csv import ScoredCsv
 
 
 def first_reference(study: Study) -> str:
     """The reference that the first fold tests."""
-    options = study.scored(part="held_out", folds=study.references, fold=0)
-    del options["use"]
-    data = ScoredCsv(**options)
+    data = build("dataset", study.scored(part="held_out", folds=study.references, fold=0))
     data.open(OpenContext(study.out / "cache", 10**9, lambda done, total, what: None))
     (reference,) = set(data.facts("reference") or ())
     return reference

@@ -34,7 +34,7 @@ methods:
     views: 4
     seeds: [0, 1]
     search:
-      loss: {path: phases.0.streams.views.objectives.0.loss, choices: [{use: a, tau: 0.1}, {use: b}]}
+      loss: {path: streams.views.objectives.0, choices: [{use: a, tau: 0.1}, {use: b}]}
       lr: {path: optimizer.lr, choices: [0.1, 0.2]}
   two:
     title: Two views

@@ -11,8 +11,8 @@ RUN = """
 import json, pathlib, sys
 place, values = pathlib.Path(sys.argv[1]), dict(line.split("=", 1) for line in sys.argv[2:])
 values = {key: json.loads(value) for key, value in values.items()}
-views = values["phases.0.streams.views.generator"][0]
-forwards = values["phases.0.steps"] * values["phases.0.streams.views.batch_size"]
+views = values["streams.views.generator"][0]
+forwards = values["steps"] * values["streams.views.batch_size"]
 forwards *= views["views"] + sum(one["views"] for one in views.get("crops", []))
 knn = values["optimizer.lr"] + values["seed"] / 1e6
 rows = {"raw_pixels": 0.05, "before_training": 0.06, "after_training": knn} if values["evaluate"] else {}
@@ -23,7 +23,7 @@ for row, value in rows.items():
     (folder / "metrics.json").write_text(json.dumps(found))
 folder = place / "checkpoints" / "step_000000001"
 folder.mkdir(parents=True)
-(folder / "state.json").write_text(json.dumps({"step": values["phases.0.steps"], "facts": {"views": forwards}}))
+(folder / "state.json").write_text(json.dumps({"step": values["steps"], "facts": {"views": forwards}}))
 (place / "recipe.resolved.yaml").write_text("average: null")
 (place / "metrics.jsonl").write_text(json.dumps({"step": 1, "views_per_s": 128.0}))
 """

@@ -7,6 +7,8 @@ import pytest
 from comparison import queue
 from comparison.results import RECORD
 
+from rankhub import list_recipes
+
 RUN = """
 import json, pathlib, sys
 recipe, seed, folder = sys.argv[1], int(sys.argv[2]), pathlib.Path(sys.argv[3])
@@ -92,10 +94,8 @@ def test_a_folder_that_holds_no_recipe_is_begun_anew(compare, tmp_path):
 
 
 def test_its_recipes_are_shipped_and_an_interrupted_run_goes_on(load_tool, tmp_path):
-    from rankhub.recipe import shipped
-
     tool = load_tool("compare_quality")
-    assert set(tool.RECIPES.values()) <= set(shipped.names())
+    assert set(tool.RECIPES.values()) <= {recipe.name for recipe in list_recipes()}
     job = tool.job_of("multi-task", 3, tmp_path, ["optimizer.lr=0.1"])
     fresh = ["quality_quickstart", "seed=3", "optimizer.lr=0.1", "--out", str(job.folder)]
     assert queue.command(job)[1:] == ["-m", "rankhub", "run", *fresh]

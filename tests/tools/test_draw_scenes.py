@@ -6,15 +6,15 @@ import draw_scenes
 import numpy as np
 import pytest
 
+from rankhub import build
 from rankhub.interfaces.data import OpenContext
-from rankhub_counting.data.dot_images import DotImages
-from rankhub_counting.drawing.scenes import DrawnScenes
 
 
 def test_the_dots_are_the_points_of_the_scenes(tmp_path, capsys):
     draw_scenes.main([str(tmp_path / "s"), "--images", "3", "--set", "size=96", "most=30"])
-    read = DotImages(root=str(tmp_path / "s"), images="*cell.png", dots="*dots.png", dot="pixel")
-    scenes = DrawnScenes(images=3, size=96, most=30)
+    files = {"root": str(tmp_path / "s"), "images": "*cell.png", "dots": "*dots.png", "dot": "pixel"}
+    read = build("dataset", {"use": "dot_images", **files})
+    scenes = build("dataset", {"use": "drawn_scenes", "images": 3, "size": 96, "most": 30})
     for data in (read, scenes):
         data.open(OpenContext(tmp_path / "cache", 10**9, lambda done, total, what: None))
     said = capsys.readouterr().out

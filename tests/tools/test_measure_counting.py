@@ -87,15 +87,16 @@ def test_all_methods_do_equally_many_steps_on_the_same_data(runs):
         (phase,) = values["phases"]
         before = settings.ranking_steps if method.after_ranking else 0
         assert phase["steps"] + before == settings.steps
-        assert set(phase["streams"]) == ({"ranked", "labeled"} if method.uses_ranks else {"labeled"})
-        assert list(phase["streams"])[-1] == "labeled"  # where streams take turns, the last steps are labeled
+        assert set(values["streams"]) == ({"ranked", "labeled"} if method.uses_ranks else {"labeled"})
+        assert phase["streams"] == list(values["streams"])
+        assert phase["streams"][-1] == "labeled"  # where streams take turns, the last steps are labeled
         assert ("mix" in phase) == method.alternates
         assert values["data.labeled"]["root"] == str(runs.draws.folder(8, 1))
         assert values["data.test"] == {**runs.study.images.data(), "part": "held_out"}
         assert ("data.unlabeled" in values) == method.uses_ranks
         if method.uses_ranks:  # without `labels`, the part is all images to train on
             assert values["data.unlabeled"] == {**runs.study.images.data(), "part": "unlabeled"}
-            assert phase["streams"]["ranked"]["data"] == "unlabeled"
+            assert values["streams"]["ranked"]["data"] == "unlabeled"
     (phase,) = values_of(runs.ranking(1))["phases"]
     assert (phase["steps"], set(phase["streams"])) == (settings.ranking_steps, {"ranked"})
 
@@ -107,9 +108,8 @@ def test_every_method_makes_a_valid_recipe(runs, name, capsys):
 
 
 def test_ranking_alone_has_a_margin(runs):
-    (phase,) = values_of(runs.ranking(0))["phases"]
-    (objective,) = phase["streams"]["ranked"]["objectives"]
-    assert objective["loss"]["margin"] > 0
+    (objective,) = values_of(runs.ranking(0))["streams"]["ranked"]["objectives"]
+    assert objective["margin"] > 0
     assert objective["weight"] == 1.0
     assert RANKING.recipe == "counting_ranking"
 
@@ -244,9 +244,9 @@ def test_no_test_image_chooses_in_the_sweep(runs):
 
 
 def test_every_variation_but_the_references_changes_its_run(runs):
-    plain = {name: values_of(runs.final(name, SWEEP_LABELS, SWEEP_SEED))["phases"] for name in METHODS}
+    plain = {name: values_of(runs.final(name, SWEEP_LABELS, SWEEP_SEED))["streams"] for name in METHODS}
     for variation in SWEEP:
-        changed = values_of(runs.variation(variation))["phases"] != plain[variation.method]
+        changed = values_of(runs.variation(variation))["streams"] != plain[variation.method]
         assert changed == bool(variation.changes), variation.name
 
 

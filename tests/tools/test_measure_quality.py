@@ -19,6 +19,8 @@ from quality_study import photos, report, results
 from quality_study.runs import INNER_FOLDS, Runs
 from quality_study.study import METHODS, Study, units
 
+from rankhub import load_recipe
+
 REFERENCES = ("a", "b", "c", "d")
 
 
@@ -86,11 +88,23 @@ def test_all_methods_do_equally_many_steps_on_equal_crops(runs):
         )
         values = {path: json.loads(text) for path, _, text in (one.partition("=") for one in job.overrides)}
         before = 5 if method.after_ranking else 0
-        assert values["phases.0.steps"] + before == (8 if method.uses_labels else 5)
+        assert values["steps"] + before == (8 if method.uses_labels else 5)
         crops = [value for path, value in values.items() if path.endswith(".generator")]
         assert crops
         assert all(steps[-1]["size"] == values["predict"]["size"] == 96 for steps in crops)
-    assert "phases.0.steps=5" in runs.ranking(0).overrides
+    assert "steps=5" in runs.ranking(0).overrides
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_makes_a_valid_recipe(runs, name):
+    method = METHODS[name]
+    job = runs.final(name, 1.0, 0, 0, method.setting(1)) if method.trials else runs.ranking(0)
+    recipe = load_recipe(job.recipe, job.overrides).resolved()
+    assert list(recipe["streams"]) == list(recipe["phases"][0]["streams"])
+    assert ("ranked" in recipe["streams"], "labeled" in recipe["streams"]) == (method.uses_ranks, method.uses_labels)
+    if method.uses_ranks:
+        (objective,) = recipe["streams"]["ranked"]["objectives"]
+        assert (objective["pairs"], objective["weight"]) == ("same_kind", 0.3 if method.trials else 1.0)
 
 
 def test_trials_never_see_the_reference_that_is_tested_first(runs):
@@ -207,7 +221,7 @@ def test_a_folder_without_images_is_one_sentence(pool, load_tool, monkeypatch, c
 
 
 def test_a_preloaded_run_ends_as_any_other(tmp_path):
-    quick = ("phases.0.epochs=null", "phases.0.steps=1", "evaluate=[]", "threads=1")
+    quick = ("steps=1", "evaluate=[]", "threads=1")
     good = Job("m", "final", 0, "quickstart", quick, 1, "", tmp_path / "good")
     bad = Job("m", "final", 1, "quickstart", ("no.such=1",), 1, "", tmp_path / "bad")
     ended: dict[str, Path | None] = {}

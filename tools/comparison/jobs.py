@@ -117,8 +117,7 @@ def recipe_values(plan: Plan, method: Method, kind: Kind, number: int, setting: 
     if method.crops:
         views["crops"] = [one.model_dump(mode="json") for one in method.crops]
     values: dict[str, Any] = {
-        "phases.0.epochs": None,
-        "phases.0.steps": steps,
+        "steps": steps,
         "schedule": {"use": "cosine", "warmup_steps": round(plan.warmup * steps)},
         f"{plan.stream}.batch_size": method.images,
         f"{plan.stream}.generator": [views],

@@ -125,7 +125,7 @@ class Plan(_Part):
     reference: str
     note: str = ""
     generator: dict[str, Any]
-    stream: str = "phases.0.streams.views"
+    stream: str = "streams.views"
     overrides: Overrides = {}
     trial: Overrides = {}
     final: Overrides = {}

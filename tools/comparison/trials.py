@@ -70,7 +70,7 @@ def shown(setting: Mapping[str, Any]) -> str:
 
 def _value(choice: Any) -> str:
     if isinstance(choice, Mapping):
-        options = ", ".join(f"{key} {_value(value)}" for key, value in choice.items() if key != "use")
+        options = ", ".join(f"{key} {_value(value)}" for key, value in choice.items() if key not in ("use", "head"))
         name = str(choice.get("use", ""))
         return f"{name} ({options})" if name and options else name or options
     if isinstance(choice, Sequence) and not isinstance(choice, str):

@@ -9,8 +9,8 @@ from pathlib import Path
 from comparison.links import link
 
 from counting_study.study import Images, Study
+from rankhub import build
 from rankhub.interfaces.data import OpenContext
-from rankhub_counting.data.dot_images import DotImages
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,7 @@ def draws(study: Study) -> Draws:
         UserError: The data set cannot be read.
         ValueError: It has too few images to train on; one sentence.
     """
-    options = study.images.data(part="train")
-    del options["use"]
-    data = DotImages(**options)
+    data = build("dataset", study.images.data(part="train"))
     data.open(OpenContext(study.out / "cache", 10**9, lambda done, total, what: None))
     train = tuple(sorted(data.facts("path") or ()))
     if len(train) <= max(study.labels):

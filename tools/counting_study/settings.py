@@ -147,43 +147,44 @@ class Settings:
             "optimizer": {"use": "adamw", "lr": self.lr, "weight_decay": self.weight_decay},
             "clip_grad": self.clip_grad,
             "schedule": {"use": "cosine", "warmup_steps": max(1, round(self.warmup * steps))},
-            "phases": [self._phase(method, steps)],
+            **self._learned(method, steps),
             "predict": self.predict,
             "evaluate": [_COUNTING if method.uses_labels else _RANKING_ACCURACY],
             "checkpoint": {"every_epochs": None, "keep": 1},
             "seed": seed,
         }
 
-    def _phase(self, method: Method, steps: int) -> Overrides:
+    def _learned(self, method: Method, steps: int) -> Overrides:
+        """Streams, and the phase that learns from them."""
         # Turns follow the order of the streams, so the last one is labeled.
         streams: Overrides = {}
         if method.uses_ranks:
             streams["ranked"] = self._ranked(method)
         if method.uses_labels:
             streams["labeled"] = self._labeled()
-        phase: Overrides = {"name": "learn", "steps": steps, "streams": streams}
+        phase: Overrides = {"name": "learn", "steps": steps, "streams": list(streams)}
         if method.alternates:
             phase["mix"] = {"alternate": self.alternate}
         if method.after_ranking:
             phase["lr_scale"] = {"backbone": self.finetune_lr}
-        return phase
+        return {"streams": streams, "phases": [phase]}
 
     def _labeled(self) -> Overrides:
-        loss = {"use": "density_mse", "sigma": self.sigma, "adaptive": self.adaptive}
+        objective = {"use": "density_mse", "head": "density", "sigma": self.sigma, "adaptive": self.adaptive}
         return {
             "data": "labeled",
             "batch_size": self.labeled_images,
             "generator": [{"use": "scaled_crops", "size": self.size, **self.labeled_crops}],
-            "objectives": [{"head": "density", "loss": loss}],
+            "objectives": [objective],
         }
 
     def _ranked(self, method: Method) -> Overrides:
         beside = method.uses_labels
-        loss = {"use": "margin_ranking", "margin": self.margin if beside else self.alone_margin}
         objective = {
+            "use": "margin_ranking",
             "head": "density",
             "output": self.output if beside else self.alone_output,
-            "loss": loss,
+            "margin": self.margin if beside else self.alone_margin,
             "weight": self.weight if beside else 1.0,
         }
         cut = [] if self.cut is None else [{"use": "random_crops", "size": self.cut}]

@@ -12,8 +12,9 @@ Overrides = dict[str, Any]
 
 CROP = 96
 """Side of all crops in pixels."""
-LABELED = "phases.0.streams.labeled"
-RANKED = "phases.0.streams.ranked"
+LABELED = "streams.labeled"
+RANKED = "streams.ranked"
+RANKING = f"{RANKED}.objectives.margin_ranking"
 
 NORMS = ("backbone.*bn*", "backbone.*conv1.1.*", "backbone.*conv1.4.*", "backbone.*downsample.2.*")
 """The BatchNorm layers of ``test_resnet``."""
@@ -49,7 +50,7 @@ class Method:
         return len(next(iter(self.tried.values()))) if self.tried else 0
 
 
-_WEIGHT = f"{RANKED}.objectives.0.weight"
+_WEIGHT = f"{RANKING}.weight"
 
 METHODS: Mapping[str, Method] = {
     "supervised": Method(
@@ -115,7 +116,7 @@ class Study:
             "predict": {"use": "crops", "count": self.crops, "size": CROP},
             "evaluate": [{"use": "quality", "data": "test"}],
             "schedule": {"use": "cosine", "warmup_steps": max(1, steps // 20)},
-            "phases.0.steps": steps,
+            "steps": steps,
             "loader.cache": str(self.out / "cache"),
             "checkpoint": {"every_epochs": None, "keep": 1},
             "threads": self.threads,
@@ -123,8 +124,8 @@ class Study:
         }
         if method.after_ranking:
             # Learned from two streams in turn, batch statistics would fit neither; and few labels teach few weights.
-            values["phases.0.freeze"] = list(NORMS)
-            values["phases.0.lr_scale"] = {"backbone": 0.1}
+            values["freeze"] = list(NORMS)
+            values["lr_scale"] = {"backbone": 0.1}
         if method.uses_labels:
             values[f"{LABELED}.batch_size"] = 12
             values[f"{LABELED}.generator"] = [{"use": "random_crops", "size": CROP}]
@@ -133,11 +134,11 @@ class Study:
             steps_of_chain = [{"use": "distortions", "set": "live", "cache": cache}]
             # With a label as its anchor half a standard deviation a degree is enough; without, only the order counts.
             margin = 0.5 if method.uses_labels else 1.0
-            values[f"{RANKED}.objectives.0.loss"] = {"use": "margin_ranking", "margin": margin, "pairs": "same_kind"}
+            values |= {f"{RANKING}.margin": margin, f"{RANKING}.pairs": "same_kind"}
             values[f"{RANKED}.batch_size"] = 1 if method.uses_labels else 2
             values[f"{RANKED}.generator"] = [*steps_of_chain, {"use": "random_crops", "size": CROP}]
         if method is METHODS["alternating"]:
-            values["phases.0.mix"] = {"alternate": 10}
+            values["mix"] = {"alternate": 10}
         return values
 
     def scored(self, **options: Any) -> Overrides:

@@ -3,7 +3,10 @@ from __future__ import annotations
 import dataclasses
 import json
 
-from comparison.jobs import expected, ordered
+from comparison.jobs import Comparison, expected, ordered
+from comparison.plan import load_plan
+
+from rankhub import load_recipe
 
 
 def values(job) -> dict[str, object]:
@@ -14,9 +17,9 @@ def test_all_methods_do_the_same_number_of_forwards(comparison):
     for name, method in comparison.plan.methods.items():
         for job in (*comparison.trials(name), *comparison.finals(name, {})):
             found = values(job)
-            views = found["phases.0.streams.views.generator"][0]
+            views = found["streams.views.generator"][0]
             of_image = views["views"] + sum(one["views"] for one in views.get("crops", []))
-            steps = found["phases.0.steps"] * found["phases.0.streams.views.batch_size"] * of_image
+            steps = found["steps"] * found["streams.views.batch_size"] * of_image
             assert steps == job.forwards == {"trial": 256, "final": 1024}[job.kind]
         assert len(comparison.trials(name)) == 3
         assert len(comparison.finals(name, {})) == len(method.seeds)
@@ -81,3 +84,26 @@ def test_what_will_come_is_known_before_it_can_be_said(comparison):
     jobs = [job for name in names for job in trials[name]] + comparison.finals("two", {"lr": 0.1})
     later = [f"{job.method} {job.kind}{job.number}" for job in expected(comparison, names, jobs)]
     assert later == ["many final0", "many final1", "many speed0", "two speed0", "late final0", "late speed0"]
+
+
+def test_every_setting_of_the_plans_that_come_along_makes_a_valid_recipe(repo, tmp_path):
+    for path in sorted((repo / "tools" / "comparisons").glob("*.yaml")):
+        plan = load_plan(path, tmp_path)
+        found = Comparison(plan, path.parent, tmp_path / "out", 1)
+        for name, method in plan.methods.items():
+            for setting in (*found.settings(name)[:1], *_others(method)):
+                job = found.finals(name, setting)[0]
+                recipe = load_recipe(job.recipe, job.overrides)
+                (stream,) = recipe.resolved()["streams"].values()
+                assert [objective["head"] for objective in stream["objectives"]] == ["embedding"]
+
+
+def _others(method) -> list[dict[str, object]]:
+    """Settings with the other choices of what is a whole mapping; their options are checked one by one."""
+    first = {name: dimension.choices[0] for name, dimension in method.search.items()}
+    return [
+        {**first, name: choice}
+        for name, dimension in method.search.items()
+        for choice in dimension.choices[1:]
+        if isinstance(choice, dict)
+    ]
