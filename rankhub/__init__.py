@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     )
     from rankhub.engine.answers import Prediction
     from rankhub.engine.console import Talk
+    from rankhub.engine.given import without_evaluators
     from rankhub.engine.trained import Run
     from rankhub.recipe.load import LoadedRecipe
 
@@ -39,6 +40,7 @@ _LATER = {
     "Prediction": "rankhub.engine.answers",
     "Run": "rankhub.engine.trained",
     "Talk": "rankhub.engine.console",
+    "without_evaluators": "rankhub.engine.given",
     **dict.fromkeys(
         (
             "build",
@@ -82,6 +84,7 @@ __all__ = [
     "resume",
     "talking",
     "train",
+    "without_evaluators",
 ]
 
 logging.getLogger("rankhub").addHandler(logging.NullHandler())

@@ -18,6 +18,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from pathlib import Path
 
@@ -30,10 +31,10 @@ from labeling_study.report import write_report
 from labeling_study.results import FINISHED, Found, read
 from labeling_study.truth import write_truth
 
-from rankhub.catalog.catalog import Catalog
-from rankhub.interfaces.errors import UserError
-from rankhub.recipe.load import load_recipe
-from rankhub.recipe.wiring import evaluator_label
+import rankhub
+from rankhub import UserError
+from rankhub.interfaces.evaluate import Evaluator
+from rankhub.recipe.labels import labels_of
 
 DEFAULT = (CHANCE, "ranking_uncertainty")
 
@@ -72,7 +73,7 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recipe", help="file or name of a recipe with labeled data and an evaluation")
-    parser.add_argument("overrides", nargs="*", help="changes to it, such as phases.0.steps=300")
+    parser.add_argument("overrides", nargs="*", help="changes to it, such as steps=300")
     parser.add_argument("--out", type=Path, required=True, help="made if it is not there")
     parser.add_argument(
         "--acquirer", action="append", help=f"NAME or NAME={{use: ...}}; default: {' and '.join(DEFAULT)}"
@@ -84,9 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--budget", type=int, default=48, help="labels at the end")
     parser.add_argument("--metric", help="EVALUATOR.METRIC; default: the headline of the recipe's first evaluator")
     parser.add_argument("--go-on", action="store_true", help="each round goes on with the last one's weights")
-    parser.add_argument(
-        "--later", nargs="*", default=[], help="changes to the rounds after the first: phases.0.steps=100"
-    )
+    parser.add_argument("--later", nargs="*", default=[], help="changes to the rounds after the first: steps=100")
     parser.add_argument(
         "--patches",
         nargs=2,
@@ -102,23 +101,30 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _headline(recipe: str, overrides: list[str]) -> str:
-    catalog = Catalog.discover()
-    specs = load_recipe(recipe, overrides, catalog).recipe.evaluate
-    if not specs:
+    evaluators = _evaluators(recipe, overrides)
+    if not evaluators:
         raise ValueError(f"{recipe} evaluates nothing, so there is no error to plot")
-    return f"{evaluator_label(specs[0].use, {})}.{catalog.build('evaluator', specs[0]).headline()[0]}"
+    label, evaluator = next(iter(evaluators.items()))
+    return f"{label}.{evaluator.headline()[0]}"
+
+
+def _evaluators(recipe: str, overrides: Sequence[str]) -> dict[str, Evaluator]:
+    """Those of a recipe, by label."""
+    loaded = rankhub.load_recipe(recipe, overrides)
+    specs, options = loaded.resolved()["evaluate"], loaded.recipe.evaluate
+    return {
+        label: rankhub.build("evaluator", {"use": spec.use, **spec.options})
+        for label, spec in zip(labels_of(specs), options, strict=True)
+    }
 
 
 def _sign(plan: Plan) -> float:
     """Which way the metric runs."""
-    catalog = Catalog.discover()
     name, _, metric = plan.metric.partition(".")
-    labels: dict[str, float] = {}
-    for spec in load_recipe(plan.recipe, plan.overrides, catalog).recipe.evaluate:
-        labels[evaluator_label(spec.use, labels)] = catalog.build("evaluator", spec).sign(metric)
-    if name not in labels:
-        raise ValueError(f"--metric {plan.metric}: the recipe has the evaluators {', '.join(labels)}")
-    return labels[name]
+    evaluators = _evaluators(plan.recipe, plan.overrides)
+    if name not in evaluators:
+        raise ValueError(f"--metric {plan.metric}: the recipe has the evaluators {', '.join(evaluators)}")
+    return evaluators[name].sign(metric)
 
 
 def _work(plan: Plan, out: Path, jobs: int, threads: int) -> None:

@@ -36,7 +36,6 @@ def predict(
     from rankhub import api
     from rankhub.engine import folder as folders
     from rankhub.engine.answers import column_of, scale_of
-    from rankhub.engine.fitting import check_images
 
     # Where the table is printed, what is said about it goes beside it.
     talk = api.talking(stderr=out is None)
@@ -45,7 +44,6 @@ def predict(
         images, report = api.open_data(reader, trained.recipe, talk.work)
         if not trained.labels:
             raise UserError("no head of this run gives one number an image; `rankhub predict` writes scores and counts")
-        check_images("predict", images, [trained.predictor])
         columns = {output: column_of(output, trained.labels) for output in trained.labels}
         paths, rows, drawn = images.facts("path") or [], list[dict[str, Any]](), 0
         for answer in trained.answers(images):

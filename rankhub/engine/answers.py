@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from rankhub.engine.views import blocks
-from rankhub.interfaces.data import Dataset, LabelSpec
-from rankhub.interfaces.predict import Forward, Predict
+from rankhub.engine.outputs import ImageOutputs, blocks
+from rankhub.interfaces.data import LabelSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +55,13 @@ class Answer:
     outputs: Mapping[str, Tensor]
 
 
-def answers(dataset: Dataset, predict: Predict, forward: Forward, device: torch.device, block: int) -> Iterator[Answer]:
-    """What ``predict`` says of each image, a block at a time, so that memory does not grow with their number.
-
-    Args:
-        dataset: Open.
-        predict: Test time.
-        forward: The network.
-        device: That of the network.
-        block: Images that are decoded and predicted together.
-    """
-    for part in blocks(range(len(dataset)), block):
-        images = [dataset[index].image for index in part]
-        said = predict([image.to(device) for image in images], forward)
-        cpu = {name: [row.float().cpu() for row in rows] for name, rows in said.items()}
+def answers(outputs: ImageOutputs, block: int) -> Iterator[Answer]:
+    """What is said of each image, so many at a time, so that memory does not grow with their number."""
+    for part in blocks(range(len(outputs.dataset)), block):
+        images = [outputs.dataset[index].image for index in part]
+        said = outputs.of(images)
         for row, (index, image) in enumerate(zip(part, images, strict=True)):
-            yield Answer(index, image, {name: rows[row] for name, rows in cpu.items()})
+            yield Answer(index, image, {name: rows[row] for name, rows in said.items()})
 
 
 def column_of(output: str, outputs: Mapping[str, LabelSpec]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +36,10 @@ class Chain:
     views: ViewSpec
     seed: int
     address: str
+
+    def drawn(self, purpose: str, seed: int | None = None) -> Chain:
+        """The same generator, which draws other views: for a purpose other than training, perhaps by another seed."""
+        return replace(self, address=f"{purpose}/{self.address}", seed=self.seed if seed is None else seed)
 
     @property
     def own_size(self) -> list[Generator]:

@@ -15,7 +15,6 @@ from torch import Tensor
 from rankhub.engine.learner import Learner, Portion, Turn
 from rankhub.engine.network import Outputs
 from rankhub.engine.objectives import Objective, Setting, Weighed, counts_of, heads_of, weigh
-from rankhub.engine.seeds import seeded
 from rankhub.engine.teacher import teacher_outputs
 from rankhub.engine.wide import (
     Gathering,
@@ -30,6 +29,7 @@ from rankhub.engine.wide import (
     split_by_sample,
 )
 from rankhub.interfaces.batch import Batch
+from rankhub.interfaces.draws import seeded
 
 Note = Callable[[Weighed], None]
 """Told the values of objectives, a micro-batch at a time."""

@@ -22,11 +22,11 @@ from rankhub.engine.journal import Journal
 from rankhub.engine.parts import Parts, Resources, build
 from rankhub.engine.processes import Processes, joined
 from rankhub.engine.report import Pictures, Report, announce, write_reports
-from rankhub.engine.seeds import seeded
 from rankhub.engine.training import Status, Training, new_learner
 from rankhub.engine.watch import Watchers
 from rankhub.interfaces.callback import Callback, RunInfo
 from rankhub.interfaces.data import Dataset
+from rankhub.interfaces.draws import seeded
 from rankhub.recipe.load import LoadedRecipe
 
 

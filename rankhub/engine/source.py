@@ -13,10 +13,9 @@ from torch.nn import functional as F
 
 from rankhub.engine.device import Compute
 from rankhub.engine.feed import Chain
-from rankhub.engine.fitting import check_images
 from rankhub.engine.network import Network
+from rankhub.engine.outputs import ImageOutputs, ViewOutputs, blocks
 from rankhub.engine.processes import ALONE, Processes
-from rankhub.engine.views import blocks, see
 from rankhub.interfaces.data import Dataset
 from rankhub.interfaces.draws import Draws
 from rankhub.interfaces.errors import UserError
@@ -160,24 +159,23 @@ class Source:
     def _predict(self, data: str) -> Answers:
         dataset = self.datasets[data]
         found: list[Answers] = []
-        check_images(f"predict on data {data!r}", dataset, [self.predict])
+        outputs = ImageOutputs(self.forward, self.predict, dataset, self.device, f"predict on data {data!r}")
         mine = self._share(range(len(dataset)))
         for part in blocks(mine, BLOCK):
-            images = [dataset[index].image.to(self.device) for index in part]
-            found.append({name: _on_cpu(rows) for name, rows in self.predict(images, self.forward).items()})
+            found.append(outputs(part))
             self.progress(mine.index(part[-1]) + 1, len(mine), f"{self.row}: {data}")
         return {name: self._answers([block[name] for block in found], len(dataset)) for name in found[0]}
 
     def _view(self, stream: str, data: str, limit: int) -> tuple[dict[str, Tensor], RankTarget]:
         dataset, chain = self.datasets[data], self.chains[stream]
-        check_images(f"stream {stream!r} on data {data!r}", dataset, chain.own_size)
-        seen = Chain(chain.steps, chain.views, chain.seed, f"evaluate/{chain.address}")
+        seen = chain.drawn("evaluate")
+        outputs = ViewOutputs(self.forward, seen, dataset, self.device, f"stream {stream!r} on data {data!r}")
         shuffled = Draws(chain.seed, seen.address, 0).shuffled(len(dataset))
         picked = sorted(shuffled[:limit].tolist())
         mine = self._share(picked)
         values: list[dict[str, Tensor]] = []
         for part in blocks(mine, VIEWED):
-            block, target = see(self.forward, seen, dataset, part, 0, self.device)
+            block, target = outputs(part, 0)
             kind = torch.zeros_like(target.index) if target.kind is None else target.kind
             ids = torch.stack([target.index, target.view, target.group, kind], dim=1)
             values.append({**block, _IDS: ids, _LEVEL: target.level})
@@ -210,10 +208,6 @@ class Source:
         share = self.processes.share(items)
         rows = torch.cat(list(blocks))
         return self.processes.gather_uneven(rows[:0] if share.start == share.stop else rows)
-
-
-def _on_cpu(rows: Tensor | Sequence[Tensor]) -> Tensor | Sequence[Tensor]:
-    return rows.float().cpu() if isinstance(rows, Tensor) else [one.float().cpu() for one in rows]
 
 
 _IDS, _LEVEL = "target ids", "target level"

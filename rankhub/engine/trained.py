@@ -6,41 +6,31 @@ import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
-from types import TracebackType
 from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch import Tensor
 
-from rankhub.catalog.catalog import Catalog
-from rankhub.engine import checkpoint, evaluation, folder
+from rankhub.engine import evaluation, folder
 from rankhub.engine.answers import Answer, Prediction, answers, column_of, direction_of, stacked
-from rankhub.engine.device import Compute
 from rankhub.engine.given import dataset_of, put_data
-from rankhub.engine.network import Network
 from rankhub.engine.parts import (
-    Progress,
     Resources,
     build_evaluators,
-    build_network,
     context_for,
     evaluation_chains,
     open_data,
 )
 from rankhub.engine.preserved import preserved
 from rankhub.engine.report import AFTER, RESULTS
-from rankhub.engine.source import NetworkForward, Source
-from rankhub.engine.state import load_weights
-from rankhub.interfaces.acquire import PoolSource
+from rankhub.engine.source import Source
+from rankhub.engine.trained_network import TrainedNetwork
 from rankhub.interfaces.data import Dataset, LabelSpec
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.model import Head
-from rankhub.interfaces.predict import Predict
 from rankhub.recipe.assembly import Assembly
-from rankhub.recipe.load import LoadedRecipe, load_recipe
+from rankhub.recipe.load import load_recipe
 from rankhub.recipe.streams import used_data
 
 BLOCK = 64
@@ -51,98 +41,14 @@ def _silent(done: int, total: int, what: str) -> None:
     """Nobody is told."""
 
 
-class Run:
+class Run(TrainedNetwork):
     """A trained run: its network, what it measured, and what it says of other images.
 
     Made by :func:`rankhub.load_run` and :func:`rankhub.train`. As a context manager it lets its network go at the end.
-
-    Attributes:
-        path: The run's folder.
     """
 
     stopped: bool = False
     """Whether training ended before its last step."""
-
-    def __init__(self, place: Path, catalog: Catalog, changes: Sequence[str] = ()) -> None:
-        self._place, self._catalog, self._changes = place, catalog, tuple(changes)
-        self.path = folder.home_of(place)
-
-    @cached_property
-    def recipe(self) -> LoadedRecipe:
-        """The run's recipe."""
-        return load_recipe(folder.resolved_recipe(self.path), self._changes, self._catalog)
-
-    @cached_property
-    def assembly(self) -> Assembly:
-        """Makes the recipe's components; knows the labels that the run was trained on."""
-        return Assembly.of(self.recipe.recipe, self._catalog, folder.read_labels(self.path))
-
-    @cached_property
-    def predictor(self) -> Predict:
-        """The recipe's test time."""
-        predict: Predict = self.assembly.get("predict")
-        return predict
-
-    @cached_property
-    def compute(self) -> Compute:
-        """Device and precision."""
-        return Compute.of(self.recipe.recipe)
-
-    @cached_property
-    def _weights(self) -> tuple[dict[str, Tensor], Path]:
-        average = self.recipe.recipe.average
-        return checkpoint.read_weights(self._place, average=average is not None and "evaluate" in average.use_for)
-
-    @property
-    def weights(self) -> Path:
-        """The file that the weights come from: the moving average where the recipe evaluates that."""
-        return self._weights[1]
-
-    @cached_property
-    def network(self) -> Network:
-        """In evaluation mode, on its device.
-
-        Raises:
-            UserError: There is no checkpoint, or it does not fit.
-        """
-        with preserved():
-            weights, file = self._weights
-            network = build_network(self.recipe.recipe, self.assembly)
-            load_weights(network, weights, file)
-            weights.clear()
-            self.compute.place(network)
-            return network.eval()
-
-    def __enter__(self) -> Run:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Let the network go; the run answers no more."""
-        self.__dict__.pop("network", None)
-        if self.compute.device.type == "cuda":
-            torch.cuda.empty_cache()
-
-    def to(self, device: str) -> Run:
-        """Move the network to a device (``cpu``, ``cuda``, ``cuda:1``); returns the run itself.
-
-        Raises:
-            UserError: The device is not there.
-        """
-        with preserved():
-            moved = Compute.of(self.recipe.recipe.model_copy(update={"device": str(device)}))
-            moved.place(self.network)
-            self.compute = moved
-        return self
-
-    @property
-    def device(self) -> torch.device:
-        """Where the network is."""
-        return self.compute.device
 
     @property
     def labels(self) -> Mapping[str, LabelSpec]:
@@ -273,14 +179,9 @@ class Run:
         listed = self.assembly.listed("evaluate")
         return [label for label, _ in listed], [dict(self.assembly.at(*place)) for _, place in listed]
 
-    def forward(self) -> NetworkForward:
-        """The network as test time sees it."""
-        return NetworkForward(self.network, self.compute)
-
     def answers(self, dataset: Dataset, batch_size: int = BLOCK) -> Iterator[Answer]:
         """All that the network says of each image of an open data set, a block at a time."""
-        forward = self.forward()
-        return answers(dataset, self.predictor, forward, self.device, batch_size)
+        return answers(self.outputs(dataset), batch_size)
 
     def number(self, answer: Answer, output: str) -> float:
         """One number of an answer, on the scale of the labels."""
@@ -300,24 +201,6 @@ class Run:
         """Sentences that belong beside what the network says, such as that it is approximate."""
         forward = self.forward()
         return list(self.predictor.remarks(forward.outputs, forward.features))
-
-    def pool(self, images: Dataset, seed: int, progress: Progress = _silent) -> PoolSource:
-        """An open data set as acquirers see it: outputs and views of its images by this network.
-
-        Args:
-            images: The pool.
-            seed: Draws the views.
-            progress: Told now and then.
-        """
-        from rankhub.engine.acquire import NetworkPool  # which takes a run
-
-        return NetworkPool(self, images, seed, progress)
-
-    def others(self) -> list[Run]:
-        """The run's other kept checkpoints, the oldest first."""
-        own = self.weights.parent
-        kept = checkpoint.Checkpoints(own.parent, 1).all()
-        return [Run(place, self._catalog, self._changes) for place in kept if place != own]
 
     def _head(self, name: str) -> Head:
         return cast(Head, self.network.heads[name])

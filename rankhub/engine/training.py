@@ -20,11 +20,11 @@ from rankhub.engine.network import freeze
 from rankhub.engine.parts import Parts, build_network
 from rankhub.engine.pictures import view_sheet
 from rankhub.engine.plan import PhasePlan
-from rankhub.engine.seeds import seeded
 from rankhub.engine.state import capture, load_optimizer, optimizer_state, reset, restore
 from rankhub.engine.step import Stepped, take_step
 from rankhub.engine.watch import Watchers
 from rankhub.interfaces.batch import Batch
+from rankhub.interfaces.draws import seeded
 
 Status = Literal["done", "stopped"]
 Show = Callable[[int, PhasePlan, Stepped, float], None]

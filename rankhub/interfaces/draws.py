@@ -35,6 +35,12 @@ def _word(text: str) -> np.uint64:
     return np.uint64(int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little"))
 
 
+def seeded(seed: int, purpose: str) -> int:
+    """A seed in [0, 2**63) for one purpose of a run, such as to seed a generator of torch: a function of both."""
+    digest = hashlib.blake2b(f"{seed}/{purpose}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") >> 1
+
+
 def _absorb(state: npt.NDArray[np.uint64], words: npt.ArrayLike) -> npt.NDArray[np.uint64]:
     return _mix(state ^ _mix(np.asarray(words, dtype=np.int64).view(np.uint64)))
 

@@ -189,7 +189,7 @@ class Recipe(Part):
     predict: Annotated[ComponentSpec, Uses("predict")]
     evaluate: list[Annotated[EvaluatorSpec, Uses("evaluator")]] = []
     acquire: Annotated[ComponentSpec, Uses("acquirer")] | None = Field(
-        default=None, description="which images of a pool `rankhub label next` chooses"
+        default=None, description="which images of a pool are labeled next"
     )
     evaluate_every_epochs: Annotated[int, Field(ge=1)] | None = None
     keep_best: str | None = Field(default=None, description="EVALUATOR or EVALUATOR.METRIC whose best weights are kept")

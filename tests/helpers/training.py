@@ -15,9 +15,9 @@ from rankhub.engine import checkpoint
 from rankhub.engine.interrupt import Interrupt
 from rankhub.engine.journal import Journal
 from rankhub.engine.parts import Parts, Resources, build
-from rankhub.engine.seeds import seeded
 from rankhub.engine.training import Training, new_learner
 from rankhub.engine.watch import Watchers
+from rankhub.interfaces.draws import seeded
 from rankhub.recipe.phases import write_out
 from rankhub.recipe.reader import Document
 from rankhub.recipe.schema import Recipe

@@ -22,14 +22,13 @@ from labeling_study.results import FINISHED, Found, first_at, read
 from labeling_study.truth import IMAGES, LABELS, write_truth
 from PIL import Image
 
-from rankhub.catalog.catalog import Catalog
-from rankhub.interfaces.errors import UserError
-from rankhub.labeling.pool import Pool
-from rankhub.recipe.load import load_recipe
+import rankhub
+from rankhub import UserError
+from rankhub_active.labeling.pool import Pool
 
 TINY = (
-    "phases.0.steps=2",
-    "phases.0.streams.labeled.batch_size=2",
+    "steps=2",
+    "streams.labeled.batch_size=2",
     "data.labeled.labels=null",
     "data.labeled.images=7",
     "data.test.images=2",
@@ -326,5 +325,5 @@ def test_wrong_use_of_the_command_is_one_sentence(load_tool, tmp_path, monkeypat
 )
 def test_the_recipes_of_the_experiments_are_fine(recipe, overlays, monkeypatch):
     monkeypatch.chdir(Path(simulate_labeling.__file__).parents[1])
-    loaded = load_recipe(recipe, [], Catalog.discover(), overlays=overlays)
+    loaded = rankhub.load_recipe(recipe, overlays=overlays)
     assert len(loaded.recipe.phases) == 1

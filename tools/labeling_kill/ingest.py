@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import Literal
 
 import rankhub
-from rankhub.labeling.answers import AnswersError, ingest
-from rankhub.labeling.pool import FILE, Pool
-from rankhub.labeling.settings import Settings
+from rankhub_active.labeling.answers import AnswersError, ingest
+from rankhub_active.labeling.pool import FILE, Pool
+from rankhub_active.labeling.settings import Settings
 
 When = Literal["before", "in", "after"]
 
 _INGEST = """
 import sys
-import rankhub.labeling.answers, rankhub.labeling.pool, rankhub.labeling.summary
+import rankhub_active.labeling.answers, rankhub_active.labeling.pool, rankhub_active.labeling.summary
 from rankhub.cli.main import execute
 print("ready", flush=True)
 sys.stdin.readline()

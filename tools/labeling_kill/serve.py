@@ -18,8 +18,8 @@ from urllib.parse import urlsplit
 
 from PIL import Image
 
-from rankhub.labeling.pool import Pool, Row
-from rankhub.labeling.settings import Settings
+from rankhub_active.labeling.pool import Pool, Row
+from rankhub_active.labeling.settings import Settings
 
 IMAGES, WRITERS = 60, 2
 LONGEST = 0.8

@@ -12,18 +12,18 @@ from typing import Any
 
 from rich.console import Console
 
+import rankhub
 from labeling_study.plan import Plan
 from labeling_study.results import FINISHED
 from labeling_study.truth import IMAGES, LABELS
-from rankhub.catalog.catalog import Catalog
 from rankhub.engine.console import Talk, listening
-from rankhub.labeling.answers import ingest
-from rankhub.labeling.choose import choose
-from rankhub.labeling.pool import Pool
-from rankhub.labeling.setup import Wishes, set_up
-from rankhub.labeling.train import LABELS as TRAINED_ON
-from rankhub.labeling.train import RUNS, train
-from rankhub.recipe.load import load_recipe
+from rankhub_active.labeling.answers import ingest
+from rankhub_active.labeling.choose import Request, choose
+from rankhub_active.labeling.pool import Pool
+from rankhub_active.labeling.settings import LABELS as TRAINED_ON
+from rankhub_active.labeling.settings import RUNS, Wishes
+from rankhub_active.labeling.setup import set_up
+from rankhub_active.labeling.train import train
 
 FIRST = "first"
 """Folder of the rounds that all acquirers share: the first one of each seed."""
@@ -62,19 +62,18 @@ class Chain:
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("a") as file:
             talk = listening(Talk(Console(file=file, width=160, highlight=False, soft_wrap=True)))
-            catalog = Catalog.discover()
-            self._begin(talk, catalog)
-            self._rounds(self.place, self.plan.labels, self.plan.acquirers[self.name], talk, catalog, done)
+            self._begin(talk)
+            self._rounds(self.place, self.plan.labels, self.plan.acquirers[self.name], talk, done)
 
-    def _begin(self, talk: Talk, catalog: Catalog) -> None:
+    def _begin(self, talk: Talk) -> None:
         """The first round, trained once for all acquirers of a seed, copied."""
         first = self.out / FIRST / f"seed{self.seed}"
         if not (first / "pool.db").is_file():
             shutil.rmtree(first, ignore_errors=True)
             own = [f"seed={self.seed}", f"threads={self.threads}", f"loader.cache={self.out / 'cache'}"]
-            loaded = load_recipe(self.plan.recipe, [*self.plan.overrides, *own], catalog)
-            set_up(first, loaded, Wishes(self.out / IMAGES, seed=self.seed), catalog, talk.work)
-        self._rounds(first, [self.plan.start], {"use": "random"}, talk, catalog, lambda labels: None)
+            loaded = rankhub.load_recipe(self.plan.recipe, [*self.plan.overrides, *own])
+            set_up(first, loaded, Wishes(self.out / IMAGES, seed=self.seed), talk.work)
+        self._rounds(first, [self.plan.start], {"use": "random"}, talk, lambda labels: None)
         if not self.place.exists():
             beside = self.place.with_name(f"{self.place.name}.partial")
             shutil.rmtree(beside, ignore_errors=True)
@@ -87,7 +86,6 @@ class Chain:
         wanted: Sequence[int],
         acquirer: Mapping[str, Any],
         talk: Talk,
-        catalog: Catalog,
         done: Callable[[int], None],
     ) -> None:
         for number, labels in enumerate(wanted):
@@ -98,14 +96,14 @@ class Chain:
             if have < labels:
                 trained = pool.rounds()[-1].trained is not None
                 changes = [f"acquire={json.dumps(dict(acquirer))}"] if trained else []
-                chosen = choose(pool, labels - have, None, changes, catalog, talk.work)
+                chosen = choose(pool, Request(labels - have, changes=changes), talk.work)
                 ingest(pool, self._answers(place, {row.path for row in chosen.rows}))
             run = pool.rounds()[-1].trained  # where a stop came between training and what follows it
             if run is None:
                 _forget_unfinished(place, {Path(one.trained).name for one in pool.rounds() if one.trained is not None})
                 later = list(self.plan.later) if number else []
-                ended = train(pool, later, catalog, talk, scratch=self.plan.scratch)
-                if ended.status == "stopped":
+                ended = train(pool, later, talk, scratch=self.plan.scratch)
+                if ended.stopped:
                     raise KeyboardInterrupt
                 run = str(ended.run)
             (place / FINISHED).mkdir(exist_ok=True)

@@ -11,12 +11,12 @@ import numpy.typing as npt
 from PIL import Image
 from torch import Tensor
 
+import rankhub
 from labeling_study.plan import Plan
-from rankhub.catalog.catalog import Catalog
 from rankhub.interfaces.data import Dataset, OpenContext
 from rankhub.interfaces.draws import Draws
-from rankhub.labeling.stand_ins import find_stand_ins
-from rankhub.recipe.load import load_recipe
+from rankhub_active.labeling.settings import Wishes
+from rankhub_active.labeling.stand_ins import find_stand_ins
 
 IMAGES, LABELS = "pool", "truth.csv"
 
@@ -28,12 +28,11 @@ def write_truth(plan: Plan, out: Path) -> int:
         UserError: The recipe or its data cannot be used.
         ValueError: The recipe learns from no labels, or there are fewer than the budget; one sentence.
     """
-    catalog = Catalog.discover()
-    recipe = load_recipe(plan.recipe, plan.overrides, catalog).recipe
-    found = find_stand_ins(recipe, catalog, labeled=None, unlabeled=None, test=None, tests=0)
+    recipe = rankhub.load_recipe(plan.recipe, plan.overrides)
+    found = find_stand_ins(recipe, Wishes(out / IMAGES))
     if found.labeled is None:
         raise ValueError(f"{plan.recipe} learns from no labels")
-    dataset: Dataset = catalog.build("dataset", recipe.data[found.labeled])
+    dataset: Dataset = rankhub.build("dataset", recipe.resolved()["data"][found.labeled])
     dataset.open(OpenContext(out / "cache", 10**9, lambda done, total, what: None))
     if plan.patches is not None and dataset.label.kind != "points":
         raise ValueError(f"--patches: what data.{found.labeled} says of whole images is not known of parts of them")
