@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -22,6 +23,8 @@ from rankhub_timm.maps import feature_spec, pass_through
 from rankhub_timm.norms import freeze_norms
 from rankhub_timm.stem import shrink_stem
 from rankhub_timm.weights import fit_weights, no_file, read_weights
+
+log = logging.getLogger("rankhub")
 
 Channels = tuple[float, float, float]
 
@@ -92,8 +95,6 @@ class TimmBackbone(Backbone):
             self.cut, self.left_out = cut_at(self.network, model, stride)
         self.spec = feature_spec(self.network, self.cut)
         self._set_normalisation(normalize)
-        if pretrained or self.source is not None:
-            self._note_normalisation()
 
     def train(self, mode: bool = True) -> TimmBackbone:
         """Training or evaluation; frozen norms stay in evaluation."""
@@ -138,12 +139,12 @@ class TimmBackbone(Backbone):
         """Mean and standard deviation that timm states for the model."""
         return tuple(self.network.default_cfg["mean"]), tuple(self.network.default_cfg["std"])
 
-    def _note_normalisation(self) -> None:
-        """Let the user know where weights get other images than those that they were trained on."""
+    def _compare_normalisation(self) -> None:
+        """Warn where weights get other images than those that they were trained on."""
         (mean, std), (trained_mean, trained_std) = self.normalisation, self._stated()
         if (mean, std) != (trained_mean, trained_std):
             known = f" (ImageNet's cost {EXTRA} 20 points of top-1 accuracy)" if self.model in SOURCES else ""
-            self.note = (
+            log.warning(
                 f"the weights of {self.model} were trained on images of mean {_short(trained_mean)} and standard "
                 f"deviation {_short(trained_std)} and get {_short(mean)} and {_short(std)}{known}; set "
                 "backbone.normalize=model"
@@ -156,7 +157,7 @@ class TimmBackbone(Backbone):
         return None if self.weights is None else no_file(Path(self.weights).expanduser())
 
     def initialise(self) -> None:
-        """Load pretrained weights, if the options ask for them.
+        """Load pretrained weights, if the options ask for them, and warn if they want another normalisation.
 
         Raises:
             UserError: They are not there or do not fit.
@@ -166,9 +167,14 @@ class TimmBackbone(Backbone):
         if self.weights is not None:
             path = Path(self.weights).expanduser() if self.source is None else self.source.found()
             stored = read_weights(path, None if self.source is None else self.source.sha256)
-            if is_lite(stored):
-                self._expect_tensorflow(path)
+            if is_lite(stored) and not pads_as_tensorflow(self.network):
+                raise UserError(
+                    f"backbone.weights: {path} holds weights for TensorFlow's padding, with which {self.model} does "
+                    "not pad; use the model of that size whose name begins with tf_, such as tf_efficientnet_lite0"
+                )
             fit_weights(self.network, stored, left_out, f"backbone.weights: {path}")
+            if is_lite(stored):
+                self._compare_normalisation()
         elif self.pretrained:
             try:
                 stored = self._create(pretrained=True).state_dict()
@@ -180,15 +186,7 @@ class TimmBackbone(Backbone):
                     "backbone.weights=FILE"
                 ) from error
             fit_weights(self.network, stored, left_out, f"backbone.pretrained: {self.model}")
-
-    def _expect_tensorflow(self, path: Path) -> None:
-        """Weights that were converted from TensorFlow's want its padding and normalisation."""
-        if not pads_as_tensorflow(self.network):
-            raise UserError(
-                f"backbone.weights: {path} holds weights for TensorFlow's padding, with which {self.model} does not "
-                "pad; use the model of that size whose name begins with tf_, such as tf_efficientnet_lite0"
-            )
-        self._note_normalisation()
+            self._compare_normalisation()
 
     def forward(self, images: Tensor, maps: bool = False) -> Features:
         """Features of one stack [n, 3, H, W] in [0, 1]."""

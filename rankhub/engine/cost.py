@@ -41,8 +41,6 @@ def describe(parts: Parts, name: str, *, measure: bool) -> dict[str, str]:
         )
     if parts.processes.count > 1:
         lines["processes"] = f"{parts.processes.count}, each with an equal share of every batch"
-    if parts.network.backbone.note is not None:
-        lines["backbone"] = parts.network.backbone.note
     mixing = [plan for plan in parts.plans if has_batch_statistics(parts.network, plan.phase.freeze)]
     accumulates = any(stream.accumulate > 1 for plan in mixing for stream in plan.streams.values())
     if mixing and (accumulates or parts.processes.count > 1):

@@ -74,8 +74,6 @@ class Backbone(nn.Module, ABC):
     spec: FeatureSpec
     starts_trained: bool = False
     """Whether :meth:`initialise` loads weights that were trained before."""
-    note: str | None = None
-    """One sentence on its options that the user should know; said before a run starts."""
 
     def missing(self) -> str | None:
         """One sentence if the weights that the options ask for are not there, and what gets them; reads none."""

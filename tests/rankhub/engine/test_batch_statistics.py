@@ -27,12 +27,6 @@ class Kept(fakes.Flat):
         return self
 
 
-class Noted(fakes.Flat):
-    """Has something to say."""
-
-    note = "this should be known"
-
-
 def parts_with(backbone=None, **changes):
     ours = recipe(backbone=NORMED, **changes)
     parts = parts_of(ours)
@@ -92,11 +86,6 @@ def test_warnings_are_about_phases_with_batch_statistics(backbone, freeze, warne
     phases = [{"name": "p", "steps": 1, "streams": {"a": {"accumulate": 3}, "b": {}}, "freeze": freeze}]
     lines = describe(parts_with(backbone, streams=two, phases=phases), "name", measure=False)
     assert lines.keys() & {"batch norm", "streams"} == ({"batch norm", "streams"} if warned else set())
-
-
-def test_the_backbones_note_is_said():
-    assert describe(parts_with(Noted()), "name", measure=False)["backbone"] == "this should be known"
-    assert "backbone" not in describe(parts_with(), "name", measure=False)
 
 
 def test_fresh_statistics_are_measured():
