@@ -30,6 +30,7 @@ from rankhub.recipe.streams import used_data
 
 if TYPE_CHECKING:
     from rankhub.interfaces.data import Dataset
+    from rankhub.interfaces.model import Backbone
     from rankhub.recipe.load import LoadedRecipe
 
 
@@ -45,11 +46,11 @@ def check(draft: Draft, *, need_data: bool = False) -> None:
     check_names(draft)
     from rankhub.recipe.meaning import check_meaning  # imports torch, which a typo must not wait for
 
-    datasets = check_meaning(draft)
+    parts = check_meaning(draft)
     if need_data:
-        used = set(datasets) if draft.recipe is None else used_data(draft.recipe)
-        there = {name: dataset for name, dataset in datasets.items() if name in used}
-        draft.problems.extend(missing(draft.document, there))
+        for name in () if draft.recipe is None else draft.recipe.data.keys() - used_data(draft.recipe):
+            parts.pop(("data", name), None)
+        draft.problems.extend(missing(draft.document, parts))
 
 
 def check_shape(draft: Draft) -> None:
@@ -150,28 +151,31 @@ def _check_name(draft: Draft, steps: Steps, what: str, name: Any, owner: str = "
 
 
 def missing_data(loaded: LoadedRecipe) -> list[Problem]:
-    """The data sets of a checked recipe that are not there, each with the command that gets it. Reads no data."""
-    used = used_data(loaded.recipe)
-    datasets = {
-        name: loaded.catalog.build("dataset", spec) for name, spec in loaded.recipe.data.items() if name in used
+    """What a checked recipe reads and is not there, data and weights, each with what gets it. Reads nothing."""
+    from rankhub.recipe.meaning import on_meta
+
+    recipe, build, used = loaded.recipe, loaded.catalog.build, used_data(loaded.recipe)
+    parts: dict[Steps, Dataset | Backbone] = {
+        ("data", name): build("dataset", spec) for name, spec in recipe.data.items() if name in used
     }
-    return missing(loaded.document, datasets)
+    parts["backbone",] = on_meta(lambda: build("backbone", recipe.backbone))
+    return missing(loaded.document, parts)
 
 
-def missing(document: Document, datasets: Mapping[str, Dataset]) -> list[Problem]:
-    """A problem for each sentence that says what is missing, however many data sets say it."""
-    names: dict[str, list[str]] = {}
-    for name, dataset in datasets.items():
+def missing(document: Document, parts: Mapping[Steps, Dataset | Backbone]) -> list[Problem]:
+    """A problem for each sentence that says what is missing, however many parts say it."""
+    places: dict[str, list[Steps]] = {}
+    for steps, part in parts.items():
         try:
-            sentence = dataset.missing()
+            sentence = part.missing()
         except UserError as error:
             sentence = str(error)
         except Exception as error:
             sentence = f"its `missing` fails, which is for the plugin's author to mend: {brief(error)}"
         if sentence is not None:
-            names.setdefault(sentence, []).append(name)
+            places.setdefault(sentence, []).append(steps)
     problems = []
-    for sentence, (first, *others) in names.items():
-        also = f" (so for {', '.join(f'data.{other}' for other in others)})" if others else ""
-        problems.append(document.problem(("data", first), f"{sentence}{also}"))
+    for sentence, (first, *others) in places.items():
+        also = f" (so for {', '.join('.'.join(map(str, other)) for other in others)})" if others else ""
+        problems.append(document.problem(first, f"{sentence}{also}"))
     return problems
