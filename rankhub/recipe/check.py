@@ -8,7 +8,7 @@ those, so that it hides no other.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -16,16 +16,17 @@ from pydantic import ValidationError
 from rankhub.catalog.catalog import CatalogError
 from rankhub.catalog.complaints import complaints
 from rankhub.catalog.discovery import brief
-from rankhub.catalog.hints import Steps, fields_of, unwrap, walk
+from rankhub.catalog.hints import Steps, walk
 from rankhub.catalog.nearest import suggestion
 from rankhub.catalog.options import plain, validate_options
 from rankhub.catalog.spec import Uses
 from rankhub.interfaces.errors import UserError
+from rankhub.interfaces.kinds import KINDS
 from rankhub.interfaces.options import Refers
 from rankhub.recipe.draft import Checked, Draft
 from rankhub.recipe.reader import Document
 from rankhub.recipe.report import Problem
-from rankhub.recipe.schema import NameOf, Recipe, length_objection, phase_names_objection
+from rankhub.recipe.schema import Recipe, length_objection, phase_names_objection
 from rankhub.recipe.streams import used_data
 
 if TYPE_CHECKING:
@@ -82,11 +83,10 @@ def check_components(draft: Draft) -> None:
     """Each ``use`` against the catalog, each option against the constructor."""
     for spot in walk(Recipe, draft.document.data):
         if isinstance(spot.mark, Uses):
-            own = fields_of(unwrap(spot.hint)[0]) or {}
-            _check_component(draft, spot.steps, spot.mark.kind, spot.value, own)
+            _check_component(draft, spot.steps, spot.mark.kind, spot.value)
 
 
-def _check_component(draft: Draft, steps: Steps, kind: str, value: Any, own: Iterable[str] = ("use",)) -> None:
+def _check_component(draft: Draft, steps: Steps, kind: str, value: Any) -> None:
     if not isinstance(value, Mapping) or not isinstance(value.get("use"), str):
         return  # the shape is wrong, and said to be
     if draft.failed((*steps, "like")):
@@ -99,6 +99,7 @@ def _check_component(draft: Draft, steps: Steps, kind: str, value: Any, own: Ite
         model = draft.catalog.options(entry)
     except CatalogError as error:
         return draft.add((*steps, "use"), str(error), entry.owner)
+    own = ("use", *KINDS[kind].reserved)
     options = {name: option for name, option in value.items() if name not in own}
     for spot in walk(model, options):
         if isinstance(spot.mark, Uses):
@@ -117,8 +118,8 @@ def check_names(draft: Draft) -> None:
     """Names of data sets, heads and streams; and streams that nobody uses."""
     used: set[Any] = set()
     for spot in walk(Recipe, draft.document.data):
-        if isinstance(spot.mark, NameOf):
-            _check_name(draft, spot.steps, spot.mark.what, spot.value)
+        if isinstance(spot.mark, Refers):
+            _check_name(draft, spot.steps, spot.mark.to, spot.value)
     for steps, component in list(draft.components.items()):
         for spot in walk(type(component.options), plain(component.options)):
             if isinstance(spot.mark, Refers) and spot.mark.to != "output":  # outputs are known once heads are built

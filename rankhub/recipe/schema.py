@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 from rankhub.catalog.hints import Reads
 from rankhub.catalog.spec import ComponentSpec, Uses
 from rankhub.interfaces.kinds import KINDS
+from rankhub.interfaces.options import Refers
 
 Name = Annotated[
     str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$"), Reads("a name of letters, digits and _ that starts with a letter")
@@ -21,13 +22,6 @@ Pattern = Annotated[str, Reads("a pattern of parameter names such as backbone.*"
 FolderName = Annotated[
     str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"), Reads("a name of letters, digits and _ . -")
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class NameOf:
-    """Marks a string that must be the name of another entry of the recipe."""
-
-    what: Literal["data", "head", "stream"]
 
 
 class Part(BaseModel):
@@ -49,15 +43,19 @@ Number = Annotated[float | Annotated[ComponentSpec, Uses("schedule")], Field(des
 class ObjectiveSpec(ComponentSpec):
     """One loss on one head: the loss with its own options, and beside them what the recipe says of it."""
 
-    head: Annotated[str, NameOf("head")]
+    head: Annotated[str, Refers("head")]
     output: str | None = Field(default=None, description="one output of the head, where the loss could take several")
     weight: Number = 1.0
+
+
+SPECS: Mapping[str, type[ComponentSpec]] = MappingProxyType({"evaluator": EvaluatorSpec, "loss": ObjectiveSpec})
+"""Kinds whose places have keys of the recipe's own beside the component's options."""
 
 
 class Stream(Part):
     """Images, what becomes of them, and what is learned from them."""
 
-    data: Annotated[str, NameOf("data")]
+    data: Annotated[str, Refers("data")]
     batch_size: Annotated[int, Field(ge=1, description="images (not views) a step")]
     generator: list[Annotated[ComponentSpec, Uses("generator")]] = []
     objectives: Annotated[list[Annotated[ObjectiveSpec, Uses("loss")]], Field(min_length=1)]
@@ -86,7 +84,7 @@ class Phase(Part):
     name: Name
     epochs: Annotated[int, Field(ge=1)] | None = None
     steps: Annotated[int, Field(ge=1)] | None = None
-    clock: Annotated[str, NameOf("stream")] | None = Field(default=None, description="stream whose epochs are counted")
+    clock: Annotated[str, Refers("stream")] | None = Field(default=None, description="stream whose epochs are counted")
     mix: Literal["joint"] | Alternate = "joint"
     streams: Annotated[
         dict[Name, StreamUse],
