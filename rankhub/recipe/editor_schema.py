@@ -75,7 +75,7 @@ def _allow_short(root: dict[str, Any], definitions: dict[str, Any]) -> None:
     differing = {key: {"anyOf": [body, {"type": "null"}]} for key, body in uses["patternProperties"].items()}
     listed = {"type": "array", "items": {"type": "string"}, "minItems": 1}
     phase["streams"] = {
-        "description": "a list of streams, or a mapping from streams to what differs there; in the order of their turns",
+        "description": "a list of streams, or a mapping from streams to what differs there, in the order of turns",
         "anyOf": [listed, {**uses, "patternProperties": differing}],
     }
     root["properties"] |= {key: phase[key] for key in OF_THE_PHASE}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from rankhub.catalog.hints import Reads
 from rankhub.catalog.spec import ComponentSpec, Uses
@@ -100,27 +100,9 @@ class Phase(Part):
         default={}, description="name pattern -> factor on the learning rate"
     )
 
-    @model_validator(mode="after")
-    def _length(self) -> Phase:
-        objection = length_objection(self.epochs, self.steps, len(self.streams), self.clock)
-        if objection:
-            raise ValueError(objection)
-        return self
-
 
 LENGTHS = ("epochs", "steps")
 """How a phase may say its length; one of them."""
-
-
-def length_objection(epochs: object, steps: object, streams: int, clock: object) -> str | None:
-    """The sentence against the way a phase states its length; None if fine."""
-    if epochs is not None and steps is not None:
-        return "`epochs` and `steps` both say how long the phase is; keep one of them"
-    if epochs is None and steps is None:
-        return "nothing says how long the phase is; expected `epochs: NUMBER` or `steps: NUMBER`"
-    if epochs is not None and streams > 1 and clock is None:
-        return "a phase of several streams with `epochs` needs `clock: STREAM`, the stream whose epochs are counted"
-    return None
 
 
 class Average(Part):
@@ -196,19 +178,6 @@ class Recipe(Part):
     checkpoint: Checkpoints = Checkpoints()
     log: Log = Log()
     loader: Loader = Loader()
-
-    @model_validator(mode="after")
-    def _phase_names(self) -> Recipe:
-        objection = phase_names_objection([phase.name for phase in self.phases])
-        if objection:
-            raise ValueError(objection)
-        return self
-
-
-def phase_names_objection(names: Sequence[object]) -> str | None:
-    """The sentence against phases of the same name; None if fine."""
-    twice = sorted({str(name) for name in names if names.count(name) > 1})
-    return f"phase names must differ, {', '.join(twice)} stands more than once" if twice else None
 
 
 def _with_places(base: type[Recipe]) -> type[Recipe]:

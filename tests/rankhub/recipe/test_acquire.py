@@ -9,12 +9,12 @@ import pytest
 import yaml
 from helpers import fakes
 from helpers.plugins import component, plugin
+from helpers.recipes import load_text
 
 from rankhub.catalog.catalog import Catalog
 from rankhub.interfaces.acquire import Acquirer
 from rankhub.interfaces.options import Ge, OutputName, StreamName
 from rankhub.recipe.editor_schema import editor_schema
-from helpers.recipes import load_text
 from rankhub.recipe.report import RecipeErrors
 
 TOLD = []

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from helpers import fakes
 from helpers.plugins import component, plugin
+from helpers.recipes import load_text
 
 from rankhub.catalog.catalog import Catalog
-from helpers.recipes import load_text
 from rankhub.recipe.report import RecipeErrors
 
 

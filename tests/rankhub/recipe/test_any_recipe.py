@@ -5,11 +5,11 @@ from __future__ import annotations
 import copy
 
 from helpers import fakes
+from helpers.recipes import load_text
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rankhub.catalog.catalog import Catalog
-from helpers.recipes import load_text
 from rankhub.recipe.reader import read
 from rankhub.recipe.report import RecipeErrors
 from rankhub.recipe.scalars import write_yaml

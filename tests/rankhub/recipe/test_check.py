@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 from helpers import fakes
+from helpers.recipes import load_text
 
 from rankhub.catalog.catalog import Catalog
 from rankhub.recipe.check import missing_data
-from helpers.recipes import load_text
 from rankhub.recipe.report import RecipeErrors
 
 CATALOG = Catalog.of({"fakes": fakes})

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 import yaml
-import rankhub_recipes
 from helpers import fakes
+from helpers.recipes import load_text
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import rankhub_recipes
 from rankhub.catalog.catalog import Catalog
 from rankhub.interfaces.errors import UserError
 from rankhub.recipe.extends import expand_extends
-from helpers.recipes import load_text
 from rankhub.recipe.load import load_recipe
 from rankhub.recipe.reader import read
 from rankhub.recipe.report import RecipeErrors

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import pytest
-import rankhub_recipes
 import yaml
 from helpers import fakes
+from helpers.recipes import load_text
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import rankhub_recipes
 from rankhub.catalog.catalog import Catalog
 from rankhub.catalog.spec import ComponentSpec
 from rankhub.interfaces.errors import UserError
 from rankhub.recipe import shipped
-from helpers.recipes import load_text
 from rankhub.recipe.load import load_recipe
-from rankhub.recipe.report import RecipeErrors
 from rankhub.recipe.names import matching
+from rankhub.recipe.report import RecipeErrors
 
 CATALOG = Catalog.of({"fakes": fakes, "rankhub_recipes": rankhub_recipes})
 LIKE = fakes.RECIPE.replace("test: {use: patches, count: 10}", "test: {like: train, count: 10}")

@@ -8,12 +8,12 @@ import pytest
 import torch
 from helpers import fakes
 from helpers.plugins import component, plugin
+from helpers.recipes import load_text
 
 from rankhub.catalog.catalog import Catalog
 from rankhub.interfaces.errors import Objection
 from rankhub.interfaces.model import FeatureSpec
 from rankhub.interfaces.options import Ge, OutputName, StreamName
-from helpers.recipes import load_text
 from rankhub.recipe.report import RecipeErrors
 
 BUILT = []
