@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TypeVar
 
 from pluggy import HookCaller, HookRelay, PluginManager
@@ -53,7 +55,7 @@ class Plugin:
         version: Version of that package.
         components: What recipes can use of it.
         verbs: What it adds to the command line.
-        recipes: Packages of its recipes.
+        recipes: Folders of its recipes.
         hooks: Calls the hooks of this plugin and of no other.
     """
 
@@ -62,7 +64,7 @@ class Plugin:
     version: str
     components: tuple[Component, ...]
     verbs: tuple[Verb, ...]
-    recipes: tuple[str, ...]
+    recipes: tuple[Path, ...]
     hooks: HookRelay
 
 
@@ -121,7 +123,7 @@ def ask(source: Source) -> Plugin | BrokenPlugin:
         hooks = _register(module, source.owner)
         components = _components(hooks)
         verbs = _verbs(hooks)
-        recipes = _answers(hooks.rankhub_recipes, str, "list of package names")
+        recipes = _recipes(hooks)
     except InvalidAnswer as error:
         return BrokenPlugin(*facts, str(error))
     except (Exception, SystemExit) as error:
@@ -177,6 +179,16 @@ def _components(hooks: HookRelay) -> tuple[Component, ...]:
             raise InvalidAnswer(f"it names two components of kind {component.kind} {component.name!r}")
         seen.add((component.kind, component.name))
     return components
+
+
+def _recipes(hooks: HookRelay) -> tuple[Path, ...]:
+    folders: list[Path] = []
+    for package in _answers(hooks.rankhub_recipes, str, "list of package names"):
+        spec = find_spec(package)
+        if spec is None or not spec.submodule_search_locations:
+            raise InvalidAnswer(f"its rankhub_recipes names {package!r}, which is no package")
+        folders += map(Path, spec.submodule_search_locations)
+    return tuple(folders)
 
 
 def _verbs(hooks: HookRelay) -> tuple[Verb, ...]:

@@ -12,7 +12,7 @@ from rankhub.recipe import phases
 from rankhub.recipe.address import NO_OVERRIDE, NO_PATH, Refused, targets
 from rankhub.recipe.like import source_of
 from rankhub.recipe.reader import Document, read_value
-from rankhub.recipe.report import Place, Problem, RecipeErrors
+from rankhub.recipe.report import Place, Problem
 from rankhub.recipe.schema import LENGTHS, Recipe
 
 
@@ -45,6 +45,9 @@ def apply_overrides(document: Document, overrides: Sequence[str], shape: Any = R
 
     Returns:
         The overrides that cannot be applied.
+
+    Raises:
+        RecipeErrors: As :func:`apply_changes`.
     """
     problems = []
     for override in overrides:
@@ -70,6 +73,9 @@ def apply_changes(document: Document, changes: Iterable[Change], shape: Any = Re
 
     Returns:
         The changes that cannot be made.
+
+    Raises:
+        RecipeErrors: A value has the form of recipes of an earlier version.
     """
     problems = []
     for change in changes:
@@ -89,8 +95,6 @@ def apply_changes(document: Document, changes: Iterable[Change], shape: Any = Re
                 problems += phases.write_out(document)
         except Refused as refused:
             problems.append(Problem(change.place, refused.steps, str(refused)))
-        except RecipeErrors as errors:
-            problems += errors.problems
     return problems
 
 

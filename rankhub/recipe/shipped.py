@@ -5,13 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import import_module
-from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
 from rankhub.catalog.catalog import Catalog
-from rankhub.catalog.discovery import brief
 from rankhub.catalog.nearest import suggestion
 from rankhub.interfaces.errors import UserError
 
@@ -147,14 +144,7 @@ def read_file(path: Path, origin: str = "") -> Source:
 
 def _all(catalog: Catalog, what: tuple[What, ...]) -> Iterator[Shipped]:
     for plugin in catalog.plugins:
-        for package in plugin.recipes:
-            try:
-                import_module(package)
-                root = Path(str(files(package)))
-            except Exception as error:
-                raise UserError(
-                    f"the recipes {package} of plugin {plugin.owner} cannot be read: {brief(error)}; uninstall it"
-                ) from error
+        for root in plugin.recipes:
             for kind in what:
                 for path in sorted(root.joinpath(_FOLDERS[kind]).glob("*.yaml")):
                     yield Shipped(path.stem, path, plugin.owner, plugin.distribution)

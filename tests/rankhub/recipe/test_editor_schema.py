@@ -169,6 +169,6 @@ def test_a_clash_and_a_component_that_cannot_be_imported():
     schema = editor_schema(catalog)
     losses = schema["$defs"]["loss"]
     assert losses["properties"]["use"]["anyOf"][0]["enum"] == ["fit", "follow", "lost", "fakes/pull", "two/pull"]
-    assert fits({"use": "lost", "anything": 3}, losses, schema)
-    assert fits({"use": "two/pull", "strength": 3}, losses, schema)
-    assert not fits({"use": "two/pull", "strngth": 3}, losses, schema)
+    assert fits({"use": "lost", "head": "main", "anything": 3}, losses, schema)
+    assert fits({"use": "two/pull", "head": "main", "strength": 3}, losses, schema)
+    assert not fits({"use": "two/pull", "head": "main", "strngth": 3}, losses, schema)
