@@ -15,6 +15,7 @@ from rankhub.interfaces.errors import Interrupted, UserError
 if TYPE_CHECKING:
     from rankhub.api import (
         build,
+        component_class,
         describe,
         estimate,
         in_role,
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
         list_recipes,
         load_recipe,
         load_run,
+        make_views,
         open_data,
+        read_options,
         resume,
         talking,
         train,
@@ -42,6 +45,7 @@ _LATER = {
     **dict.fromkeys(
         (
             "build",
+            "component_class",
             "describe",
             "estimate",
             "in_role",
@@ -49,7 +53,9 @@ _LATER = {
             "list_recipes",
             "load_recipe",
             "load_run",
+            "make_views",
             "open_data",
+            "read_options",
             "resume",
             "talking",
             "train",
@@ -70,6 +76,7 @@ __all__ = [
     "Verb",
     "__version__",
     "build",
+    "component_class",
     "describe",
     "estimate",
     "hookimpl",
@@ -78,7 +85,9 @@ __all__ = [
     "list_recipes",
     "load_recipe",
     "load_run",
+    "make_views",
     "open_data",
+    "read_options",
     "resume",
     "talking",
     "train",

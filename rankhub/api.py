@@ -28,11 +28,15 @@ from rankhub.recipe.shipped import Source, listed, names
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from torch import Tensor
+
     from rankhub.engine.console import Talk
     from rankhub.engine.run import Ended, Host
     from rankhub.engine.trained import Run
+    from rankhub.interfaces.batch import Batch
     from rankhub.interfaces.callback import Callback
     from rankhub.interfaces.data import DataReport, Dataset
+    from rankhub.interfaces.generator import Generator, ViewSpec
 
 Progress = Any
 """None: a bar on a terminal and in a notebook, else nothing. False: nothing. Or ``progress(done, total, what)``."""
@@ -95,9 +99,11 @@ def train(
     Args:
         recipe: Loaded, or what :func:`load_recipe` takes.
         out: The run's folder; None = ``runs/<name>/<time>``.
-        data: Name of a data set of the recipe -> what is taken in its place: a
-            :class:`~rankhub.interfaces.data.Dataset`, images, or a pair (images, labels); see
-            :meth:`rankhub.interfaces.data.GivenData.give`. Evaluators whose data are then not there are left out.
+        data: Name of a data set of the recipe -> what is taken in its place: a folder, that is all images below it; a
+            :class:`~rankhub.interfaces.data.Dataset`; images, or a pair (images, labels), see
+            :meth:`rankhub.interfaces.data.GivenData.give`. How far images are shrunk when they are read (``resize``),
+            and which way, in which range and unit scores are given, is said by the data set that is replaced.
+            Evaluators whose data are then not there are left out, with a note.
         device: In place of the recipe's.
         progress: See :data:`Progress`.
         callbacks: Watch the run, beside those of the recipe and of plugins.
@@ -148,13 +154,14 @@ def resume(
 
     Args:
         path: The run's folder.
-        data: As it was given to :func:`train`.
+        data: As it was given to :func:`train`: as many images in the same order, with the same labels. A folder need
+            not be given again.
         device: In place of the recipe's.
         progress: See :data:`Progress`.
         callbacks: As for :func:`train`.
 
     Raises:
-        UserError: It is no run's folder, or its data are not there.
+        UserError: It is no run's folder, or its data are not there, or not those that it began with.
         Interrupted: As for :func:`train`.
     """
     from rankhub.engine.folder import resolved_recipe
@@ -162,11 +169,10 @@ def resume(
     catalog = Catalog.discover()
     loaded = read_recipe(resolved_recipe(Path(path)), [], catalog)
     with _hosted(loaded, None, device, progress, callbacks) as (loaded, host):
-        from rankhub.engine.given import dataset_of
+        from rankhub.engine.given import data_again
         from rankhub.engine.run import resume
 
-        given = {name: dataset_of(value, catalog) for name, value in (data or {}).items()}
-        return _finished(resume(Path(path), loaded, replace(host, data=given)), catalog)
+        return _finished(resume(Path(path), loaded, replace(host, data=data_again(loaded, data or {}))), catalog)
 
 
 def load_run(path: str | Path, device: str | None = None, overrides: Overrides = ()) -> Run:
@@ -260,6 +266,67 @@ def in_role(kind: str, role: str, catalog: Catalog | None = None) -> str:
     return (catalog or Catalog.discover()).in_role(kind, role)
 
 
+def component_class(kind: str, name: str, catalog: Catalog | None = None) -> type:
+    """The class of a component, imported.
+
+    Raises:
+        UserError: There is no such component, or it cannot be imported.
+    """
+    catalog = catalog or Catalog.discover()
+    return catalog.load(catalog.find(kind, name))
+
+
+def read_options(words: Sequence[str]) -> dict[str, Any]:
+    """Options of a component as they are typed: ``option=value`` or ``option.part=value``, by the rules of overrides.
+
+    Raises:
+        UserError: A word is not of that form, or its value is no YAML.
+    """
+    from rankhub.recipe.overrides import apply_overrides
+    from rankhub.recipe.reader import Document
+
+    options: dict[str, Any] = {}
+    for word in words:
+        path, equals, value = word.partition("=")
+        first, dot, rest = path.partition(".")
+        if not equals:
+            raise UserError(f"the option {word!r} has no value; write {word}=VALUE")
+        if dot and first not in options:
+            raise UserError(
+                f"the option {word!r} is a part of {first!r}, which is not given; write {first}={{{rest}: {value}}}"
+            )
+        problems = apply_overrides(Document(options, "options"), [word], shape=None)
+        if problems:
+            raise UserError(f"the option {word!r} cannot be used: {problems[0].text}")
+    if "use" in options:
+        raise UserError("`use` is no option: it names the component that has them")
+    return options
+
+
+def make_views(generators: Sequence[Generator], image: Tensor, seed: int = 0) -> tuple[Batch, ViewSpec]:
+    """The views that a stream's generator makes of one image, as in training.
+
+    Args:
+        generators: Its steps.
+        image: [3, H, W] uint8, RGB; it is not changed.
+        seed: Draws the views.
+
+    Returns:
+        The views, floats in [0, 1]; and what they are.
+
+    Raises:
+        UserError: The steps do not fit one after the other, or the image does not suit them.
+    """
+    from rankhub.engine.collate import collate, first_view
+    from rankhub.engine.feed import Chain
+    from rankhub.interfaces.data import LabelSpec, Sample
+    from rankhub.recipe.assembly import plan_chain
+
+    chain = Chain(generators, plan_chain(generators), seed, "show")
+    views = chain.in_worker([first_view(Sample(image.clone(), 0))], 0)
+    return chain.on_device(collate(views, chain.views.groups, LabelSpec()), 0), chain.views
+
+
 def talking(*, stderr: bool = False) -> Talk:
     """Where a verb speaks to people: lines, notes, tables, progress of long work.
 
@@ -323,7 +390,7 @@ def _hosted(
             loaded = load_recipe(loaded, [f"device={device}"])
         given: dict[str, Dataset] = {}
         if data:
-            loaded, given, left_out = put_data(loaded, data, loaded.catalog)
+            loaded, given, left_out = put_data(loaded, data)
             for sentence in left_out:
                 talk.note(sentence)
         yield loaded, Host(loaded.catalog, talk, given, callbacks)

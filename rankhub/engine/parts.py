@@ -155,10 +155,17 @@ def context_for(recipe: Recipe, progress: Progress) -> OpenContext:
 def open_data(
     recipe: Recipe, assembly: Assembly, resources: Resources, wanted: set[str]
 ) -> tuple[dict[str, Dataset], dict[str, DataReport]]:
-    """Open data sets of a recipe; from then on ``assembly`` knows what their labels really are."""
+    """Open data sets of a recipe; from then on ``assembly`` knows what their labels really are.
+
+    Raises:
+        UserError: One is not there, or cannot be used.
+    """
     context = context_for(recipe, resources.progress)
     names = [name for name in recipe.data if name in wanted]
     datasets: dict[str, Dataset] = {name: resources.data.get(name) or assembly.get("data", name) for name in names}
+    for name, dataset in datasets.items():
+        if (sentence := dataset.missing()) is not None:
+            raise UserError(f"data.{name}: {sentence}")
     reports = {name: dataset.open(context) for name, dataset in datasets.items()}
     assembly.labels.update({name: dataset.label for name, dataset in datasets.items()})
     return datasets, reports
