@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,7 +17,8 @@ from PIL import Image
 from rankhub.interfaces.data import DataReport, GivenData, LabelKind, LabelSpec, OpenContext, Sample
 from rankhub.interfaces.errors import Objection, UserError
 from rankhub.interfaces.options import Ge
-from rankhub_data.folder_report import remarked, size_range
+from rankhub_data.folder_report import size_range
+from rankhub_data.given_files import GivenFiles, Sizes, read_files
 from rankhub_data.given_images import GivenItems, check, size
 from rankhub_data.given_labels import (
     GivenLabels,
@@ -29,10 +30,6 @@ from rankhub_data.given_labels import (
     plain,
     read_labels,
 )
-from rankhub_data.reading import Folder, read_folder
-from rankhub_data.scan import ImageFile, Listing
-
-_Sizes = npt.NDArray[np.int64]
 
 _SEEN = 256
 """Images of a data set of torch after which its progress is told."""
@@ -80,12 +77,10 @@ class FromPython(GivenData):
         self._beside: list[Any] | None = None
         """Labels that were given beside the images."""
         self._labels: GivenLabels | None = None
-        self._sizes: _Sizes | None = None
-        self._sources: _Sizes | None = None
+        self._sizes: Sizes | None = None
+        self._sources: Sizes | None = None
         """Sizes before shrinking, where they were met on the way."""
-        self._folder: Folder | None = None
-        self._rows: npt.NDArray[np.int64] = np.empty(0, np.int64)
-        """[n] of each image that is a file its row in the folder, else -1."""
+        self._files: GivenFiles | None = None
 
     def missing(self) -> str | None:
         """Nothing was given yet."""
@@ -102,40 +97,38 @@ class FromPython(GivenData):
         pair = labeled and isinstance(value, tuple) and len(value) == 2
         images, labels = value if pair else (value, None)
         items = GivenItems.of(images, first, self.resize)
-        self._items, self.one = items, items.one
-        self._beside = None if labels is None else as_list(labels, len(items))
+        beside = None if labels is None else as_list(labels, len(items))
         kind = None
-        if self._beside is not None:
-            kind = first_kind(self._beside, self.label.kind)
+        if beside is not None:
+            kind = first_kind(beside, self.label.kind)
         elif labeled:
             kind = self._kind_of_items(items)
+        self._items, self._beside, self.one = items, beside, items.one
+        self._labels = self._files = self._sizes = self._sources = None
         self.label = replace(self.label, kind=kind)
         self.given = f"{len(items)} images, {self._digest(items)}"
 
     def _kind_of_items(self, items: GivenItems) -> LabelKind | None:
         """What labels the items bring; the first image is read, if it is not held."""
         for number in range(len(items)):
-            image, label = items.pair(number)
+            image, *label = items.parts(number)
             if number == 0 and not items.held:
                 items.pixels(number, image)
-            if not is_missing(label):
-                return kind_of(label, self.label.kind, f"the label of images[{number}]")
-            if label is None and not items.held:
+            if not label:
                 return None
+            if not is_missing(label[0]):
+                return kind_of(label[0], self.label.kind, f"the label of images[{number}]")
         return None
 
     def _digest(self, items: GivenItems) -> str:
         """Of names, or sizes, and labels, where they are at hand; not of pixels."""
         digest = hashlib.blake2b(digest_size=6)
         for number in range(len(items)) if items.held else ():
-            image, label = items.pair(number)
+            image, *label = items.parts(number)
             shape = getattr(image, "shape", getattr(image, "size", None))
-            digest.update(
-                repr((os.path.basename(items.paths[number]), shape and tuple(shape))).encode("utf-8", "replace")
-            )
-            digest.update(_written(label))
-        for label in self._beside or ():
-            digest.update(_written(label))
+            facts = (os.path.basename(items.paths[number]), shape and tuple(shape), *map(_written, label))
+            digest.update(repr(facts).encode("utf-8", "replace"))
+        digest.update(repr([_written(label) for label in self._beside or ()]).encode("utf-8", "replace"))
         return digest.hexdigest()
 
     def options(self) -> Mapping[str, Any]:
@@ -156,7 +149,7 @@ class FromPython(GivenData):
         for number in range(len(items)) if items.held else ():
             if isinstance(items.image(number), Image.Image):
                 items.image(number).load()  # here, since a PIL image may not be loaded by two threads at once
-        self._read_files(items, context)
+        self._files = read_files(items, context)
         if self.label.kind is not None and labels is None:
             labels = self._pass_over(items, context)
         if labels is not None:
@@ -164,36 +157,15 @@ class FromPython(GivenData):
             self.label = self._labels.spec
         return DataReport(list(self._notes(items)))
 
-    def _read_files(self, items: GivenItems, context: OpenContext) -> None:
-        """Decode files; one that is named twice is decoded once."""
-        self._rows = np.full(len(items), -1, dtype=np.int64)
-        paths = {number: os.path.abspath(Path(path).expanduser()) for number, path in enumerate(items.paths) if path}
-        if not paths:
-            return
-        place = {path: row for row, path in enumerate(dict.fromkeys(paths.values()))}
-        root = Path(os.path.commonpath([os.path.dirname(path) for path in place]))
-        files = []
-        for path in place:
-            status = os.stat(path)
-            files.append(
-                ImageFile(os.path.relpath(path, root).replace(os.sep, "/"), status.st_size, status.st_mtime_ns)
-            )
-        folder = read_folder(root, Listing(files), self.resize, context, keep=False)
-        rows = {int(row): number for number, row in enumerate(folder.decoded.facts.rows)}
-        for number, path in paths.items():
-            if place[path] not in rows:
-                items.pixels(number)  # says what is wrong with it
-                raise UserError(f"{items.name(number)} cannot be read")
-            self._rows[number] = rows[place[path]]
-        self._folder = folder
-
     def _pass_over(self, items: GivenItems, context: OpenContext) -> list[Any]:
         """The labels that stand beside the images; where these are made one by one, a look at each."""
         labels: list[Any] = []
         sizes = np.zeros((2, len(items), 2), dtype=np.int64)
         for number in range(len(items)):
-            image, label = items.pair(number)
-            labels.append(label)
+            image, *label = items.parts(number)
+            if not label:
+                raise UserError(f"images[{number}] has no label, others have; write None where it is not known")
+            labels += label
             if not items.held:
                 name = items.name(number, image)
                 check(image, name)
@@ -211,22 +183,13 @@ class FromPython(GivenData):
         assert served is not None
         sources = served if self.resize is None else self._sources
         if sources is None:
-            sources = self._of_each(items, lambda folder: folder.decoded.facts.sources, shrunk=False)
+            sources = np.array([self._size(number, shrunk=False) for number in range(len(items))])
         return lay_points(labels, self.label, sources, served, [items.name(n) for n in range(len(items))])
 
-    def _of_each(self, items: GivenItems, of_files: Callable[[Folder], _Sizes], *, shrunk: bool) -> _Sizes:
-        """[n, 2] height and width: of files that were decoded as they are known, of others as they are asked."""
-        sizes = np.zeros((len(items), 2), dtype=np.int64)
-        for number in range(len(items)):
-            row = self._row(number)
-            known = None if row is None or self._folder is None else of_files(self._folder)[row]
-            sizes[number] = items.size(number, shrunk=shrunk) if known is None else known
-        return sizes
-
-    def _row(self, number: int) -> int | None:
-        """Where in the folder an image is, if it was decoded there."""
-        row = int(self._rows[number]) if len(self._rows) else -1
-        return None if row < 0 else row
+    def _size(self, number: int, *, shrunk: bool = True) -> tuple[int, int]:
+        if self._files is not None and number in self._files:
+            return self._files.size(number, shrunk=shrunk)
+        return self._ready().size(number, shrunk=shrunk)
 
     def _notes(self, items: GivenItems) -> Iterator[str]:
         sizes = self.sizes() if items.held or self._sizes is not None else None
@@ -239,10 +202,8 @@ class FromPython(GivenData):
                 "images[0] was not the same when it was asked for again: leave out what draws at random (views are "
                 "drawn by the recipe), or the run cannot be repeated"
             )
-        if self._folder is not None:
-            yield from remarked(self._folder.decoded.facts.remarks)
-            if self._folder.cached is not None:
-                yield f"decoded images are kept in {self._folder.cached}, which may be deleted at any time"
+        if self._files is not None:
+            yield from self._files.notes()
 
     def _ready(self) -> GivenItems:
         if self._items is None:
@@ -256,9 +217,8 @@ class FromPython(GivenData):
         """The image at ``index``, with its label once the data set is open."""
         items = self._ready()
         index = range(len(items))[index]
-        row = self._row(index)
-        if row is not None and self._folder is not None:
-            image = self._folder.decoded.images[row]
+        if self._files is not None and index in self._files:
+            image = self._files.image(index)
         else:
             image = torch.from_numpy(items.pixels(index))
         label = None if self._labels is None else self._labels.label(index)
@@ -287,11 +247,11 @@ class FromPython(GivenData):
         if items is None or (self._sizes is None and not items.held):
             return None
         if self._sizes is None:
-            self._sizes = self._of_each(items, lambda folder: folder.decoded.facts.shapes, shrunk=True)
+            self._sizes = np.array([self._size(number) for number in range(len(items))], dtype=np.int64)
         return self._sizes
 
 
-def _written(label: Any) -> bytes:
+def _written(label: Any) -> Any:
     """A label for a digest."""
     value = plain(label)
-    return repr(value.tolist() if isinstance(value, np.ndarray) else value).encode("utf-8", "replace")
+    return value.tolist() if isinstance(value, np.ndarray) else value

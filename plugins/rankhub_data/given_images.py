@@ -75,20 +75,20 @@ class GivenItems:
 
     def image(self, number: int) -> Any:
         """An image in its form."""
-        return self.pair(number)[0]
+        return self.parts(number)[0]
 
-    def pair(self, number: int) -> tuple[Any, Any]:
-        """An image in its form, and the label that stands beside it in a tuple; None if there is none."""
+    def parts(self, number: int) -> tuple[Any, ...]:
+        """An image in its form, and the label that stands beside it, if it is a pair."""
         item = self.items[number]
         if not isinstance(item, tuple):
-            return item, None
-        image, label, *more = (*item, None) if len(item) == 1 else item if item else (None, None)
-        if more or isinstance(label, Image.Image) or getattr(label, "ndim", 0) > 2:
+            return (item,)
+        two_images = len(item) == 2 and (isinstance(item[1], Image.Image) or getattr(item[1], "ndim", 0) > 2)
+        if len(item) not in (1, 2) or two_images:
             raise UserError(
                 f"images[{self.first + number}] is a tuple of {len(item)}; expected {FORMS}, or one of these with its "
                 "label"
             )
-        return image, label
+        return item
 
     def pixels(self, number: int, image: Any = None) -> Pixels:
         """[3, H, W] uint8 RGB of an image; nobody else's memory.
@@ -158,9 +158,9 @@ def pixels(image: Any, name: str, resize: int | None) -> Pixels:
     path = _path(image)
     try:
         if path is not None:
-            return decode(_read(path, name), ending(path), resize)[0]
+            return _own(decode(_read(path, name), ending(path), resize)[0])
         if isinstance(image, Image.Image):
-            return from_pil(image, resize)
+            return _own(from_pil(image, resize))
     except UndecodableError as error:
         raise _unreadable(name, error) from None
     array = _as_array(image, name)
@@ -169,8 +169,13 @@ def pixels(image: Any, name: str, resize: int | None) -> Pixels:
         array = np.rint(array.astype(np.float64 if array.dtype == np.float64 else np.float32) * 255).clip(0, 255)
     rgb = np.broadcast_to(array.astype(np.uint8), (*array.shape[:2], 3))
     if resize is not None and resize < min(rgb.shape[:2]):
-        return from_pil(Image.fromarray(np.ascontiguousarray(rgb)), resize)
+        return _own(from_pil(Image.fromarray(np.ascontiguousarray(rgb)), resize))
     return np.array(rgb.transpose(2, 0, 1), order="C")
+
+
+def _own(found: Pixels) -> Pixels:
+    """What Pillow gave, as memory that may be written to."""
+    return found if found.flags.writeable else found.copy()
 
 
 def size(image: Any, name: str, resize: int | None) -> tuple[int, int]:

@@ -198,6 +198,10 @@ def lay_points(
 
 
 def _points(label: Any, number: int) -> Floats:
+    if label is None:
+        raise UserError(
+            f"labels[{number}] is None; an image without points has an empty list, one of unknown points is left out"
+        )
     try:
         points = np.array(plain(label), dtype=np.float64)
     except (TypeError, ValueError):
