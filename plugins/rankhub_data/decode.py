@@ -94,12 +94,13 @@ def decode(
         return _pixels(image, resize, max_side)
 
 
-def from_pil(image: Image.Image, resize: int | None = None) -> Pixels:
+def from_pil(image: Image.Image, resize: int | None = None, max_side: int | None = None) -> Pixels:
     """The pixels of an open image, as :func:`decode` gives them; the image itself stays as it is.
 
     Args:
         image: Of any mode; of several frames the present one is taken.
         resize: As for :func:`decode`.
+        max_side: The same.
 
     Returns:
         [3, H, W] uint8 RGB, contiguous.
@@ -108,10 +109,10 @@ def from_pil(image: Image.Image, resize: int | None = None) -> Pixels:
         UndecodableError: It cannot be read, as where its file is damaged or closed.
     """
     with _damage(b""):
-        return _pixels(image, resize, None, draft=False)[0]
+        return _pixels(image, resize, max_side, draft=False)[0]
 
 
-def pil_size(image: Image.Image, resize: int | None = None) -> tuple[int, int]:
+def pil_size(image: Image.Image, resize: int | None = None, max_side: int | None = None) -> tuple[int, int]:
     """Height and width of what :func:`from_pil` would give.
 
     Raises:
@@ -119,16 +120,19 @@ def pil_size(image: Image.Image, resize: int | None = None) -> tuple[int, int]:
     """
     with _damage(b""):
         image.load()
-        return _upright(image, resize)
+        return _upright(image, resize, max_side)
 
 
-def header_size(data: bytes, ending: str = "", resize: int | None = None) -> tuple[int, int]:
+def header_size(
+    data: bytes, ending: str = "", resize: int | None = None, max_side: int | None = None
+) -> tuple[int, int]:
     """Height and width of what :func:`decode` would give, mostly without decoding.
 
     Args:
         data: The file.
         ending: As for :func:`decode`.
         resize: As for :func:`decode`.
+        max_side: The same.
 
     Raises:
         UndecodableError: There is no image in it; with the reason.
@@ -137,13 +141,13 @@ def header_size(data: bytes, ending: str = "", resize: int | None = None) -> tup
         if image.format == "TIFF":  # which Pillow turns itself while it decodes
             image.load()
         elif image.format == "PNG" and not any(mark in data for mark in _LATE_EXIF):
-            width, height = shrunk(image.size, resize, None)
+            width, height = shrunk(image.size, resize, max_side)
             return height, width
-        return _upright(image, resize)
+        return _upright(image, resize, max_side)
 
 
-def _upright(image: Image.Image, resize: int | None) -> tuple[int, int]:
-    width, height = shrunk(image.size, resize, None)
+def _upright(image: Image.Image, resize: int | None, max_side: int | None) -> tuple[int, int]:
+    width, height = shrunk(image.size, resize, max_side)
     return (width, height) if _UPRIGHT.get(_orientation(image)) in _SIDEWAYS else (height, width)
 
 

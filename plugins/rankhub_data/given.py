@@ -19,7 +19,7 @@ from rankhub.interfaces.errors import Objection, UserError
 from rankhub.interfaces.options import Ge
 from rankhub_data.folder_report import size_range
 from rankhub_data.given_files import GivenFiles, Sizes, read_files
-from rankhub_data.given_images import GivenItems, check, size
+from rankhub_data.given_images import AS_IS, GivenItems, Limits, check, size
 from rankhub_data.given_labels import (
     GivenLabels,
     as_list,
@@ -54,6 +54,7 @@ class FromPython(GivenData):
         unit: What a score is called in reports, such as MOS; or what points count, such as people.
         resize: Shorter side in pixels to which images are shrunk (antialiased), and points with them; smaller images
             are kept as they are. Without it, images keep their size.
+        max_side: Longer side in pixels, in the same way; with both, the smaller of the two sizes is taken.
         given: What was handed over, as it is written down in a run: the number of images, and a digest of their names
             or sizes and of their labels.
     """
@@ -66,12 +67,13 @@ class FromPython(GivenData):
         range: tuple[float, float] | None = None,
         unit: str = "",
         resize: Annotated[int, Ge(8)] | None = None,
+        max_side: Annotated[int, Ge(32)] | None = None,
         given: str = "",
     ) -> None:
         if range is not None and not range[0] < range[1]:
             raise Objection(f"`range` takes the lowest and then the highest score, not {list(range)}")
         self.label = LabelSpec(kind, higher_is_better, range, unit)
-        self.resize = resize
+        self.limits: Limits = (resize, max_side)
         self.given = given
         self._items: GivenItems | None = None
         self._beside: list[Any] | None = None
@@ -96,37 +98,39 @@ class FromPython(GivenData):
         """
         pair = labeled and isinstance(value, tuple) and len(value) == 2
         images, labels = value if pair else (value, None)
-        items = GivenItems.of(images, first, self.resize)
-        beside = None if labels is None else as_list(labels, len(items))
-        kind = None
+        items = GivenItems.of(images, first, self.limits)
+        beside, kind = None if labels is None else as_list(labels, len(items)), None
+        if labeled and beside is None:
+            beside, kind = self._beside_items(items)
         if beside is not None:
             kind = first_kind(beside, self.label.kind)
-        elif labeled:
-            kind = self._kind_of_items(items)
-        self._items, self._beside, self.one = items, beside, items.one
+        label = replace(self.label, kind=kind)
+        if beside is not None and kind != "points":
+            read_labels(beside, label)  # which says what is wrong with them
+        self._items, self._beside, self.one, self.label = items, beside, items.one, label
         self._labels = self._files = self._sizes = self._sources = None
-        self.label = replace(self.label, kind=kind)
         self.given = f"{len(items)} images, {self._digest(items)}"
 
-    def _kind_of_items(self, items: GivenItems) -> LabelKind | None:
-        """What labels the items bring; the first image is read, if it is not held."""
-        for number in range(len(items)):
+    def _beside_items(self, items: GivenItems) -> tuple[list[Any] | None, LabelKind | None]:
+        """The labels of items that are held; of those that are made one by one what the first ones tell: the kind."""
+        for number in range(0 if items.held else len(items)):
             image, *label = items.parts(number)
-            if number == 0 and not items.held:
+            if number == 0:
                 items.pixels(number, image)
             if not label:
-                return None
+                return None, None
             if not is_missing(label[0]):
-                return kind_of(label[0], self.label.kind, f"the label of images[{number}]")
-        return None
+                return None, kind_of(label[0], self.label.kind, f"the label of images[{number}]")
+        paired = items.held and len(items.parts(0)) == 2
+        return [items.label(number) for number in range(len(items))] if paired else None, None
 
     def _digest(self, items: GivenItems) -> str:
         """Of names, or sizes, and labels, where they are at hand; not of pixels."""
         digest = hashlib.blake2b(digest_size=6)
         for number in range(len(items)) if items.held else ():
-            image, *label = items.parts(number)
+            image = items.image(number)
             shape = getattr(image, "shape", getattr(image, "size", None))
-            facts = (os.path.basename(items.paths[number]), shape and tuple(shape), *map(_written, label))
+            facts = (os.path.basename(items.paths[number]), shape and tuple(shape))
             digest.update(repr(facts).encode("utf-8", "replace"))
         digest.update(repr([_written(label) for label in self._beside or ()]).encode("utf-8", "replace"))
         return digest.hexdigest()
@@ -136,7 +140,7 @@ class FromPython(GivenData):
         label = self.label
         bounds = None if label.range is None else list(label.range)
         said = {"kind": label.kind, "higher_is_better": label.higher_is_better, "range": bounds, "unit": label.unit}
-        return {**said, "resize": self.resize, "given": self.given}
+        return {**said, "resize": self.limits[0], "max_side": self.limits[1], "given": self.given}
 
     def open(self, context: OpenContext) -> DataReport:
         """Decode what are files, unless they were in this process or an earlier run, and read the labels.
@@ -158,22 +162,18 @@ class FromPython(GivenData):
         return DataReport(list(self._notes(items)))
 
     def _pass_over(self, items: GivenItems, context: OpenContext) -> list[Any]:
-        """The labels that stand beside the images; where these are made one by one, a look at each."""
+        """The labels of items that are made one by one, with a look at each image."""
         labels: list[Any] = []
         sizes = np.zeros((2, len(items), 2), dtype=np.int64)
         for number in range(len(items)):
-            image, *label = items.parts(number)
-            if not label:
-                raise UserError(f"images[{number}] has no label, others have; write None where it is not known")
-            labels += label
-            if not items.held:
-                name = items.name(number, image)
-                check(image, name)
-                sizes[:, number] = size(image, name, None), size(image, name, self.resize)
-                if number % _SEEN == 0 or number + 1 == len(items):
-                    context.progress(number + 1, len(items), "reading labels")
-        if not items.held:
-            self._sources, self._sizes = sizes
+            labels.append(items.label(number))
+            image = items.image(number)
+            name = items.name(number, image)
+            check(image, name)
+            sizes[:, number] = size(image, name, AS_IS), size(image, name, self.limits)
+            if number % _SEEN == 0 or number + 1 == len(items):
+                context.progress(number + 1, len(items), "reading labels")
+        self._sources, self._sizes = sizes
         return labels
 
     def _read_labels(self, items: GivenItems, labels: Sequence[Any]) -> GivenLabels:
@@ -181,7 +181,7 @@ class FromPython(GivenData):
             return read_labels(labels, self.label)
         served = self.sizes()
         assert served is not None
-        sources = served if self.resize is None else self._sources
+        sources = served if self.limits == AS_IS else self._sources
         if sources is None:
             sources = np.array([self._size(number, shrunk=False) for number in range(len(items))])
         return lay_points(labels, self.label, sources, served, [items.name(n) for n in range(len(items))])
@@ -239,7 +239,7 @@ class FromPython(GivenData):
         return self._items.paths if known and self._items is not None else None
 
     def sizes(self) -> npt.NDArray[np.int64] | None:
-        """[len, 2] height and width after ``resize``; None of a data set of torch that was not read.
+        """[len, 2] height and width after shrinking; None of a data set of torch that was not read.
 
         Before the data set is open, those of files are read from their first bytes, without decoding.
         """

@@ -67,7 +67,14 @@ def read_files(items: GivenItems, context: OpenContext) -> GivenFiles | None:
         return None
     place = {path: number for number, path in enumerate(dict.fromkeys(paths.values()))}
     root = Path(os.path.commonpath([os.path.dirname(path) for path in place]))
-    folder = read_folder(root, Listing([_file(path, root) for path in place]), items.resize, context, keep=False)
+    folder = read_folder(
+        root,
+        Listing([_file(path, root) for path in place]),
+        items.limits[0],
+        context,
+        keep=False,
+        max_side=items.limits[1],
+    )
     row_of = {int(number): row for row, number in enumerate(folder.decoded.facts.rows)}
     rows = np.full(len(items), -1, dtype=np.int64)
     for number, path in paths.items():

@@ -22,6 +22,9 @@ from rankhub_data.formats import learn_formats, unread
 FORMS = "a path, a PIL image, an array [H, W, 3] or [H, W], or a tensor [3, H, W] or [1, H, W]"
 
 Array = npt.NDArray[Any]
+Limits = tuple[int | None, int | None]
+"""Shorter and longer side in pixels to which an image is shrunk, if it is larger; None = any."""
+AS_IS: Limits = (None, None)
 
 _NEAR = 1e-6
 """A float may miss [0, 1] by so much, by rounding."""
@@ -36,17 +39,17 @@ class GivenItems:
         one: Whether an image was given by itself.
         held: Whether all are at hand at once, and not made one by one when they are asked for.
         first: Position of the first, for messages.
-        resize: Shorter side in pixels to which images are shrunk; None = as they are.
+        limits: To which images are shrunk.
     """
 
     items: Sequence[Any]
     one: bool
     held: bool
     first: int = 0
-    resize: int | None = None
+    limits: Limits = AS_IS
 
     @classmethod
-    def of(cls, value: Any, first: int = 0, resize: int | None = None) -> GivenItems:
+    def of(cls, value: Any, first: int = 0, limits: Limits = AS_IS) -> GivenItems:
         """What was given, with a look at all that is held in memory.
 
         Raises:
@@ -55,7 +58,7 @@ class GivenItems:
         learn_formats()
         items, one = _items(value)
         held = isinstance(items, list | tuple | np.ndarray | Tensor)
-        given = cls(items, one, held, first, resize)
+        given = cls(items, one, held, first, limits)
         if not len(items):
             raise UserError("there is no image in what was given")
         for number in range(len(items)) if held else ():
@@ -90,6 +93,19 @@ class GivenItems:
             )
         return item
 
+    def label(self, number: int) -> Any:
+        """The label that stands beside an image.
+
+        Raises:
+            UserError: There is none.
+        """
+        parts = self.parts(number)
+        if len(parts) < 2:
+            raise UserError(
+                f"images[{self.first + number}] has no label, others have; write None where it is not known"
+            )
+        return parts[1]
+
     def pixels(self, number: int, image: Any = None) -> Pixels:
         """[3, H, W] uint8 RGB of an image; nobody else's memory.
 
@@ -101,7 +117,7 @@ class GivenItems:
             UserError: It cannot be taken.
         """
         image = self.image(number) if image is None else image
-        return pixels(image, self.name(number, image), self.resize)
+        return pixels(image, self.name(number, image), self.limits)
 
     @cached_property
     def paths(self) -> list[str]:
@@ -111,7 +127,7 @@ class GivenItems:
     def size(self, number: int, *, shrunk: bool = True) -> tuple[int, int]:
         """Height and width of an image, upright, with or without shrinking; mostly without decoding a file."""
         image = self.image(number)
-        return size(image, self.name(number, image), self.resize if shrunk else None)
+        return size(image, self.name(number, image), self.limits if shrunk else AS_IS)
 
 
 def _items(value: Any) -> tuple[Any, bool]:
@@ -149,7 +165,7 @@ def check(image: Any, name: str) -> None:
         _check_values(_as_array(image, name), name)
 
 
-def pixels(image: Any, name: str, resize: int | None) -> Pixels:
+def pixels(image: Any, name: str, limits: Limits) -> Pixels:
     """[3, H, W] uint8 RGB of an image, in memory of its own.
 
     Raises:
@@ -158,9 +174,9 @@ def pixels(image: Any, name: str, resize: int | None) -> Pixels:
     path = _path(image)
     try:
         if path is not None:
-            return _own(decode(_read(path, name), ending(path), resize)[0])
+            return _own(decode(_read(path, name), ending(path), *limits)[0])
         if isinstance(image, Image.Image):
-            return _own(from_pil(image, resize))
+            return _own(from_pil(image, *limits))
     except UndecodableError as error:
         raise _unreadable(name, error) from None
     array = _as_array(image, name)
@@ -168,8 +184,9 @@ def pixels(image: Any, name: str, resize: int | None) -> Pixels:
     if array.dtype.kind == "f":
         array = np.rint(array.astype(np.float64 if array.dtype == np.float64 else np.float32) * 255).clip(0, 255)
     rgb = np.broadcast_to(array.astype(np.uint8), (*array.shape[:2], 3))
-    if resize is not None and resize < min(rgb.shape[:2]):
-        return _own(from_pil(Image.fromarray(np.ascontiguousarray(rgb)), resize))
+    height, width = rgb.shape[:2]
+    if shrunk((width, height), *limits) != (width, height):
+        return _own(from_pil(Image.fromarray(np.ascontiguousarray(rgb)), *limits))
     return np.array(rgb.transpose(2, 0, 1), order="C")
 
 
@@ -178,7 +195,7 @@ def _own(found: Pixels) -> Pixels:
     return found if found.flags.writeable else found.copy()
 
 
-def size(image: Any, name: str, resize: int | None) -> tuple[int, int]:
+def size(image: Any, name: str, limits: Limits) -> tuple[int, int]:
     """Height and width that :func:`pixels` would give, mostly without decoding a file.
 
     Raises:
@@ -187,13 +204,13 @@ def size(image: Any, name: str, resize: int | None) -> tuple[int, int]:
     path = _path(image)
     try:
         if path is not None:
-            return header_size(_read(path, name), ending(path), resize)
+            return header_size(_read(path, name), ending(path), *limits)
         if isinstance(image, Image.Image):
-            return pil_size(image, resize)
+            return pil_size(image, *limits)
     except UndecodableError as error:
         raise _unreadable(name, error) from None
     height, width = _as_array(image, name).shape[:2]
-    width, height = shrunk((width, height), resize, None)
+    width, height = shrunk((width, height), *limits)
     return height, width
 
 

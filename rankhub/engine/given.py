@@ -16,6 +16,7 @@ from rankhub.interfaces.errors import UserError
 from rankhub.recipe.assembly import Assembly
 from rankhub.recipe.labels import labels_of
 from rankhub.recipe.load import LoadedRecipe, load_recipe
+from rankhub.recipe.schema import Recipe
 from rankhub.recipe.shipped import Source
 from rankhub.recipe.streams import trained_streams, used_data
 
@@ -108,6 +109,8 @@ def put_data(
         if name in absent:
             raise UserError(f"data.{name}: {absent[name]}; or hand it over: data={{{name!r}: ...}}")
     changes = [f"data.{name}={json.dumps(spec)}" for name, (_, spec) in given.items()]
+    if not training:  # what the streams learned from keeps its place
+        changes += [change for name in given for change in _beside(recipe, name)]
     kept, best, left_out = without_evaluators(recipe.model_dump(mode="json"), list(absent))
     if left_out:
         changes += [f"evaluate={json.dumps(kept)}", f"keep_best={json.dumps(best)}"]
@@ -117,6 +120,16 @@ def put_data(
     put = replace(put, text=loaded.text, path=loaded.path, changes=(*loaded.changes, *said))
     notes = [f"{label} is left out: its data are not there ({absent[name]})" for label, name in left_out]
     return put, {name: dataset for name, (dataset, _) in given.items()}, notes
+
+
+def _beside(recipe: Recipe, name: str) -> list[str]:
+    """Changes after which the streams of a data set name a copy of its entry."""
+    copy = name
+    while copy in recipe.data:
+        copy += "_trained"
+    streams = [stream for stream, body in recipe.streams.items() if body.data == name]
+    entry = f"data.{copy}={json.dumps(recipe.data[name].model_dump(mode='json'))}"
+    return [entry, *(f"streams.{stream}.data={copy}" for stream in streams)] if streams else []
 
 
 def data_again(loaded: LoadedRecipe, data: Mapping[str, Any]) -> dict[str, Dataset]:

@@ -17,7 +17,7 @@ from rankhub.engine.objectives import Objective
 from rankhub.engine.plan import PhasePlan, plan_phases
 from rankhub.engine.processes import ALONE, Processes
 from rankhub.engine.state import take_over
-from rankhub.interfaces.data import DataReport, Dataset, OpenContext
+from rankhub.interfaces.data import DataReport, Dataset, GivenData, OpenContext
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.evaluate import Evaluator
 from rankhub.interfaces.loss import Loss
@@ -166,7 +166,14 @@ def open_data(
     for name, dataset in datasets.items():
         if (sentence := dataset.missing()) is not None:
             raise UserError(f"data.{name}: {sentence}")
-    reports = {name: dataset.open(context) for name, dataset in datasets.items()}
+    reports: dict[str, DataReport] = {}
+    for name, dataset in datasets.items():
+        try:
+            reports[name] = dataset.open(context)
+        except UserError as error:
+            if isinstance(dataset, GivenData):  # others name their folder
+                raise UserError(f"data.{name}: {error}") from None
+            raise
     assembly.labels.update({name: dataset.label for name, dataset in datasets.items()})
     return datasets, reports
 

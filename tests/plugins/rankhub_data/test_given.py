@@ -90,7 +90,6 @@ def test_what_was_given_is_told_from_other_data(files):
             files[:4],
             (files, [0, 1, 0, 1, 0]),
             (files, [0, 1, 0, 1, 1]),
-            list(zip(files, [0, 1, 0, 1, 0], strict=True)),
             STACK,
             list(STACK[:, :10]),
             Items(*STACK),
@@ -101,6 +100,7 @@ def test_what_was_given_is_told_from_other_data(files):
     assert [text.split(",")[0] for text in written[:3]] == ["5 images", "5 images", "4 images"]
     assert given([str(path) for path in files]).options() == given(files).options()
     assert given(list(STACK)).options() == given(STACK).options()
+    assert given(list(zip(files, "abcde", strict=True))).options() == given((files, list("abcde"))).options()
 
 
 @pytest.mark.parametrize("limit", [1 << 30, 100])

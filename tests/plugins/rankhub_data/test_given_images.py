@@ -21,15 +21,15 @@ from rankhub_data.image_folder import ImageFolder
 ORIENTATION = 0x0112
 
 
-def taken(value, resize=None):
+def taken(value, resize=None, max_side=None):
     """The images of what was given, [3, H, W] uint8 each."""
-    data = FromPython(resize=resize)
+    data = FromPython(resize=resize, max_side=max_side)
     data.give(value)
     return [data[number].image for number in range(len(data))]
 
 
-def sizes_of(value, resize=None):
-    data = FromPython(resize=resize)
+def sizes_of(value, resize=None, max_side=None):
+    data = FromPython(resize=resize, max_side=max_side)
     data.give(value)
     return data.sizes().tolist()
 
@@ -139,6 +139,9 @@ def test_pil_images_and_arrays_shrink_to_the_size_of_files(tmp_path):
         assert taken(form, 20)[0].shape == (3, 20, 26)
         assert sizes_of(form, 20) == [[20, 26]]
         assert taken(form, 200)[0].shape == (3, 70, 90)
+        assert taken(form, 200, 45)[0].shape == (3, 35, 45)
+        assert sizes_of(form, 40, 45) == [[35, 45]]
+        assert taken(form, 20, 45)[0].shape == (3, 20, 26)
     assert held.size == (90, 70), "the image that was given is not drafted"
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -285,3 +288,8 @@ def test_nested_crops_are_drawn_in_order(capsys, tmp_path):
     called = call(capsys, "show", "generator", "nested_crops", "smallest=50", "--image", path, "--out", out, "--force")
     assert called.code == 2
     assert called.err.startswith("error: the image number 0 has 160 x 120 pixels: 5 nested crops need a shorter side")
+
+
+def test_importing_the_verb_imports_nothing_heavy():
+    code = "import sys, rankhub_views.show; print({'torch', 'numpy', 'PIL'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "set()"
