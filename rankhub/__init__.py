@@ -23,17 +23,17 @@ if TYPE_CHECKING:
         list_recipes,
         load_recipe,
         load_run,
-        make_views,
         open_data,
-        read_options,
         resume,
         talking,
         train,
     )
     from rankhub.engine.answers import Prediction
     from rankhub.engine.console import Talk
+    from rankhub.engine.preview import make_views
     from rankhub.engine.trained import Run
     from rankhub.recipe.load import LoadedRecipe
+    from rankhub.recipe.overrides import read_options
 
 __version__ = "0.1.0"
 
@@ -42,6 +42,8 @@ _LATER = {
     "Prediction": "rankhub.engine.answers",
     "Run": "rankhub.engine.trained",
     "Talk": "rankhub.engine.console",
+    "make_views": "rankhub.engine.preview",
+    "read_options": "rankhub.recipe.overrides",
     **dict.fromkeys(
         (
             "build",
@@ -53,9 +55,7 @@ _LATER = {
             "list_recipes",
             "load_recipe",
             "load_run",
-            "make_views",
             "open_data",
-            "read_options",
             "resume",
             "talking",
             "train",

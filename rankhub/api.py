@@ -28,15 +28,11 @@ from rankhub.recipe.shipped import Source, listed, names
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from torch import Tensor
-
     from rankhub.engine.console import Talk
     from rankhub.engine.run import Ended, Host
     from rankhub.engine.trained import Run
-    from rankhub.interfaces.batch import Batch
     from rankhub.interfaces.callback import Callback
     from rankhub.interfaces.data import DataReport, Dataset
-    from rankhub.interfaces.generator import Generator, ViewSpec
 
 Progress = Any
 """None: a bar on a terminal and in a notebook, else nothing. False: nothing. Or ``progress(done, total, what)``."""
@@ -274,57 +270,6 @@ def component_class(kind: str, name: str, catalog: Catalog | None = None) -> typ
     """
     catalog = catalog or Catalog.discover()
     return catalog.load(catalog.find(kind, name))
-
-
-def read_options(words: Sequence[str]) -> dict[str, Any]:
-    """Options of a component as they are typed: ``option=value`` or ``option.part=value``, by the rules of overrides.
-
-    Raises:
-        UserError: A word is not of that form, or its value is no YAML.
-    """
-    from rankhub.recipe.overrides import apply_overrides
-    from rankhub.recipe.reader import Document
-
-    options: dict[str, Any] = {}
-    for word in words:
-        path, equals, value = word.partition("=")
-        first, dot, rest = path.partition(".")
-        if not equals:
-            raise UserError(f"the option {word!r} has no value; write {word}=VALUE")
-        if dot and first not in options:
-            raise UserError(
-                f"the option {word!r} is a part of {first!r}, which is not given; write {first}={{{rest}: {value}}}"
-            )
-        problems = apply_overrides(Document(options, "options"), [word], shape=None)
-        if problems:
-            raise UserError(f"the option {word!r} cannot be used: {problems[0].text}")
-    if "use" in options:
-        raise UserError("`use` is no option: it names the component that has them")
-    return options
-
-
-def make_views(generators: Sequence[Generator], image: Tensor, seed: int = 0) -> tuple[Batch, ViewSpec]:
-    """The views that a stream's generator makes of one image, as in training.
-
-    Args:
-        generators: Its steps.
-        image: [3, H, W] uint8, RGB; it is not changed.
-        seed: Draws the views.
-
-    Returns:
-        The views, floats in [0, 1]; and what they are.
-
-    Raises:
-        UserError: The steps do not fit one after the other, or the image does not suit them.
-    """
-    from rankhub.engine.collate import collate, first_view
-    from rankhub.engine.feed import Chain
-    from rankhub.interfaces.data import LabelSpec, Sample
-    from rankhub.recipe.assembly import plan_chain
-
-    chain = Chain(generators, plan_chain(generators), seed, "show")
-    views = chain.in_worker([first_view(Sample(image.clone(), 0))], 0)
-    return chain.on_device(collate(views, chain.views.groups, LabelSpec()), 0), chain.views
 
 
 def talking(*, stderr: bool = False) -> Talk:

@@ -276,3 +276,10 @@ def test_a_folder_need_not_be_given_again(tmp_path, files):
     assert run.recipe.resolved()["data"]["train"]["root"] == str(tmp_path / "photos")
     assert equal(rankhub.resume(run.path, progress=False), run)
     assert equal(rankhub.resume(run.path, {"train": tmp_path / "photos"}, progress=False), run)
+
+
+def test_what_training_would_cost_is_told_of_the_data_that_are_given(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    lines = rankhub.estimate(unlabeled(), {"train": STACK[:13]}, progress=False)
+    assert "13" in lines["data"]
+    assert not list(tmp_path.iterdir())
