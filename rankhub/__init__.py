@@ -15,6 +15,7 @@ from rankhub.interfaces.errors import Interrupted, UserError
 if TYPE_CHECKING:
     from rankhub.api import (
         build,
+        component_class,
         describe,
         estimate,
         in_role,
@@ -30,8 +31,10 @@ if TYPE_CHECKING:
     from rankhub.engine.answers import Prediction
     from rankhub.engine.console import Talk
     from rankhub.engine.given import without_evaluators
+    from rankhub.engine.preview import make_views
     from rankhub.engine.trained import Run
     from rankhub.recipe.load import LoadedRecipe
+    from rankhub.recipe.overrides import read_options
 
 __version__ = "0.1.0"
 
@@ -41,9 +44,12 @@ _LATER = {
     "Run": "rankhub.engine.trained",
     "Talk": "rankhub.engine.console",
     "without_evaluators": "rankhub.engine.given",
+    "make_views": "rankhub.engine.preview",
+    "read_options": "rankhub.recipe.overrides",
     **dict.fromkeys(
         (
             "build",
+            "component_class",
             "describe",
             "estimate",
             "in_role",
@@ -72,6 +78,7 @@ __all__ = [
     "Verb",
     "__version__",
     "build",
+    "component_class",
     "describe",
     "estimate",
     "hookimpl",
@@ -80,7 +87,9 @@ __all__ = [
     "list_recipes",
     "load_recipe",
     "load_run",
+    "make_views",
     "open_data",
+    "read_options",
     "resume",
     "talking",
     "train",

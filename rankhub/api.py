@@ -95,9 +95,11 @@ def train(
     Args:
         recipe: Loaded, or what :func:`load_recipe` takes.
         out: The run's folder; None = ``runs/<name>/<time>``.
-        data: Name of a data set of the recipe -> what is taken in its place: a
-            :class:`~rankhub.interfaces.data.Dataset`, images, or a pair (images, labels); see
-            :meth:`rankhub.interfaces.data.GivenData.give`. Evaluators whose data are then not there are left out.
+        data: Name of a data set of the recipe -> what is taken in its place: a folder, that is all images below it; a
+            :class:`~rankhub.interfaces.data.Dataset`; images, or a pair (images, labels), see
+            :meth:`rankhub.interfaces.data.GivenData.give`. How far images are shrunk when they are read (``resize``),
+            and which way, in which range and unit scores are given, is said by the data set that is replaced.
+            Evaluators whose data are then not there are left out, with a note.
         device: In place of the recipe's.
         progress: See :data:`Progress`.
         callbacks: Watch the run, beside those of the recipe and of plugins.
@@ -148,13 +150,14 @@ def resume(
 
     Args:
         path: The run's folder.
-        data: As it was given to :func:`train`.
+        data: As it was given to :func:`train`: as many images in the same order, with the same labels. A folder need
+            not be given again.
         device: In place of the recipe's.
         progress: See :data:`Progress`.
         callbacks: As for :func:`train`.
 
     Raises:
-        UserError: It is no run's folder, or its data are not there.
+        UserError: It is no run's folder, or its data are not there, or not those that it began with.
         Interrupted: As for :func:`train`.
     """
     from rankhub.engine.folder import resolved_recipe
@@ -162,11 +165,10 @@ def resume(
     catalog = Catalog.discover()
     loaded = read_recipe(resolved_recipe(Path(path)), [], catalog)
     with _hosted(loaded, None, device, progress, callbacks) as (loaded, host):
-        from rankhub.engine.given import dataset_of
+        from rankhub.engine.given import data_again
         from rankhub.engine.run import resume
 
-        given = {name: dataset_of(value, catalog) for name, value in (data or {}).items()}
-        return _finished(resume(Path(path), loaded, replace(host, data=given)), catalog)
+        return _finished(resume(Path(path), loaded, replace(host, data=data_again(loaded, data or {}))), catalog)
 
 
 def load_run(path: str | Path, device: str | None = None, overrides: Overrides = ()) -> Run:
@@ -260,6 +262,16 @@ def in_role(kind: str, role: str, catalog: Catalog | None = None) -> str:
     return (catalog or Catalog.discover()).in_role(kind, role)
 
 
+def component_class(kind: str, name: str, catalog: Catalog | None = None) -> type:
+    """The class of a component, imported.
+
+    Raises:
+        UserError: There is no such component, or it cannot be imported.
+    """
+    catalog = catalog or Catalog.discover()
+    return catalog.load(catalog.find(kind, name))
+
+
 def talking(*, stderr: bool = False) -> Talk:
     """Where a verb speaks to people: lines, notes, tables, progress of long work.
 
@@ -323,7 +335,7 @@ def _hosted(
             loaded = load_recipe(loaded, [f"device={device}"])
         given: dict[str, Dataset] = {}
         if data:
-            loaded, given, left_out = put_data(loaded, data, loaded.catalog)
+            loaded, given, left_out = put_data(loaded, data)
             for sentence in left_out:
                 talk.note(sentence)
         yield loaded, Host(loaded.catalog, talk, given, callbacks)

@@ -9,10 +9,10 @@ from typer.testing import CliRunner
 
 from rankhub import hookimpl
 from rankhub.catalog.catalog import Catalog
-from rankhub.cli import data as verb
 from rankhub.interfaces.component import Component
 from rankhub.interfaces.data import Dataset, Fetchable
 from rankhub.interfaces.errors import UserError
+from rankhub_data import verb
 
 
 class Shipped(Dataset):
@@ -116,5 +116,5 @@ def test_interrupt_says_how_to_go_on(monkeypatch):
 
 
 def test_importing_the_verb_imports_nothing_heavy():
-    code = "import sys, rankhub.cli.data; print({'torch', 'numpy', 'PIL'} & set(sys.modules))"
+    code = "import sys, rankhub_data.verb; print({'torch', 'numpy', 'PIL'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "set()"

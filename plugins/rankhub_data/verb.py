@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rankhub.interfaces.errors import UserError
+import rankhub
+from rankhub import UserError
 
 if TYPE_CHECKING:
-    from rankhub.catalog.catalog import Catalog
     from rankhub.interfaces.data import Fetchable
 
 app = typer.Typer(no_args_is_help=True, help="Get data sets.")
@@ -31,9 +31,7 @@ def fetch(
 
     Example: rankhub data fetch stl10 --to ~/data
     """
-    from rankhub.catalog.catalog import Catalog
-
-    source = _fetchable(Catalog.discover(), name)
+    source = _fetchable(name)
     with _Bars() as bars:
         try:
             place = source.fetch(to, mirror, bars)
@@ -44,24 +42,23 @@ def fetch(
     typer.echo(f"{name} {said} {place}")
 
 
-def _fetchable(catalog: Catalog, name: str) -> type[Fetchable]:
+def _fetchable(name: str) -> type[Fetchable]:
     """The data set ``name``.
 
     Raises:
         UserError: There is no such data set, or it cannot be downloaded.
     """
-    from rankhub.catalog.catalog import CatalogError
     from rankhub.interfaces.data import Fetchable
 
-    cls = catalog.load(catalog.find("dataset", name))
+    cls = rankhub.component_class("dataset", name)
     if issubclass(cls, Fetchable):
         return cls
     can = []
-    for entry in catalog.entries("dataset"):
+    for component in rankhub.list_components("dataset"):
         try:
-            if issubclass(catalog.load(entry), Fetchable):
-                can.append(entry.component.name)
-        except CatalogError:  # a broken one cannot be fetched either
+            if issubclass(rankhub.component_class("dataset", component.name), Fetchable):
+                can.append(component.name)
+        except UserError:  # a broken one cannot be fetched either
             continue
     listed = f"those that can: {', '.join(can)}" if can else "no installed one can"
     raise UserError(f"the data set {name!r} has nothing to download; {listed}")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -10,11 +13,12 @@ from helpers.commands import call
 from PIL import Image
 
 import rankhub_data
+import rankhub_views
 from rankhub.catalog.catalog import Catalog
-from rankhub.cli import sheet, show
 from rankhub.interfaces.batch import Batch
 from rankhub.interfaces.generator import ViewSpec
 from rankhub.interfaces.order import RankTarget
+from rankhub_views import sheet, show
 
 
 @pytest.fixture
@@ -29,7 +33,7 @@ def photo(tmp_path):
 
 @pytest.fixture
 def fake(monkeypatch):
-    catalog = Catalog.of({"fakes": fakes, "rankhub_data": rankhub_data})
+    catalog = Catalog.of({"fakes": fakes, "rankhub_data": rankhub_data, "rankhub_views": rankhub_views})
     monkeypatch.setattr(Catalog, "discover", classmethod(lambda cls: catalog))
 
 
@@ -128,7 +132,7 @@ def test_a_file_of_no_image_format(capsys, tmp_path, ending):
     path = tmp_path / f"notes{ending}"
     path.write_text("no image")
     called = call(capsys, "show", "generator", "random_views", "size=8", "--image", path, "--out", tmp_path / "o.png")
-    assert called.err == f"error: --image {path} is no image; convert it to PNG or JPEG first\n"
+    assert called.err == f"error: --image {path} cannot be read: not an image format that Pillow knows\n"
 
 
 def test_what_is_wrong_with_a_file_is_told(capsys, tmp_path):
@@ -145,9 +149,8 @@ def test_views_are_of_the_pixels_that_training_sees(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.new("RGB", (6, 4), (90, 90, 90)).save(turned, exif=exif)
-    catalog = Catalog.of({"rankhub_data": rankhub_data})
     for path, shade, shape in ((deep, 128, (3, 4, 6)), (clear, 255, (3, 4, 6)), (turned, 90, (3, 6, 4))):
-        image = show._read(path, catalog)
+        image = show._read(path)
         assert image.shape == shape
         assert image.unique().tolist() == [shade]
 
@@ -285,3 +288,8 @@ def test_nested_crops_are_drawn_in_order(capsys, tmp_path):
     called = call(capsys, "show", "generator", "nested_crops", "smallest=50", "--image", path, "--out", out, "--force")
     assert called.code == 2
     assert called.err.startswith("error: the image number 0 has 160 x 120 pixels: 5 nested crops need a shorter side")
+
+
+def test_importing_the_verb_imports_nothing_heavy():
+    code = "import sys, rankhub_views.show; print({'torch', 'numpy', 'PIL'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "set()"
