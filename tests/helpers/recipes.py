@@ -10,7 +10,7 @@ import pytest
 from rankhub.catalog.catalog import Catalog
 from rankhub.recipe.load import LoadedRecipe, load_recipe
 from rankhub.recipe.report import RecipeErrors
-from rankhub.recipe.shipped import Source
+from rankhub.recipe.shipped import Source, What, names, shipped
 
 
 def load_text(
@@ -59,3 +59,13 @@ evaluate:
 
 SHORT = TWO[: TWO.index("phases:")] + "epochs: 2\nclock: labeled\n" + TWO[TWO.index("predict:") :]
 """The same with one phase, which stands at the top."""
+
+
+def shipped_names(*what: What) -> list[str]:
+    """What the installed plugins bring: recipes, or other kinds of files."""
+    return names(Catalog.discover(), *what)
+
+
+def shipped_text(name: str, *what: What) -> str:
+    """A file that an installed plugin brings."""
+    return shipped(Catalog.discover(), name, *what).path.read_text()

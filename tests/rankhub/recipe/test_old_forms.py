@@ -42,7 +42,8 @@ def problems(*overrides, text=TWO, **options):
 def test_streams_inside_a_phase():
     assert problems(text=OLD) == [
         "f:13  phases.0.streams.views: streams stand at the top now: write `streams: {views: {data: ..., "
-        "batch_size: ..., generator: ..., objectives: [{use: LOSS, head: HEAD, ...}]}}` there, and `streams: [views]` in the phase"
+        "batch_size: ..., generator: ..., objectives: [{use: LOSS, head: HEAD, ...}]}}` there, and "
+        "`streams: [views]` in the phase"
     ]
 
 
