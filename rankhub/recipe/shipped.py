@@ -94,7 +94,7 @@ def shipped(catalog: Catalog, name: str, *what: What, origin: str = "") -> Shipp
             f"the {noun} {name!r} is brought by {' and '.join(one.owner for one in found)}; write {choices}"
         )
     if not found:
-        raise UserError(f"no {noun} that comes along is called {name!r}{suggestion(bare, names(catalog, *kinds))}")
+        raise UserError(f"no {noun} that comes along is called {name!r}{suggestion(name, names(catalog, *kinds))}")
     return found[0]
 
 
