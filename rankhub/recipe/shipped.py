@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Literal
 
 from rankhub.catalog.catalog import Catalog
+from rankhub.catalog.discovery import folders_of
 from rankhub.catalog.nearest import suggestion
 from rankhub.interfaces.errors import UserError
 
@@ -144,10 +146,10 @@ def read_file(path: Path, origin: str = "") -> Source:
 
 def _all(catalog: Catalog, what: tuple[What, ...]) -> Iterator[Shipped]:
     for plugin in catalog.plugins:
-        for root in plugin.recipes:
-            for kind in what:
-                for path in sorted(root.joinpath(_FOLDERS[kind]).glob("*.yaml")):
-                    yield Shipped(path.stem, path, plugin.owner, plugin.distribution)
+        roots = [Path(folder) for package in plugin.recipes for folder in folders_of(package)]
+        for root, kind in product(roots, what):
+            for path in sorted(root.joinpath(_FOLDERS[kind]).glob("*.yaml")):
+                yield Shipped(path.stem, path, plugin.owner, plugin.distribution)
 
 
 def _is_shipped(beside: Source, path: Path) -> bool:
