@@ -61,7 +61,7 @@ def spec_of(label: LabelSpec, catalog: Catalog) -> dict[str, Any]:
 
 
 def put_data(
-    loaded: LoadedRecipe, data: Mapping[str, Any], catalog: Catalog, *, trains: bool = True
+    loaded: LoadedRecipe, data: Mapping[str, Any], catalog: Catalog
 ) -> tuple[LoadedRecipe, dict[str, Dataset], list[str]]:
     """A recipe in which some data sets are handed over.
 
@@ -71,7 +71,6 @@ def put_data(
         loaded: The recipe.
         data: Name of a data set of the recipe -> what is taken in its place.
         catalog: Where components come from.
-        trains: Whether the data of streams are needed as well.
 
     Returns:
         The recipe, the data sets by name, and a sentence for each evaluator that is left out.
@@ -89,7 +88,7 @@ def put_data(
     given = {name: dataset_of(value, catalog, assembly.label(name)) for name, value in data.items()}
     others = [name for name in recipe.data if name in used_data(recipe) and name not in given]
     absent = {name: sentence for name in others if (sentence := assembly.get("data", name).missing()) is not None}
-    for stream in trained_streams(recipe) if trains else ():
+    for stream in trained_streams(recipe):
         name = recipe.streams[stream].data
         if name in absent:
             raise UserError(f"data.{name}: {absent[name]}; or hand it over: data={{{name!r}: ...}}")

@@ -256,7 +256,7 @@ class Run:
             changes = [f"evaluate={json.dumps(specs)}", "keep_best=null"]
             loaded = load_recipe(folder.resolved_recipe(self.path), [*self._changes, *changes], self._catalog)
         if data:
-            loaded, given, _ = put_data(loaded, data, self._catalog, trains=False)
+            loaded, given, _ = put_data(loaded, data, self._catalog)
         recipe = loaded.recipe
         with preserved():
             assembly = Assembly.of(recipe, self._catalog)
