@@ -22,8 +22,8 @@ from rankhub.interfaces.kinds import KINDS
 from rankhub.recipe.load import LoadedRecipe
 from rankhub.recipe.load import load_recipe as read_recipe
 from rankhub.recipe.reader import read
-from rankhub.recipe.scalars import write_yaml
-from rankhub.recipe.shipped import Source, listed, names
+from rankhub.recipe.scalars import write_value, write_yaml
+from rankhub.recipe.shipped import Source, listed, names, read_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,17 +69,22 @@ def load_recipe(
         return replace(again, text=source.text, path=source.path, changes=(*source.changes, *again.changes))
     found: str | Path | Source
     if isinstance(source, Mapping):
-        found = Source(write_yaml(dict(source)))
+        found = Source(write_yaml(_plain(source)))
     else:
         found = Source(source) if isinstance(source, str) and "\n" in source else source
     return read_recipe(found, changes, catalog, overlays=overlays, need_data=need_data)
 
 
 def as_overrides(overrides: Overrides) -> list[str]:
-    """Overrides as the command line has them. A value is JSON, which is YAML."""
+    """Overrides as the command line has them."""
     if isinstance(overrides, Mapping):
-        return [f"{path}={json.dumps(value, ensure_ascii=False, default=str)}" for path, value in overrides.items()]
+        return [f"{path}={write_value(_plain(value))}" for path, value in overrides.items()]
     return list(overrides)
+
+
+def _plain(value: Any) -> Any:
+    """A value as plain data: numpy's numbers are numbers, tuples lists, paths text."""
+    return json.loads(json.dumps(value, default=lambda other: getattr(other, "tolist", other.__str__)()))
 
 
 def train(
@@ -212,9 +217,16 @@ def list_recipes(catalog: Catalog | None = None) -> list[RecipeInfo]:
     catalog = catalog or Catalog.discover()
     found = []
     for name, one in zip(names(catalog), listed(catalog), strict=True):
-        data = read(one.path.read_text(encoding="utf-8"), str(one.path)).data
-        found.append(RecipeInfo(name, str(data.get("description", "")), one.owner, one.path))
+        found.append(RecipeInfo(name, _description(one.path), one.owner, one.path))
     return found
+
+
+def _description(path: Path) -> str:
+    """What a recipe says of itself; one that cannot be read must not hide the others."""
+    try:
+        return str(read(read_file(path).text, str(path)).data.get("description", ""))
+    except UserError as error:
+        return f"cannot be read: {error}"
 
 
 def list_components(kind: str | None = None, catalog: Catalog | None = None) -> list[ComponentInfo]:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import Distribution, EntryPoint, entry_points
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TypeVar
 
 from pluggy import HookCaller, HookRelay, PluginManager
@@ -55,7 +54,7 @@ class Plugin:
         version: Version of that package.
         components: What recipes can use of it.
         verbs: What it adds to the command line.
-        recipes: Folders of its recipes.
+        recipes: Packages of its recipes.
         hooks: Calls the hooks of this plugin and of no other.
     """
 
@@ -64,7 +63,7 @@ class Plugin:
     version: str
     components: tuple[Component, ...]
     verbs: tuple[Verb, ...]
-    recipes: tuple[Path, ...]
+    recipes: tuple[str, ...]
     hooks: HookRelay
 
 
@@ -182,14 +181,18 @@ def _components(hooks: HookRelay) -> tuple[Component, ...]:
     return components
 
 
-def _recipes(hooks: HookRelay) -> tuple[Path, ...]:
-    folders: list[Path] = []
-    for package in _answers(hooks.rankhub_recipes, str, "list of package names"):
-        spec = find_spec(package)
-        if spec is None or not spec.submodule_search_locations:
+def _recipes(hooks: HookRelay) -> tuple[str, ...]:
+    packages = _answers(hooks.rankhub_recipes, str, "list of package names")
+    for package in packages:
+        if not folders_of(package):
             raise InvalidAnswer(f"its rankhub_recipes names {package!r}, which is no package")
-        folders += map(Path, spec.submodule_search_locations)
-    return tuple(folders)
+    return packages
+
+
+def folders_of(package: str) -> list[str]:
+    """Where the files of a package are, which is not imported; empty if it is none."""
+    spec = find_spec(package)
+    return [] if spec is None else list(spec.submodule_search_locations or ())
 
 
 def _verbs(hooks: HookRelay) -> tuple[Verb, ...]:

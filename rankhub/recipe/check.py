@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import ValidationError
 
@@ -73,7 +73,7 @@ def _check_phases(draft: Draft) -> None:
     """What several keys of the phases must have together; said also where one of them is wrong."""
     names = []
     for number in range(len(draft.items(PHASES))):
-        phase, steps = draft.mapping(PHASES, number), (PHASES, number)
+        phase, steps = draft.mapping(PHASES, number), cast("Steps", (PHASES, number))
         names += [phase["name"]] if isinstance(phase.get("name"), str) else []
         given = [key for key in LENGTHS if phase.get(key) is not None]
         # A recipe that lists no phases has no line for its one phase; the key's own says it better.

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Literal
 
 from rankhub.catalog.catalog import Catalog
+from rankhub.catalog.discovery import folders_of
 from rankhub.catalog.nearest import suggestion
 from rankhub.interfaces.errors import UserError
 
@@ -94,7 +96,7 @@ def shipped(catalog: Catalog, name: str, *what: What, origin: str = "") -> Shipp
             f"the {noun} {name!r} is brought by {' and '.join(one.owner for one in found)}; write {choices}"
         )
     if not found:
-        raise UserError(f"no {noun} that comes along is called {name!r}{suggestion(bare, names(catalog, *kinds))}")
+        raise UserError(f"no {noun} that comes along is called {name!r}{suggestion(name, names(catalog, *kinds))}")
     return found[0]
 
 
@@ -144,10 +146,10 @@ def read_file(path: Path, origin: str = "") -> Source:
 
 def _all(catalog: Catalog, what: tuple[What, ...]) -> Iterator[Shipped]:
     for plugin in catalog.plugins:
-        for root in plugin.recipes:
-            for kind in what:
-                for path in sorted(root.joinpath(_FOLDERS[kind]).glob("*.yaml")):
-                    yield Shipped(path.stem, path, plugin.owner, plugin.distribution)
+        roots = [Path(folder) for package in plugin.recipes for folder in folders_of(package)]
+        for root, kind in product(roots, what):
+            for path in sorted(root.joinpath(_FOLDERS[kind]).glob("*.yaml")):
+                yield Shipped(path.stem, path, plugin.owner, plugin.distribution)
 
 
 def _is_shipped(beside: Source, path: Path) -> bool:
