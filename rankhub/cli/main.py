@@ -138,6 +138,8 @@ def _register(app: typer.Typer, name: str, verb: Verb) -> None:
         if verb in CORE:
             raise
         raise UserError(f"the verb {name} cannot be imported: {brief(error)}; see `rankhub plugins list`") from error
+    if not callable(loaded):
+        raise UserError(f"the verb {name} cannot be called: {verb.target} is no function; tell its author")
     if isinstance(loaded, typer.Typer):
         app.add_typer(loaded, name=name, short_help=verb.summary)
     else:
