@@ -15,6 +15,7 @@ from rankhub.interfaces.errors import Interrupted, UserError
 if TYPE_CHECKING:
     from rankhub.api import (
         build,
+        component_class,
         describe,
         estimate,
         in_role,
@@ -34,9 +35,10 @@ if TYPE_CHECKING:
     from rankhub.engine.answers import Prediction
     from rankhub.engine.console import Talk
     from rankhub.engine.given import without_evaluators
+    from rankhub.engine.preview import make_views
     from rankhub.engine.trained import Run
     from rankhub.recipe.load import LoadedRecipe
-    from rankhub.recipe.overrides import Change
+    from rankhub.recipe.overrides import Change, read_options
     from rankhub.recipe.reader import Document
     from rankhub.recipe.report import RecipeErrors
 
@@ -52,9 +54,12 @@ _LATER = {
     "Talk": "rankhub.engine.console",
     "suggestion": "rankhub.catalog.nearest",
     "without_evaluators": "rankhub.engine.given",
+    "make_views": "rankhub.engine.preview",
+    "read_options": "rankhub.recipe.overrides",
     **dict.fromkeys(
         (
             "build",
+            "component_class",
             "describe",
             "estimate",
             "in_role",
@@ -89,6 +94,7 @@ __all__ = [
     "Verb",
     "__version__",
     "build",
+    "component_class",
     "describe",
     "estimate",
     "hookimpl",
@@ -97,8 +103,10 @@ __all__ = [
     "list_recipes",
     "load_recipe",
     "load_run",
+    "make_views",
     "open_data",
     "read_document",
+    "read_options",
     "recipe_folders",
     "resume",
     "suggestion",

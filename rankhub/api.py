@@ -27,7 +27,7 @@ from rankhub.recipe.load import load_recipe as read_recipe
 from rankhub.recipe.overrides import Change
 from rankhub.recipe.reader import Document, read
 from rankhub.recipe.report import RecipeErrors
-from rankhub.recipe.scalars import write_yaml
+from rankhub.recipe.scalars import write_value, write_yaml
 from rankhub.recipe.shipped import Source, listed, names, read_file, roots
 
 if TYPE_CHECKING:
@@ -78,17 +78,22 @@ def load_recipe(
         return replace(again, text=source.text, path=source.path, changes=(*source.changes, *again.changes))
     found: str | Path | Source
     if isinstance(source, Mapping):
-        found = Source(write_yaml(dict(source)))
+        found = Source(write_yaml(_plain(source)))
     else:
         found = Source(source) if isinstance(source, str) and "\n" in source else source
     return read_recipe(found, changes, catalog, overlays=overlays, need_data=need_data)
 
 
 def as_overrides(overrides: Overrides) -> list[str | Change]:
-    """Overrides as the command line has them, or changes. A value is JSON, which is YAML."""
+    """Overrides as the command line has them, or changes."""
     if isinstance(overrides, Mapping):
-        return [f"{path}={json.dumps(value, ensure_ascii=False, default=str)}" for path, value in overrides.items()]
+        return [f"{path}={write_value(_plain(value))}" for path, value in overrides.items()]
     return list(overrides)
+
+
+def _plain(value: Any) -> Any:
+    """A value as plain data: numpy's numbers are numbers, tuples lists, paths text."""
+    return json.loads(json.dumps(value, default=lambda other: getattr(other, "tolist", other.__str__)()))
 
 
 def train(
@@ -104,9 +109,11 @@ def train(
     Args:
         recipe: Loaded, or what :func:`load_recipe` takes.
         out: The run's folder; None = ``runs/<name>/<time>``.
-        data: Name of a data set of the recipe -> what is taken in its place: a
-            :class:`~rankhub.interfaces.data.Dataset`, images, or a pair (images, labels); see
-            :meth:`rankhub.interfaces.data.GivenData.give`. Evaluators whose data are then not there are left out.
+        data: Name of a data set of the recipe -> what is taken in its place: a folder, that is all images below it; a
+            :class:`~rankhub.interfaces.data.Dataset`; images, or a pair (images, labels), see
+            :meth:`rankhub.interfaces.data.GivenData.give`. How far images are shrunk when they are read (``resize``),
+            and which way, in which range and unit scores are given, is said by the data set that is replaced.
+            Evaluators whose data are then not there are left out, with a note.
         device: In place of the recipe's.
         progress: See :data:`Progress`.
         callbacks: Watch the run, beside those of the recipe and of plugins.
@@ -157,13 +164,14 @@ def resume(
 
     Args:
         path: The run's folder.
-        data: As it was given to :func:`train`.
+        data: As it was given to :func:`train`: as many images in the same order, with the same labels. A folder need
+            not be given again.
         device: In place of the recipe's.
         progress: See :data:`Progress`.
         callbacks: As for :func:`train`.
 
     Raises:
-        UserError: It is no run's folder, or its data are not there.
+        UserError: It is no run's folder, or its data are not there, or not those that it began with.
         Interrupted: As for :func:`train`.
     """
     from rankhub.engine.folder import resolved_recipe
@@ -171,11 +179,10 @@ def resume(
     catalog = Catalog.discover()
     loaded = read_recipe(resolved_recipe(Path(path)), [], catalog)
     with _hosted(loaded, None, device, progress, callbacks) as (loaded, host):
-        from rankhub.engine.given import dataset_of
+        from rankhub.engine.given import data_again
         from rankhub.engine.run import resume
 
-        given = {name: dataset_of(value, catalog) for name, value in (data or {}).items()}
-        return _finished(resume(Path(path), loaded, replace(host, data=given)), catalog)
+        return _finished(resume(Path(path), loaded, replace(host, data=data_again(loaded, data or {}))), catalog)
 
 
 def load_run(path: str | Path, device: str | None = None, overrides: Overrides = ()) -> Run:
@@ -234,7 +241,7 @@ def recipe_folders(catalog: Catalog | None = None) -> dict[str, list[Path]]:
     Raises:
         UserError: A folder cannot be read.
     """
-    return {one.owner: list(roots(one)) for one in (catalog or Catalog.discover()).plugins}
+    return {one.owner: roots(one) for one in (catalog or Catalog.discover()).plugins}
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,9 +266,16 @@ def list_recipes(catalog: Catalog | None = None) -> list[RecipeInfo]:
     catalog = catalog or Catalog.discover()
     found = []
     for name, one in zip(names(catalog), listed(catalog), strict=True):
-        data = read(one.path.read_text(encoding="utf-8"), str(one.path)).data
-        found.append(RecipeInfo(name, str(data.get("description", "")), one.owner, one.path))
+        found.append(RecipeInfo(name, _description(one.path), one.owner, one.path))
     return found
+
+
+def _description(path: Path) -> str:
+    """What a recipe says of itself; one that cannot be read must not hide the others."""
+    try:
+        return str(read(read_file(path).text, str(path)).data.get("description", ""))
+    except UserError as error:
+        return f"cannot be read: {error}"
 
 
 def list_components(kind: str | None = None, catalog: Catalog | None = None) -> list[ComponentInfo]:
@@ -307,6 +321,16 @@ def in_role(kind: str, role: str, catalog: Catalog | None = None) -> str:
         UserError: No plugin offers one.
     """
     return (catalog or Catalog.discover()).in_role(kind, role)
+
+
+def component_class(kind: str, name: str, catalog: Catalog | None = None) -> type:
+    """The class of a component, imported.
+
+    Raises:
+        UserError: There is no such component, or it cannot be imported.
+    """
+    catalog = catalog or Catalog.discover()
+    return catalog.load(catalog.find(kind, name))
 
 
 def talking(*, stderr: bool = False) -> Talk:
@@ -372,7 +396,7 @@ def _hosted(
             loaded = load_recipe(loaded, [f"device={device}"])
         given: dict[str, Dataset] = {}
         if data:
-            loaded, given, left_out = put_data(loaded, data, loaded.catalog)
+            loaded, given, left_out = put_data(loaded, data)
             for sentence in left_out:
                 talk.note(sentence)
         yield loaded, Host(loaded.catalog, talk, given, callbacks)

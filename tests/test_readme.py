@@ -138,7 +138,9 @@ def test_the_plugin_works(blocks, home, capfd, monkeypatch):
     catalog = Catalog.of({**official, "my_plugin": my_plugin})
     monkeypatch.setattr(Catalog, "discover", classmethod(lambda cls: catalog))
     (recipe,) = blocks["yaml"]
-    (home / "mine.yaml").write_text(recipe.replace("use: smooth_ap, head: embedding, tau: 0.05", "use: pull, head: embedding, strength: 0.5"))
+    (home / "mine.yaml").write_text(
+        recipe.replace("use: smooth_ap, head: embedding, tau: 0.05", "use: pull, head: embedding, strength: 0.5")
+    )
     assert execute(["run", "mine.yaml", *SHORT, "--out", str(home / "run")]) == 0, capfd.readouterr().err
 
 

@@ -23,9 +23,9 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from rankhub_regression.distortion.kinds import KINDS
-from rankhub_regression.distortion.pixels import Pixels
-from rankhub_regression.distortion.sets import LIVE, TID2013, Levels
+from rankhub_quality.distortion.kinds import KINDS
+from rankhub_quality.distortion.pixels import Pixels
+from rankhub_quality.distortion.sets import LIVE, TID2013, Levels
 
 SETS: dict[str, tuple[Levels, ...]] = {"live": LIVE, "tid2013": TID2013}
 

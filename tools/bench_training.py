@@ -6,8 +6,8 @@
 Both train the same network (timm backbone, two linear layers) with AdamW on the same number of images and views a
 step, with augmentations of the same parameters, which are printed side by side. Each measurement has a process of
 its own; the two take turns, and the ratio is taken turn by turn. What comes before the first step (decoding the
-folder into memory here, listing it there) is printed but not counted; reading and decoding during training is.
-lightly is not a dependency of rankhub: `pip install lightly` first.
+folder into memory and trial steps here, listing it there) is printed but not counted; reading and decoding during
+training is. lightly is not a dependency of rankhub: `pip install lightly` first.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ import json
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 SETTINGS = {"test_resnet at 32 px": ("test_resnet", 32), "resnet10t at 64 px": ("resnet10t", 64)}
 IMAGES, WARM_UP = 128, 10
@@ -31,54 +32,37 @@ data: {{photos: {{use: image_folder, root: {folder}}}}}
 backbone: {{use: timm, model: {model}, stem: standard}}
 heads: {{embedding: {{use: projection, dim: 128, hidden: 512}}}}
 optimizer: {{use: adamw, lr: 0.001}}
-phases:
-- name: bench
-  steps: {steps}
-  streams:
-    views:
-      data: photos
-      batch_size: {images}
-      generator: [{{use: random_views, views: 2, size: {size}}}]
-      objectives: [{{head: embedding, loss: {{use: smooth_ap}}}}]
+streams:
+  views:
+    data: photos
+    batch_size: {images}
+    generator: [{{use: random_views, views: 2, size: {size}}}]
+    objectives: [{{use: smooth_ap, head: embedding}}]
+steps: 1000000
 predict: {{use: center, size: {size}}}
 checkpoint: {{every_epochs: null}}
 """
 
 
 def ours(folder: Path, model: str, size: int, seconds: float) -> dict[str, float]:
-    """Train with rankhub's engine for about ``seconds``."""
-    import tempfile
+    """Train with rankhub for about ``seconds``."""
+    import rankhub
+    from rankhub.interfaces.callback import Callback
 
-    from rankhub.catalog.catalog import Catalog
-    from rankhub.engine.checkpoint import Checkpoints
-    from rankhub.engine.interrupt import Interrupt
-    from rankhub.engine.journal import Journal
-    from rankhub.engine.parts import build
-    from rankhub.engine.training import Training, new_learner
-    from rankhub.engine.watch import Watchers
-    from rankhub.recipe.load import load_recipe
+    start, marks = time.perf_counter(), [0.0]
 
-    with tempfile.TemporaryDirectory() as scratch:
-        path = Path(scratch) / "bench.yaml"
-        path.write_text(RECIPE.format(folder=folder.absolute(), model=model, size=size, images=IMAGES, steps=10**6))
-        catalog = Catalog.discover()
-        start = time.perf_counter()
-        parts = build(load_recipe(path, [], catalog).recipe, catalog, lambda done, total, what: None)
-        opened = time.perf_counter() - start
-        interrupt = Interrupt()
-        marks: list[float] = []
+    class Clock(Callback):
+        def run_started(self, run: object) -> None:
+            marks[0] = time.perf_counter()
 
-        def show(number: int, *rest: Any) -> None:
+        def step_logged(self, step: int, values: object) -> Literal["stop"] | None:
             marks.append(time.perf_counter())
-            if number > WARM_UP and marks[-1] - marks[WARM_UP - 1] > seconds:
-                interrupt.asked = "time"
+            return "stop" if step > WARM_UP and marks[-1] - marks[WARM_UP] > seconds else None
 
-        journal = Journal(Path(scratch) / "metrics.jsonl", 0)
-        checkpoints = Checkpoints(Path(scratch) / "checkpoints", 1)
-        Training(parts, new_learner(parts), checkpoints, journal, Watchers([]), interrupt, show, lambda step: None).run(
-            None
-        )
-    return {"opened": opened, "rate": rate(marks)}
+    recipe = RECIPE.format(folder=json.dumps(str(folder.absolute())), model=model, size=size, images=IMAGES)
+    with tempfile.TemporaryDirectory() as scratch:
+        rankhub.train(recipe, scratch, progress=False, callbacks=[Clock()])
+    return {"opened": marks[0] - start, "rate": rate(marks[1:])}
 
 
 def lightly(folder: Path, model: str, size: int, seconds: float) -> dict[str, float]:
@@ -119,17 +103,15 @@ def rate(marks: list[float]) -> float:
     return (len(marks) - WARM_UP) * 2 * IMAGES / (marks[-1] - marks[WARM_UP - 1])
 
 
-def augmentations(size: int) -> list[tuple[str, str, str]]:
-    """The parameters of both, side by side."""
+def augmentations(size: int) -> dict[str, object]:
+    """The parameters of both."""
     from lightly.transforms import SimCLRTransform
 
-    from rankhub_views.random_views import RandomViews
+    import rankhub
 
-    ours_ = vars(RandomViews(views=2, size=size))
+    own = rankhub.build("generator", {"use": "random_views", "views": 2, "size": size})
     theirs = SimCLRTransform(input_size=size).transforms[0].transform.transforms
-    return [(name, str(value), "") for name, value in ours_.items()] + [
-        ("lightly", "", " | ".join(" ".join(str(step).split()) for step in theirs))
-    ]
+    return {**vars(own), "lightly": " | ".join(" ".join(str(step).split()) for step in theirs)}
 
 
 def measure(which: str, folder: Path, model: str, size: int, seconds: float) -> dict[str, float]:
@@ -160,8 +142,8 @@ def main() -> None:
         parser.error("lightly is not installed here; pip install lightly")
     for name, (model, size) in SETTINGS.items():
         print(f"{name}, {IMAGES} images x 2 views a step, AdamW")
-        for option, mine, theirs in augmentations(size):
-            print(f"  {option:16} {mine or theirs}")
+        for option, value in augmentations(size).items():
+            print(f"  {option:16} {value}")
         ratios = []
         for turn in range(options.turns):
             one = measure("ours", options.folder, model, size, options.seconds)

@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 
 OVERRIDES = [
-    "phases.0.epochs=8",
+    "epochs=8",
     "evaluate=[]",
     "threads=1",
     "checkpoint.every_epochs=null",

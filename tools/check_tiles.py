@@ -22,12 +22,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rankhub import build
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.model import FeatureSpec
-from rankhub_regression.counting.density import Density
-from rankhub_timm.backbone import TimmBackbone
-from rankhub_views.tiles import Tiles
-from rankhub_views.whole import Whole
 
 STRIDE = 16
 SMALL = (1100, 900)
@@ -39,9 +36,10 @@ class Counter:
 
     def __init__(self, model: str) -> None:
         torch.manual_seed(0)
-        self.backbone = TimmBackbone(model=model, stride=STRIDE).eval()
+        self.backbone = build("backbone", {"use": "timm", "model": model, "stride": STRIDE}).eval()
         self.features: FeatureSpec = self.backbone.spec
-        self.head = Density(self.features, LabelSpec("points", std=10.0, density=1e-3)).eval()
+        label = LabelSpec("points", std=10.0, density=1e-3)
+        self.head = build("head", {"use": "density"}, self.features, label).eval()
         self.outputs = {f"density.{name}": spec for name, spec in self.head.outputs.items()}
         with torch.no_grad():  # a head begins with almost the same answer everywhere
             for weight in self.head.parameters():
@@ -68,8 +66,8 @@ def photo(width: int, height: int) -> Tensor:
 def compare(model: str) -> str:
     """One line: tiled against whole."""
     counter, image = Counter(model), photo(*SMALL)
-    tiles = Tiles(size=256)
-    whole = float(Whole()([image], counter)["density.count"][0])
+    tiles = build("predict", {"use": "tiles", "size": 256})
+    whole = float(build("predict", {"use": "whole"})([image], counter)["density.count"][0])
     tiled = float(tiles([image], counter)["density.count"][0])
     said = " ".join(tiles.remarks(counter.outputs, counter.features)) or "exact"
     halo = tiles.halo_for(counter.outputs, counter.features)
@@ -83,7 +81,7 @@ def count_large(model: str, width: int, height: int) -> dict[str, float]:
     """Seconds, and peak memory of this process in GB before and after."""
     counter, image = Counter(model), photo(width, height)
     before, begun = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
-    count = float(Tiles()([image], counter)["density.count"][0])
+    count = float(build("predict", {"use": "tiles"})([image], counter)["density.count"][0])
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {"count": count, "seconds": time.perf_counter() - begun, "before": before / 2**20, "peak": peak / 2**20}
 

@@ -31,9 +31,8 @@ from pairs_comparison.race import Ground, Point, Rules, load, racers, run
 from pairs_comparison.records import Records
 from rich.console import Console
 
-from rankhub.catalog.catalog import Catalog
-from rankhub.interfaces.errors import UserError
-from rankhub.recipe.report import RecipeErrors
+from rankhub import UserError
+from rankhub.recipe.streams import phase_streams
 
 RECIPE = Path(__file__).parent / "pairs_comparison" / "live.yaml"
 
@@ -43,7 +42,7 @@ def marks(seconds: float, count: int) -> tuple[float, ...]:
     return tuple(round(seconds * (number / count) ** 2, 3) for number in range(1, count + 1))
 
 
-def race(records: Records, seeds: range, catalog: Catalog, console: Console) -> None:
+def race(records: Records, seeds: range, console: Console) -> None:
     """Run the seeds that are not there, and write the report after each."""
     rules, ground = records.rules, None
     for seed in seeds:
@@ -52,10 +51,10 @@ def race(records: Records, seeds: range, catalog: Catalog, console: Console) -> 
             continue
         if ground is None:
             with console.status("opening") as status:
-                ground = Ground.of(rules, catalog, lambda what, n, total: status.update(f"{what}: {n} of {total}"))
+                ground = Ground.of(rules, lambda n, total, what: status.update(f"{what}: {n} of {total}"))
         begun = time.perf_counter()
         points: dict[str, list[Point]] = {name: [] for name in names}
-        for mark, found in run(rules, ground, racers(rules, ground, seed, catalog, names)):
+        for mark, found in run(rules, ground, racers(rules, ground, seed, names)):
             said = []
             for name, point in found.items():
                 points[name].append(point)
@@ -74,13 +73,13 @@ def write_report(records: Records, seeds: range, console: Console) -> None:
         console.print("no seed is there yet")
         return
     report.write_csv(records.folder / "points.csv", results)
-    recipe = records.rules.recipe
-    stream = next(iter(recipe.phases[0].streams.values()))
-    network = recipe.backbone.model_dump().get("model", recipe.backbone.use)
-    rate = recipe.optimizer.model_dump().get("lr")
+    recipe = records.rules.recipe.recipe
+    ((*_, stream),) = phase_streams(recipe)
+    network, optimizer = (spec.use.rpartition("/")[2] for spec in (recipe.backbone, recipe.optimizer))
     note = (
-        f"{network}, {recipe.optimizer.use} at a learning rate of {rate}, {stream.batch_size} photos a step of all "
-        f"pairs, hardest 1 of {records.rules.mining}"
+        f"{recipe.backbone.options.get('model', network)}, {optimizer} at a learning rate of "
+        f"{recipe.optimizer.options.get('lr')}, {stream.batch_size} photos a step of all pairs, hardest 1 of "
+        f"{records.rules.mining}"
     )
     report.draw(records.folder / "pairs.png", results, note)
     console.print(report.table(results))
@@ -111,17 +110,17 @@ def main() -> int:
     if min(options.seconds, options.turn) <= 0:
         parser.error("--seconds and --turn are above 0")
     torch.set_num_threads(options.threads)
-    console, catalog = Console(width=None if sys.stdout.isatty() else 140), Catalog.discover()
+    console = Console(width=None if sys.stdout.isatty() else 140)
     roots = [f"data.{name}.root={options.photos.absolute()}" for name in ("photos", "test")]
     try:
-        recipe = load(options.recipe, [*roots, *options.overrides], catalog)
+        recipe = load(options.recipe, [*roots, *options.overrides])
         rules = Rules(recipe, marks(options.seconds, options.marks), options.turn, options.mining)
         records = Records(options.out, rules)
         if options.only_report:
             write_report(records, range(options.seeds), console)
         else:
-            race(records, range(options.seeds), catalog, console)
-    except (UserError, RecipeErrors) as error:
+            race(records, range(options.seeds), console)
+    except UserError as error:
         print(f"{error}", file=sys.stderr)
         return 2
     return 0

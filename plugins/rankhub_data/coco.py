@@ -26,6 +26,8 @@ class Coco(ImageFolder):
 
     Images are decoded and kept as those of ``image_folder`` are.
 
+    Not tried on the released files: folders and numbers of images are as COCO's web page states them.
+
     Args:
         root: The folder that holds ``train2017/``, ``val2017/`` or ``unlabeled2017/`` (or ``images/`` with these), or
             that of the split itself. Relative paths start at the current directory.
@@ -35,9 +37,6 @@ class Coco(ImageFolder):
         images: Only so many images, drawn once by their names: the same on every machine, and a smaller subset is
             part of a larger one.
         seed: Another seed draws other images.
-        duplicates: ``keep`` and report them, or ``drop`` all but the first of each.
-        cache: ``auto``: decoded images are written to the recipe's ``loader.cache`` folder only where memory does
-            not hold them; ``always``: in any case, so that later runs need not decode again.
     """
 
     def __init__(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntFlag
 from io import BytesIO
 
@@ -30,6 +32,10 @@ _SIDEWAYS = frozenset(
 _MANY_FRAMES = frozenset({"GIF", "PNG", "WEBP", "AVIF", "TIFF"})
 _DRAFT = 2
 """libjpeg may shrink by 2, 4 or 8 while it decodes, as long as this many times the wanted side remains."""
+
+
+_LATE_EXIF = (b"eXIf", b"Raw profile", b"xmp")
+"""One of these is in a PNG that says how it is turned, perhaps behind its pixels; to look there decodes the file."""
 
 
 class Remark(IntFlag):
@@ -84,11 +90,83 @@ def decode(
     Raises:
         UndecodableError: There is no image in it; with the reason.
     """
+    with _damage(data[:64]), Image.open(BytesIO(data), formats=list(candidates(ending))) as image:
+        return _pixels(image, resize, max_side)
+
+
+def from_pil(image: Image.Image, resize: int | None = None, max_side: int | None = None) -> Pixels:
+    """The pixels of an open image, as :func:`decode` gives them; the image itself stays as it is.
+
+    Args:
+        image: Of any mode; of several frames the present one is taken.
+        resize: As for :func:`decode`.
+        max_side: The same.
+
+    Returns:
+        [3, H, W] uint8 RGB, contiguous.
+
+    Raises:
+        UndecodableError: It cannot be read, as where its file is damaged or closed.
+    """
+    with _damage(b""):
+        return _pixels(image, resize, max_side, draft=False)[0]
+
+
+def pil_size(image: Image.Image, resize: int | None = None, max_side: int | None = None) -> tuple[int, int]:
+    """Height and width of what :func:`from_pil` would give.
+
+    Raises:
+        UndecodableError: It cannot be read.
+    """
+    with _damage(b""):
+        image.load()
+        return _upright(image, resize, max_side)
+
+
+def header_size(
+    data: bytes, ending: str = "", resize: int | None = None, max_side: int | None = None
+) -> tuple[int, int]:
+    """Height and width of what :func:`decode` would give, mostly without decoding.
+
+    Args:
+        data: The file.
+        ending: As for :func:`decode`.
+        resize: As for :func:`decode`.
+        max_side: The same.
+
+    Raises:
+        UndecodableError: There is no image in it; with the reason.
+    """
+    with _damage(data[:64]), Image.open(BytesIO(data), formats=list(candidates(ending))) as image:
+        if image.format == "TIFF":  # which Pillow turns itself while it decodes
+            image.load()
+        elif image.format == "PNG" and not any(mark in data for mark in _LATE_EXIF):
+            width, height = shrunk(image.size, resize, max_side)
+            return height, width
+        return _upright(image, resize, max_side)
+
+
+def _upright(image: Image.Image, resize: int | None, max_side: int | None) -> tuple[int, int]:
+    width, height = shrunk(image.size, resize, max_side)
+    return (width, height) if _UPRIGHT.get(_orientation(image)) in _SIDEWAYS else (height, width)
+
+
+def shrunk(size: tuple[int, int], resize: int | None, max_side: int | None) -> tuple[int, int]:
+    """Width and height once the shorter side is ``resize`` and the longer at most ``max_side``; never larger."""
+    factors = [(resize or min(size), min(size)), (max_side or max(size), max(size))]
+    side, of = min(factors, key=lambda factor: factor[0] / factor[1])
+    if side >= of:
+        return size
+    return max(1, round(size[0] * side / of)), max(1, round(size[1] * side / of))
+
+
+@contextmanager
+def _damage(head: bytes) -> Iterator[None]:
+    """Turn what Pillow says of bad data into the reason."""
     try:
-        with Image.open(BytesIO(data), formats=list(candidates(ending))) as image:
-            return _pixels(image, resize, max_side)
+        yield
     except UnidentifiedImageError:
-        raise _unidentified(data[:64]) from None
+        raise _unidentified(head) from None
     except Image.DecompressionBombError as error:
         raise UndecodableError("too large", str(error).rstrip("."), "shrink it first") from None
     except Exception as error:  # Pillow's readers raise OSError, ValueError, SyntaxError, struct.error, ... on bad data
@@ -104,18 +182,20 @@ def _unidentified(head: bytes) -> UndecodableError:
     return UndecodableError("unsupported", f"{foreign.name} is not read by Pillow", foreign.remedy)
 
 
-def _pixels(image: Image.Image, resize: int | None, max_side: int | None) -> tuple[Pixels, Remark, tuple[int, int]]:
+def _pixels(
+    image: Image.Image, resize: int | None, max_side: int | None, *, draft: bool = True
+) -> tuple[Pixels, Remark, tuple[int, int]]:
     remark = Remark.FIRST_FRAME if _several_frames(image) else Remark.NONE
     announced = image.size
-    wanted = _shrunk(announced, resize, max_side)
+    wanted = shrunk(announced, resize, max_side)
     drafted = False
-    if wanted != announced:
+    if draft and wanted != announced:
         short = _DRAFT * min(wanted)
         drafted = image.draft(image.mode, (short, short)) is not None
     image.load()
     rgb, more = _to_rgb(image)
     width, height = source = announced if drafted else rgb.size
-    size = _shrunk(source, resize, max_side)
+    size = shrunk(source, resize, max_side)
     if size != rgb.size:
         # Averaging whole blocks down to three times the size first changes no value visibly, and is faster.
         rgb = rgb.resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0)
@@ -124,15 +204,6 @@ def _pixels(image: Image.Image, resize: int | None, max_side: int | None) -> tup
         rgb = rgb.transpose(turn)
         width, height = (height, width) if turn in _SIDEWAYS else (width, height)
     return np.ascontiguousarray(np.asarray(rgb).transpose(2, 0, 1)), remark | more, (height, width)
-
-
-def _shrunk(size: tuple[int, int], resize: int | None, max_side: int | None) -> tuple[int, int]:
-    """Width and height once the shorter side is ``resize`` and the longer at most ``max_side``; never larger."""
-    factors = [(resize or min(size), min(size)), (max_side or max(size), max(size))]
-    side, of = min(factors, key=lambda factor: factor[0] / factor[1])
-    if side >= of:
-        return size
-    return max(1, round(size[0] * side / of)), max(1, round(size[1] * side / of))
 
 
 def _several_frames(image: Image.Image) -> bool:

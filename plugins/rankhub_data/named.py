@@ -19,9 +19,7 @@ from rankhub_data.folder_report import shown, size_range
 from rankhub_data.parts import originals
 from rankhub_data.reading import Folder, read_folder
 from rankhub_data.scan import ImageFile, Listing
-
-_NAMED = 3
-"""So many names stand in a sentence; the rest are counted."""
+from rankhub_data.wording import number_of_images, some
 
 
 @dataclass(frozen=True)
@@ -79,11 +77,6 @@ class NamedImages:
             yield f"decoded images are kept in {cached}, which may be deleted at any time"
 
 
-def number_of_images(count: int) -> str:
-    """``one image``, ``1,234 images``: as a part of a sentence."""
-    return "one image" if count == 1 else f"{count:,} images"
-
-
 def read_named(
     root: Path,
     names: Sequence[str],
@@ -115,7 +108,7 @@ def read_named(
     folder = read_folder(root, Listing(_find(root, names, source)), resize, context, keep=keep, max_side=max_side)
     faults = folder.decoded.faults
     if faults:
-        said = _some([f"{shown(fault.path)} ({fault.reason})" for fault in faults])
+        said = some([f"{shown(fault.path)} ({fault.reason})" for fault in faults])
         raise UserError(
             f"{len(faults):,} of the {len(names):,} images that {source} names cannot be read: {said}; get them anew, "
             "or take their rows out"
@@ -137,14 +130,14 @@ def _find(root: Path, names: Sequence[str], source: str) -> list[ImageFile]:
     if missing:
         raise UserError(
             f"{len(missing):,} of the {len(names):,} images that {source} names are not in {root}: "
-            f"{_some([shown(name) for name in missing])}; set `root` to the folder that these paths start at, or take "
+            f"{some([shown(name) for name in missing])}; set `root` to the folder that these paths start at, or take "
             "their rows out"
         )
     twice = [path for path, count in Counter(file.path for file in found).items() if count > 1]
     if twice:
         raise UserError(
             f"{source} names {number_of_images(len(twice))} more than once: "
-            f"{_some([shown(path) for path in twice])}; keep one row of each, or give each its own file"
+            f"{some([shown(path) for path in twice])}; keep one row of each, or give each its own file"
         )
     return found
 
@@ -200,9 +193,3 @@ class _Lookup:
             folded = {entry.casefold(): entry if counts[entry.casefold()] == 1 else "" for entry in entries}
             self.folders[folder] = {**folded, **{entry: entry for entry in entries}}
         return self.folders[folder]
-
-
-def _some(names: Sequence[str]) -> str:
-    """The first few, and how many more."""
-    more = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")

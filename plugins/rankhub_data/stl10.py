@@ -15,6 +15,7 @@ from rankhub.interfaces.data import DataReport, Dataset, Fetchable, LabelSpec, O
 from rankhub.interfaces.errors import Objection, UserError
 from rankhub.interfaces.options import Ge, Le
 from rankhub_data.archive import Archive, fetch_archive
+from rankhub_data.tables.text import read_lines
 
 SIDE = 96
 IMAGE_BYTES = 3 * SIDE * SIDE
@@ -26,6 +27,9 @@ class Stl10(Dataset, Fetchable):
 
     The binary files are memory-mapped: only what is used is read. ``rankhub data fetch stl10`` downloads them
     (2.6 GB). Any images can take their place in the same layout.
+
+    Not tried on the released files: their layout is as their authors describe it, size and checksum of the archive are
+    those that others' loaders state.
 
     Args:
         root: The folder that holds ``stl10_binary/``, or that folder itself. Relative paths start at the current
@@ -169,7 +173,7 @@ def _map_images(path: Path) -> npt.NDArray[np.uint8]:
 
 
 def _read_classes(path: Path) -> tuple[str, ...]:
-    classes = tuple(line.strip() for line in path.read_text("utf-8").splitlines() if line.strip())
+    classes = tuple(line for _, line in read_lines(path))
     if not classes:
         raise UserError(f"{path} names no class; it takes one name a line, in the order of the labels")
     return classes
@@ -191,9 +195,7 @@ def _read_labels(path: Path, images: int, classes: int) -> npt.NDArray[np.int64]
 def _read_folds(path: Path, images: int) -> list[npt.NDArray[np.int64]]:
     """One array of indices of training images for each line."""
     folds = []
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
-        if not line.strip():
-            continue
+    for number, line in read_lines(path):
         try:
             # As uint8, as an older torchvision read them, indices above 255 would wrap around.
             rows = np.array(line.split(), dtype=np.int64)

@@ -9,11 +9,16 @@ import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from rankhub.interfaces.draws import Draws
+from rankhub.interfaces.similarity import RESOLUTION
+
+if TYPE_CHECKING:
+    from sklearn.linear_model import LogisticRegression
 
 Features = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -44,12 +49,20 @@ class Prediction:
     """What a classifier says.
 
     Attributes:
-        labels: [m] the predicted classes.
+        likeliest: [m, classes] which classes no other exceeds; several where their logits are equal, compared on the
+            grid of :mod:`rankhub.interfaces.similarity`.
+        classes: [classes] their numbers.
         converged: Whether the solver stopped before its last iteration.
     """
 
-    labels: Ints
+    likeliest: npt.NDArray[np.bool_]
+    classes: Ints
     converged: bool
+
+    def right(self, labels: Ints) -> npt.NDArray[np.float64]:
+        """[m] 1 where the class is ``labels``', its share where equals share it: the mean over all ways to choose."""
+        found = (self.likeliest & (self.classes == labels[:, None])).sum(axis=1)
+        return np.asarray(found / self.likeliest.sum(axis=1), dtype=np.float64)
 
 
 def held_out_part(labels: Ints, share: float, seed: int) -> npt.NDArray[np.bool_]:
@@ -97,7 +110,7 @@ def choose(
         warnings.simplefilter("ignore", ConvergenceWarning)
         for c in sorted(set(grid)):
             model.set_params(C=c).fit(train, labels[~held])
-            trials.append((c, float(np.mean(model.predict(test) == labels[held]))))
+            trials.append((c, float(_predicted(model, test).right(labels[held]).mean())))
             if _past_the_best(trials, int(held.sum())):
                 break
     best = _best(trials)
@@ -136,7 +149,16 @@ def predict(features: Features, labels: Ints, test: Features, c: float, max_iter
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(train, labels)
-    return Prediction(model.predict(seen).astype(np.int64), int(np.max(model.n_iter_)) < max_iter)
+    return _predicted(model, seen)
+
+
+def _predicted(model: LogisticRegression, test: npt.NDArray[np.float64]) -> Prediction:
+    logits = np.asarray(model.decision_function(test))
+    if logits.ndim == 1:  # of the second of two classes; that of the first is 0
+        logits = np.stack([np.zeros_like(logits), logits], axis=1)
+    cells = np.round(logits / RESOLUTION)
+    likeliest = cells == cells.max(axis=1, keepdims=True)
+    return Prediction(likeliest, model.classes_, bool(np.max(model.n_iter_) < model.max_iter))
 
 
 def standardised(train: Features, test: Features) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

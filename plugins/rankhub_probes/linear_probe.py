@@ -32,7 +32,8 @@ class LinearProbe(Evaluator):
     C is chosen on training labels alone: each class gives the share ``held_out`` of its training images, the C of
     ``grid`` are fitted to the rest (from the smallest on, until two in a row are clearly worse than the best), and
     the one that is best on the held-out images (of equals the smallest) is fitted to all training images. Test
-    images are only classified. Choosing by test accuracy, as some public probes do, reports too high a figure.
+    images are only classified; classes of equal logits, as after a collapse, share an image, whatever their numbers.
+    Choosing by test accuracy, as some public probes do, reports too high a figure.
 
     With ``folds`` the training set's own folds are used, as in STL-10's standard protocol: for each fold, C is
     chosen and a classifier fitted on that fold's images alone, and the accuracy is the mean over folds;
@@ -102,7 +103,7 @@ class LinearProbe(Evaluator):
         parts = self._parts(source, train)
         truth, notes = test.in_classes_of(train)
         fits = [self._fit(train, part, test) for part in parts]
-        right = np.stack([prediction.labels == truth for _, prediction in fits])
+        right = np.stack([prediction.right(truth) for _, prediction in fits])
         accuracy = right.mean(axis=1)
         found = {"accuracy": float(accuracy.mean())}
         if self.folds:

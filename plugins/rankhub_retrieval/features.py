@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from rankhub.interfaces.embeddings import unit_rows
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.evaluate import OutputTable
 
@@ -22,17 +23,16 @@ def unit_features(table: OutputTable, data: str) -> Unit:
     Raises:
         UserError: There are no rows, or a value is not finite.
     """
-    values = table.values.flatten(1).numpy()
+    values = table.values.flatten(1).float()
     if not len(values):
         raise UserError(f"data set {data!r} holds no images to evaluate on")
-    broken = int((~np.isfinite(values)).any(axis=1).sum())
+    broken = int((~values.isfinite()).any(dim=1).sum())
     if broken:
         raise UserError(
             f"{broken} of {len(values)} features of data set {data!r} are not finite; the network's weights have "
             "diverged: lower the learning rate and train again"
         )
-    length = np.linalg.norm(values.astype(np.float64), axis=1, keepdims=True)
-    return np.ascontiguousarray(values / np.where(length > 0, length, 1), dtype=np.float32)
+    return np.ascontiguousarray(unit_rows(values).numpy())
 
 
 def collapsed(features: Unit, data: str) -> str | None:

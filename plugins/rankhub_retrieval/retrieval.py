@@ -15,7 +15,6 @@ from rankhub.interfaces.options import DataName, Ge, OutputName, StreamName
 from rankhub_retrieval.classes import labelled_rows, without_classes
 from rankhub_retrieval.features import collapsed, unit_features
 from rankhub_retrieval.measure import measure
-from rankhub_retrieval.search import faiss_problem
 from rankhub_retrieval.sheet import neighbour_sheet
 from rankhub_retrieval.sides import Side, Task, make_task
 
@@ -28,10 +27,11 @@ class Retrieval(Evaluator):
     - ``recall@k``: share of the queries with a relevant image among the first k, as in metric learning.
     - ``mAP_chance``: the mAP of a random ranking.
 
-    Similarities are compared on a grid of about 1e-6, and equals count with the mean over all their orders (McSherry
-    and Najork, ECIR 2008): a collapsed network gets chance, and the order of the files changes no figure. A query
-    never finds itself. Queries to which nothing is relevant are left out and counted in a note. The picture
-    ``neighbours`` shows a few queries with their 8 nearest images, relevant ones framed green.
+    Similarities are compared on a grid of about 1e-6 (:mod:`rankhub.interfaces.similarity`), and equals count with the
+    mean over all their orders (McSherry and Najork, ECIR 2008): a collapsed network gets chance, and the order of the
+    files changes no figure. A query never finds itself. Queries to which nothing is relevant are left out and counted
+    in a note. The picture ``neighbours`` shows a few queries with their 8 nearest images, relevant ones framed green;
+    there equals stand in the order of the files.
 
     Args:
         by: ``label``: images of the query's class are relevant; ``instance``: the other views of its image are.
@@ -76,10 +76,6 @@ class Retrieval(Evaluator):
             yield "`ks` is empty; give at least one depth"
         if self.by == "label":
             yield from without_classes("retrieval by label", [n for n in (self.queries, self.gallery) if n], data)
-
-    def requires(self) -> str | None:
-        """A sentence if faiss is missing or there twice."""
-        return faiss_problem()
 
     def headline(self) -> Sequence[str]:
         """mAP, and the recalls."""

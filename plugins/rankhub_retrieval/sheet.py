@@ -7,9 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
+from rankhub.interfaces.similarity import similarities
 from rankhub_retrieval.sides import Task
 
 _SIDE, _FRAME, _TEXT, _GAP = 72, 3, 13, 6
@@ -41,6 +43,8 @@ def neighbour_sheet(
 ) -> npt.NDArray[np.uint8]:
     """Queries at the left, the images nearest to each beside it, nearest first; relevant ones framed green, others red.
 
+    Of images that are equally near the one of the lower row in the gallery comes first.
+
     The queries are drawn with a fixed seed from those of the task, so that all rows of a report show the same. An image
     that occurs more than once (by several views) is shown at its nearest.
 
@@ -58,7 +62,8 @@ def neighbour_sheet(
     count = len(task.queries.ids)
     drawn = np.random.default_rng(0).permutation(count)
     chosen = drawn[np.sort(np.unique(task.queries.images[drawn], return_index=True)[1])[:queries]]
-    similarity = task.queries.features[chosen] @ task.gallery.features.T
+    asked, searched = (torch.from_numpy(rows) for rows in (task.queries.features[chosen], task.gallery.features))
+    similarity = similarities(asked, searched).numpy()
     rows = []
     for query, scores in zip(chosen.tolist(), similarity, strict=True):
         wanted, image = int(task.queries.ids[query]), int(task.queries.images[query])

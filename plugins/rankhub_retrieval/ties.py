@@ -4,8 +4,8 @@ A collapsed network gives every image the same similarity. Any fixed way of orde
 of the files; the mean over all orders gives chance instead. It has a closed form (McSherry and Najork: Computing
 information retrieval performance measures efficiently in the presence of tied scores, ECIR 2008).
 
-A ranking is handed over as sorted integer keys, one row a query: the similarity rounded to a grid, and in the lowest
-bit whether the item is relevant. Items of one grid cell are equals.
+A ranking is handed over as sorted integer keys, one row a query: the similarity as :mod:`rankhub.interfaces.similarity`
+rounds it, and in the lowest bit whether the item is relevant. Items of one grid cell are equals.
 """
 
 from __future__ import annotations
@@ -13,9 +13,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-GRID = 2.0**-20
-"""Cosines that fall into one cell of this grid (about 1e-6) are equal: far above float32's rounding, far below what
-tells images apart. A power of two, so that dividing by it is exact."""
+from rankhub.interfaces.similarity import RESOLUTION
+from rankhub.interfaces.sums import fixed_point
 
 LAST = 2**31 - 2
 """The key of an item that is not ranked: behind all others, and not relevant."""
@@ -25,31 +24,28 @@ def ranking_keys(similarity: Tensor, relevant: Tensor) -> Tensor:
     """Integers that order items by falling similarity, relevant ones behind their equals; not sorted yet.
 
     Args:
-        similarity: [m, n] float32 cosines; overwritten.
+        similarity: [m, n] from :func:`~rankhub.interfaces.similarity.similarities`; overwritten.
         relevant: [m, n] bool.
 
     Returns:
         [m, n] int32.
     """
-    return similarity.mul_(-1 / GRID).round_().int().mul_(2).add_(relevant)
+    return similarity.mul_(-1 / RESOLUTION).round_().int().mul_(2).add_(relevant)
 
 
 class Rankings:
     """Sorted keys of m queries, and the expectations of the usual measures over all orders of equals.
 
     Args:
-        keys: [m, n] int32 in ascending order, from :func:`ranking_keys`. It may be the head of a longer ranking; then
-            only ``k`` up to the end of its last complete cell may be asked for.
-        relevant: [m] how many relevant items each query has in the whole ranking, at least 1; None = those of ``keys``.
+        keys: [m, n] int32 in ascending order, from :func:`ranking_keys`; at least one item of each row is relevant.
     """
 
-    def __init__(self, keys: Tensor, relevant: Tensor | None = None) -> None:
+    def __init__(self, keys: Tensor) -> None:
         self.queries, self.length = keys.shape
         flat = keys.flatten()
         places = (flat & 1).nonzero().squeeze(1)  # of relevant items: the others only matter by their number
         query = places // max(1, self.length)
-        found = torch.bincount(query, minlength=self.queries)
-        self.relevant = found if relevant is None else relevant
+        self.relevant = torch.bincount(query, minlength=self.queries)
         cell = flat[places]
         first = torch.ones_like(places, dtype=torch.bool)
         first[1:] = (cell[1:] != cell[:-1]) | (query[1:] != query[:-1])
@@ -61,7 +57,8 @@ class Rankings:
         starts = _first_at_least(flat, cell[heads] - 1, begin, places[heads])
         self._above = starts - begin  # items ranked above the cell
         self._size = places[heads] + inside - starts
-        self._before = (heads - (found.cumsum(0) - found)[self._query]).double()  # relevant items above the cell
+        earlier = self.relevant.cumsum(0) - self.relevant  # relevant items of the queries before
+        self._before = (heads - earlier[self._query]).double()  # relevant items above the cell
         self._inside = inside.double()
 
     def average_precision(self, k: int | None = None) -> Tensor:
@@ -80,8 +77,9 @@ class Rankings:
         share = self._inside / self._size
         slope = (self._inside - 1) / (self._size - 1).clamp(min=1)
         gained = share * ((self._before + 1) * inverse + slope * (counted - (self._above + 1) * inverse))
-        total = gained.new_zeros(self.queries).index_add_(0, self._query, gained)
-        return total / self.relevant.clamp(max=depth)
+        whole, step = fixed_point(gained, self.length)  # a GPU adds in any order
+        total = whole.new_zeros(self.queries).index_add_(0, self._query, whole)
+        return total.double() * step / self.relevant.clamp(max=depth)
 
     def recall(self, k: int) -> Tensor:
         """[m] float64: the probability that a relevant item is among the first k."""
@@ -91,12 +89,13 @@ class Rankings:
         top[1:] = self._query[1:] != self._query[:-1]
         query, size, inside = self._query[top], self._size[top], self._inside[top]
         drawn = (k - self._above[top]).clamp(min=0).minimum(size)
-        # None of r relevant among s drawn from t: Π_{i<s} (t - r - i) / (t - i), by logarithms of factorials.
-        others = size - inside
-        possible = drawn <= others
-        rest = (others - drawn).clamp(min=0)
-        log = _log_factorial(others) - _log_factorial(rest) - _log_factorial(size) + _log_factorial(size - drawn)
-        missed[query] = torch.where(possible, log.exp(), 0.0)
+        # None of r relevant among s drawn from t: Π_{i<s} (t - r - i) / (t - i). Divisions and products are rounded
+        # alike wherever a number stands; logarithms of factorials need not be.
+        none = torch.ones_like(inside)
+        for place in range(int(drawn.max()) if len(drawn) else 0):
+            share = (size - inside - place).clamp(min=0) / (size - place).clamp(min=1)
+            none *= share.where(place < drawn, 1.0)
+        missed[query] = none
         return 1 - missed
 
 
@@ -117,7 +116,3 @@ def _first_at_least(values: Tensor, bound: Tensor, low: Tensor, high: Tensor) ->
         low, high = torch.where(below, middle + 1, low), torch.where(below, high, middle)
     found[open_] = low
     return found
-
-
-def _log_factorial(n: Tensor) -> Tensor:
-    return torch.lgamma(n.double() + 1)

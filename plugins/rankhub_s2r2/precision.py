@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from rankhub.interfaces.sums import exact_mean
 from rankhub_s2r2.positives import Queries
 from rankhub_s2r2.ranks import positive_ranks
 from rankhub_s2r2.steps import Heaviside, Step, Window
@@ -58,16 +59,16 @@ def average_precision(
 def exact_precision(rows: Tensor, queries: Sequence[Queries]) -> tuple[Tensor, Tensor]:
     """Two scalars: the means over the queries of the exact average precision, and of the precision at 1.
 
-    Equals count half in the first. In the second a query counts 1 if no negative is as near as its nearest positive,
-    else 0, so that a collapsed network has none. Both are 0 without queries.
+    Equals, by the rule of :mod:`rankhub.interfaces.similarity`, count half in the first. In the second a query counts 1
+    if no negative is as near as its nearest positive, else 0, so that a collapsed network has none. Both are 0 without
+    queries, and the same bit for bit whatever the order of the rows, the blocks and the number of threads.
     """
-    precision, first, count = rows.new_zeros(()), rows.new_zeros(()), 0
+    precision, first = [rows.new_zeros(0, dtype=torch.float64)], [rows.new_zeros(0)]
     for some in queries:
-        among, above = positive_ranks(rows, some, Heaviside())
-        precision += (among / (among + above)).mean(1).sum()
-        first += above.amin(1).eq(0).sum()
-        count += len(some.rows)
-    return precision / max(1, count), first / max(1, count)
+        among, above = (ranks.double() for ranks in positive_ranks(rows, some, Heaviside()))
+        precision.append(exact_mean(among / (among + above), 1))
+        first.append(above.amin(1).eq(0).to(rows.dtype))
+    return exact_mean(torch.cat(precision)).to(rows.dtype), exact_mean(torch.cat(first)).to(rows.dtype)
 
 
 @torch.no_grad()
@@ -76,9 +77,9 @@ def share_within(rows: Tensor, queries: Sequence[Queries], width: float) -> Tens
 
     The other items of a query are all rows but the positive, and but the query unless it is its own positive.
     """
-    near, pairs = rows.new_zeros(()), 0
+    near, pairs = rows.new_zeros((), dtype=torch.float64), 0  # float32 counts no further than 2^24
     for some in queries:
         among, above = positive_ranks(rows, some, Window(width))
-        near += (among - 1 + above).sum()
+        near += (among - 1 + above).sum(dtype=torch.float64)
         pairs += some.positives.numel() * (len(rows) - 2 + some.include_self)
-    return near / max(1, pairs)
+    return (near / max(1, pairs)).to(rows.dtype)

@@ -30,7 +30,8 @@ def positive_ranks(
         among: H⁺; None = H. It adds a gradient only if it is a :class:`SlopedStep`.
 
     Returns:
-        ``among`` and ``above``, [n, P] each.
+        ``among`` and ``above``, [n, P] each; of a step without a slope by the similarities as
+        :mod:`rankhub.interfaces.similarity` rounds them, so that equals are equal.
     """
     counted, above = streamed(rows, queries, Ranks(step, among or step), block_bytes)
     return counted, above
@@ -47,6 +48,7 @@ class Ranks(Statistic):
     def __init__(self, step: Step, among: Step) -> None:
         self.step, self.among = step, among
         self.sloped = isinstance(step, SlopedStep)
+        self.exact = not self.sloped
 
     def values(self, block: Block) -> tuple[Tensor, ...]:
         """[m, P] R⁺ and [m, P] R - R⁺."""

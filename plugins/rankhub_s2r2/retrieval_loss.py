@@ -87,7 +87,9 @@ class RetrievalLoss(Loss):
 
         "mAP" is the exact average precision, equals counting half; "precision_at_1" the share of queries whose nearest
         row is a positive; "pairs_with_gradient" the share of pairs of a positive and another item nearer to each other
-        than ``reach``; the others are those of :func:`~rankhub_s2r2.cosines.cosine_parts`.
+        than ``reach``. These three compare similarities as :mod:`rankhub.interfaces.similarity` rounds them, and are
+        the same bit for bit whatever the order of the rows. The others are those of
+        :func:`~rankhub_s2r2.cosines.cosine_parts`.
         """
         precision, first = exact_precision(rows, plan)
         parts = {"mAP": precision, "precision_at_1": first} | cosine_parts(rows, target.group)

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from rankhub.interfaces.similarity import RESOLUTION
+
 Levels = tuple[Tensor, Tensor]
 """Relevance of items [m, n] and of pivots [m, P]."""
 
@@ -61,22 +63,29 @@ class SlopedStep(Step):
 
 
 class Heaviside(Step):
-    """The true step: 0 below, 1 above.
-
-    Args:
-        at_zero: H of equals: 1/2 is the limit of every symmetric smooth step; 1 is the step of ROADMAP.
-    """
-
-    def __init__(self, at_zero: float = 0.5) -> None:
-        self.at_zero = at_zero
+    """The true step: 0 below, 1 above, and of equals 1/2, the limit of every symmetric smooth step."""
 
     def sums(self, scores: Tensor, pivots: Tensor) -> Tensor:
-        """Number of scores above each pivot, and of those equal to it by their share."""
+        """Number of scores above each pivot, and half of those equal to it."""
         out = torch.empty_like(pivots)
         equal = scores.new_tensor(self.at_zero)
         for tile, work in _tiles(scores, pivots):
             gaps = torch.sub(scores[tile, None], pivots[tile, :, None], out=work)
             out[tile] = torch.heaviside(gaps, equal, out=work).sum(-1)
+        return out
+
+
+class AtLeast(Step):
+    """The step of ROADMAP, 1 from 0 on. Its scores come as they are, so a gap up to ``RESOLUTION`` below 0 is none."""
+
+    at_zero = 1.0
+
+    def sums(self, scores: Tensor, pivots: Tensor) -> Tensor:
+        """Number of scores equal to each pivot or above it."""
+        out = torch.empty_like(pivots)
+        for tile, work in _tiles(scores, pivots):
+            gaps = torch.sub(scores[tile, None], pivots[tile, :, None], out=work)
+            out[tile] = gaps.ge_(-RESOLUTION).sum(-1)
         return out
 
 

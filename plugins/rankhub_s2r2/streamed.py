@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from rankhub.interfaces.similarity import similarities
 from rankhub_s2r2.positives import Queries
 
 _BLOCK_BYTES = {"cpu": 2**22, "cuda": 2**26}
@@ -27,7 +28,9 @@ class Block:
 
     Attributes:
         at: Which of the queries.
-        scores: [m, N], -inf at the query and at its positives, so that what remains are its negatives.
+        scores: [m, N], -inf at the query and at its positives, so that what remains are its negatives. In the
+            precision of the rows; rounded by the rule of :mod:`rankhub.interfaces.similarity` for a statistic that
+            is ``exact``.
         own: [m, P], those of its positives.
     """
 
@@ -41,6 +44,8 @@ class Statistic(ABC):
 
     sloped: bool = True
     """Whether it has a gradient."""
+    exact: bool = False
+    """Whether it compares similarities with each other, so that equal ones must be equal wherever they stand."""
 
     @abstractmethod
     def values(self, block: Block) -> tuple[Tensor, ...]:
@@ -85,7 +90,7 @@ def streamed(
 
 def _forward(rows: Tensor, queries: Queries, statistic: Statistic, block_bytes: int | None) -> tuple[Tensor, ...]:
     results: tuple[Tensor, ...] = ()
-    for block in _blocks(rows, queries, block_bytes):
+    for block in _blocks(rows, queries, statistic.exact, block_bytes):
         values = statistic.values(block)
         # Written into tensors made once: small ones kept between the blocks would break up the heap.
         results = results or tuple(value.new_empty(len(queries.rows), *value.shape[1:]) for value in values)
@@ -112,7 +117,7 @@ class _Streamed(torch.autograd.Function):
         queries = Queries(*queries)
         grad = torch.zeros_like(rows)
         with torch.autocast(rows.device.type, enabled=False):
-            for block in _blocks(rows, queries, ctx.block_bytes):
+            for block in _blocks(rows, queries, ctx.statistic.exact, ctx.block_bytes):
                 at_scores, at_own = ctx.statistic.pull_back(block, tuple(each[block.at] for each in grads))
                 at_scores.scatter_(1, queries.positives[block.at], at_own)
                 # A row enters as query and as item: dL/dZ = (G + Gᵀ) Z with G = dL/dS.
@@ -122,14 +127,17 @@ class _Streamed(torch.autograd.Function):
         return grad, None, None, None
 
 
-def _blocks(rows: Tensor, queries: Queries, block_bytes: int | None) -> Iterator[Block]:
+def _blocks(rows: Tensor, queries: Queries, exact: bool, block_bytes: int | None) -> Iterator[Block]:
     if block_bytes is None:
         block_bytes = _BLOCK_BYTES.get(rows.device.type, 2**26)
+    precision = rows.dtype
+    if exact:
+        rows = rows.double()
     count = max(1, block_bytes // (len(rows) * rows.element_size()))
     for start in range(0, len(queries.rows), count):
         at = slice(start, start + count)
         which, positives = queries.rows[at], queries.positives[at]
-        scores = rows[which] @ rows.T
+        scores = similarities(rows[which], rows).to(precision) if exact else rows[which] @ rows.T
         own = scores.gather(1, positives)
         scores.scatter_(1, positives, -torch.inf).scatter_(1, which[:, None], -torch.inf)
         yield Block(at, scores, own)

@@ -11,10 +11,11 @@ from torch import Tensor
 from rankhub.interfaces.model import OutputSpec
 from rankhub.interfaces.options import Ge, Gt, Le
 from rankhub.interfaces.order import RankTarget
+from rankhub.interfaces.similarity import RESOLUTION
 from rankhub_s2r2.positives import Queries
 from rankhub_s2r2.precision import query_precision
 from rankhub_s2r2.retrieval_loss import RetrievalLoss
-from rankhub_s2r2.steps import Heaviside, PairStep
+from rankhub_s2r2.steps import AtLeast, PairStep
 from rankhub_s2r2.streamed import Block, Statistic, streamed
 
 
@@ -31,6 +32,9 @@ class SupAP(RetrievalLoss):
         L_q   = 1 - 1/|P_q| Σ_{i in P_q} R⁺(i) / R(i)
                 + calibration · ( 1/|P_q| Σ_{i in P_q} (positive_margin - s_q(i))₊
                                 + 1/|N_q| Σ_{j in N_q} (s_q(j) - negative_margin)₊ )
+
+    Cosines at most 1e-6 apart are equal in R⁺ and at the jump of H⁻ (the second form of the rule in
+    :mod:`rankhub.interfaces.similarity`), so that copies count alike wherever they stand.
 
     H⁻ is never below the true step, so the first line of L_q bounds the true 1 - AP from above; beyond delta it keeps a
     constant slope, so badly ranked negatives keep their gradient at any tau. The calibration makes the similarities of
@@ -79,7 +83,7 @@ class SupAP(RetrievalLoss):
 
     def terms(self, rows: Tensor, queries: Queries, target: RankTarget) -> Tensor:
         """1 - AP with SupAP's ranks, and the weighted calibration."""
-        terms = 1 - query_precision(rows, queries, self.step, among=Heaviside(at_zero=1.0))
+        terms = 1 - query_precision(rows, queries, self.step, among=AtLeast())
         if self.calibration:
             terms = terms + self.calibration * streamed(rows, queries, self.margins)[0]
         return terms
@@ -108,17 +112,18 @@ class SupStep(PairStep):
     def __init__(self, tau: float, rho: float, delta: float, start: float, offset: float) -> None:
         self.scale = 1.0 / tau
         self.rise, self.bend, self.start, self.offset = rho * tau, delta / tau, start, offset
+        self.equal, self.far = RESOLUTION / tau, max(delta, RESOLUTION) / tau  # up to `equal` there is no gap
 
     def share_(self, gaps: Tensor) -> Tensor:
         """H⁻."""
         line = (gaps - self.bend).mul_(self.rise).add_(self.offset)
-        far = gaps > self.bend
-        jump = (gaps > 0).to(gaps.dtype)
+        far = gaps > self.far
+        jump = (gaps > self.equal).to(gaps.dtype)
         return torch.where(far, line, gaps.sigmoid_().add_(jump, alpha=self.start), out=gaps)
 
     def slope_(self, gaps: Tensor) -> Tensor:
         """The derivative where there is one."""
-        far = gaps > self.bend
+        far = gaps > self.far
         shares = gaps.sigmoid_()
         return shares.addcmul_(shares, shares, value=-1).masked_fill_(far, self.rise)
 

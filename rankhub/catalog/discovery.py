@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import Distribution, EntryPoint, entry_points
+from importlib.util import find_spec
 from typing import TypeVar
 
 from pluggy import HookCaller, HookRelay, PluginManager
@@ -78,17 +79,18 @@ class BrokenPlugin:
 
 def installed() -> list[Source]:
     """Every installed plugin, in the order of their names. Imports none of them."""
-    sources: dict[tuple[str, str], Source] = {}
+    # The same plugin seen twice (two folders on the path) is one plugin.
+    points: dict[tuple[str, str], EntryPoint] = {}
     for point in entry_points(group=GROUP):
-        # The same plugin seen twice (two folders on the path) is one plugin.
-        sources.setdefault((point.name, point.value), _source(point))
-    return [sources[key] for key in sorted(sources)]
-
-
-def _source(point: EntryPoint) -> Source:
-    distribution = point.dist
-    name, version = (distribution.name, distribution.version) if distribution else ("unknown", "unknown")
-    return Source(point.name, name, version, point.load)
+        points.setdefault((point.name, point.value), point)
+    facts: dict[Distribution | None, tuple[str, str]] = {None: ("unknown", "unknown")}
+    sources = []
+    for _, point in sorted(points.items()):
+        if point.dist is not None and point.dist not in facts:  # reading them takes longer than all else here
+            known = point.dist.metadata
+            facts[point.dist] = (known["Name"], known["Version"])
+        sources.append(Source(point.name, *facts[point.dist], point.load))
+    return sources
 
 
 def ask_all(sources: Iterable[Source]) -> Iterator[Plugin | BrokenPlugin]:
@@ -121,7 +123,7 @@ def ask(source: Source) -> Plugin | BrokenPlugin:
         hooks = _register(module, source.owner)
         components = _components(hooks)
         verbs = _verbs(hooks)
-        recipes = _answers(hooks.rankhub_recipes, str, "list of package names")
+        recipes = _recipes(hooks)
     except InvalidAnswer as error:
         return BrokenPlugin(*facts, str(error))
     except (Exception, SystemExit) as error:
@@ -177,6 +179,20 @@ def _components(hooks: HookRelay) -> tuple[Component, ...]:
             raise InvalidAnswer(f"it names two components of kind {component.kind} {component.name!r}")
         seen.add((component.kind, component.name))
     return components
+
+
+def _recipes(hooks: HookRelay) -> tuple[str, ...]:
+    packages = _answers(hooks.rankhub_recipes, str, "list of package names")
+    for package in packages:
+        if not folders_of(package):
+            raise InvalidAnswer(f"its rankhub_recipes names {package!r}, which is no package")
+    return packages
+
+
+def folders_of(package: str) -> list[str]:
+    """Where the files of a package are, which is not imported; empty if it is none."""
+    spec = find_spec(package)
+    return [] if spec is None else list(spec.submodule_search_locations or ())
 
 
 def _verbs(hooks: HookRelay) -> tuple[Verb, ...]:

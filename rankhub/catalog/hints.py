@@ -153,7 +153,12 @@ _PLAIN = {
     Any: "anything",
 }
 _BOUNDS = {Gt: ("gt", "above"), Ge: ("ge", "at least"), Lt: ("lt", "below"), Le: ("le", "at most")}
-_NAMES = {"data": "an entry under `data:`", "head": "an entry under `heads:`", "stream": "a stream"}
+_NAMES = {
+    "data": "the name of an entry under `data:`",
+    "head": "the name of an entry under `heads:`",
+    "stream": "the name of a stream",
+    "output": "an output: `backbone` or HEAD.OUTPUT",
+}
 
 
 def words(hint: Any) -> str:
@@ -163,8 +168,7 @@ def words(hint: Any) -> str:
         if isinstance(mark, Uses):
             return f"{with_article(mark.kind)}, {{use: NAME, ...}}"
         if isinstance(mark, Refers):
-            place = _NAMES.get(mark.to, "an output: `backbone` or HEAD.OUTPUT")
-            return place if mark.to == "output" else f"the name of {place}"
+            return _NAMES[mark.to]
         if isinstance(mark, Reads):
             return mark.text
     if len(members(bare)) > 1:

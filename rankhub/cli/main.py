@@ -83,15 +83,18 @@ class _Group(TyperGroup):
 
 def build(arguments: Sequence[str]) -> typer.Typer:
     """The app, with the verb that ``arguments`` call and the names of the others."""
+    called = next((argument for argument in arguments if not argument.startswith("-")), None)
     app = typer.Typer(
         cls=_Group,
         help="Train networks on orders over images: representations, image quality and counting by ranking.",
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
+        rich_markup_mode="rich"
+        if called
+        else None,  # the list of verbs is plain: what draws it takes as long as all else
     )
     app.callback()(_options)
-    called = next((argument for argument in arguments if not argument.startswith("-")), None)
     core = {verb.name: verb for verb in CORE}
     brought = {} if called in core else plugin_verbs(Catalog.discover())
     for name, verb in {**core, **brought}.items():
@@ -135,6 +138,8 @@ def _register(app: typer.Typer, name: str, verb: Verb) -> None:
         if verb in CORE:
             raise
         raise UserError(f"the verb {name} cannot be imported: {brief(error)}; see `rankhub plugins list`") from error
+    if not callable(loaded):
+        raise UserError(f"the verb {name} cannot be called: {verb.target} is no function; tell its author")
     if isinstance(loaded, typer.Typer):
         app.add_typer(loaded, name=name, short_help=verb.summary)
     else:

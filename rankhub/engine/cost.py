@@ -51,20 +51,22 @@ def describe(parts: Parts, name: str, *, measure: bool) -> Lines:
         )
     if parts.processes.count > 1:
         lines["processes"] = f"{parts.processes.count}, each with an equal share of every batch"
-    accumulates = any(stream.accumulate > 1 for plan in parts.plans for stream in plan.streams.values())
-    if has_batch_statistics(parts.network) and (accumulates or parts.processes.count > 1):
+    mixing = [plan for plan in parts.plans if has_batch_statistics(parts.network, plan.phase.freeze)]
+    accumulates = any(stream.accumulate > 1 for plan in mixing for stream in plan.streams.values())
+    if mixing and (accumulates or parts.processes.count > 1):
         over = "a micro-batch" if accumulates else "the share of a process"
         lines["batch norm"] = (
             f"with BatchNorm {over} is another function than the whole batch: the gradient is not that of one process "
-            "and one batch; networks with GroupNorm, or on several processes SyncBatchNorm, are free of it"
+            "and one batch; networks with GroupNorm or frozen norms, or on several processes SyncBatchNorm, are free "
+            "of it"
         )
-    heard = {plan.phase.name: [one for one in plan.streams.values() if one.statistics] for plan in parts.plans}
+    heard = {plan.phase.name: [one for one in plan.streams.values() if one.statistics] for plan in mixing}
     several = [name for name, streams in heard.items() if len(streams) > 1]
-    if has_batch_statistics(parts.network) and several:
+    if several:
         lines["streams"] = (
             f"with BatchNorm, phase {several[0]} leaves statistics that mix the views of its streams, and images are "
             "scored with them; let one stream set them (`statistics: false` at the others), or take a network with "
-            "GroupNorm or LayerNorm"
+            "GroupNorm, LayerNorm or frozen norms"
         )
     return lines
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.instancenorm import _InstanceNorm
 
 from rankhub.interfaces.loss import Loss
 from rankhub.interfaces.model import Backbone, Features, Head
@@ -80,6 +83,25 @@ def train_mode(network: Network) -> None:
             module.eval()
 
 
-def has_batch_statistics(network: nn.Module) -> bool:
-    """Whether a view's output depends on the other views of its (micro-)batch."""
-    return any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in network.modules())
+def batch_statistics(network: nn.Module) -> Iterator[Any]:
+    """The layers that, in the mode they are in, normalise a view by statistics of all views of its (micro-)batch."""
+    for module in network.modules():
+        kept = dict(module.named_buffers(recurse=False)).get("running_var")
+        if isinstance(module, _BatchNorm):
+            mixes = module.training or kept is None
+        else:  # other makes of it, such as EvoNorm-B
+            mixes = module.training and kept is not None and not isinstance(module, _InstanceNorm)
+        if mixes:
+            yield module
+
+
+def has_batch_statistics(network: Network, frozen: Sequence[str] = ()) -> bool:
+    """Whether in training a view's output depends on the other views of its (micro-)batch.
+
+    Args:
+        network: Is left as the beginning of such a phase leaves it.
+        frozen: Patterns of the parameters that do not train; see :func:`freeze`.
+    """
+    freeze(network, frozen)
+    train_mode(network)
+    return any(True for _ in batch_statistics(network))

@@ -17,7 +17,7 @@ from rankhub.engine.objectives import Objective
 from rankhub.engine.plan import PhasePlan, plan_phases
 from rankhub.engine.processes import ALONE, Processes
 from rankhub.engine.state import take_over
-from rankhub.interfaces.data import DataReport, Dataset, OpenContext
+from rankhub.interfaces.data import DataReport, Dataset, GivenData, OpenContext
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.evaluate import Evaluator
 from rankhub.interfaces.loss import Loss
@@ -155,11 +155,25 @@ def context_for(recipe: Recipe, progress: Progress) -> OpenContext:
 def open_data(
     recipe: Recipe, assembly: Assembly, resources: Resources, wanted: set[str]
 ) -> tuple[dict[str, Dataset], dict[str, DataReport]]:
-    """Open data sets of a recipe; from then on ``assembly`` knows what their labels really are."""
+    """Open data sets of a recipe; from then on ``assembly`` knows what their labels really are.
+
+    Raises:
+        UserError: One is not there, or cannot be used.
+    """
     context = context_for(recipe, resources.progress)
     names = [name for name in recipe.data if name in wanted]
     datasets: dict[str, Dataset] = {name: resources.data.get(name) or assembly.get("data", name) for name in names}
-    reports = {name: dataset.open(context) for name, dataset in datasets.items()}
+    for name, dataset in datasets.items():
+        if (sentence := dataset.missing()) is not None:
+            raise UserError(f"data.{name}: {sentence}")
+    reports: dict[str, DataReport] = {}
+    for name, dataset in datasets.items():
+        try:
+            reports[name] = dataset.open(context)
+        except UserError as error:
+            if isinstance(dataset, GivenData):  # others name their folder
+                raise UserError(f"data.{name}: {error}") from None
+            raise
     assembly.labels.update({name: dataset.label for name, dataset in datasets.items()})
     return datasets, reports
 

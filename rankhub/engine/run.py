@@ -119,7 +119,10 @@ class _Begun:
             watchers.tell(lambda callback: callback.run_ended(steps, status))
         if status == "stopped":
             self.talk.line(f"Stopped; last checkpoint: {checkpoints.last() or 'none yet'}.")
-            self.talk.line(f"Go on with: rankhub run --resume {place}")
+            again = (
+                f"rankhub.resume({str(place)!r}, data={{...}})" if self.host.data else f"rankhub run --resume {place}"
+            )
+            self.talk.line(f"Go on with: {again}")
         return Ended(status, place, interrupted)
 
     def _callbacks(self, info: RunInfo) -> list[Callback]:

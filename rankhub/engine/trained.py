@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, cast
 
 import numpy as np
@@ -25,7 +27,7 @@ from rankhub.engine.preserved import preserved
 from rankhub.engine.report import AFTER, RESULTS
 from rankhub.engine.source import Source
 from rankhub.engine.trained_network import TrainedNetwork
-from rankhub.interfaces.data import Dataset, LabelSpec
+from rankhub.interfaces.data import Dataset, GivenData, LabelSpec
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.model import Head
 from rankhub.recipe.assembly import Assembly
@@ -34,6 +36,8 @@ from rankhub.recipe.streams import used_data
 
 BLOCK = 64
 """Images that are decoded and predicted together."""
+
+log = logging.getLogger("rankhub")
 
 
 def _silent(done: int, total: int, what: str) -> None:
@@ -87,7 +91,8 @@ class Run(TrainedNetwork):
         """What the network says of images, on the scale of the labels that it was trained on.
 
         Args:
-            images: One image or several; see :meth:`rankhub.interfaces.data.GivenData.give`. Or an open data set.
+            images: One image or several, see :meth:`rankhub.interfaces.data.GivenData.give`; an iterator of images; a
+                folder, that is all images below it that can be read; or an open data set.
             batch_size: Images that are decoded and predicted together.
 
         Returns:
@@ -96,22 +101,26 @@ class Run(TrainedNetwork):
         Raises:
             UserError: No head gives one number an image, or an image cannot be taken.
         """
-        found = list(self.predict_iter(images, batch_size=batch_size))
-        return found[0] if _is_one(images) else found
+        given = images if isinstance(images, Iterator) else self._open(images)
+        found = list(self.predict_iter(given, batch_size))
+        return found[0] if isinstance(given, GivenData) and given.one else found
 
     def predict_iter(self, images: Any, batch_size: int = BLOCK) -> Iterator[Prediction]:
-        """As :meth:`predict`, one after the other, so that memory does not grow with the number of images."""
+        """As :meth:`predict`, one after the other, so that memory does not grow with the number of images.
+
+        Of an iterator so many images are taken at a time as are predicted together.
+        """
         labels = self.labels
         if not labels:
             raise UserError("no head of this run gives one number an image; `embed` gives its features")
         names = {output: column_of(output, labels) for output in labels}
         unit = {names[output]: label.unit for output, label in labels.items()}
         direction = {names[output]: direction_of(label) for output, label in labels.items()}
-        dataset = self._open(images)
-        paths = dataset.facts("path")
-        for answer in self.answers(dataset, batch_size):
-            values = {names[output]: self.number(answer, output) for output in labels}
-            yield Prediction(paths[answer.index] if paths else "", values, unit, direction)
+        for dataset in self._given(images, batch_size):
+            paths = dataset.facts("path")
+            for answer in self.answers(dataset, batch_size):
+                values = {names[output]: self.number(answer, output) for output in labels}
+                yield Prediction(paths[answer.index] if paths else "", values, unit, direction)
 
     def embed(
         self, images: Any, output: str = "backbone", normalize: bool = False, batch_size: int = BLOCK
@@ -134,7 +143,11 @@ class Run(TrainedNetwork):
         names = ["backbone", *forward.outputs]
         if output not in names:
             raise UserError(f"there is no output {output!r}; there are {', '.join(names)}")
-        rows = [answer.outputs[output] for answer in self.answers(self._open(images), batch_size)]
+        rows = [
+            answer.outputs[output]
+            for dataset in self._given(images, batch_size)
+            for answer in self.answers(dataset, batch_size)
+        ]
         return np.asarray(stacked(rows, normalize).numpy())
 
     def preprocess(self, image: Any) -> list[Tensor]:
@@ -142,9 +155,15 @@ class Run(TrainedNetwork):
 
         Returns:
             Stacks [v, 3, H, W] float32 in [0, 1], RGB, one a size, on the network's device.
+
+        Raises:
+            UserError: It is not one image, or cannot be taken.
         """
+        dataset = self._open(image)
+        if len(dataset) != 1:
+            raise UserError(f"preprocess takes one image, these are {len(dataset)}")
         keep = evaluation.Keep(self.network.backbone.spec)
-        self.predictor([self._open(image)[0].image.to(self.device)], keep)
+        self.predictor([dataset[0].image.to(self.device)], keep)
         return keep.seen
 
     def evaluate(
@@ -154,13 +173,14 @@ class Run(TrainedNetwork):
 
         Args:
             evaluators: Labels of the recipe's, or ``{"use": NAME, ...}`` as a recipe has them; None = the recipe's.
-            data: Data set of the recipe -> what is taken in its place; as for :func:`rankhub.train`.
+            data: Data set of the recipe -> what is taken in its place; as for :func:`rankhub.train`. With it, those of
+                the recipe's evaluators whose data are then not there are left out, with a warning.
 
         Returns:
             Label -> metrics, tables, pictures, notes.
 
         Raises:
-            UserError: There is no such evaluator, or its data are not there.
+            UserError: There is no such evaluator, or its data are not there, or nothing is left to measure.
         """
         loaded, given = self.recipe, dict[str, Dataset]()
         if evaluators is not None:
@@ -169,7 +189,11 @@ class Run(TrainedNetwork):
             changes = [f"evaluate={json.dumps(specs)}", "keep_best=null"]
             loaded = load_recipe(folder.resolved_recipe(self.path), [*self._changes, *changes], self._catalog)
         if data:
-            loaded, given, _ = put_data(loaded, data, self._catalog)
+            loaded, given, left_out = put_data(loaded, data, training=False)
+            if left_out and (evaluators is not None or not loaded.recipe.evaluate):
+                raise UserError(left_out[0])
+            for sentence in left_out:
+                log.warning("%s", sentence)
         recipe = loaded.recipe
         with preserved():
             assembly = Assembly.of(recipe, self._catalog)
@@ -212,16 +236,22 @@ class Run(TrainedNetwork):
     def _head(self, name: str) -> Head:
         return cast(Head, self.network.heads[name])
 
-    def _open(self, images: Any) -> Dataset:
-        if isinstance(images, Dataset):
-            return images
-        dataset = dataset_of(list(images) if isinstance(images, Iterator) else images, self._catalog)
-        dataset.open(context_for(self.recipe.recipe, _silent))
+    def _open(self, images: Any, first: int = 0) -> Dataset:
+        """A data set of images, ready to be read."""
+        dataset, _ = dataset_of(images, self._catalog, first=first)
+        if not isinstance(images, Dataset) and not isinstance(dataset, GivenData):  # a folder
+            for note in dataset.open(context_for(self.recipe.recipe, _silent)).notes:
+                log.warning("%s", note)
         return dataset
 
-
-def _is_one(images: Any) -> bool:
-    """Whether images were given as one: a path, a PIL image, an array or tensor of at most three dimensions."""
-    if isinstance(images, Dataset | list | tuple | Iterator):
-        return False
-    return not hasattr(images, "ndim") or images.ndim < 4
+    def _given(self, images: Any, size: int) -> Iterator[Dataset]:
+        """Images as data sets: one, or of an iterator one for each ``size`` images."""
+        if not isinstance(images, Iterator):
+            yield self._open(images)
+            return
+        first = 0
+        while part := list(islice(images, max(1, size))):
+            yield self._open(part, first)
+            first += len(part)
+        if not first:
+            raise UserError("there is no image: the iterator is at its end")

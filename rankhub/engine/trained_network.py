@@ -95,7 +95,8 @@ class TrainedNetwork:
 
     def close(self) -> None:
         """Let the network go; the run answers no more."""
-        self.__dict__.pop("network", None)
+        for name in ("network", "_weights"):
+            self.__dict__.pop(name, None)
         if self.compute.device.type == "cuda":
             torch.cuda.empty_cache()
 

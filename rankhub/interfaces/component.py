@@ -25,6 +25,7 @@ class Component:
             the CSV file ``listed`` names in its column ``path``. ``scores``: those with a ``score`` in the CSV file
             ``table``; ``higher_is_better``, ``range`` and ``unit`` say what scores mean. ``points``: those with points
             ``x``, ``y`` in the CSV file ``annotations``; ``unit`` says what is counted. Both with ``part: all``.
+            ``given``: those that are handed over in Python, see :class:`rankhub.interfaces.data.GivenData`.
 
     Raises:
         ValueError: ``name`` or ``target`` is not of that form.

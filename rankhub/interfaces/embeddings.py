@@ -18,8 +18,9 @@ def full_precision(values: Tensor) -> Tensor:
 def unit_rows(embeddings: Tensor) -> Tensor:
     """The rows of a matrix, each divided by its length, so that inner products are cosines.
 
-    In full precision, also inside autocast. A row of length zero stays zero and its gradient finite (that of an
-    undivided row).
+    In full precision, also inside autocast. Lengths are taken in float64, so that rows that are equal bit for bit stay
+    so: in float32 the order of the sum, which may differ with the place of a row, would tell. A row of length zero
+    stays zero and its gradient finite (that of an undivided row).
 
     Args:
         embeddings: [N, d] floating point.
@@ -29,5 +30,5 @@ def unit_rows(embeddings: Tensor) -> Tensor:
     """
     with torch.autocast(embeddings.device.type, enabled=False):
         rows = full_precision(embeddings)
-        length = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
+        length = torch.linalg.vector_norm(rows, dim=1, keepdim=True, dtype=torch.float64).to(rows.dtype)
         return rows / torch.where(length > torch.finfo(rows.dtype).tiny, length, torch.ones_like(length))

@@ -75,6 +75,10 @@ class Backbone(nn.Module, ABC):
     starts_trained: bool = False
     """Whether :meth:`initialise` loads weights that were trained before."""
 
+    def missing(self) -> str | None:
+        """One sentence if the weights that the options ask for are not there, and what gets them; reads none."""
+        return None
+
     def initialise(self) -> None:
         """Load pretrained weights, if the options ask for them. Called once, and not when a run is resumed.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from rankhub.catalog.hints import Steps, dotted, fields_of, step, unwrap
 from rankhub.catalog.nearest import suggestion
@@ -60,6 +60,9 @@ class _Walk:
     segments: list[str]
 
     def below(self, here: Any, number: int, done: Steps, hint: Any) -> Iterator[Steps]:
+        if _takes_numbers(hint):  # whose keys are patterns, with dots and stars of their own
+            yield (*done, ".".join(self.segments[number:]))
+            return
         segment, last = self.segments[number], number == len(self.segments) - 1
         many = EVERY in self.segments[:number]
         for key in self._keys(here, segment, done, hint):
@@ -86,13 +89,16 @@ class _Walk:
             if segment == EVERY:
                 return list(range(len(here)))
             return [self._position(here, segment, done)]
+        if EVERY in self.segments[: len(done)]:
+            raise _Absent
         raise Refused(done, f"{dotted(done)} is no mapping, so it has no {segment!r}")
 
     def _position(self, items: list[Any], segment: str, done: Steps) -> int:
         labels = labels_of(items)
         if segment in labels:
             return labels.index(segment)
-        if segment.isascii() and segment.isdigit() and int(segment) < len(items):
+        positions = [str(position) for position in range(len(items))]
+        if segment in positions:
             return int(segment)
         if EVERY in self.segments[: len(done)]:
             raise _Absent
@@ -110,20 +116,28 @@ class _Walk:
                 if many:  # the change of the source reaches its copies
                     raise _Absent
                 return inherited
-        known = None if hint is None or hint is Any else fields_of(unwrap(hint)[0])
-        if hint is not None and hint is not Any and (known is None or step(hint, key) is None):
+        if hint is None or hint is Any:
+            return {}
+        known, below = fields_of(unwrap(hint)[0]), step(hint, key)
+        if known is None or below is None:
             if many:
                 raise _Absent
             where, parent = dotted(done) or "a recipe", self._at(done)
             names = list(parent) if known is None else list(known)
             raise Refused((*done, key), f"{where} has no {key!r}{suggestion(key, names)}")
-        return {}
+        return [] if get_origin(unwrap(below)[0]) is list else {}
 
     def _at(self, done: Steps) -> dict[str, Any]:
         here: Any = self.data
         for segment in done:
             here = here.get(segment) if isinstance(here, dict) else here[int(segment)] if isinstance(here, list) else {}
         return here if isinstance(here, dict) else {}
+
+
+def _takes_numbers(hint: Any) -> bool:
+    """Whether this is a mapping from names to numbers."""
+    bare = unwrap(hint)[0]
+    return get_origin(bare) is dict and unwrap(get_args(bare)[1])[0] is float
 
 
 def _refuse_old(segments: Sequence[str]) -> None:

@@ -79,11 +79,9 @@ class Draft:
         return steps in self._failed
 
     def owner(self, steps: Steps) -> str:
-        """The plugin of the component at ``steps`` or above; "" where there is none."""
-        for length in range(len(steps), 0, -1):
-            if steps[:length] in self.components:
-                return self.components[steps[:length]].entry.owner
-        return ""
+        """The plugin of the component at ``steps``; "" where there is none."""
+        component = self.components.get(steps)
+        return "" if component is None else component.entry.owner
 
     def get(self, *steps: str | int) -> Any:
         """What stands at ``steps``; None if nothing does."""

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from rankhub.catalog.catalog import Catalog, CatalogError, Entry
-from rankhub.catalog.hints import fields_of
-from rankhub.catalog.spec import KIND_KEY
+from rankhub.catalog.spec import KIND_KEY, ComponentSpec
 from rankhub.interfaces.kinds import KINDS
 from rankhub.recipe.extends import KEY
-from rankhub.recipe.schema import EvaluatorSpec, Recipe
+from rankhub.recipe.like import KEY as LIKE
+from rankhub.recipe.phases import CHOICE, OF_THE_PHASE
+from rankhub.recipe.schema import SPECS, Recipe
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _PARTIAL = "partial."
@@ -25,6 +26,7 @@ def editor_schema(catalog: Catalog) -> dict[str, Any]:
     """
     definitions: dict[str, Any] = {}
     root = _adopt(Recipe.model_json_schema(), "", definitions)
+    _allow_short(root, definitions)
     for kind in KINDS:
         definitions[kind] = _kind(kind, catalog, definitions)
     whole = {**root, "title": "a whole recipe"}
@@ -66,29 +68,46 @@ def _partial(node: Any, *, asks: bool = False) -> Any:
     return found
 
 
+def _allow_short(root: dict[str, Any], definitions: dict[str, Any]) -> None:
+    """What a recipe may leave out that the resolved recipe has: a list of one phase, a stream's keys by ``like``."""
+    phase, stream = definitions["Phase"]["properties"], definitions["Stream"]
+    uses = phase["streams"]
+    differing = {key: {"anyOf": [body, {"type": "null"}]} for key, body in uses["patternProperties"].items()}
+    listed = {"type": "array", "items": {"type": "string"}, "minItems": 1}
+    phase["streams"] = {
+        "description": "a list of streams, or a mapping from streams to what differs there, in the order of turns",
+        "anyOf": [listed, {**uses, "patternProperties": differing}],
+    }
+    root["properties"] |= {key: phase[key] for key in OF_THE_PHASE}
+    root["required"].remove("phases")
+    root["anyOf"] = [{"required": [key]} for key in CHOICE]
+    like = {"type": "string", "description": "another stream, whose keys it takes over"}
+    copy = {**_partial(stream), "properties": {LIKE: like, **stream["properties"]}}
+    definitions["Stream"] = {"if": {"required": [LIKE]}, "then": copy, "else": stream}
+
+
 def _kind(kind: str, catalog: Catalog, definitions: dict[str, Any]) -> dict[str, Any]:
     entries = catalog.entries(kind)
     clashing = {name for of, name in catalog.clashes() if of == kind}
     bare = [entry for entry in entries if entry.component.name not in clashing]
     names = [entry.component.name for entry in bare] + [e.full_name for e in entries if e not in bare]
-    own = _own(kind)
-    branches = [_branch(entry, entry in bare, own, catalog, definitions) for entry in entries]
+    own = _own(kind, definitions)
+    branches = [_branch(entry, entry in bare, own["properties"], catalog, definitions) for entry in entries]
     schema = {
         "type": "object",
         "description": KINDS[kind].summary,
         "properties": {"use": {"description": "name, or owner/name", "anyOf": [{"enum": names}, {"pattern": ".+/.+"}]}},
-        "required": ["use"],
+        "required": own["required"],
         "allOf": [branch for branch in branches if branch],
     }
     return _or_like(schema) if kind == "dataset" else schema
 
 
-def _own(kind: str) -> dict[str, Any]:
-    """Keys beside ``use`` that belong to the recipe and not to the component."""
-    if kind != "evaluator":
-        return {}
-    properties: Mapping[str, Any] = EvaluatorSpec.model_json_schema()["properties"]
-    return {name: properties[name] for name in fields_of(EvaluatorSpec) or () if name != "use"}
+def _own(kind: str, definitions: dict[str, Any]) -> dict[str, Any]:
+    """The schema of the keys that belong to the recipe and not to the component."""
+    schema = _adopt(SPECS.get(kind, ComponentSpec).model_json_schema(), f"{kind}.", definitions)
+    del schema["properties"]["use"]
+    return schema
 
 
 def _branch(

@@ -12,7 +12,7 @@ from rankhub.catalog.catalog import Catalog
 from rankhub.catalog.complaints import show
 from rankhub.catalog.hints import Steps
 from rankhub.interfaces.errors import UserError
-from rankhub.recipe.phases import CHOICE, OF_THE_PHASE, PHASES
+from rankhub.recipe.phases import CHOICE, OF_THE_PHASE, PHASES, STREAMS
 from rankhub.recipe.reader import Document, read
 from rankhub.recipe.report import Place, RecipeErrors
 from rankhub.recipe.schema import LENGTHS
@@ -118,7 +118,7 @@ class _Merge:
         self.places: dict[Steps, Place] = {}
 
     def value(self, base: Any, own: Any, in_base: Steps, in_own: Steps, to: Steps) -> Any:
-        if isinstance(own, dict) and isinstance(base, list) and base and all(isinstance(name, str) for name in base):
+        if in_own[:1] == (PHASES,) and in_own[2:] == (STREAMS,) and isinstance(own, dict) and _are_names(base):
             base = {name: {} for name in base}
         if isinstance(base, dict) and isinstance(own, dict) and not _another(base, own):
             return self.mappings(base, own, in_base, in_own, to)
@@ -130,7 +130,7 @@ class _Merge:
         self, base: dict[str, Any], own: dict[str, Any], in_base: Steps, in_own: Steps, to: Steps
     ) -> dict[str, Any]:
         self._place(self.own, in_own, to)
-        if in_own[:1] == (PHASES,) and any(own.get(key) is not None for key in LENGTHS):
+        if in_own[:-1] == (PHASES,) and any(own.get(key) is not None for key in LENGTHS):
             base = {key: value for key, value in base.items() if key not in LENGTHS}
         merged: dict[str, Any] = {}
         for key in [*base, *(key for key in own if key not in base)]:
@@ -176,6 +176,10 @@ class _Merge:
 def _another(base: dict[str, Any], own: dict[str, Any]) -> bool:
     """Whether ``own`` says that it is another component than ``base``."""
     return any(key in own and own[key] != base.get(key) for key in _SAYS_WHICH)
+
+
+def _are_names(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)
 
 
 def _named(value: Any) -> bool:

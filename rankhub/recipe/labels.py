@@ -31,19 +31,9 @@ def labels_of(items: Sequence[Any]) -> list[str]:
     Args:
         items: Plain data.
     """
-    named = [_name(item) for item in items]
-    if all(isinstance(item, dict) and "name" in item for item in items):
-        return named  # phases must differ, and are called what they are called
-    labels = iter(numbered(name for name in named if name))
-    return [next(labels) if name else "" for name in named]
-
-
-def _name(item: Any) -> str:
-    if isinstance(item, str):
-        return item
-    if not isinstance(item, dict):
-        return ""
-    for key in ("name", "use"):
-        if isinstance(item.get(key), str):
-            return item[key] if key == "name" else bare(item[key])
-    return ""
+    entries = [item if isinstance(item, dict) else {} for item in items]
+    uses = [bare(entry["use"]) if isinstance(entry.get("use"), str) else "" for entry in entries]
+    if not any(uses):  # phases must differ, and are called what they are called
+        return [entry["name"] if isinstance(entry.get("name"), str) else "" for entry in entries]
+    labels = iter(numbered(name for name in uses if name))
+    return [next(labels) if name else "" for name in uses]

@@ -30,10 +30,12 @@ def expand_like(document: Document) -> list[Problem]:
         entries = document.data.get(place)
         if not isinstance(entries, dict):
             continue
-        given = {name: entry for name, entry in entries.items() if isinstance(entry, dict) and KEY in entry}
-        for name, entry in given.items():
+        written = dict(entries)
+        for name, entry in written.items():
+            if not isinstance(entry, dict) or KEY not in entry:
+                continue
             other = entry[KEY]
-            objection = _objection(place, name, entry, entries)
+            objection = _objection(place, name, written)
             if objection:
                 problems.append(document.problem((place, name, KEY), objection))
                 continue
@@ -53,8 +55,10 @@ def source_of(data: Mapping[str, Any], place: str, name: str) -> Mapping[str, An
     return found if isinstance(found, dict) else {}
 
 
-def _objection(place: str, name: str, entry: Mapping[str, Any], entries: Mapping[str, Any]) -> str | None:
+def _objection(place: str, name: str, entries: Mapping[str, Any]) -> str | None:
+    """The sentence against what an entry is like; None if it can be followed."""
     noun, needed = PLACES[place]
+    entry = entries[name]
     other = entry[KEY]
     if needed in entry and place == "data":
         return "`use` and `like` stand together; an entry takes `use` from the one it is like"

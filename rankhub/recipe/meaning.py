@@ -36,10 +36,10 @@ from rankhub.recipe.patterns import check_patterns
 T = TypeVar("T")
 
 
-def check_meaning(draft: Draft) -> dict[str, Dataset]:
-    """Build every component that passed and hear its objections; returns the data sets, still closed."""
+def check_meaning(draft: Draft) -> dict[Steps, Dataset | Backbone]:
+    """Build every component that passed and hear its objections; returns those that read files, still closed."""
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # initialisers say that they do nothing on the meta device
+        warnings.simplefilter("ignore")  # of parts that are built to be asked alone
         return _Meaning(draft).check()
 
 
@@ -53,7 +53,7 @@ class Tolerant(Maker):
         """The component at ``steps``, None if it has failed before, or if it fails now."""
         if steps not in self.draft.components or self.draft.failed(steps):
             return None
-        return self.attempt(steps, (lambda: _on_meta(call)) if kind in ("backbone", "head", "loss") else call)
+        return self.attempt(steps, (lambda: on_meta(call)) if kind in ("backbone", "head", "loss") else call)
 
     def attempt(self, steps: Steps, call: Callable[[], T]) -> T | None:
         """What ``call`` gives; its objection becomes a problem at ``steps``, and so does a bug of a plugin."""
@@ -86,7 +86,7 @@ class _Meaning:
         found = {name: self.assembly.label(name) for name in self.assembly.names("data")}
         return {name: label for name, label in found.items() if label is not None}
 
-    def check(self) -> dict[str, Dataset]:
+    def check(self) -> dict[Steps, Dataset | Backbone]:
         assembly = self.assembly
         for steps in assembly.sites:
             assembly.get(*steps)
@@ -105,8 +105,8 @@ class _Meaning:
         self.check_keep_best()
         self.check_acquirer()
         check_patterns(self.draft, self.modules())
-        datasets = {name: assembly.get("data", name) for name in assembly.names("data")}
-        return {name: dataset for name, dataset in datasets.items() if dataset is not None}
+        reading: list[Steps] = [*(("data", name) for name in assembly.names("data")), ("backbone",)]
+        return {steps: part for steps in reading if (part := assembly.get(*steps)) is not None}
 
     def hear(self, steps: Steps, call: Callable[[], Iterable[str]]) -> None:
         """Note the sentences of a component against what comes to it."""
@@ -231,15 +231,17 @@ class _Meaning:
                 self.draft.add((*steps, *spot.steps), text, component.entry.owner)
 
 
-def _on_meta(make: Callable[[], T]) -> T:
+def on_meta(make: Callable[[], T]) -> T:
     """Build without drawing weights; a constructor that needs real numbers gets them."""
-    try:
-        with torch.device("meta"):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # initialisers say that they do nothing on the meta device
+        try:
+            with torch.device("meta"):
+                return make()
+        except UserError:
+            raise
+        except Exception:
             return make()
-    except UserError:
-        raise
-    except Exception:
-        return make()
 
 
 def _data_of(component: Checked) -> Iterator[str]:

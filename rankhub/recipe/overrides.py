@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rankhub.catalog.hints import Steps
+from rankhub.interfaces.errors import UserError
 from rankhub.recipe import phases
 from rankhub.recipe.address import NO_OVERRIDE, NO_PATH, Refused, targets
 from rankhub.recipe.like import source_of
 from rankhub.recipe.reader import Document, read_value
-from rankhub.recipe.report import Place, Problem, RecipeErrors
+from rankhub.recipe.report import Place, Problem
 from rankhub.recipe.schema import LENGTHS, Recipe
 
 
@@ -50,6 +51,9 @@ def apply_overrides(document: Document, overrides: Sequence[str | Change], shape
 
     Returns:
         The overrides that cannot be applied.
+
+    Raises:
+        RecipeErrors: As :func:`apply_changes`.
     """
     problems = []
     for override in overrides:
@@ -70,6 +74,30 @@ def apply_overrides(document: Document, overrides: Sequence[str | Change], shape
     return problems
 
 
+def read_options(words: Sequence[str]) -> dict[str, Any]:
+    """Options of a component as they are typed: ``option=value`` or ``option.part=value``, by the rules of overrides.
+
+    Raises:
+        UserError: A word is not of that form, or its value is no YAML.
+    """
+    options: dict[str, Any] = {}
+    for word in words:
+        path, equals, value = word.partition("=")
+        first, dot, rest = path.partition(".")
+        if not equals:
+            raise UserError(f"the option {word!r} has no value; write {word}=VALUE")
+        if dot and first not in options:
+            raise UserError(
+                f"the option {word!r} is a part of {first!r}, which is not given; write {first}={{{rest}: {value}}}"
+            )
+        problems = apply_overrides(Document(options, "options"), [word], shape=None)
+        if problems:
+            raise UserError(f"the option {word!r} cannot be used: {problems[0].text}")
+    if "use" in options:
+        raise UserError("`use` is no option: it names the component that has them")
+    return options
+
+
 def apply_changes(document: Document, changes: Iterable[Change], shape: Any = Recipe) -> list[Problem]:
     """Change ``document`` in place, one change after the other.
 
@@ -78,6 +106,9 @@ def apply_changes(document: Document, changes: Iterable[Change], shape: Any = Re
 
     Returns:
         The changes that cannot be made.
+
+    Raises:
+        RecipeErrors: A value has the form of recipes of an earlier version.
     """
     problems = []
     for change in changes:
@@ -97,8 +128,6 @@ def apply_changes(document: Document, changes: Iterable[Change], shape: Any = Re
                 problems += phases.write_out(document)
         except Refused as refused:
             problems.append(Problem(change.place, refused.steps, str(refused)))
-        except RecipeErrors as errors:
-            problems += errors.problems
     return problems
 
 

@@ -85,7 +85,7 @@ def _name_streams(document: Document, phase: dict[str, Any], steps: Steps) -> li
     """A list of streams as a mapping; ``NAME:`` without a value says that nothing differs."""
     streams = phase.get(STREAMS)
     problems = []
-    if isinstance(streams, list) and all(isinstance(name, str) for name in streams):
+    if isinstance(streams, list) and streams and all(isinstance(name, str) for name in streams):
         for position, name in enumerate(streams):
             place = document.places.pop((*steps, position), None)
             if place is not None:

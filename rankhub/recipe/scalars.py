@@ -43,6 +43,8 @@ class _Dumper(yaml.SafeDumper):
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     style = None if isinstance(scalar(text), str) else "'"
+    if any(text.count(sign) for sign in "\x85\u2028\u2029"):  # which PyYAML would fold
+        style = '"'
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
@@ -52,3 +54,9 @@ _Dumper.add_representer(str, _text)
 def write_yaml(data: Any) -> str:
     """Plain data as YAML that a recipe's reader turns back into the same data."""
     return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+
+
+def write_value(data: Any) -> str:
+    """Plain data as YAML in one line, as it may stand behind ``a.b.c=``."""
+    text = yaml.dump(data, Dumper=_Dumper, default_flow_style=True, sort_keys=False, allow_unicode=True, width=10**9)
+    return text.removesuffix("\n").removesuffix("\n...")

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import import_module
-from importlib.resources import files
+from itertools import product
 from pathlib import Path
 from typing import Literal
 
 from rankhub.catalog.catalog import Catalog
-from rankhub.catalog.discovery import Plugin, brief
+from rankhub.catalog.discovery import Plugin, folders_of
 from rankhub.catalog.nearest import suggestion
 from rankhub.interfaces.errors import UserError
 
@@ -97,7 +96,7 @@ def shipped(catalog: Catalog, name: str, *what: What, origin: str = "") -> Shipp
             f"the {noun} {name!r} is brought by {' and '.join(one.owner for one in found)}; write {choices}"
         )
     if not found:
-        raise UserError(f"no {noun} that comes along is called {name!r}{suggestion(bare, names(catalog, *kinds))}")
+        raise UserError(f"no {noun} that comes along is called {name!r}{suggestion(name, names(catalog, *kinds))}")
     return found[0]
 
 
@@ -145,29 +144,16 @@ def read_file(path: Path, origin: str = "") -> Source:
     return Source(text, _short(path), path, origin)
 
 
-def roots(plugin: Plugin) -> Iterator[Path]:
-    """The folders of the recipes that a plugin brings.
-
-    Raises:
-        UserError: One cannot be imported.
-    """
-    for package in plugin.recipes:
-        try:
-            import_module(package)
-            root = Path(str(files(package)))
-        except Exception as error:
-            raise UserError(
-                f"the recipes {package} of plugin {plugin.owner} cannot be read: {brief(error)}; uninstall it"
-            ) from error
-        yield root
+def roots(plugin: Plugin) -> list[Path]:
+    """The folders of the recipes that a plugin brings."""
+    return [Path(folder) for package in plugin.recipes for folder in folders_of(package)]
 
 
 def _all(catalog: Catalog, what: tuple[What, ...]) -> Iterator[Shipped]:
     for plugin in catalog.plugins:
-        for root in roots(plugin):
-            for kind in what:
-                for path in sorted(root.joinpath(_FOLDERS[kind]).glob("*.yaml")):
-                    yield Shipped(path.stem, path, plugin.owner, plugin.distribution)
+        for root, kind in product(roots(plugin), what):
+            for path in sorted(root.joinpath(_FOLDERS[kind]).glob("*.yaml")):
+                yield Shipped(path.stem, path, plugin.owner, plugin.distribution)
 
 
 def _is_shipped(beside: Source, path: Path) -> bool:

@@ -10,15 +10,15 @@ from PIL import Image
 from scipy.io import savemat
 
 SIZES = {
-    "rankhub_regression.scored.live.Live.counts": {"jp2k": 20, "jpeg": 20},
-    "rankhub_regression.scored.live.Live.originals": 0,
-    "rankhub_regression.scored.live.Live.references": 10,
-    "rankhub_regression.scored.tid.Tid2013.references": 10,
-    "rankhub_regression.scored.tid.Tid2013.kind_count": 2,
-    "rankhub_regression.scored.tid.Tid2013.levels": 2,
-    "rankhub_regression.scored.kadid.Kadid10k.images": 40,
-    "rankhub_regression.scored.kadid.Kadid10k.references": 10,
-    "rankhub_regression.scored.koniq.Koniq10k.count": 40,
+    "rankhub_quality.data.live.Live.counts": {"jp2k": 20, "jpeg": 20},
+    "rankhub_quality.data.live.Live.originals": 0,
+    "rankhub_quality.data.live.Live.references": 10,
+    "rankhub_quality.data.tid.Tid2013.references": 10,
+    "rankhub_quality.data.tid.Tid2013.kind_count": 2,
+    "rankhub_quality.data.tid.Tid2013.levels": 2,
+    "rankhub_quality.data.kadid.Kadid10k.images": 40,
+    "rankhub_quality.data.kadid.Kadid10k.references": 10,
+    "rankhub_quality.data.koniq.Koniq10k.count": 40,
 }
 """Attribute -> value that makes the readers take sets as small as these."""
 

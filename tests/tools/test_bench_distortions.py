@@ -6,7 +6,7 @@ import bench_distortions
 import numpy as np
 from PIL import Image
 
-from rankhub_regression.distortion.kinds import KINDS
+from rankhub_quality.distortion.kinds import KINDS
 
 
 def test_every_kind_and_set_has_a_row(tmp_path, capsys):

@@ -14,8 +14,6 @@ from siamese_benchmark.layouts import LAYOUTS, Layout
 from siamese_benchmark.measuring import Case, agreement, gradient, prepared, take_turns
 from siamese_benchmark.ways import one_pass, two_branches
 
-from rankhub_regression.margin_ranking import MarginRanking
-
 
 def case(layout, **changes):
     return Case(layout, "test_resnet", "standard", 32, 7, 2, 1, 4.0, **changes)
@@ -36,7 +34,7 @@ def test_layouts_are_those_of_the_papers_and_the_loss_finds_the_same_pairs(name,
     across = int((target.index[upper] != target.index[lower]).sum())
     assert across == (120 if name == "live" else 0), "only LIVE's batches hold two photos of one kind of change"
     loss = prepared(case(name)).loss
-    assert isinstance(loss, MarginRanking)
+    assert type(loss).__name__ == "MarginRanking"
     assert int(loss.count(target)) == pairs
 
 

@@ -18,8 +18,8 @@ from pairs_comparison.race import Ground, Point, Rules, load, racers, run
 from pairs_comparison.report import reaches
 from PIL import Image
 
-from rankhub.catalog.catalog import Catalog
-from rankhub.interfaces.errors import UserError
+import rankhub
+from rankhub.interfaces.generator import ViewSpec
 
 KINDS, LEVELS = 2, 3
 RECIPE = """
@@ -30,29 +30,22 @@ data:
 backbone: {use: timm, model: test_resnet, args: {norm_layer: groupnorm1}}
 heads: {score: {use: score}}
 optimizer: {use: sgd, lr: 0.01, momentum: 0.0}
-phases:
-- name: ranking
-  steps: 1
-  streams:
-    ranked:
-      data: photos
-      batch_size: 2
-      generator:
-      - use: distortions
-        set: [{kind: gaussian_noise, levels: [0.001, 0.1]}, {kind: gaussian_blur, levels: [1, 4]}]
-      - {use: random_crops, size: 32}
-      objectives:
-      - {head: score, loss: {use: margin_ranking, pairs: same_kind, margin: 0.5}}
+streams:
+  ranked:
+    data: photos
+    batch_size: 2
+    generator:
+    - use: distortions
+      set: [{kind: gaussian_noise, levels: [0.001, 0.1]}, {kind: gaussian_blur, levels: [1, 4]}]
+    - {use: random_crops, size: 32}
+    objectives:
+    - {use: margin_ranking, head: score, pairs: same_kind, margin: 0.5}
+steps: 1
 predict: {use: center, size: 32}
 """
 
 
-OBJECTIVE = '{"head": "score", "loss": {"use": "margin_ranking"}}'
-
-
-@pytest.fixture(scope="module")
-def catalog():
-    return Catalog.discover()
+OBJECTIVE = '{"use": "margin_ranking", "head": "score"}'
 
 
 @pytest.fixture(scope="module")
@@ -69,18 +62,18 @@ def recipe_file(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def rules(recipe_file, catalog):
-    return Rules(load(recipe_file, [], catalog), (0.05, 0.1), 0.05, 3)
+def rules(recipe_file):
+    return Rules(load(recipe_file, []), (0.05, 0.1), 0.05, 3)
 
 
 @pytest.fixture(scope="module")
-def ground(rules, catalog):
-    return Ground.of(rules, catalog, lambda what, done, total: None)
+def ground(rules):
+    return Ground.of(rules, lambda done, total, what: None)
 
 
 @pytest.fixture
-def field(rules, ground, catalog):
-    return {racer.name: racer for racer in racers(rules, ground, 0, catalog, list(TITLES))}
+def field(rules, ground):
+    return {racer.name: racer for racer in racers(rules, ground, 0, list(TITLES))}
 
 
 def test_versions_are_made_once_and_every_crop_of_them_is_another(ground):
@@ -172,12 +165,10 @@ def test_the_gradient_of_pairs_is_that_of_two_branches(name, field, monkeypatch)
     torch.testing.assert_close(gradient(racer.network), expected, rtol=1e-9, atol=1e-12)
 
 
-def test_every_method_starts_with_the_weights_of_the_seed_and_as_many_views_have_a_gradient(
-    field, rules, ground, catalog
-):
+def test_every_method_starts_with_the_weights_of_the_seed_and_as_many_views_have_a_gradient(field, rules, ground):
     one, *others = [torch.cat([p.flatten() for p in racer.network.parameters()]) for racer in field.values()]
     assert all(torch.equal(one, other) for other in others)
-    (again,) = racers(rules, ground, 1, catalog, ["all_pairs"])
+    (again,) = racers(rules, ground, 1, ["all_pairs"])
     assert not torch.equal(one, torch.cat([p.flatten() for p in again.network.parameters()]))
     assert {2 * racer.pairs for racer in field.values()} == {2 * KINDS * LEVELS}
 
@@ -189,7 +180,7 @@ def test_pairs_have_no_order_among_themselves():
 
 
 def test_held_out_photos_are_ranked_within_each_photo(ground, field):
-    goal, held_out = field["all_pairs"].goal, ground.held_out
+    objective, held_out = field["all_pairs"].objective, ground.held_out
     target = held_out.target
 
     class Known(torch.nn.Module):
@@ -200,7 +191,7 @@ def test_held_out_photos_are_ranked_within_each_photo(ground, field):
             level = target.level[number, 0]
             return {"score": {"score": torch.where(target.kind[number] == 0, level, -level)}}
 
-    found = held_out.score(Known(), goal)
+    found = held_out.score(Known(), objective)
     assert held_out.kinds == ("gaussian_noise", "gaussian_blur")
     assert found.accuracy_by_kind == {"gaussian_noise": 1.0, "gaussian_blur": 0.0}
     assert found.accuracy == 0.5
@@ -274,18 +265,12 @@ def test_the_tool_as_a_user_runs_it_and_nothing_is_done_twice(compare, capsys, m
     assert "another --out" in said
 
 
-def test_the_recipe_beside_the_tool_makes_the_batch_of_the_paper(load_tool, catalog, tmp_path):
+def test_the_recipe_beside_the_tool_makes_the_batch_of_the_paper(load_tool, tmp_path):
     tool = load_tool("compare_pairs")
-    recipe = load(tool.RECIPE, [f"data.{name}.root={tmp_path}" for name in ("photos", "test")], catalog)
-    (stream,) = recipe.phases[0].streams.values()
-    chain = [catalog.build("generator", spec) for spec in stream.generator]
-    assert stream.batch_size * chain[0].plan(chain_start()).views == 48
-
-
-def chain_start():
-    from rankhub.interfaces.generator import ViewSpec
-
-    return ViewSpec()
+    recipe = load(tool.RECIPE, [f"data.{name}.root={tmp_path}" for name in ("photos", "test")])
+    stream = recipe.resolved()["streams"]["ranked"]
+    distortions = rankhub.build("generator", stream["generator"][0])
+    assert stream["batch_size"] * distortions.plan(ViewSpec()).views == 48
 
 
 def test_marks_grow_as_squares(load_tool):
@@ -295,14 +280,14 @@ def test_marks_grow_as_squares(load_tool):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (f"phases.0.streams.ranked.objectives=[{OBJECTIVE}, {OBJECTIVE}]", "one stream with one objective"),
+        (f"streams.ranked.objectives=[{OBJECTIVE}, {OBJECTIVE}]", "one stream with one objective"),
         ('data={"photos": {"use": "image_folder", "root": "."}}', "no data set called test"),
-        ('phases.0.streams.ranked.generator=[{"use": "distortions"}]', "at least two steps"),
+        ('streams.ranked.generator=[{"use": "distortions"}]', "at least two steps"),
     ],
 )
-def test_recipes_that_cannot_be_raced_are_refused(recipe_file, catalog, change, said):
-    with pytest.raises(UserError, match=said):
-        load(recipe_file, [change], catalog)
+def test_recipes_that_cannot_be_raced_are_refused(recipe_file, change, said):
+    with pytest.raises(rankhub.UserError, match=said):
+        load(recipe_file, [change])
 
 
 @pytest.mark.parametrize(

@@ -83,11 +83,11 @@ def rival(name: str, rows: int, views: int) -> LossOf | None:
 
 
 def _component(name: str, dim: int, **options: Any) -> Any:
-    from rankhub.catalog.catalog import Catalog
+    from rankhub import build
     from rankhub.interfaces.model import OutputSpec
 
     outputs = {"main": OutputSpec(_KINDS.get(name, "embedding"), dim)}  # type: ignore[arg-type]
-    return Catalog.discover().build("loss", {"use": name, **OURS[name], **options}, outputs)
+    return build("loss", {"use": name, **OURS[name], **options}, outputs)
 
 
 def _target(rows: int, views: int) -> RankTarget:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pairs_comparison.pool import Pool
 from rankhub.engine.network import Network
-from rankhub.engine.objectives import Goal
+from rankhub.engine.objectives import Objective
 from rankhub.interfaces.loss import Loss, LossContext
 from rankhub.interfaces.order import RankTarget
 
@@ -59,11 +59,11 @@ class HeldOut:
         return cls(pool.crops(rows, 0, "evaluate"), pool.target(rows), loss, pool.chain.views.kinds)
 
     @torch.no_grad()
-    def score(self, network: Network, goal: Goal) -> Score:
+    def score(self, network: Network, objective: Objective) -> Score:
         """Judge a network; leaves it in evaluation mode."""
         network.eval()
-        (output,) = goal.outputs
-        parts = [network([part], [goal.head])[goal.head][output] for part in self.images.split(BLOCK)]
+        (output,) = objective.outputs
+        parts = [network([part], [objective.head])[objective.head][output] for part in self.images.split(BLOCK)]
         scores, kind = torch.cat(parts), self.target.kind
         assert kind is not None
         loss, accuracy = self._of(output, scores, torch.arange(len(scores)))

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from pairs_comparison.pool import PairDraws, Pool, Rows, target_of_pairs
-from rankhub.engine.groups import Steering
+from rankhub.engine.groups import ScheduledOptimizer
 from rankhub.engine.network import Network, train_mode
-from rankhub.engine.objectives import Goal
+from rankhub.engine.objectives import Objective
 from rankhub.engine.wide import buffers_kept
 from rankhub.interfaces.loss import LossContext
 from rankhub.interfaces.order import RankTarget
@@ -34,8 +34,8 @@ class Racer:
     Attributes:
         name: One of ``TITLES``.
         network: In training.
-        goal: Head and loss.
-        steering: Optimiser.
+        objective: Head and loss.
+        optimizer: Of the recipe.
         pool: Versions of the training photos.
         draws: Random pairs of them.
         random: Where further random numbers come from.
@@ -49,8 +49,8 @@ class Racer:
 
     name: str
     network: Network
-    goal: Goal
-    steering: Steering
+    objective: Objective
+    optimizer: ScheduledOptimizer
     pool: Pool
     draws: PairDraws
     random: np.random.Generator
@@ -72,10 +72,10 @@ class Racer:
         train_mode(self.network)
         while self.seconds < until:
             start = time.perf_counter()
-            self.steering.set(Clock(int(1e6 * min(1.0, self.seconds / limit)), 10**6, 10**6))
-            self.steering.optimizer.zero_grad(set_to_none=True)
+            self.optimizer.set(Clock(int(1e6 * min(1.0, self.seconds / limit)), 10**6, 10**6))
+            self.optimizer.optimizer.zero_grad(set_to_none=True)
             self.gradient()
-            self.steering.optimizer.step()
+            self.optimizer.optimizer.step()
             self.steps += 1
             self.seconds += time.perf_counter() - start
 
@@ -126,11 +126,11 @@ class Racer:
 
     def _scores(self, images: Tensor) -> Tensor:
         self.views += len(images)
-        (output,) = self.goal.outputs
-        scores: Tensor = self.network([images], [self.goal.head])[self.goal.head][output]
+        (output,) = self.objective.outputs
+        scores: Tensor = self.network([images], [self.objective.head])[self.objective.head][output]
         return scores
 
     def _backward(self, images: Tensor, target: RankTarget) -> None:
-        (output,) = self.goal.outputs
-        result = self.goal.loss({output: self._scores(images)}, target, LossContext())
-        (result.total / self.goal.loss.count(target)).backward()
+        (output,) = self.objective.outputs
+        result = self.objective.loss({output: self._scores(images)}, target, LossContext())
+        (result.total / self.objective.loss.count(target)).backward()

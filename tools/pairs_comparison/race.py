@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,13 +12,11 @@ import numpy as np
 from pairs_comparison.held_out import HeldOut, Score
 from pairs_comparison.methods import TITLES, Racer
 from pairs_comparison.pool import PairDraws, Pool
-from rankhub.catalog.catalog import Catalog
-from rankhub.engine.parts import Parts, build, context_for
-from rankhub.engine.training import new_steering
-from rankhub.interfaces.errors import UserError
+from rankhub import LoadedRecipe, UserError, build, load_recipe, open_data
+from rankhub.engine import parts as engine
+from rankhub.engine.training import new_optimizer
 from rankhub.interfaces.generator import WorkerGenerator
-from rankhub.recipe.load import load_recipe
-from rankhub.recipe.schema import Recipe
+from rankhub.recipe.streams import phase_streams
 
 TEST = "test"
 """Name of the data set of held-out photos in the recipe."""
@@ -35,7 +33,7 @@ class Rules:
         mining: Random pairs looked at for each of the hardest.
     """
 
-    recipe: Recipe
+    recipe: LoadedRecipe
     marks: tuple[float, ...]
     turn: float
     mining: int
@@ -60,24 +58,24 @@ class Point:
     score: Score
 
 
-def load(path: Path, overrides: Sequence[str], catalog: Catalog) -> Recipe:
+def load(path: Path, overrides: Sequence[str]) -> LoadedRecipe:
     """Read the recipe of a comparison.
 
     Raises:
-        UserError: It has other parts than the comparison takes; one sentence.
-        RecipeErrors: Everything else that is wrong with it.
+        UserError: It is no recipe, or has other parts than the comparison takes.
     """
-    recipe = load_recipe(path, overrides, catalog, need_data=True).recipe
-    streams = [stream for phase in recipe.phases for stream in phase.streams.values()]
-    if len(streams) != 1 or len(streams[0].objectives) != 1 or streams[0].objectives[0].loss.use != "margin_ranking":
+    recipe = load_recipe(path, overrides, need_data=True)
+    streams = [stream for *_, stream in phase_streams(recipe.recipe)]
+    losses = [objective.use.rpartition("/")[2] for stream in streams for objective in stream.objectives]
+    if len(streams) != 1 or losses != ["margin_ranking"]:
         raise UserError(f"{path} must have one phase of one stream with one objective, with the loss margin_ranking")
-    if TEST not in recipe.data:
+    if TEST not in recipe.recipe.data:
         raise UserError(f"{path} has no data set called {TEST}; it holds the photos on which networks are judged")
     if len(streams[0].generator) < 2:
         raise UserError(
             f"{path} needs a generator of at least two steps: one makes ranked versions, the others cut them"
         )
-    missing: str | None = catalog.build("dataset", recipe.data[TEST]).missing()
+    missing: str | None = build("dataset", recipe.resolved()["data"][TEST]).missing()
     if missing is not None:
         raise UserError(f"data.{TEST}: {missing}")
     return recipe
@@ -96,53 +94,50 @@ class Ground:
     held_out: HeldOut
 
     @classmethod
-    def of(cls, rules: Rules, catalog: Catalog, tell: Callable[[str, int, int], None]) -> Ground:
+    def of(cls, rules: Rules, tell: engine.Progress) -> Ground:
         """Open the data and make all versions.
 
         Args:
             rules: With the recipe.
-            catalog: Where components come from.
-            tell: Told what is done, how many of how many.
+            tell: Told how many of how many are done, and of what.
 
         Raises:
             UserError: A step of the generator needs a whole batch.
         """
-        parts = build(rules.recipe, catalog, lambda done, total, what: tell(what, done, total))
+        recipe = rules.recipe
+        parts = engine.build(recipe.recipe, engine.Resources(recipe.catalog, tell))
         ((key, feed),) = parts.feeds.items()
         chain = feed.chain
         if not all(isinstance(step, WorkerGenerator) for step in chain.steps):
             raise UserError("the generator of the comparison has a step on whole batches; it takes worker steps only")
-        objective = rules.recipe.phases[0].streams[key[1]].objectives[0]
-        spec = objective.loss.model_copy(update={"pairs": "same_image"})
-        (goal,) = parts.goals[key]
-        outputs = parts.network.heads[goal.head].outputs
-        loss = catalog.build("loss", spec, {name: outputs[name] for name in goal.outputs})
-        train = Pool.of(feed.dataset, chain, lambda done, total: tell("versions to train on", done, total))
-        judged = catalog.build("dataset", rules.recipe.data[TEST])
-        judged.open(context_for(rules.recipe, lambda done, total, what: tell(what, done, total)))
-        test = Pool.of(judged, chain, lambda done, total: tell("versions to judge on", done, total))
+        (spec,) = recipe.recipe.streams[key[1]].objectives
+        (objective,) = parts.objectives[key]
+        outputs = {name: parts.network.heads[objective.head].outputs[name] for name in objective.outputs}
+        loss = build("loss", {"use": spec.use, **spec.options, "pairs": "same_image"}, outputs)
+        train = Pool.of(feed.dataset, chain, lambda done, total: tell(done, total, "versions to train on"))
+        judged, _ = open_data(recipe.resolved()["data"][TEST], recipe, tell)
+        test = Pool.of(judged, chain, lambda done, total: tell(done, total, "versions to judge on"))
         return cls(train, HeldOut.of(test, loss))
 
 
-def racers(rules: Rules, ground: Ground, seed: int, catalog: Catalog, names: Sequence[str]) -> list[Racer]:
+def racers(rules: Rules, ground: Ground, seed: int, names: Sequence[str]) -> list[Racer]:
     """The methods at their start, all with the weights of this seed."""
-    recipe = rules.recipe.model_copy(update={"seed": seed})
-    parts = build(recipe, catalog, lambda done, total, what: None)
+    recipe = rules.recipe.recipe.model_copy(update={"seed": seed})
+    parts = engine.build(recipe, engine.Resources(rules.recipe.catalog, lambda done, total, what: None))
     ((key, feed),) = parts.feeds.items()
-    (goal,) = parts.goals[key]
-    pool = replace(ground.train, chain=replace(ground.train.chain, seed=seed))
-    photos, options = feed.batch_size, recipe.phases[0].streams[key[1]].objectives[0].loss.model_dump()
-    within = 1.0 if options.get("pairs", "same_image") == "same_image" or photos == 1 else 1 / photos
+    (objective,) = parts.objectives[key]
+    pool, photos = replace(ground.train, chain=replace(ground.train.chain, seed=seed)), feed.batch_size
+    within = 1.0 if recipe.streams[key[1]].objectives[0].options["pairs"] == "same_image" else 1 / photos
     found = []
     for name in names:
-        own: Parts = replace(parts, network=copy.deepcopy(parts.network))
+        own = replace(parts, network=copy.deepcopy(parts.network))
         random = np.random.default_rng([seed, list(TITLES).index(name)])
         found.append(
             Racer(
                 name=name,
                 network=own.network,
-                goal=goal,
-                steering=new_steering(own, own.plans[0]),
+                objective=objective,
+                optimizer=new_optimizer(own, own.plans[0]),
                 pool=pool,
                 draws=PairDraws(pool, within, random),
                 random=random,
@@ -175,5 +170,5 @@ def run(rules: Rules, ground: Ground, field: Sequence[Racer]) -> Iterator[tuple[
 
 
 def _point(mark: float, racer: Racer, held_out: HeldOut) -> Point:
-    score = held_out.score(racer.network, racer.goal)
+    score = held_out.score(racer.network, racer.objective)
     return Point(mark, racer.seconds, racer.views, racer.steps, score)

@@ -11,12 +11,12 @@ from typing import Any
 from pairs_comparison.held_out import Score
 from pairs_comparison.methods import TITLES
 from pairs_comparison.race import Point, Rules
-from rankhub.interfaces.errors import UserError
+from rankhub import UserError
 
 
 def settings(rules: Rules) -> dict[str, Any]:
     """All that results depend on but the seed, as plain data."""
-    recipe = rules.recipe.model_dump(mode="json")
+    recipe = rules.recipe.resolved()
     recipe.pop("seed")
     plain: dict[str, Any] = json.loads(
         json.dumps({"recipe": recipe, "marks": rules.marks, "turn": rules.turn, "mining": rules.mining})

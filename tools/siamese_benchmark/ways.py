@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rankhub.catalog.catalog import Catalog
+from rankhub import build
 from rankhub.engine.network import Network
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.loss import Loss, LossContext
@@ -48,10 +48,9 @@ def prepare(layout: Layout, model: str, stem: str, side: int) -> Subject:
     batch statistics are taken once from the images and then kept, and dropout is off.
     """
     torch.manual_seed(0)
-    catalog = Catalog.discover()
-    backbone = catalog.build("backbone", {"use": "timm", "model": model, "stem": stem, "normalize": "none"})
-    head = catalog.build("head", {"use": "score"}, backbone.spec, LabelSpec())
-    loss = catalog.build("loss", {"use": "margin_ranking", **layout.options}, head.outputs)
+    backbone = build("backbone", {"use": "timm", "model": model, "stem": stem, "normalize": "none"})
+    head = build("head", {"use": "score"}, backbone.spec, LabelSpec())
+    loss = build("loss", {"use": "margin_ranking", **layout.options}, head.outputs)
     network = Network(backbone, {"score": head}, {})
     for parameter in network.parameters():
         if not parameter.any():  # as timm's last normalisation of each block: it would hide the block's gradient

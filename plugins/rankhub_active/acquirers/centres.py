@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from rankhub.interfaces.embeddings import unit_rows
+from rankhub.interfaces.similarity import rounded
 from rankhub_active.acquirers.answers import Floats
 
 Metric = Literal["cosine", "euclidean"]
@@ -27,8 +29,9 @@ class Coverage:
     """How far each of n images is from the nearest centre.
 
     Distances are Euclidean; ``cosine`` means those between vectors of length 1, sqrt(2 - 2 cos), in [0, 2], which order
-    as the cosine does and are a metric. Each distance comes from the two vectors alone, by differences: it does not
-    depend on what else is in a block, and is exactly 0 between equal vectors.
+    as the cosine does and are a metric. They are taken in float64 and rounded by the rule of
+    :mod:`rankhub.interfaces.similarity`, on a grid of about a millionth of the vectors' length: those that differ by
+    less may count as equal, and neither places, blocks nor threads decide which image is further.
 
     Args:
         images: [n, d].
@@ -42,12 +45,17 @@ class Coverage:
     """
 
     def __init__(self, images: Tensor, centres: Tensor, metric: Metric, device: torch.device) -> None:
-        self._images = _vectors(images, metric, device)
+        self._metric: Metric = metric
+        self._images, self._factors = self._scaled(images.to(device))
         self.nearest: Floats = np.full(len(images), np.inf)
-        lengths = torch.linalg.vector_norm(self._images, dim=1)
-        self.least = COPY * float(lengths.square().mean().sqrt()) if len(images) else 0.0
+        length = 0.0  # the root of the mean squared length
+        if len(images):
+            length = math.sqrt(sum(float(block.square().sum()) for _, block in self._blocks()) / len(images))
+        self.least = COPY * length
+        # Of float32, which the last bits of a sum do not reach, so that they cannot move the grid.
+        self._unit = 1.0 if metric == "cosine" else 2.0 ** math.frexp(np.float32(length))[1]
         if len(centres):
-            self._measure(_vectors(centres, metric, device))
+            self._measure(*self._scaled(centres.to(device)))
 
     def __len__(self) -> int:
         return len(self.nearest)
@@ -58,34 +66,53 @@ class Coverage:
 
     def to(self, place: int) -> Floats:
         """[n] distance to image ``place``."""
-        return self._to(self._images[place])
+        return self._to(self._images[place].double() * self._factors[place])
 
     def to_mean(self) -> Floats:
         """[n] distance to the mean of all images."""
-        return self._to(self._images.mean(dim=0, dtype=torch.float64).float())
+        return self._to(torch.stack([block.sum(dim=0) for _, block in self._blocks()]).sum(dim=0) / len(self))
 
     def _to(self, point: Tensor) -> Floats:
-        found: Floats = _distances(self._images, point[None])[:, 0].double().cpu().numpy()
+        found = np.empty(len(self))
+        for rows, block in self._blocks():
+            found[rows] = self._rounded(_distances(block, point[None])[:, 0])
         return found
 
-    def _measure(self, centres: Tensor) -> None:
-        """Find the nearest centre by a product of matrices, then measure the distance to it.
+    def _measure(self, centres: Tensor, factors: Tensor) -> None:
+        """Find the nearest centre by a product of matrices, then measure the distance to it by differences.
 
-        The product is in float64: |x - c|² = |x|² + |c|² - 2 xc cancels, and float32 could not tell near centres apart.
+        |x - c|² = |x|² + |c|² - 2 xc cancels, so its root would not be 0 between equal vectors.
         """
-        lengths = torch.linalg.vector_norm(centres, dim=1, dtype=torch.float64).square()
-        for start in range(0, len(self), BLOCK):
-            images = self._images[start : start + BLOCK]
-            wide = images.double()
+        for rows, images in self._blocks():
             best = torch.full((len(images),), torch.inf, dtype=torch.float64, device=images.device)
             which = torch.zeros(len(images), dtype=torch.int64, device=images.device)
             for first in range(0, len(centres), CENTRES):
                 block = slice(first, first + CENTRES)
-                value, place = torch.addmm(lengths[block], wide, centres[block].double().T, alpha=-2).min(dim=1)
+                wide = centres[block].double() * factors[block]
+                value, place = torch.addmm(wide.square().sum(dim=1), images, wide.T, alpha=-2).min(dim=1)
                 which = torch.where(value < best, place + first, which)
                 best = torch.minimum(best, value)
-            found = _distances(images[:, None], centres[which][:, None])
-            self.nearest[start : start + BLOCK] = found[:, 0, 0].double().cpu().numpy()
+            found = _distances(images[:, None], (centres[which].double() * factors[which])[:, None])
+            self.nearest[rows] = self._rounded(found[:, 0, 0])
+
+    def _scaled(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """[n, d] as they are, and [n, 1] float64 what makes vectors of them: float64 copies of all would be large."""
+        if self._metric == "euclidean":
+            return rows, rows.new_ones((len(rows), 1), dtype=torch.float64)
+        lengths = torch.linalg.vector_norm(rows, dim=1, keepdim=True, dtype=torch.float64)
+        return rows, lengths.reciprocal().where(lengths > torch.finfo(torch.float64).tiny, 1.0)
+
+    def _blocks(self) -> Iterator[tuple[slice, Tensor]]:
+        """Slices of the images, each with its vectors in float64, in memory that the next one uses again."""
+        work = self._factors.new_empty(min(BLOCK, len(self)), self._images.shape[1])
+        for start in range(0, len(self), BLOCK):
+            rows = slice(start, start + BLOCK)
+            images = self._images[rows]
+            yield rows, torch.mul(images, self._factors[rows], out=work[: len(images)])
+
+    def _rounded(self, distances: Tensor) -> Floats:
+        found: Floats = rounded(distances, self._unit).cpu().numpy()
+        return found
 
 
 def greedy(values: Floats, coverage: Coverage, weight: float, count: int, first: Floats | None = None) -> list[int]:
@@ -121,11 +148,6 @@ def greedy(values: Floats, coverage: Coverage, weight: float, count: int, first:
         free[place] = False
         coverage.add(place)
     return chosen
-
-
-def _vectors(rows: Tensor, metric: Metric, device: torch.device) -> Tensor:
-    rows = rows.to(device)
-    return unit_rows(rows) if metric == "cosine" else rows
 
 
 def _distances(a: Tensor, b: Tensor) -> Tensor:

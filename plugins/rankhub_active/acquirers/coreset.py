@@ -14,8 +14,9 @@ class Coreset(Acquirer):
     """Images such that none of the pool is far from a labeled one: the greedy solution of the k-centre problem.
 
     With L the labeled and chosen images, the next one is the candidate u of the largest min over l in L of d(u, l). The
-    largest distance that is left is at most twice the least possible (for the best choice of as many). Equal distances
-    go to the lower row. It asks for no labels and no order, so it serves any network with an embedding.
+    largest distance that is left is at most twice the least possible (for the best choice of as many). Of equal
+    distances (those that differ by less than about a millionth of the vectors' length may be) the lower row is chosen.
+    It asks for no labels and no order, so it serves any network with an embedding.
 
     The score is the distance to the nearest labeled image before anything is chosen. Without labeled images the first
     is the one nearest to the mean of all; the scores of the others are then their distances to it, its own NaN.

@@ -50,7 +50,8 @@ def test_predictions_are_those_of_scikit_learn(count, width, classes):
     for c in GRID:
         found = predict(train, labels, test, c, 1000)
         assert found.converged
-        assert (found.labels == reference(train, labels, test, c)).all()
+        assert (found.right(reference(train, labels, test, c)) == 1).all()
+        assert (found.likeliest.sum(axis=1) == 1).all()
 
 
 def test_accuracy_is_that_of_the_chosen_c(probe):
@@ -197,6 +198,20 @@ def test_equal_features_give_one_class_and_a_sentence(probe):
     )
     assert found.metrics["accuracy"] == 0.5
     assert "collapsed" in found.notes[-1]
+
+
+@pytest.mark.parametrize("classes", [2, 3, 7])
+def test_a_collapsed_network_gets_chance_whatever_the_numbers_of_the_classes(probe, classes):
+    """Equal classes to learn, unequal ones to classify: any single answer would be right by the sizes alone."""
+    values, labels = np.full((20 * classes, 8), 0.3, np.float32), np.arange(20 * classes) % classes
+    truth = np.where(np.arange(50) < 40, 0, np.arange(50) % classes)
+    for number in range(classes):
+        found = probe(
+            train=(values, (labels + number) % classes),
+            test=(np.full((50, 8), 0.3, np.float32), (truth + number) % classes),
+        )
+        assert found.metrics["accuracy"] == pytest.approx(1 / classes)
+        assert all(line["accuracy"] == pytest.approx(1 / classes) for line in found.tables["per_class"])
 
 
 def test_a_constant_column_does_no_harm(probe):

@@ -16,9 +16,9 @@ from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.evaluate import OutputTable
 from rankhub.interfaces.order import RankTarget
+from rankhub.interfaces.similarity import RESOLUTION
 from rankhub_retrieval import ranking
 from rankhub_retrieval.retrieval import Retrieval
-from rankhub_retrieval.ties import GRID
 
 CPU = torch.device("cpu")
 
@@ -72,7 +72,7 @@ def slow_measure(queries, query_ids, gallery, gallery_ids, ks, same) -> dict[str
     unit = [v / np.maximum(np.linalg.norm(v, axis=1, keepdims=True), 1e-30) for v in (queries, gallery)]
     sums: dict[str, list[float]] = {}
     for q, wanted in enumerate(query_ids):
-        cells = np.round(unit[0][q] @ unit[1].T / GRID)
+        cells = np.round(unit[0][q] @ unit[1].T / RESOLUTION)
         items = [(cells[j], gallery_ids[j] == wanted) for j in range(len(gallery)) if not (same and j == q)]
         total = sum(flag for _, flag in items)
         if not total:
@@ -130,21 +130,28 @@ def test_one_data_set_equals_the_slow_reference_without_self_matches(task):
 
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(tasks(), st.integers(0, 2**31))
-def test_the_order_of_the_gallery_changes_nothing(task, seed):
+def test_the_order_of_queries_and_gallery_changes_no_bit(task, seed):
     queries, query_ids, gallery, gallery_ids = task
-    order = np.random.default_rng(seed).permutation(len(gallery))
+    rng = np.random.default_rng(seed)
     evaluator = Retrieval(queries="q", gallery="g")
     first = evaluator(Source({"q": table(queries, query_ids), "g": table(gallery, gallery_ids)}))
-    second = evaluator(Source({"q": table(queries, query_ids), "g": table(gallery[order], gallery_ids[order])}))
-    assert second.metrics == pytest.approx(dict(first.metrics), abs=1e-9)
+    asked, order = rng.permutation(len(queries)), rng.permutation(len(gallery))
+    moved = {"q": table(queries[asked], query_ids[asked]), "g": table(gallery[order], gallery_ids[order])}
+    assert evaluator(Source(moved)).metrics == first.metrics
 
 
-def test_blocks_change_nothing(monkeypatch):
+@pytest.mark.parametrize("dim", [5, 64, 385])
+def test_blocks_and_threads_change_no_bit(monkeypatch, dim):
     rng = np.random.default_rng(0)
-    source = Source({"all": table(rng.normal(size=(100, 5)), rng.integers(0, 6, 100))})
-    whole = Retrieval(queries="all")(source).metrics
-    monkeypatch.setitem(ranking._BLOCK_ITEMS, "cpu", 700)
-    assert Retrieval(queries="all")(source).metrics == pytest.approx(dict(whole), abs=1e-12)
+    values = rng.normal(size=(9, dim))[rng.integers(0, 9, 103)]  # many copies, at cosines that no product gives exactly
+    source = Source({"all": table(values, rng.integers(0, 6, 103))})
+    whole = Retrieval(queries="all", ks=(1, 5, 60))(source).metrics
+    assert 0 < whole["recall@1"] < 1
+    for threads in (1, 2, 3):
+        torch.set_num_threads(threads)
+        for items in (1, 700, 5000):
+            monkeypatch.setitem(ranking.BLOCK_ITEMS, "cpu", items)
+            assert Retrieval(queries="all", ks=(1, 5, 60))(source).metrics == whole
 
 
 def test_perfect_features_give_one():

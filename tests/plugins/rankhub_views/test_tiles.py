@@ -13,7 +13,7 @@ from torch import nn
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.model import FeatureSpec, OutputSpec
-from rankhub_regression.counting.density import Density
+from rankhub_counting.density import Density
 from rankhub_timm.backbone import TimmBackbone
 from rankhub_timm.sight import receptive_field
 from rankhub_views.center import Center

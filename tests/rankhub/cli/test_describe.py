@@ -48,7 +48,7 @@ def test_the_page_of_a_component(capsys):
     assert flat.startswith("loss pull (plugin fakes 0) Draws views of a group together: a sum over groups.")
     assert "strength a number above 0 1.0 Factor." in flat
     assert "Handed in by the engine: outputs: name -> OutputSpec" in flat
-    assert "In a recipe, at phases[].streams.*.objectives[].loss: {use: fakes/pull}" in flat
+    assert "In a recipe, at streams.*.objectives[]: {use: fakes/pull}" in flat
     assert "Class: helpers.fakes:Pull" in flat
 
 

@@ -18,17 +18,15 @@ backbone: {{use: timm, model: test_resnet, stem: small}}
 heads:
   score: {{use: score}}
 optimizer: {{use: adamw, lr: 1.0e-3}}
-phases:
-- name: supervised
-  steps: 3
-  streams:
-    labeled:
-      data: scored
-      batch_size: 6
-      generator:
-      - {{use: random_crops, size: 24}}
-      objectives:
-      - {{head: score, loss: {{use: mse}}}}
+streams:
+  labeled:
+    data: scored
+    batch_size: 6
+    generator:
+    - {{use: random_crops, size: 24}}
+    objectives:
+    - {{use: mse, head: score}}
+steps: 3
 predict: {{use: crops, count: 3, size: 24}}
 evaluate:
 - {{use: quality, data: scored}}
@@ -117,7 +115,7 @@ def test_mistakes_are_sentences(trained, capsys, monkeypatch, arguments, sentenc
 
 
 def test_a_network_without_a_score_says_so(tmp_path, capsys):
-    quick = ["phases.0.epochs=null", "phases.0.steps=1", "evaluate=[]"]
+    quick = ["steps=1", "evaluate=[]"]
     assert call(capsys, "run", "quickstart", *quick, "--out", tmp_path / "run").code == 0
     photo(tmp_path / "photos" / "a.png", 1)
     done = call(capsys, "predict", tmp_path / "run", tmp_path / "photos")

@@ -8,6 +8,7 @@ import pytest
 import yaml
 from helpers import fakes
 from helpers.plugins import component, plugin
+from helpers.recipes import SHORT, TWO, shipped_names, shipped_text
 
 from rankhub.catalog.catalog import Catalog
 from rankhub.interfaces.kinds import KINDS
@@ -145,6 +146,62 @@ def test_what_it_says_is_checked_nevertheless(schema, text):
     assert not fits({"extends": "base.yaml", **yaml.safe_load(text)}, schema, schema)
 
 
+COPY = "  more: {like: ranked, batch_size: 3}\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        TWO,
+        SHORT,
+        SHORT.replace("epochs: 2\n", "steps: 2\n"),
+        SHORT + "mix: {alternate: 2}\nfreeze: [backbone]\nreset: [heads]\nlr_scale: {backbone.*: 0.1}\n",
+        TWO.replace("labeled: {}", "labeled: "),
+        TWO.replace("phases:", f"{COPY}phases:"),
+        TWO.replace("weight: 0.5", "weight: {use: ramp, start: 2}, output: rating"),
+        TWO.replace("weight: 0.1", "weight: {use: ramp}"),
+    ],
+)
+def test_accepts_what_may_be_written_shorter(schema, text):
+    assert fits(yaml.safe_load(text), schema, schema)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("use: pull, head: main", "use: pull"),
+        ("use: pull, head: main", "use: pull, head: 3"),
+        ("use: pull, head: main", "use: pull, head: main, hed: main"),
+        ("weight: 0.5", "weight: much"),
+        ("weight: 0.5", "weight: {use: rmp}"),
+        ("streams: [ranked]", "streams: []"),
+        ("streams: [ranked]", "streams: ranked"),
+        ("streams: [ranked]", "streams: [{ranked: {}}]"),
+        ("labeled: {}", "labeled: {data: photos}"),
+        ("batch_size: 2", "batch_size: 0"),
+        ("phases:", "  more: {like: 3}\nphases:"),
+        ("phases:", "  more: {like: ranked, batchsize: 3}\nphases:"),
+        ("phases:", "  more: {batch_size: 3}\nphases:"),
+        ("phases:", "epochs: 0\nphases:"),
+    ],
+)
+def test_refuses_what_is_wrong_with_streams(schema, old, new):
+    assert old in TWO
+    assert not fits(yaml.safe_load(TWO.replace(old, new)), schema, schema)
+
+
+def test_something_says_how_long_a_recipe_trains(schema):
+    assert not fits(yaml.safe_load(SHORT.replace("epochs: 2\n", "")), schema, schema)
+
+
+def test_every_recipe_that_comes_along_fits():
+    whole = editor_schema(Catalog.discover())
+    for name in shipped_names():
+        assert fits(yaml.safe_load(shipped_text(name)), whole, whole), name
+    for name in shipped_names("block"):
+        assert fits(yaml.safe_load(shipped_text(name, "block")), whole["$defs"]["partial.recipe"], whole), name
+
+
 def test_descriptions_come_from_docstrings(schema):
     (branch,) = [b for b in schema["$defs"]["head"]["allOf"] if "arrow" in str(b["if"])]
     assert branch["then"]["properties"]["dim"]["description"] == "Columns of the embedding."
@@ -169,6 +226,6 @@ def test_a_clash_and_a_component_that_cannot_be_imported():
     schema = editor_schema(catalog)
     losses = schema["$defs"]["loss"]
     assert losses["properties"]["use"]["anyOf"][0]["enum"] == ["fit", "follow", "lost", "fakes/pull", "two/pull"]
-    assert fits({"use": "lost", "anything": 3}, losses, schema)
-    assert fits({"use": "two/pull", "strength": 3}, losses, schema)
-    assert not fits({"use": "two/pull", "strngth": 3}, losses, schema)
+    assert fits({"use": "lost", "head": "main", "anything": 3}, losses, schema)
+    assert fits({"use": "two/pull", "head": "main", "strength": 3}, losses, schema)
+    assert not fits({"use": "two/pull", "head": "main", "strngth": 3}, losses, schema)

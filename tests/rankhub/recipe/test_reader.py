@@ -106,9 +106,9 @@ def test_every_key_that_stands_twice_is_named_with_both_lines():
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "file.yaml:1  the file is empty; expected a mapping with data, backbone, phases ..."),
-        ("# only a comment\n", "file.yaml:1  the file is empty; expected a mapping with data, backbone, phases ..."),
-        ("\n- a\n", "file.yaml:2  this is no recipe; expected a mapping with data, backbone, phases ..."),
+        ("", "file.yaml:1  the file is empty; expected a mapping with data, backbone, streams ..."),
+        ("# only a comment\n", "file.yaml:1  the file is empty; expected a mapping with data, backbone, streams ..."),
+        ("\n- a\n", "file.yaml:2  this is no recipe; expected a mapping with data, backbone, streams ..."),
         ("a: !!int 3\n", "file.yaml:1  a: tags such as !!int are not part of recipes"),
         (
             "a: !!python/object:os.system {}\n",

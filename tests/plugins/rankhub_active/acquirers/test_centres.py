@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rankhub import UserError
+from rankhub.interfaces.similarity import RESOLUTION
 from rankhub_active.acquirers import centres
 from rankhub_active.acquirers.centres import Coverage
 from rankhub_active.acquirers.choosing import most_uncertain, quantiles
@@ -59,7 +60,7 @@ def test_coreset_is_the_slow_greedy_choice(points, metric, have) -> None:
     found = Coreset(metric=metric)(pool, labeled, candidates, len(candidates))
     between = distances(points, metric)
     assert found.rows.tolist() == slow_coreset(between, labeled.tolist(), candidates.tolist(), len(candidates))
-    np.testing.assert_allclose(found.scores, between[candidates][:, labeled].min(axis=1), atol=1e-6)
+    np.testing.assert_allclose(found.scores, between[candidates][:, labeled].min(axis=1), atol=8 * RESOLUTION)
 
 
 @settings(max_examples=60, deadline=None)
@@ -137,7 +138,49 @@ def test_distances_of_copies_are_exactly_zero_and_near_ones_are_told_apart() -> 
     coverage = Coverage(images, torch.cat([near, first + 0.5, first]), "euclidean", CPU)
     assert coverage.nearest.tolist() == [0, 0, 0]
     coverage = Coverage(images, near, "euclidean", CPU)
-    assert coverage.nearest[0] == pytest.approx(1e-4, rel=1e-2)
+    assert coverage.nearest[0] == pytest.approx(1e-4, abs=16 * RESOLUTION / 2)
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+@pytest.mark.parametrize("dim", [3, 65, 513])
+def test_places_blocks_and_threads_change_no_bit_of_a_distance(monkeypatch, metric, dim) -> None:
+    generator = torch.Generator().manual_seed(dim)
+    few = 3 * torch.randn(9, dim, generator=generator, dtype=torch.float64) + 1
+    few[8] = 0
+    which = torch.randint(9, (120,), generator=generator)
+    points = few[which].float()
+    expected = None
+    for threads in (1, 3):
+        torch.set_num_threads(threads)
+        for block, centre_block in ((2048, 4096), (1, 1), (7, 3)):
+            monkeypatch.setattr(centres, "BLOCK", block)
+            monkeypatch.setattr(centres, "CENTRES", centre_block)
+            order = torch.randperm(120, generator=generator)
+            images, have = points[order], points[:40][torch.randperm(40, generator=generator)]
+            coverage = Coverage(images, have, metric, CPU)
+            to_first = coverage.to(int((order == 0).nonzero()))
+            back = torch.argsort(order).numpy()
+            found = np.stack([coverage.nearest[back], to_first[back], coverage.to_mean()[back]])
+            expected = found if expected is None else expected
+            np.testing.assert_array_equal(found, expected)
+    for row in range(9):  # copies have one distance, and none to each other
+        assert len(np.unique(expected[:, which == row], axis=1).T) == 1
+    assert (expected[0][torch.isin(which, which[:40]).numpy()] == 0).all()
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+@pytest.mark.parametrize("dim", [5, 65, 513])
+def test_images_that_are_equally_far_are_equals_and_so_are_centres(metric, dim) -> None:
+    generator = torch.Generator().manual_seed(dim)
+    one = torch.randn(dim, generator=generator)
+    turned = torch.stack([one[torch.randperm(dim, generator=generator)] for _ in range(50)])
+    diagonal = torch.full((1, dim), 0.37)  # as far from every arrangement of the same numbers
+    pool = MemoryPool({"backbone": torch.cat([diagonal, turned])})
+    found = Coreset(metric=metric)(pool, np.array([0]), np.arange(1, 51), 1)
+    assert found.rows.tolist() == [1]
+    assert len(set(found.scores.tolist())) == 1
+    nearest = {Coverage(diagonal, turned[start:], metric, CPU).nearest[0] for start in range(50)}
+    assert nearest == set(found.scores.tolist())
 
 
 def test_a_vector_of_zeros_has_a_distance() -> None:

@@ -12,8 +12,8 @@ from rankhub_active.labeling.export import COLUMNS, write_labels, write_table
 from rankhub_active.labeling.labels import points
 from rankhub_active.labeling.pool import Pool
 from rankhub_active.labeling.settings import Settings
-from rankhub_regression.counting.data.points import PointsFile
-from rankhub_regression.scored.scored_csv import ScoredCsv
+from rankhub_counting.data.points import PointsFile
+from rankhub_quality.data.scored_csv import ScoredCsv
 
 PATHS = ["a.png", "b, c.png", "sub/d.png", "é.png"]
 

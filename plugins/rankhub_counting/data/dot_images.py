@@ -1,0 +1,141 @@
+"""Images with an image of dots beside each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+from rankhub.interfaces.errors import Objection, UserError
+from rankhub.interfaces.options import Ge, Lt
+from rankhub_counting.data.base import DividedImages
+from rankhub_counting.data.dots import Dots, read_dots
+from rankhub_counting.data.listing import Marked
+from rankhub_counting.data.marks import Floats
+from rankhub_data.reading import list_folder
+from rankhub_data.tables.opened import Listed
+from rankhub_data.wording import some
+
+
+class DotImages(DividedImages):
+    """Images, each with an image of the same size in which every object is a bright dot on a dark ground.
+
+    So are the VGG cells of Lempitsky and Zisserman (NIPS 2010), for which the defaults are. An image and its dots
+    belong together if what stands for the ``*`` of their patterns is the same.
+
+    Where dots are single pixels, two that touch are two objects; where they are larger, touching pixels are one. With
+    ``dot: auto`` they are taken to be single pixels if at least half of the groups of touching pixels are, over all
+    images of the set.
+
+    Tried on the VGG cells as they are released.
+
+    Args:
+        images: Pattern of the images' paths below ``root``, with one ``*``; it may stand for folders too.
+        dots: Pattern of the paths of the images of dots, likewise. What it fits is never an image to count in.
+        threshold: Pixels of dots are brighter than this in some channel.
+        dot: What marks one object: every bright ``pixel``, every ``blob`` of bright pixels that touch (also at a
+            corner; its centre of mass is the point), or ``auto``: what fits the set.
+        unit: What is counted, for reports.
+    """
+
+    origin: Literal[0, 1] = 0
+
+    def __init__(
+        self,
+        *,
+        root: str,
+        images: str = "*cell.png",
+        dots: str = "*dots.png",
+        threshold: Annotated[int, Ge(0), Lt(255)] = 127,
+        dot: Literal["auto", "pixel", "blob"] = "auto",
+        unit: str = "objects",
+        **options: Any,
+    ) -> None:
+        for name, pattern in (("images", images), ("dots", dots)):
+            if pattern.count("*") != 1:
+                raise Objection(f"`{name}: {pattern}` needs one `*`, by which an image and its dots are matched")
+        if images == dots:
+            raise Objection(f"`images` and `dots` are both {images}, and nothing tells them apart")
+        self.unit = unit
+        super().__init__(root=root, **options)
+        self.images = images
+        self.dots = dots
+        self.threshold = threshold
+        self.dot = dot
+        self._dots: Mapping[str, Dots] = {}
+        self._pixel = dot == "pixel"
+
+    @property
+    def expected(self) -> Sequence[str]:
+        """Nothing by name."""
+        return ()
+
+    def find_images(self) -> Listed[Marked]:
+        """The images with their dots, and then those without.
+
+        Raises:
+            UserError: No image or no image of dots fits its pattern, or dots have no image.
+        """
+        paths = [file.path for file in list_folder(self.root, None).files]
+        marked = self._matched("dots", self.dots, paths)
+        images = self._matched("images", self.images, [path for path in paths if path not in set(marked.values())])
+        if without := [path for key, path in marked.items() if key not in images]:
+            raise UserError(
+                f"{len(without):,} of the {len(marked):,} images of dots in {self.root} have no image of the name "
+                f"{self.images}: {some(without)}; put the images there, or take the dots out"
+            )
+        rows = [Marked(path, marked[key]) for key, path in images.items() if key in marked]
+        others = [path for key, path in images.items() if key not in marked]
+        notes = []
+        if others:
+            notes.append(
+                f"images without dots: {len(others):,} ({some(others)}); they have no label, and only "
+                "`part: unlabeled` serves them"
+            )
+        if self.part != "unlabeled":
+            self._dots = {row.annotation: read_dots(self.root / row.annotation, self.threshold) for row in rows}
+            notes += self._decide()
+        return Listed([*rows, *(Marked(path, "") for path in others)], f"the pattern {self.images}", notes)
+
+    def read_points(self, row: Marked, size: tuple[int, int]) -> Floats:
+        """[n, 2] x and y of the dots from the edge of the image.
+
+        Raises:
+            UserError: The image of dots has another size than the image.
+        """
+        dots = self._dots[row.annotation]
+        if dots.size != size:
+            raise UserError(
+                f"{self.root / row.annotation} has {dots.size[1]:,} x {dots.size[0]:,} pixels, its image {row.path} "
+                f"{size[1]:,} x {size[0]:,}; both must be of one size"
+            )
+        return dots.pixels if self._pixel else dots.blobs
+
+    def _decide(self) -> list[str]:
+        """What a dot is, and a note where it matters."""
+        every = self._dots.values()
+        pixels, blobs = sum(len(dots.pixels) for dots in every), sum(len(dots.blobs) for dots in every)
+        single = sum(dots.single for dots in every)
+        if self.dot == "auto":
+            self._pixel = 2 * single >= blobs
+        if pixels == blobs:
+            return []
+        found = f"{pixels:,} bright pixels in {blobs:,} groups that touch"
+        if self._pixel:
+            return [f"each bright pixel is one dot, also where dots touch: {found} (`dot: blob` would take groups)"]
+        return [f"each group of bright pixels is one dot, its centre the point: {found}"]
+
+    def _matched(self, name: str, pattern: str, paths: Sequence[str]) -> dict[str, str]:
+        """What stands for the ``*`` -> path."""
+        before, _, after = pattern.partition("*")
+        fits = re.compile(f"{re.escape(before)}(.*){re.escape(after)}", re.IGNORECASE)
+        found: dict[str, str] = {}
+        for path in paths:
+            if (match := fits.fullmatch(path)) is None:
+                continue
+            if match[1] in found:
+                raise UserError(f"{self.root} has {found[match[1]]} and {path}, both {pattern}; keep one of them")
+            found[match[1]] = path
+        if not found:
+            raise UserError(f"no image in {self.root} is called {pattern}; set `{name}` to the pattern of their names")
+        return found

@@ -1,0 +1,1 @@
+"""How well predicted counts agree with the points of images."""

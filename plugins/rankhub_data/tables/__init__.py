@@ -1,0 +1,1 @@
+"""Tables that say something of images: one reader of each format, the split into parts, few labels, reports."""

@@ -1,0 +1,1 @@
+"""How well predicted scores agree with people's."""

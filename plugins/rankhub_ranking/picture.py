@@ -1,0 +1,36 @@
+"""Figures as pixels."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+
+def chart(width: float, height: float, title: str) -> tuple[Axes, FigureCanvasAgg]:
+    """Axes to draw on, with a title and a grid behind what is drawn, and the canvas below them.
+
+    Args:
+        width: In hundreds of pixels.
+        height: Likewise.
+        title: Above the picture.
+    """
+    figure = Figure(figsize=(width, height), dpi=100, layout="constrained")
+    axes = figure.add_subplot()
+    axes.set_title(title, fontsize="medium")
+    axes.grid(color="0.9")
+    axes.set_axisbelow(True)
+    return axes, FigureCanvasAgg(figure)
+
+
+def dot_size(points: int, least: float, most: float) -> float:
+    """Area of a dot in a scatter of so many points, in square points: the more there are, the smaller."""
+    return float(np.clip(4000 / max(points, 1), least, most))
+
+
+def pixels_of(canvas: FigureCanvasAgg) -> npt.NDArray[np.uint8]:
+    """[H, W, 3] RGB of the figure on the canvas, drawn anew; the caller's own copy."""
+    canvas.draw()  # type: ignore[no-untyped-call]
+    return np.array(np.asarray(canvas.buffer_rgba())[..., :3])  # type: ignore[no-untyped-call]

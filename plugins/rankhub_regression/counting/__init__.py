@@ -1,1 +1,0 @@
-"""Counting from density maps: data sets, nested crops, the density head, its loss and its evaluation."""

@@ -1,1 +1,0 @@
-"""How well predicted scores agree with people's, and with the order of ranked views."""

@@ -1,1 +1,0 @@
-"""Data sets that need no download: the colour photos of scikit-image, pristine and distorted."""
