@@ -7,8 +7,8 @@ import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import click
 import typer
+from typer.core import TyperGroup
 
 import rankhub
 from rankhub.cli.main import build
@@ -95,10 +95,13 @@ def fault(command: str, repo: Path) -> str | None:
         return f"{words[0]} is no known program"
     try:
         return _verb(words[words.index("rankhub") + 1 :])
-    except click.MissingParameter:
-        return None  # a command in prose may leave something out
-    except (click.UsageError, rankhub.UserError) as error:
-        return str(error)
+    except Exception as error:  # of click, or of the copy of it that some releases of typer hold
+        kind = type(error).__name__
+        if isinstance(error, rankhub.UserError) or kind in ("UsageError", "NoSuchOption", "BadParameter"):
+            return str(error)
+        if kind == "MissingParameter":
+            return None  # a command in prose may leave something out
+        raise
 
 
 def _tool(words: Sequence[str], repo: Path) -> str | None:
@@ -111,27 +114,24 @@ def _tool(words: Sequence[str], repo: Path) -> str | None:
     return f"{words[0]} has no {unknown}" if unknown else None
 
 
-def _verb(arguments: list[str]) -> str | None:
+def _verb(words: list[str]) -> str | None:
     """That the command line would not take these words, or a recipe, a plan or a component is not there."""
-    command: click.Command = typer.main.get_command(build(arguments))
-    context = command.make_context("rankhub", list(arguments))
-    while isinstance(command, click.Group):
-        left = [*context._protected_args, *context.args]
-        if not left:
-            return None
-        _, found, rest = command.resolve_command(context, left)
-        assert found is not None
-        command = found
-        context = command.make_context(command.name, rest, parent=context)
-    given = context.params
-    named = [value for value in given.values() if isinstance(value, str)]
-    if any(re.fullmatch(r"[A-Z_]+", word) for word in named):
+    command, left = typer.main.get_command(build(words)), list(words)
+    while left and isinstance(command, TyperGroup):
+        name = left.pop(0)
+        if name not in command.commands:
+            return f"no verb {name}"
+        command = command.commands[name]
+    if isinstance(command, TyperGroup):
         return None
-    if arguments[0] in ("run", "validate") and given.get("recipe"):
+    given = command.make_context(words[0], left).params
+    if any(isinstance(value, str) and re.fullmatch(r"[A-Z_]+", value) for value in given.values()):
+        return None
+    if words[0] in ("run", "validate") and given["recipe"]:
         overlays = [one for one in given["overlay"] or [] if not re.fullmatch(r"[A-Z]+|changes.yaml", one)]
         rankhub.load_recipe(given["recipe"], given["overrides"] or [], overlays=overlays)
-    elif arguments[0] == "study" and given["plan"] is not None and given["plan"] not in shipped_plans():
+    elif words[0] == "study" and given["plan"] is not None and given["plan"] not in shipped_plans():
         return f"no plan {given['plan']}"
-    elif arguments[0] == "describe" and given["name"] is not None:
+    elif words[0] == "describe" and given["name"] is not None:
         rankhub.describe(given["kind"], given["name"])
     return None
