@@ -73,7 +73,7 @@ def test_help_lists_them_by_their_summaries_without_importing_them(installed, ca
     installed(mine=plugin(verbs=[verb("greet", f"{TARGET}greet"), verb("lost", "no_such_module:x")]))
     called = call(capsys, "--help")
     assert called.code == 0
-    for line in ("greet", "The verb greet.", "lost", "The verb lost.", *(one.name for one in main.CORE)):
+    for line in ("greet", "The verb greet.", "lost", "The verb lost.", *(core.name for core in main.CORE)):
         assert line in called.out
 
 

@@ -44,6 +44,9 @@ def fits(value, schema, root):
                 ok = extra is True or (extra is not False and fits(inner, extra, root))
             if not ok:
                 return False
+    least = {list: "minItems", dict: "minProperties"}.get(type(value))
+    if least is not None and len(value) < schema.get(least, 0):
+        return False
     if isinstance(value, list) and not all(fits(item, schema.get("items", {}), root) for item in value):
         return False
     if isinstance(value, str) and "pattern" in schema and not re.search(schema["pattern"], value):
