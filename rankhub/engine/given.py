@@ -13,8 +13,8 @@ from rankhub.catalog.catalog import Catalog
 from rankhub.catalog.nearest import suggestion
 from rankhub.interfaces.data import Dataset, GivenData, LabelSpec
 from rankhub.interfaces.errors import UserError
+from rankhub.recipe.address import labels_of
 from rankhub.recipe.assembly import Assembly
-from rankhub.recipe.labels import labels_of
 from rankhub.recipe.load import LoadedRecipe, load_recipe
 from rankhub.recipe.schema import Recipe
 from rankhub.recipe.shipped import Source

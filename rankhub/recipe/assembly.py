@@ -27,7 +27,7 @@ from rankhub.interfaces.generator import DeviceGenerator, Generator, ViewSpec, W
 from rankhub.interfaces.kinds import KINDS
 from rankhub.interfaces.model import FeatureSpec, OutputSpec
 from rankhub.interfaces.schedule import Clock
-from rankhub.recipe.labels import labels_of
+from rankhub.recipe.address import labels_of
 from rankhub.recipe.schema import Recipe
 
 T = TypeVar("T")

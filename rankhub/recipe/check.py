@@ -18,7 +18,7 @@ from rankhub.catalog.complaints import complaints
 from rankhub.catalog.discovery import brief
 from rankhub.catalog.hints import Steps, walk
 from rankhub.catalog.nearest import suggestion
-from rankhub.catalog.options import plain, validate_options
+from rankhub.catalog.options import validate_options
 from rankhub.catalog.spec import Uses
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.kinds import KINDS
@@ -122,7 +122,7 @@ def _check_component(draft: Draft, steps: Steps, kind: str, value: Any) -> None:
             draft.add((*steps, *complaint.steps), complaint.text, entry.owner)
         return
     if not draft.failed(steps):
-        draft.components[steps] = Checked(kind, entry, {"use": value["use"], **options}, checked)
+        draft.components[steps] = Checked(entry, checked)
 
 
 def check_names(draft: Draft) -> None:
@@ -134,10 +134,10 @@ def check_names(draft: Draft) -> None:
         elif isinstance(spot.mark, Uses) and spot.steps not in draft.components and isinstance(spot.value, Mapping):
             used.update(value for value in spot.value.values() if isinstance(value, str))  # were it not wrong
     for steps, component in list(draft.components.items()):
-        for spot in walk(type(component.options), plain(component.options)):
-            if isinstance(spot.mark, Refers) and spot.mark.to != "output":  # outputs are known once heads are built
-                _check_name(draft, (*steps, *spot.steps), spot.mark.to, spot.value, component.entry.owner)
-                used.add(spot.value if spot.mark.to == "stream" else None)
+        for below, what, name in component.refers():
+            if what != "output":  # which are known once heads are built
+                _check_name(draft, (*steps, *below), what, name, component.entry.owner)
+                used.add(name if what == "stream" else None)
     for number in range(len(draft.items(PHASES))):
         for name in draft.mapping(PHASES, number, STREAMS):
             _check_name(draft, (PHASES, number, STREAMS, name), "stream", name)

@@ -3,52 +3,43 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import BaseModel
 
 from rankhub.catalog.catalog import Catalog, Entry
-from rankhub.catalog.hints import Steps
-from rankhub.recipe.reader import Document
+from rankhub.catalog.hints import Steps, walk
+from rankhub.catalog.options import plain
+from rankhub.interfaces.options import Refers
+from rankhub.recipe.reader import Document, at, list_at, mapping_at
 from rankhub.recipe.report import Problem
 from rankhub.recipe.schema import Recipe
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A component of the recipe whose options fit its constructor.
+    """A component of the recipe whose options, here with defaults, fit its constructor."""
 
-    Attributes:
-        kind: Its kind.
-        entry: The component.
-        spec: ``use`` and options as the recipe has them.
-        options: The options with defaults.
-    """
-
-    kind: str
     entry: Entry
-    spec: Mapping[str, Any]
     options: BaseModel
+
+    def refers(self) -> Iterator[tuple[Steps, str, str]]:
+        """The names in its options: where they stand, of what they are names, and the names."""
+        for spot in walk(type(self.options), plain(self.options)):
+            if isinstance(spot.mark, Refers) and isinstance(spot.value, str):
+                yield spot.steps, spot.mark.to, spot.value
 
 
 @dataclass(slots=True)
 class Draft:
-    """A recipe as data, what is wrong with it so far, and which of its components have passed.
-
-    Attributes:
-        document: The data with their places.
-        catalog: Where components come from.
-        problems: What is wrong.
-        recipe: The recipe, once its shape is right.
-        components: Place -> component that passed.
-    """
+    """A recipe as data, what is wrong with it so far, and which of its components have passed."""
 
     document: Document
     catalog: Catalog
     problems: list[Problem] = field(default_factory=list)
-    recipe: Recipe | None = None
+    recipe: Recipe | None = None  # once its shape is right
     components: dict[Steps, Checked] = field(default_factory=dict)
     _failed: set[Steps] = field(default_factory=set)
 
@@ -64,14 +55,12 @@ class Draft:
         """Whether something is wrong with what stands at ``steps`` or inside it."""
         return any(known[: len(steps)] == steps for known in self._failed)
 
-    def qualified(self) -> dict[str, Any]:
-        """The recipe's data with every component that passed as ``owner/name``."""
+    def resolved(self) -> dict[str, Any]:
+        """The recipe's data with every component that passed as ``owner/name``, with all its options."""
         data = copy.deepcopy(self.document.data)
-        for steps, component in self.components.items():
-            here: Any = data
-            for segment in steps:
-                here = here[segment]
-            here["use"] = component.entry.full_name
+        for steps, component in sorted(self.components.items(), key=lambda item: len(item[0])):
+            # The schedules among the options follow: their places are longer.
+            at(data, steps).update({"use": component.entry.full_name, **plain(component.options)})
         return data
 
     def refused(self, steps: Steps) -> bool:
@@ -85,22 +74,12 @@ class Draft:
 
     def get(self, *steps: str | int) -> Any:
         """What stands at ``steps``; None if nothing does."""
-        here: Any = self.document.data
-        for segment in steps:
-            if isinstance(here, dict):
-                here = here.get(str(segment))
-            elif isinstance(here, list) and isinstance(segment, int) and segment < len(here):
-                here = here[segment]
-            else:
-                return None
-        return here
+        return at(self.document.data, steps)
 
     def mapping(self, *steps: str | int) -> dict[str, Any]:
         """The mapping at ``steps``; empty if no mapping stands there."""
-        here = self.get(*steps)
-        return here if isinstance(here, dict) else {}
+        return mapping_at(self.document.data, *steps)
 
     def items(self, *steps: str | int) -> list[Any]:
         """The list at ``steps``; empty if no list stands there."""
-        here = self.get(*steps)
-        return here if isinstance(here, list) else []
+        return list_at(self.document.data, *steps)

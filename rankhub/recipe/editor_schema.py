@@ -8,8 +8,7 @@ from typing import Any
 from rankhub.catalog.catalog import Catalog, CatalogError, Entry
 from rankhub.catalog.spec import KIND_KEY, ComponentSpec
 from rankhub.interfaces.kinds import KINDS
-from rankhub.recipe.extends import KEY
-from rankhub.recipe.like import KEY as LIKE
+from rankhub.recipe.extends import EXTENDS, LIKE
 from rankhub.recipe.phases import CHOICE, OF_THE_PHASE
 from rankhub.recipe.schema import SPECS, Recipe
 
@@ -35,7 +34,7 @@ def editor_schema(catalog: Catalog) -> dict[str, Any]:
     return {
         "$schema": _DRAFT,
         "title": "rankhub recipe",
-        "if": {"required": [KEY]},
+        "if": {"required": [EXTENDS]},
         "then": {"$ref": f"#/$defs/{_PARTIAL}recipe"},
         "else": whole,
         "$defs": dict(sorted(definitions.items())),
@@ -45,7 +44,11 @@ def editor_schema(catalog: Catalog) -> dict[str, Any]:
 def _extending(recipe: dict[str, Any]) -> dict[str, Any]:
     """The schema of a recipe that extends another: it may leave everything out."""
     extends = {"type": "string", "description": "a recipe or block that comes with rankhub, or the path of a file"}
-    return {**recipe, "title": "a recipe that extends another", "properties": {KEY: extends, **recipe["properties"]}}
+    return {
+        **recipe,
+        "title": "a recipe that extends another",
+        "properties": {EXTENDS: extends, **recipe["properties"]},
+    }
 
 
 def _partial(node: Any, *, asks: bool = False) -> Any:

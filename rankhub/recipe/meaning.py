@@ -7,7 +7,7 @@ drawn. Nothing here reads data.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
@@ -16,16 +16,14 @@ import torch
 from torch import nn
 
 from rankhub.catalog.discovery import brief
-from rankhub.catalog.hints import Steps, walk
+from rankhub.catalog.hints import Steps
 from rankhub.catalog.nearest import suggestion
-from rankhub.catalog.options import plain
 from rankhub.interfaces.acquire import Acquirer
 from rankhub.interfaces.data import Dataset, LabelSpec
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.evaluate import Evaluator
 from rankhub.interfaces.loss import Loss
 from rankhub.interfaces.model import Backbone, Head
-from rankhub.interfaces.options import Refers
 from rankhub.interfaces.predict import Predict
 from rankhub.recipe.accumulation import division_objection
 from rankhub.recipe.anchors import check_anchors
@@ -79,7 +77,7 @@ class _Meaning:
 
     @cached_property
     def assembly(self) -> Assembly:
-        return Assembly(self.draft.qualified(), self.draft.catalog, Tolerant(self.draft))
+        return Assembly(self.draft.resolved(), self.draft.catalog, Tolerant(self.draft))
 
     @cached_property
     def labels(self) -> dict[str, LabelSpec]:
@@ -211,7 +209,7 @@ class _Meaning:
         missing = self.assembly.maker.attempt(steps, evaluator.requires)
         if missing:
             self.draft.add((*steps, "use"), missing, component.entry.owner)
-        named = set(_data_of(component))
+        named = {name for _, what, name in component.refers() if what == "data"}
         if not named <= set(self.labels):
             return
         unlabeled = [name for name in sorted(named) if self.labels[name].kind is None]
@@ -223,12 +221,10 @@ class _Meaning:
         """The outputs that an evaluator names; of heads that have failed nothing is known."""
         heads = self.assembly.all_outputs()
         names, failed = output_names(heads), set(self.assembly.names("heads")) - set(heads)
-        for spot in walk(type(component.options), plain(component.options)):
-            if not isinstance(spot.mark, Refers) or spot.mark.to != "output" or not isinstance(spot.value, str):
-                continue
-            if spot.value not in names and spot.value.partition(".")[0] not in failed:
-                text = f"no output is called {spot.value!r}{suggestion(spot.value, names)}"
-                self.draft.add((*steps, *spot.steps), text, component.entry.owner)
+        for below, what, name in component.refers():
+            if what == "output" and name not in names and name.partition(".")[0] not in failed:
+                text = f"no output is called {name!r}{suggestion(name, names)}"
+                self.draft.add((*steps, *below), text, component.entry.owner)
 
 
 def on_meta(make: Callable[[], T]) -> T:
@@ -242,9 +238,3 @@ def on_meta(make: Callable[[], T]) -> T:
             raise
         except Exception:
             return make()
-
-
-def _data_of(component: Checked) -> Iterator[str]:
-    for spot in walk(type(component.options), plain(component.options)):
-        if isinstance(spot.mark, Refers) and spot.mark.to == "data" and isinstance(spot.value, str):
-            yield spot.value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,17 +73,49 @@ class Document:
             for inside in [key for key in known if key[: len(steps)] == steps]:
                 del known[inside]
 
+    def take(self, other: Document, steps: Steps) -> None:
+        """Let an entry, and all inside it, stand where it does in another document."""
+        self.forget(steps)
+        self.places.update({key: place for key, place in other.places.items() if key[: len(steps)] == steps})
 
-def read(
-    text: str, file: str, expected: str = "a mapping with data, backbone, streams ...", origin: str = ""
-) -> Document:
-    """A recipe's text as data.
+    def move(self, steps: Steps, to: Mapping[int, str | int]) -> None:
+        """Give the items of a list other positions, or names; of two that get one name the first one stays."""
+        depth, places = len(steps), self.places
+        self.places = {}
+        for key, place in places.items():
+            inside = key[:depth] == steps and len(key) > depth
+            self.places.setdefault((*steps, to[int(key[depth])], *key[depth + 1 :]) if inside else key, place)
 
-    Args:
-        text: The file's text.
-        file: What errors call the file.
-        expected: What its top must be, for the sentence about a file that is no mapping.
-        origin: The distribution that ships the file.
+
+def at(data: Any, steps: Steps) -> Any:
+    """What stands at a place of plain data; None if nothing does."""
+    for segment in steps:
+        if isinstance(data, Mapping):
+            data = data.get(segment)
+        elif isinstance(data, list) and isinstance(segment, int) and segment < len(data):
+            data = data[segment]
+        else:
+            return None
+    return data
+
+
+def mapping_at(data: Any, *steps: str | int) -> dict[str, Any]:
+    """The mapping at a place; empty if no mapping stands there."""
+    here = at(data, steps)
+    return here if isinstance(here, dict) else {}
+
+
+def list_at(data: Any, *steps: str | int) -> list[Any]:
+    """The list at a place; empty if no list stands there."""
+    here = at(data, steps)
+    return here if isinstance(here, list) else []
+
+
+_EXPECTED = "a mapping with data, backbone, streams ..."
+
+
+def read(text: str, file: str, expected: str = _EXPECTED, origin: str = "") -> Document:
+    """A recipe's text as data; ``expected`` is what its top must be, for the sentence about a file that is no mapping.
 
     Raises:
         RecipeErrors: It is no YAML, has a key twice, or is no mapping; every such line.
@@ -93,25 +126,20 @@ def read(
         line = 1 if node is None else node.start_mark.line + 1
         what = "the file is empty" if node is None else "this is no recipe"
         raise RecipeErrors([Problem(Place(file, line), (), f"{what}; expected {expected}")])
-    data = reading.value(node, ())
+    reading.document.data = reading.value(node, ())
     if reading.problems:
         raise RecipeErrors(reading.problems)
-    reading.document.data = data
     return reading.document
 
 
 def read_value(text: str) -> Any:
-    """One value as it may stand behind a key: for overrides.
-
-    Raises:
-        ValueError: It is no YAML; the text says why.
-    """
+    """One value as it may stand behind a key; a ValueError says why it is no YAML."""
     try:
-        reading = _Reading(Document({}, ""))
         node = _compose(text, "")
-        value = None if node is None else reading.value(node, ())
     except RecipeErrors as error:
         raise ValueError(error.problems[0].text) from error
+    reading = _Reading(Document({}, ""))
+    value = None if node is None else reading.value(node, ())
     if reading.problems:
         raise ValueError(reading.problems[0].text)
     return value

@@ -44,8 +44,11 @@ def fits(value, schema, root):
                 ok = extra is True or (extra is not False and fits(inner, extra, root))
             if not ok:
                 return False
-    if isinstance(value, list) and not all(fits(item, schema.get("items", {}), root) for item in value):
-        return False
+    if isinstance(value, list):
+        if len(value) < schema.get("minItems", 0):
+            return False
+        if not all(fits(item, schema.get("items", {}), root) for item in value):
+            return False
     if isinstance(value, str) and "pattern" in schema and not re.search(schema["pattern"], value):
         return False
     if isinstance(value, int | float) and not isinstance(value, bool):
