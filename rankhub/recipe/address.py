@@ -58,15 +58,8 @@ def targets(data: dict[str, Any], segments: Sequence[str], shape: Any = Recipe) 
     """The places that a path means, in a recipe of the long form. Mappings on the way may not be there yet.
 
     An item of a list goes by its position or by its label: the component's name, ``NAME_2`` for the second of that
-    name, the name of a phase. ``*`` means every entry; places behind it that lack an item are passed over.
-
-    Args:
-        data: The recipe.
-        segments: The path, at the dots.
-        shape: The type of the data; None = any mapping.
-
-    Raises:
-        Refused: There is no such place.
+    name, the name of a phase. ``*`` means every entry; places behind it that lack an item are passed over. ``shape`` is
+    the type of the data, None any mapping. A path to no place is Refused.
     """
     if shape is Recipe:
         _refuse_old(segments)

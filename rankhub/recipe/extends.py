@@ -84,7 +84,8 @@ def _refused(document: Document, text: str) -> RecipeErrors:
 
 def _merged(base: Document, own: Document, steps: Steps, under: Any, over: Any) -> Any:
     """What ``own`` has at ``steps`` over what ``base`` has there, whose data and places become those of both."""
-    if steps[:1] == (PHASES,) and steps[2:] == (STREAMS,) and isinstance(over, dict) and _are_names(under):
+    uses = steps[:1] == (PHASES,) and steps[2:] == (STREAMS,) and isinstance(over, dict)
+    if uses and isinstance(under, list) and all(isinstance(name, str) for name in under):
         base.move(steps, dict(enumerate(under)))
         under = {name: {} for name in under}
     if isinstance(under, dict) and isinstance(over, dict) and not (steps and _says_another(under, over)):
@@ -112,10 +113,6 @@ def _merged(base: Document, own: Document, steps: Steps, under: Any, over: Any) 
 def _says_another(under: dict[str, Any], over: dict[str, Any]) -> bool:
     """Whether ``over`` says that the options beside it are those of another component, or another entry's."""
     return any(key in over and over[key] != under.get(key) for key in ("use", LIKE))
-
-
-def _are_names(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(name, str) for name in value)
 
 
 def _named(value: Any) -> bool:

@@ -9,16 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from rankhub.catalog.catalog import Catalog
-from rankhub.recipe.check import check
-from rankhub.recipe.draft import Draft
+from rankhub.recipe.check import Draft, check
 from rankhub.recipe.extends import expand_extends, expand_like
 from rankhub.recipe.overrides import Change, apply_overlay, apply_overrides
-from rankhub.recipe.reader import Document, read
+from rankhub.recipe.reader import Document, read, write_yaml
 from rankhub.recipe.report import RecipeErrors
-from rankhub.recipe.scalars import write_yaml
-from rankhub.recipe.schema import Recipe
+from rankhub.recipe.schema import Recipe, trained_streams, used_data
 from rankhub.recipe.shipped import Source, find
-from rankhub.recipe.streams import trained_streams, used_data
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +71,10 @@ def load_recipe(
     overlays: Sequence[str] = (),
     need_data: bool = False,
 ) -> LoadedRecipe:
-    """Read and check a recipe.
-
-    Args:
-        source: A path, the name of a recipe that a plugin brings, or a recipe's text.
-        overrides: ``a.b.c=value``, or changes that know where they are asked for.
-        catalog: Where components come from.
-        overlays: Paths or names of overlays, applied one after the other, before the overrides.
-        need_data: Whether data that are not there are an error.
+    """Read and check a recipe, changed by overlays, paths or names, and then by overrides.
 
     Raises:
-        RecipeErrors: Everything that is wrong with it.
+        RecipeErrors: Everything that is wrong with it; with ``need_data`` also data that are not there.
         UserError: There is no such recipe or overlay.
     """
     found = source if isinstance(source, Source) else find(source, catalog)
