@@ -25,9 +25,8 @@ from rankhub.interfaces.kinds import KINDS
 from rankhub.recipe.load import LoadedRecipe
 from rankhub.recipe.load import load_recipe as read_recipe
 from rankhub.recipe.overrides import Change
-from rankhub.recipe.reader import Document, read
+from rankhub.recipe.reader import Document, read, write_value, write_yaml
 from rankhub.recipe.report import RecipeErrors
-from rankhub.recipe.scalars import write_value, write_yaml
 from rankhub.recipe.shipped import Source, listed, names, read_file, roots
 
 if TYPE_CHECKING:

@@ -13,12 +13,11 @@ from rankhub.catalog.catalog import Catalog
 from rankhub.catalog.nearest import suggestion
 from rankhub.interfaces.data import Dataset, GivenData, LabelSpec
 from rankhub.interfaces.errors import UserError
+from rankhub.recipe.address import labels_of
 from rankhub.recipe.assembly import Assembly
-from rankhub.recipe.labels import labels_of
 from rankhub.recipe.load import LoadedRecipe, load_recipe
-from rankhub.recipe.schema import Recipe
+from rankhub.recipe.schema import Recipe, trained_streams, used_data
 from rankhub.recipe.shipped import Source
-from rankhub.recipe.streams import trained_streams, used_data
 
 FOLDER, GIVEN = "folder", "given"
 """The roles of data sets that take what is handed over."""

@@ -13,7 +13,7 @@ from rankhub.engine.plan import PhasePlan
 from rankhub.interfaces.optim import Optimizer
 from rankhub.interfaces.schedule import Clock, Schedule, value_at
 from rankhub.recipe.assembly import Assembly
-from rankhub.recipe.names import matching
+from rankhub.recipe.schema import matching
 
 
 def parameter_groups(network: Network, plan: PhasePlan) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from torch.nn.modules.instancenorm import _InstanceNorm
 
 from rankhub.interfaces.loss import Loss
 from rankhub.interfaces.model import Backbone, Features, Head
-from rankhub.recipe.names import matching
+from rankhub.recipe.schema import matching
 
 Outputs = dict[str, Mapping[str, Tensor]]
 LossKey = tuple[str, str]

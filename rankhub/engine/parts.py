@@ -24,8 +24,7 @@ from rankhub.interfaces.loss import Loss
 from rankhub.interfaces.predict import Predict
 from rankhub.interfaces.schedule import Schedule
 from rankhub.recipe.assembly import Assembly
-from rankhub.recipe.schema import Recipe
-from rankhub.recipe.streams import phase_streams, trained_streams, used_data
+from rankhub.recipe.schema import Recipe, phase_streams, trained_streams, used_data
 
 Progress = Callable[[int, int, str], None]
 StreamKey = tuple[str, str]

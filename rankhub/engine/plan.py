@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rankhub.interfaces.schedule import Clock
-from rankhub.recipe.schema import Alternate, Phase, Recipe, Stream
-from rankhub.recipe.streams import stream_in
+from rankhub.recipe.schema import Alternate, Phase, Recipe, Stream, stream_in
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,7 @@ from rankhub.engine.groups import ScheduledOptimizer
 from rankhub.engine.learner import Learner
 from rankhub.engine.network import Network
 from rankhub.interfaces.errors import UserError
-from rankhub.recipe.names import matching
-from rankhub.recipe.schema import StartFrom
+from rankhub.recipe.schema import StartFrom, matching
 
 
 def capture(learner: Learner, optimizer: ScheduledOptimizer, step: int, facts: dict[str, Any]) -> checkpoint.State:

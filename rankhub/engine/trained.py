@@ -32,7 +32,7 @@ from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.model import Head
 from rankhub.recipe.assembly import Assembly
 from rankhub.recipe.load import load_recipe
-from rankhub.recipe.streams import used_data
+from rankhub.recipe.schema import used_data
 
 BLOCK = 64
 """Images that are decoded and predicted together."""

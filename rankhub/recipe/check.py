@@ -7,13 +7,15 @@ those, so that it hides no other.
 
 from __future__ import annotations
 
+import copy
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from rankhub.catalog.catalog import CatalogError
+from rankhub.catalog.catalog import Catalog, CatalogError, Entry
 from rankhub.catalog.complaints import complaints
 from rankhub.catalog.discovery import brief
 from rankhub.catalog.hints import Steps, walk
@@ -23,12 +25,10 @@ from rankhub.catalog.spec import Uses
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.kinds import KINDS
 from rankhub.interfaces.options import Refers
-from rankhub.recipe.draft import Checked, Draft
 from rankhub.recipe.phases import PHASES, STREAMS, is_short
-from rankhub.recipe.reader import Document
+from rankhub.recipe.reader import Document, at, list_at, mapping_at
 from rankhub.recipe.report import Problem
-from rankhub.recipe.schema import LENGTHS, Recipe
-from rankhub.recipe.streams import used_data
+from rankhub.recipe.schema import LENGTHS, Recipe, used_data
 
 if TYPE_CHECKING:
     from rankhub.interfaces.data import Dataset
@@ -36,12 +36,77 @@ if TYPE_CHECKING:
     from rankhub.recipe.load import LoadedRecipe
 
 
-def check(draft: Draft, *, need_data: bool = False) -> None:
-    """Add everything that is wrong to ``draft.problems``; without problems ``draft.recipe`` is the recipe.
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A component of the recipe whose options, here with defaults, fit its constructor."""
 
-    Args:
-        draft: The recipe, overridden, without ``like``.
-        need_data: Whether data that are not there are an error too.
+    entry: Entry
+    options: BaseModel
+
+    def refers(self) -> Iterator[tuple[Steps, str, str]]:
+        """The names in its options: where they stand, of what they are names, and the names."""
+        for spot in walk(type(self.options), plain(self.options)):
+            if isinstance(spot.mark, Refers) and isinstance(spot.value, str):
+                yield spot.steps, spot.mark.to, spot.value
+
+
+@dataclass(slots=True)
+class Draft:
+    """A recipe as data, what is wrong with it so far, and which of its components have passed."""
+
+    document: Document
+    catalog: Catalog
+    problems: list[Problem] = field(default_factory=list)
+    recipe: Recipe | None = None  # once its shape is right
+    components: dict[Steps, Checked] = field(default_factory=dict)
+    _failed: set[Steps] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._failed.update(problem.steps for problem in self.problems)
+
+    def add(self, steps: Steps, text: str, owner: str = "") -> None:
+        """Something is wrong at ``steps``."""
+        self._failed.add(steps)
+        self.problems.append(self.document.problem(steps, text, owner))
+
+    def failed(self, steps: Steps) -> bool:
+        """Whether something is wrong with what stands at ``steps`` or inside it."""
+        return any(known[: len(steps)] == steps for known in self._failed)
+
+    def resolved(self) -> dict[str, Any]:
+        """The recipe's data with every component that passed as ``owner/name``, with all its options."""
+        data = copy.deepcopy(self.document.data)
+        for steps, component in sorted(self.components.items(), key=lambda item: len(item[0])):
+            # The schedules among the options follow: their places are longer.
+            at(data, steps).update({"use": component.entry.full_name, **plain(component.options)})
+        return data
+
+    def refused(self, steps: Steps) -> bool:
+        """Whether something is wrong with the very entry at ``steps``."""
+        return steps in self._failed
+
+    def owner(self, steps: Steps) -> str:
+        """The plugin of the component at ``steps``; "" where there is none."""
+        component = self.components.get(steps)
+        return "" if component is None else component.entry.owner
+
+    def get(self, *steps: str | int) -> Any:
+        """What stands at ``steps``; None if nothing does."""
+        return at(self.document.data, steps)
+
+    def mapping(self, *steps: str | int) -> dict[str, Any]:
+        """The mapping at ``steps``; empty if no mapping stands there."""
+        return mapping_at(self.document.data, *steps)
+
+    def items(self, *steps: str | int) -> list[Any]:
+        """The list at ``steps``; empty if no list stands there."""
+        return list_at(self.document.data, *steps)
+
+
+def check(draft: Draft, *, need_data: bool = False) -> None:
+    """Add everything that is wrong to ``draft.problems``; with ``need_data`` also data that are not there.
+
+    Without problems ``draft.recipe`` is the recipe.
     """
     check_shape(draft)
     check_components(draft)
@@ -122,7 +187,7 @@ def _check_component(draft: Draft, steps: Steps, kind: str, value: Any) -> None:
             draft.add((*steps, *complaint.steps), complaint.text, entry.owner)
         return
     if not draft.failed(steps):
-        draft.components[steps] = Checked(kind, entry, {"use": value["use"], **options}, checked)
+        draft.components[steps] = Checked(entry, checked)
 
 
 def check_names(draft: Draft) -> None:
@@ -134,10 +199,10 @@ def check_names(draft: Draft) -> None:
         elif isinstance(spot.mark, Uses) and spot.steps not in draft.components and isinstance(spot.value, Mapping):
             used.update(value for value in spot.value.values() if isinstance(value, str))  # were it not wrong
     for steps, component in list(draft.components.items()):
-        for spot in walk(type(component.options), plain(component.options)):
-            if isinstance(spot.mark, Refers) and spot.mark.to != "output":  # outputs are known once heads are built
-                _check_name(draft, (*steps, *spot.steps), spot.mark.to, spot.value, component.entry.owner)
-                used.add(spot.value if spot.mark.to == "stream" else None)
+        for below, what, name in component.refers():
+            if what != "output":  # which are known once heads are built
+                _check_name(draft, (*steps, *below), what, name, component.entry.owner)
+                used.add(name if what == "stream" else None)
     for number in range(len(draft.items(PHASES))):
         for name in draft.mapping(PHASES, number, STREAMS):
             _check_name(draft, (PHASES, number, STREAMS, name), "stream", name)

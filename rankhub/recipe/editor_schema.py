@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
 
 from rankhub.catalog.catalog import Catalog, CatalogError, Entry
 from rankhub.catalog.spec import KIND_KEY, ComponentSpec
 from rankhub.interfaces.kinds import KINDS
-from rankhub.recipe.extends import KEY
-from rankhub.recipe.like import KEY as LIKE
+from rankhub.recipe.extends import EXTENDS, LIKE
 from rankhub.recipe.phases import CHOICE, OF_THE_PHASE
-from rankhub.recipe.schema import SPECS, Recipe
+from rankhub.recipe.schema import SPECS, Phase, Recipe, Stream
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _PARTIAL = "partial."
 """Prefix of definitions for recipes that extend another."""
+
+_Bodies = Mapping[type[BaseModel], dict[str, Any]]
 
 
 def editor_schema(catalog: Catalog) -> dict[str, Any]:
@@ -24,28 +29,53 @@ def editor_schema(catalog: Catalog) -> dict[str, Any]:
     Components are imported. One that cannot be is in the schema without its options, so that an editor
     accepts what it cannot check.
     """
-    definitions: dict[str, Any] = {}
-    root = _adopt(Recipe.model_json_schema(), "", definitions)
-    _allow_short(root, definitions)
-    for kind in KINDS:
-        definitions[kind] = _kind(kind, catalog, definitions)
-    whole = {**root, "title": "a whole recipe"}
+    options: dict[Entry, type[BaseModel]] = {}
+    for entry in (entry for kind in KINDS for entry in catalog.entries(kind)):
+        with suppress(CatalogError):
+            options[entry] = catalog.options(entry)
+    known: list[type[BaseModel]] = [Recipe, Phase, Stream, ComponentSpec, *SPECS.values(), *options.values()]
+    places, schema = models_json_schema([(model, "validation") for model in known], by_alias=True)
+    definitions = _point(schema["$defs"])
+    names = {model: places[model, "validation"]["$ref"].removeprefix("#/$defs/") for model in known}
+    _allow_short(definitions[names[Recipe]], definitions[names[Phase]]["properties"], definitions[names[Stream]])
+    bodies = {model: definitions[name] for model, name in names.items() if model not in (Phase, Stream)}
+    inlined = {names[model] for model in bodies}
+    definitions = {name: body for name, body in definitions.items() if name not in inlined}
+    definitions |= {kind: _kind(kind, catalog, options, bodies) for kind in KINDS}
+    whole = {**bodies[Recipe], "title": "a whole recipe"}
     definitions |= {f"{_PARTIAL}{name}": _partial(body) for name, body in definitions.items()}
     definitions[f"{_PARTIAL}recipe"] = _extending(_partial(whole))
     return {
         "$schema": _DRAFT,
         "title": "rankhub recipe",
-        "if": {"required": [KEY]},
+        "if": {"required": [EXTENDS]},
         "then": {"$ref": f"#/$defs/{_PARTIAL}recipe"},
         "else": whole,
         "$defs": dict(sorted(definitions.items())),
     }
 
 
+def _point(node: Any) -> Any:
+    """Point places of components to the definitions of their kinds, and close mappings whose names have a pattern."""
+    if isinstance(node, list):
+        return [_point(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if KIND_KEY in node:
+        rest = {key: value for key, value in node.items() if key not in (KIND_KEY, "$ref")}
+        return {**rest, "$ref": f"#/$defs/{node[KIND_KEY]}"}
+    closed = {"additionalProperties": False} if "patternProperties" in node else {}
+    return {**{key: _point(value) for key, value in node.items()}, **closed}
+
+
 def _extending(recipe: dict[str, Any]) -> dict[str, Any]:
     """The schema of a recipe that extends another: it may leave everything out."""
     extends = {"type": "string", "description": "a recipe or block that comes with rankhub, or the path of a file"}
-    return {**recipe, "title": "a recipe that extends another", "properties": {KEY: extends, **recipe["properties"]}}
+    return {
+        **recipe,
+        "title": "a recipe that extends another",
+        "properties": {EXTENDS: extends, **recipe["properties"]},
+    }
 
 
 def _partial(node: Any, *, asks: bool = False) -> Any:
@@ -68,9 +98,8 @@ def _partial(node: Any, *, asks: bool = False) -> Any:
     return found
 
 
-def _allow_short(root: dict[str, Any], definitions: dict[str, Any]) -> None:
+def _allow_short(root: dict[str, Any], phase: dict[str, Any], stream: dict[str, Any]) -> None:
     """What a recipe may leave out that the resolved recipe has: a list of one phase, a stream's keys by ``like``."""
-    phase, stream = definitions["Phase"]["properties"], definitions["Stream"]
     uses = phase["streams"]
     differing = {key: {"anyOf": [body, {"type": "null"}]} for key, body in uses["patternProperties"].items()}
     listed = {"type": "array", "items": {"type": "string"}, "minItems": 1}
@@ -82,86 +111,46 @@ def _allow_short(root: dict[str, Any], definitions: dict[str, Any]) -> None:
     root["required"].remove("phases")
     root["anyOf"] = [{"required": [key]} for key in CHOICE]
     like = {"type": "string", "description": "another stream, whose keys it takes over"}
-    copy = {**_partial(stream), "properties": {LIKE: like, **stream["properties"]}}
-    definitions["Stream"] = {"if": {"required": [LIKE]}, "then": copy, "else": stream}
+    whole = dict(stream)
+    stream.clear()
+    copy = {**_partial(whole), "properties": {LIKE: like, **whole["properties"]}}
+    stream.update({"if": {"required": [LIKE]}, "then": copy, "else": whole})
 
 
-def _kind(kind: str, catalog: Catalog, definitions: dict[str, Any]) -> dict[str, Any]:
+def _kind(kind: str, catalog: Catalog, options: Mapping[Entry, type[BaseModel]], bodies: _Bodies) -> dict[str, Any]:
+    """A component of a kind: its name, the recipe's own keys beside it, and the options that each name has."""
     entries = catalog.entries(kind)
     clashing = {name for of, name in catalog.clashes() if of == kind}
-    bare = [entry for entry in entries if entry.component.name not in clashing]
-    names = [entry.component.name for entry in bare] + [e.full_name for e in entries if e not in bare]
-    own = _own(kind, definitions)
-    branches = [_branch(entry, entry in bare, own["properties"], catalog, definitions) for entry in entries]
+    names = {e: [e.component.name, e.full_name] if e.component.name not in clashing else [e.full_name] for e in entries}
+    own = bodies[SPECS.get(kind, ComponentSpec)]
+    beside = {key: value for key, value in own["properties"].items() if key != "use"}
+    shown = sorted((said[0] for said in names.values()), key=lambda name: "/" in name)  # owner/name come last
     schema = {
         "type": "object",
-        "description": KINDS[kind].summary,
-        "properties": {"use": {"description": "name, or owner/name", "anyOf": [{"enum": names}, {"pattern": ".+/.+"}]}},
+        "properties": {"use": {"description": "name, or owner/name", "anyOf": [{"enum": shown}, {"pattern": ".+/.+"}]}},
         "required": own["required"],
-        "allOf": [branch for branch in branches if branch],
+        "allOf": [
+            _branch(entry, said, beside, bodies[options[entry]]) for entry, said in names.items() if entry in options
+        ],
     }
-    return _or_like(schema) if kind == "dataset" else schema
-
-
-def _own(kind: str, definitions: dict[str, Any]) -> dict[str, Any]:
-    """The schema of the keys that belong to the recipe and not to the component."""
-    schema = _adopt(SPECS.get(kind, ComponentSpec).model_json_schema(), f"{kind}.", definitions)
-    del schema["properties"]["use"]
-    return schema
-
-
-def _branch(
-    entry: Entry, bare: bool, own: Mapping[str, Any], catalog: Catalog, definitions: dict[str, Any]
-) -> dict[str, Any] | None:
-    """``if`` the recipe uses this component, ``then`` its options."""
-    try:
-        model = catalog.options(entry)
-    except CatalogError:
-        return None
-    options = _adopt(model.model_json_schema(by_alias=True), f"{entry.component.kind}.{entry.full_name}.", definitions)
-    names = [entry.component.name, entry.full_name] if bare else [entry.full_name]
-    use = {"const": names[0]} if len(names) == 1 else {"enum": names}
-    options.pop("title", None)
-    return {
-        "if": {"properties": {"use": use}, "required": ["use"]},
-        "then": {
-            **options,
-            "description": entry.component.summary,
-            "properties": {"use": {"description": entry.component.summary}, **own, **options.get("properties", {})},
-        },
-    }
-
-
-def _or_like(schema: dict[str, Any]) -> dict[str, Any]:
-    """A data set may instead say what other one it is like."""
+    described = {"description": KINDS[kind].summary}
+    if kind != "dataset":
+        return {**described, **schema}
     like = {
         "type": "object",
-        "properties": {"like": {"type": "string", "description": "another data set, whose options it takes over"}},
-        "required": ["like"],
+        "properties": {LIKE: {"type": "string", "description": "another data set, whose options it takes over"}},
+        "required": [LIKE],
         "not": {"required": ["use"]},
     }
-    return {"description": schema.pop("description"), "if": {"required": ["like"]}, "then": like, "else": schema}
+    return {**described, "if": {"required": [LIKE]}, "then": like, "else": schema}
 
 
-def _adopt(schema: dict[str, Any], prefix: str, definitions: dict[str, Any]) -> dict[str, Any]:
-    """Move a schema's own definitions to the common ones, and point places of components to their kinds."""
-    own = schema.pop("$defs", {})
-    for name, body in own.items():
-        definitions[f"{prefix}{name}"] = _point(body, prefix)
-    pointed: dict[str, Any] = _point(schema, prefix)
-    return pointed
-
-
-def _point(node: Any, prefix: str) -> Any:
-    if isinstance(node, list):
-        return [_point(item, prefix) for item in node]
-    if not isinstance(node, dict):
-        return node
-    if KIND_KEY in node:
-        rest = {key: _point(value, prefix) for key, value in node.items() if key not in (KIND_KEY, "$ref")}
-        return {**rest, "$ref": f"#/$defs/{node[KIND_KEY]}"}
-    if isinstance(node.get("$ref"), str):
-        name = node["$ref"].removeprefix("#/$defs/")
-        return {**node, "$ref": f"#/$defs/{prefix}{name}".replace("/", "~1").replace("#~1$defs~1", "#/$defs/")}
-    closed = {"additionalProperties": False} if "patternProperties" in node else {}
-    return {**{key: _point(value, prefix) for key, value in node.items()}, **closed}
+def _branch(entry: Entry, names: list[str], beside: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """``if`` the recipe uses this component, ``then`` its options."""
+    use = {"const": names[0]} if len(names) == 1 else {"enum": names}
+    properties = {"use": {"description": entry.component.summary}, **beside, **options.get("properties", {})}
+    then = {key: value for key, value in options.items() if key != "title"}
+    return {
+        "if": {"properties": {"use": use}, "required": ["use"]},
+        "then": {**then, "description": entry.component.summary, "properties": properties},
+    }

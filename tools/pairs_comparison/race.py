@@ -16,7 +16,7 @@ from rankhub import LoadedRecipe, UserError, build, load_recipe, open_data
 from rankhub.engine import parts as engine
 from rankhub.engine.training import new_optimizer
 from rankhub.interfaces.generator import WorkerGenerator
-from rankhub.recipe.streams import phase_streams
+from rankhub.recipe.schema import phase_streams
 
 TEST = "test"
 """Name of the data set of held-out photos in the recipe."""

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rankhub.catalog.catalog import Catalog
-from rankhub.recipe.labels import labels_of, numbered
+from rankhub.recipe.address import labels_of, numbered
 
 MINE = plugin(component("pull"), component("jitter", "helpers.fakes:Jitter", "generator"))
 CATALOG = Catalog.of({"fakes": fakes, "mine": MINE})

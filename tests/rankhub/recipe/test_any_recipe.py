@@ -10,9 +10,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rankhub.catalog.catalog import Catalog
-from rankhub.recipe.reader import read
+from rankhub.recipe.reader import read, write_yaml
 from rankhub.recipe.report import RecipeErrors
-from rankhub.recipe.scalars import write_yaml
 
 CATALOG = Catalog.of({"fakes": fakes})
 FULL = read(

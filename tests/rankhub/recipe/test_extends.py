@@ -14,9 +14,8 @@ from rankhub.catalog.catalog import Catalog
 from rankhub.interfaces.errors import UserError
 from rankhub.recipe.extends import expand_extends
 from rankhub.recipe.load import load_recipe
-from rankhub.recipe.reader import read
+from rankhub.recipe.reader import read, write_yaml
 from rankhub.recipe.report import RecipeErrors
-from rankhub.recipe.scalars import write_yaml
 from rankhub.recipe.shipped import Source
 
 CATALOG = Catalog.of({"fakes": fakes, "rankhub_recipes": rankhub_recipes})

@@ -15,8 +15,8 @@ from rankhub.catalog.spec import ComponentSpec
 from rankhub.interfaces.errors import UserError
 from rankhub.recipe import shipped
 from rankhub.recipe.load import load_recipe
-from rankhub.recipe.names import matching
 from rankhub.recipe.report import RecipeErrors
+from rankhub.recipe.schema import matching
 
 CATALOG = Catalog.of({"fakes": fakes, "rankhub_recipes": rankhub_recipes})
 LIKE = fakes.RECIPE.replace("test: {use: patches, count: 10}", "test: {like: train, count: 10}")

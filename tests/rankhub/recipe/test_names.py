@@ -9,8 +9,8 @@ from helpers.plugins import catalog_of, component, package, plugin
 
 from rankhub.interfaces.errors import UserError
 from rankhub.recipe.load import load_recipe
+from rankhub.recipe.reader import write_yaml
 from rankhub.recipe.report import RecipeErrors
-from rankhub.recipe.scalars import write_yaml
 from rankhub.recipe.shipped import find, names
 
 

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from rankhub.recipe.overrides import apply_overrides
 from rankhub.recipe.phases import write_out
-from rankhub.recipe.reader import read
-from rankhub.recipe.scalars import write_yaml
+from rankhub.recipe.reader import read, write_yaml
 
 
 def override(*overrides, text=fakes.RECIPE):

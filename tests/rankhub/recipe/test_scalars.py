@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rankhub.recipe.reader import read, read_value
-from rankhub.recipe.scalars import scalar, write_yaml
+from rankhub.recipe.reader import read, read_value, scalar, write_yaml
 
 TEXT = st.text(st.characters(blacklist_categories=("Cs", "Cc")), max_size=20)
 TRICKY = st.sampled_from(

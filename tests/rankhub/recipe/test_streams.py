@@ -11,7 +11,7 @@ from helpers.recipes import TWO, load_text, problems_of
 from rankhub.catalog.catalog import Catalog
 from rankhub.interfaces.acquire import Acquirer
 from rankhub.interfaces.options import StreamName
-from rankhub.recipe.streams import phase_streams
+from rankhub.recipe.schema import phase_streams
 
 
 class Looks(fakes.Spread):
