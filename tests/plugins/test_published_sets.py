@@ -9,7 +9,7 @@ import pytest
 from rankhub.catalog.catalog import Catalog
 from rankhub.catalog.docs import docs_of
 
-OWN = {"image_folder", "scored_csv", "points"}
+OWN = {"image_folder", "scored_csv", "points", "from_python"}
 """They read what a user has, in a form that the docstring states."""
 MADE = {"placed_digits", "skimage_photos", "distorted_photos", "drawn_scenes"}
 """They come with a dependency or are drawn: every test run tries them."""
