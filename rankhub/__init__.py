@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from rankhub.catalog.nearest import suggestion
     from rankhub.engine.answers import Prediction
     from rankhub.engine.console import Talk
+    from rankhub.engine.feed import make_views
     from rankhub.engine.given import without_evaluators
-    from rankhub.engine.preview import make_views
     from rankhub.engine.trained import Run
     from rankhub.recipe.load import LoadedRecipe
     from rankhub.recipe.overrides import Change, read_options
@@ -54,7 +54,7 @@ _LATER = {
     "Talk": "rankhub.engine.console",
     "suggestion": "rankhub.catalog.nearest",
     "without_evaluators": "rankhub.engine.given",
-    "make_views": "rankhub.engine.preview",
+    "make_views": "rankhub.engine.feed",
     "read_options": "rankhub.recipe.overrides",
     **dict.fromkeys(
         (

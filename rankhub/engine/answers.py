@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from rankhub.engine.outputs import ImageOutputs, blocks
+from rankhub.engine.source import ImageOutputs, blocks
 from rankhub.interfaces.data import LabelSpec
 
 
@@ -42,17 +42,11 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One image and all that was said of it.
+    """One image and all that was said of it."""
 
-    Attributes:
-        index: Position in its data set.
-        image: [3, H, W] uint8.
-        outputs: ``HEAD.OUTPUT`` or ``backbone`` -> [...] float32 on the CPU; of a map [1, h, w].
-    """
-
-    index: int
-    image: Tensor
-    outputs: Mapping[str, Tensor]
+    index: int  # its position in its data set
+    image: Tensor  # [3, H, W] uint8
+    outputs: Mapping[str, Tensor]  # HEAD.OUTPUT or backbone -> [...] float32 on the CPU; of a map [1, h, w]
 
 
 def answers(outputs: ImageOutputs, block: int) -> Iterator[Answer]:

@@ -10,8 +10,7 @@ import torch
 
 from rankhub.catalog.catalog import Catalog
 from rankhub.engine.device import Compute
-from rankhub.engine.feed import Chain, Feed
-from rankhub.engine.fitting import check_images
+from rankhub.engine.feed import Chain, Feed, check_images
 from rankhub.engine.network import Network
 from rankhub.engine.objectives import Objective
 from rankhub.engine.plan import PhasePlan, plan_phases

@@ -8,8 +8,7 @@ from helpers import fakes
 
 import rankhub
 from rankhub.catalog.catalog import Catalog
-from rankhub.engine.collate import collate, first_view
-from rankhub.engine.feed import Chain
+from rankhub.engine.feed import Chain, collate, first_view
 from rankhub.interfaces.data import LabelSpec, Sample
 from rankhub.interfaces.generator import ViewSpec
 
