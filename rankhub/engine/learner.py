@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
-from rankhub.engine.average import WeightAverage
 from rankhub.engine.device import Compute
 from rankhub.engine.network import Network
 from rankhub.engine.objectives import Objective
@@ -18,62 +19,65 @@ from rankhub.interfaces.batch import Batch
 from rankhub.interfaces.schedule import Clock, Schedule
 
 
-@dataclass(frozen=True, slots=True)
-class Portion:
-    """A stream's part in a step.
+class WeightAverage:
+    """A copy of a network whose weights follow it: ``w <- decay * w + (1 - decay) * network``.
 
-    Attributes:
-        batch: This process's views, on the device.
-        objectives: What is learned from them.
-        accumulate: Micro-batches in which they pass the network.
-        statistics: Whether running statistics learn from them; else they are normalised among themselves.
+    One that ``teaches`` runs on training batches, in training mode, and gathers its own batch statistics; otherwise the
+    statistics are averaged as the weights are.
     """
 
-    batch: Batch
-    objectives: Sequence[Objective]
-    accumulate: int = 1
-    statistics: bool = True
+    def __init__(self, network: Network, teaches: bool) -> None:
+        self.network = copy.deepcopy(network)
+        self.network.requires_grad_(False)
+        self.teaches = teaches
+        self.network.train(teaches)
+
+    @torch.no_grad()
+    def update(self, network: Network, decay: float) -> None:
+        """Follow ``network`` by one step."""
+        ours: list[Tensor] = list(self.network.parameters())
+        theirs: list[Tensor] = [parameter.detach() for parameter in network.parameters()]
+        torch._foreach_lerp_(ours, theirs, 1.0 - decay)
+        if self.teaches:
+            return
+        for mine, other in zip(self.network.buffers(), network.buffers(), strict=True):
+            if mine.is_floating_point():
+                mine.lerp_(other, 1.0 - decay)
+            else:
+                mine.copy_(other)
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """A stream's part in a step."""
+
+    batch: Batch  # this process's views, on the device
+    objectives: Sequence[Objective]  # what is learned from them
+    accumulate: int = 1  # micro-batches in which they pass the network
+    statistics: bool = True  # whether running statistics learn from them; else they are normalised among themselves
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """Which step it is.
+    """Which step it is."""
 
-    Attributes:
-        clock: Where the phase stands.
-        number: Number of the step in the run, for messages and random numbers.
-        log: Whether diagnostics are wanted.
-        last_good: The last checkpoint, for messages.
-    """
-
-    clock: Clock
-    number: int = 1
-    log: bool = False
-    last_good: str = "none"
+    clock: Clock  # where the phase stands
+    number: int = 1  # of the step in the run, for messages and random numbers
+    log: bool = False  # whether diagnostics are wanted
+    last_good: str = "none"  # the last checkpoint, for messages
 
 
 @dataclass(slots=True)
 class Learner:
-    """The network in training, and what goes with it.
-
-    Attributes:
-        network: Trained.
-        average: Moving average of its weights, or None.
-        decay: The average's decay.
-        compute: Device and precision.
-        scaler: Of fp16.
-        clip: Largest norm of the gradient, or None.
-        seed: The recipe's; what a network or a loss draws at random in a step is a function of it and of the step.
-        processes: The processes of the run.
-    """
+    """The network in training, and what goes with it."""
 
     network: Network
     average: WeightAverage | None
-    decay: float | Schedule
+    decay: float | Schedule  # the average's
     compute: Compute
-    scaler: torch.amp.GradScaler
-    clip: float | None = None
-    seed: int = 0
+    scaler: torch.amp.GradScaler  # of fp16
+    clip: float | None = None  # largest norm of the gradient
+    seed: int = 0  # what a network or a loss draws at random in a step is a function of it and of the step
     processes: Processes = ALONE
 
     @property

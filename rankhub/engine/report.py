@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from rankhub.engine import evaluation, folder
-from rankhub.engine.average import WeightAverage
 from rankhub.engine.console import Talk
+from rankhub.engine.learner import WeightAverage
 from rankhub.engine.network import Network
 from rankhub.engine.parts import Parts
 from rankhub.engine.source import NetworkForward, RawPixels, Source

@@ -12,37 +12,23 @@ from rankhub.engine.groups import ScheduledOptimizer
 from rankhub.engine.learner import Learner, Portion, Turn
 from rankhub.engine.network import train_mode
 from rankhub.engine.objectives import Weighed, after_step, check_finite
-from rankhub.engine.passes import GatheredPass, PlainPass, StreamPass
+from rankhub.engine.passes import pass_views
 from rankhub.interfaces.schedule import value_at
 
 
 @dataclass(slots=True)
 class Stepped:
-    """What one step did.
+    """What one step did."""
 
-    Attributes:
-        losses: Objective -> mean loss; ``loss`` is the weighted total.
-        parts: Diagnostics, when they were asked for.
-        views: Views that passed the network, on all processes.
-        rate: Learning rate.
-        gradient_norm: Norm before clipping, where gradients are clipped.
-    """
-
-    losses: dict[str, float]
-    parts: dict[str, float] = field(default_factory=dict)
-    views: int = 0
-    rate: float = 0.0
-    gradient_norm: float | None = None
+    losses: dict[str, float]  # objective -> mean loss; ``loss`` is the weighted total
+    parts: dict[str, float] = field(default_factory=dict)  # diagnostics, when they were asked for
+    views: int = 0  # that passed the network, on all processes
+    rate: float = 0.0  # learning rate
+    gradient_norm: float | None = None  # before clipping, where gradients are clipped
 
 
 def take_step(learner: Learner, portions: Mapping[str, Portion], optimizer: ScheduledOptimizer, turn: Turn) -> Stepped:
-    """Do one step.
-
-    Args:
-        learner: What it changes.
-        portions: Stream -> its part.
-        optimizer: The phase's.
-        turn: Which step it is.
+    """Do one step on each stream's portion.
 
     Raises:
         LossNotFiniteError: A loss is not finite. The weights are as they were before the step.
@@ -63,7 +49,7 @@ def take_step(learner: Learner, portions: Mapping[str, Portion], optimizer: Sche
 
     for stream, portion in portions.items():
         with learner.statistics(learn=portion.statistics):
-            _pass(learner, stream, portion, turn).run(note)
+            pass_views(learner, stream, portion, turn, note)
     if learner.processes.count > 1:
         learner.processes.sum_gradients(optimizer.parameters())
         _add_up(learner, sums, parts, turn.log)
@@ -76,15 +62,6 @@ def take_step(learner: Learner, portions: Mapping[str, Portion], optimizer: Sche
     shown = {name: float(value) for name, value in parts.items()}
     views = sum(len(portion.batch) for portion in portions.values()) * learner.processes.count
     return Stepped(numbers, shown, views, rate, norm)
-
-
-def _pass(learner: Learner, stream: str, portion: Portion, turn: Turn) -> PlainPass | GatheredPass:
-    """How a stream's views pass: by parts, or, where a loss needs to see all views of a shared batch, at once."""
-    views = StreamPass.of(learner, stream, portion, turn)
-    shared = learner.processes.count > 1 or portion.accumulate > 1
-    if shared and any(objective.loss.scope == "batch" for objective in portion.objectives):
-        return GatheredPass(views)
-    return PlainPass(views)
 
 
 def _add_up(learner: Learner, sums: dict[str, Tensor], parts: dict[str, Tensor], log: bool) -> None:

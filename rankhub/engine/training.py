@@ -8,14 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from rankhub.engine import checkpoint
-from rankhub.engine.average import WeightAverage
 from rankhub.engine.best import Best
 from rankhub.engine.evaluation import Results
 from rankhub.engine.feed import Place
 from rankhub.engine.groups import ScheduledOptimizer, parameter_groups
 from rankhub.engine.interrupt import Interrupt
 from rankhub.engine.journal import Journal
-from rankhub.engine.learner import Learner, Portion, Turn
+from rankhub.engine.learner import Learner, Portion, Turn, WeightAverage
 from rankhub.engine.network import freeze
 from rankhub.engine.parts import Parts, build_network
 from rankhub.engine.pictures import view_sheet
