@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from rankhub.catalog.hints import Steps
 from rankhub.engine.network import Network
@@ -41,11 +42,7 @@ def parameter_groups(network: Network, plan: PhasePlan) -> list[dict[str, Any]]:
 class ScheduledOptimizer:
     """An optimiser, and before each step the values of its options that are schedules.
 
-    Args:
-        assembly: Makes components of the recipe.
-        place: Where the recipe names it.
-        schedule: Factor on the learning rate, or None.
-        groups: Parameter groups.
+    ``place`` is where the recipe names it; ``schedule`` is a factor on its learning rate.
     """
 
     def __init__(
@@ -73,3 +70,31 @@ class ScheduledOptimizer:
     def parameters(self) -> list[torch.nn.Parameter]:
         """All parameters that the optimiser moves."""
         return [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+
+    def state(self, network: Network) -> dict[str, Any]:
+        """The optimiser's state by parameter name, and the plain values of its groups."""
+        names = {id(parameter): name for name, parameter in network.named_parameters()}
+        moved = self.optimizer
+        state = {names[id(p)]: dict(moved.state[p]) for p in self.parameters() if p in moved.state}
+        groups = [
+            {key: value for key, value in group.items() if isinstance(value, bool | int | float)}
+            for group in moved.param_groups
+        ]
+        return {"state": state, "groups": groups}
+
+    def load(self, network: Network, saved: Mapping[str, Any], *, same_phase: bool) -> None:
+        """Take what :meth:`state` knew of the parameters: momenta, counts; in the same phase the groups' values too."""
+        for name, parameter in network.named_parameters():
+            known = saved["state"].get(name)
+            if known and parameter.requires_grad:
+                self.optimizer.state[parameter] = {key: _like(key, value, parameter) for key, value in known.items()}
+        if same_phase:
+            for group, values in zip(self.optimizer.param_groups, saved["groups"], strict=True):
+                group.update(values)
+
+
+def _like(key: str, value: Any, parameter: Tensor) -> Any:
+    if not isinstance(value, Tensor):
+        return value
+    # torch keeps the count of steps on the CPU; momenta lie beside their parameter.
+    return value.clone() if key == "step" else value.to(parameter.device, copy=True)

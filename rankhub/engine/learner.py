@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from rankhub.engine import checkpoint
 from rankhub.engine.device import Compute
-from rankhub.engine.network import Network
+from rankhub.engine.groups import ScheduledOptimizer
+from rankhub.engine.network import Network, load_weights
 from rankhub.engine.objectives import Objective
 from rankhub.engine.processes import ALONE, Processes
 from rankhub.engine.wide import buffers_kept
@@ -96,3 +99,24 @@ class Learner:
         for network in self.networks:
             held = [*network.backbone.buffers(), *network.heads.buffers()]
             self.processes.mean_([buffer for buffer in held if buffer.is_floating_point()])
+
+    def state(self, optimizer: ScheduledOptimizer, step: int, facts: Mapping[str, Any]) -> checkpoint.State:
+        """All of it after ``step`` steps of the run."""
+        return checkpoint.State(
+            step=step,
+            weights=self.network.state_dict(),
+            average=None if self.average is None else self.average.network.state_dict(),
+            optimizer=optimizer.state(self.network),
+            random=checkpoint.random_state(),
+            scaler=self.scaler.state_dict(),
+            facts=facts,
+        )
+
+    def restore(self, state: checkpoint.State, folder: object) -> None:
+        """Put weights, average, scaler and random generators back; the optimiser follows once its phase is entered."""
+        load_weights(self.network, state.weights, folder)
+        if self.average is not None and state.average is not None:
+            load_weights(self.average.network, state.average, folder)
+        if state.scaler:
+            self.scaler.load_state_dict(dict(state.scaler))
+        checkpoint.set_random_state(state.random)

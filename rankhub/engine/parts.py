@@ -11,11 +11,10 @@ import torch
 from rankhub.catalog.catalog import Catalog
 from rankhub.engine.device import Compute
 from rankhub.engine.feed import Chain, Feed, check_images
-from rankhub.engine.network import Network
+from rankhub.engine.network import Network, take_over
 from rankhub.engine.objectives import Objective
 from rankhub.engine.plan import PhasePlan, plan_phases
 from rankhub.engine.processes import ALONE, Processes
-from rankhub.engine.state import take_over
 from rankhub.interfaces.data import DataReport, Dataset, GivenData, OpenContext
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.evaluate import Evaluator

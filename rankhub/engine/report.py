@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rankhub.engine import evaluation, folder
+from rankhub.engine.checkpoint import Results
 from rankhub.engine.console import Talk
 from rankhub.engine.learner import WeightAverage
 from rankhub.engine.network import Network
@@ -64,7 +65,7 @@ class Report:
     def _row_folder(self, row: str) -> Path:
         return self.folder / "evaluation" / row.replace(" ", "_")
 
-    def row(self, row: str, forward: Forward, step: int, during: bool = False) -> evaluation.Results:
+    def row(self, row: str, forward: Forward, step: int, during: bool = False) -> Results:
         """Compute one row; all processes compute features, the first one has the results.
 
         Args:
@@ -99,7 +100,7 @@ class Report:
         self.watchers.tell(lambda callback: callback.evaluated(step, row, results))
         return results
 
-    def between(self, average: WeightAverage | None, step: int) -> evaluation.Results:
+    def between(self, average: WeightAverage | None, step: int) -> Results:
         """An evaluation in the middle of training."""
         if not self.parts.during:
             return {}

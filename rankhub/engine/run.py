@@ -13,7 +13,7 @@ from rich.console import Console
 
 from rankhub.catalog.catalog import Catalog
 from rankhub.engine import checkpoint, folder
-from rankhub.engine.best import Best
+from rankhub.engine.checkpoint import Best
 from rankhub.engine.console import Talk
 from rankhub.engine.cost import Lines, describe
 from rankhub.engine.device import Compute

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from rankhub.engine import evaluation, folder
 from rankhub.engine.answers import Answer, Prediction, answers, column_of, direction_of, stacked
+from rankhub.engine.checkpoint import Results
 from rankhub.engine.given import dataset_of, put_data
 from rankhub.engine.parts import (
     Resources,
@@ -168,7 +169,7 @@ class Run(TrainedNetwork):
 
     def evaluate(
         self, evaluators: Sequence[str | Mapping[str, Any]] | None = None, data: Mapping[str, Any] | None = None
-    ) -> evaluation.Results:
+    ) -> Results:
         """Measure the network by evaluators of its recipe, or by others.
 
         Args:

@@ -8,18 +8,16 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from rankhub.engine import checkpoint
-from rankhub.engine.best import Best
-from rankhub.engine.evaluation import Results
+from rankhub.engine.checkpoint import Results
 from rankhub.engine.feed import Place
 from rankhub.engine.groups import ScheduledOptimizer, parameter_groups
 from rankhub.engine.interrupt import Interrupt
 from rankhub.engine.journal import Journal
 from rankhub.engine.learner import Learner, Portion, Turn, WeightAverage
-from rankhub.engine.network import freeze
+from rankhub.engine.network import freeze, reset
 from rankhub.engine.parts import Parts, build_network
 from rankhub.engine.pictures import view_sheet
 from rankhub.engine.plan import PhasePlan
-from rankhub.engine.state import capture, load_optimizer, optimizer_state, reset, restore
 from rankhub.engine.step import Stepped, take_step
 from rankhub.engine.watch import Watchers
 from rankhub.interfaces.batch import Batch
@@ -87,7 +85,7 @@ class Training:
     interrupt: Interrupt
     show: Show
     evaluate: Callable[[int], Results]
-    best: Best | None = None
+    best: checkpoint.Best | None = None
     views: int = 0
     _optimizer: ScheduledOptimizer | None = None
     _rate: _Rate = field(default_factory=lambda: _Rate())
@@ -105,7 +103,7 @@ class Training:
             UserError: A checkpoint does not fit, or cannot be written.
         """
         if state is not None:
-            restore(self.learner, state, self.checkpoints.last())
+            self.learner.restore(state, self.checkpoints.last())
             self.views = int(state.facts["views"])
         done = 0 if state is None else state.step
         for plan in self.parts.plans:
@@ -128,13 +126,13 @@ class Training:
         network, phase = self.parts.network, plan.phase
         known = state.optimizer if state is not None else None
         if known is None and self._optimizer is not None:
-            known = optimizer_state(network, self._optimizer)
+            known = self._optimizer.state(network)
         if step == 0 and phase.reset:
             seed = seeded(self.parts.recipe.seed, f"reset/{phase.name}")
             reset(network, build_network(self.parts.recipe, self.parts.assembly.again(), seed), phase.reset)
         self._optimizer = new_optimizer(self.parts, plan)
         if known is not None and (step > 0 or phase.optimizer_state == "keep"):
-            load_optimizer(network, self._optimizer, known, same_phase=step > 0)
+            self._optimizer.load(network, known, same_phase=step > 0)
 
     def _steps(self, plan: PhasePlan, start: int) -> Iterator[int]:
         """Do the phase's steps from ``start`` on; yields the steps done in the run after each."""
@@ -205,7 +203,7 @@ class Training:
 
     def _state(self, number: int) -> checkpoint.State:
         assert self._optimizer is not None
-        return capture(self.learner, self._optimizer, number, {"views": self.views})
+        return self.learner.state(self._optimizer, number, {"views": self.views})
 
     def _save(self, number: int) -> None:
         self.learner.mean_statistics()

@@ -17,7 +17,7 @@ from rich.console import Console
 from rankhub.catalog.catalog import Catalog
 from rankhub.engine import checkpoint, report
 from rankhub.engine import run as engine
-from rankhub.engine.best import Best
+from rankhub.engine.checkpoint import Best
 from rankhub.engine.console import Talk
 from rankhub.engine.folder import resolved_recipe
 from rankhub.engine.journal import read
