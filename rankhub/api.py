@@ -386,8 +386,8 @@ def _hosted(
 ) -> Iterator[tuple[LoadedRecipe, Host]]:
     """What training needs beside its recipe, while what belongs to the process is kept."""
     from rankhub.engine.console import talk_for
+    from rankhub.engine.device import preserved
     from rankhub.engine.given import put_data
-    from rankhub.engine.preserved import preserved
     from rankhub.engine.run import Host
 
     with preserved():

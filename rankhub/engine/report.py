@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rankhub.engine import evaluation, folder
 from rankhub.engine.checkpoint import Results
@@ -16,7 +15,6 @@ from rankhub.engine.parts import Parts
 from rankhub.engine.source import NetworkForward, RawPixels, Source
 from rankhub.engine.training import Training
 from rankhub.engine.watch import Watchers
-from rankhub.interfaces.callback import Callback
 from rankhub.interfaces.predict import Forward
 
 PIXELS, BEFORE, AFTER = "raw pixels", "before training", "after training"
@@ -146,18 +144,6 @@ class Report:
         talk.line(f"Scored: {which}.")
         for sentence in evaluation.beaten(rows, parts.evaluators):
             talk.note(f"training did not help: {sentence}")
-
-
-class Pictures(Callback):
-    """Keeps pictures of views in the run's folder."""
-
-    def __init__(self, place: Path) -> None:
-        self.place = place
-
-    def pictures(self, step: int, pictures: Mapping[str, Any]) -> None:
-        """Write each picture as PNG."""
-        for name, picture in pictures.items():
-            folder.write_picture(self.place / f"{name}_step_{step}.png", picture)
 
 
 def scored(parts: Parts, average: WeightAverage | None) -> tuple[Network, str]:

@@ -21,9 +21,9 @@ from rankhub.engine.interrupt import Interrupt
 from rankhub.engine.journal import Journal
 from rankhub.engine.parts import Parts, Resources, build
 from rankhub.engine.processes import Processes, joined
-from rankhub.engine.report import Pictures, Report, announce, write_reports
+from rankhub.engine.report import Report, announce, write_reports
 from rankhub.engine.training import Status, Training, new_learner
-from rankhub.engine.watch import Watchers
+from rankhub.engine.watch import Pictures, Watchers
 from rankhub.interfaces.callback import Callback, RunInfo
 from rankhub.interfaces.data import Dataset
 from rankhub.interfaces.draws import seeded

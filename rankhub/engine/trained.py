@@ -16,6 +16,7 @@ from torch import Tensor
 from rankhub.engine import evaluation, folder
 from rankhub.engine.answers import Answer, Prediction, answers, column_of, direction_of, stacked
 from rankhub.engine.checkpoint import Results
+from rankhub.engine.device import preserved
 from rankhub.engine.given import dataset_of, put_data
 from rankhub.engine.parts import (
     Resources,
@@ -24,7 +25,6 @@ from rankhub.engine.parts import (
     evaluation_chains,
     open_data,
 )
-from rankhub.engine.preserved import preserved
 from rankhub.engine.report import AFTER, RESULTS
 from rankhub.engine.source import Source
 from rankhub.engine.trained_network import TrainedNetwork

@@ -13,10 +13,9 @@ from torch import Tensor
 
 from rankhub.catalog.catalog import Catalog
 from rankhub.engine import checkpoint, folder
-from rankhub.engine.device import Compute
+from rankhub.engine.device import Compute, preserved
 from rankhub.engine.network import Network, load_weights
 from rankhub.engine.parts import build_network, evaluation_chains
-from rankhub.engine.preserved import preserved
 from rankhub.engine.source import ImageOutputs, NetworkForward, ViewOutputs
 from rankhub.interfaces.acquire import PoolStream
 from rankhub.interfaces.data import Dataset

@@ -16,10 +16,9 @@ from rankhub.engine.journal import Journal
 from rankhub.engine.learner import Learner, Portion, Turn, WeightAverage
 from rankhub.engine.network import freeze, reset
 from rankhub.engine.parts import Parts, build_network
-from rankhub.engine.pictures import view_sheet
 from rankhub.engine.plan import PhasePlan
 from rankhub.engine.step import Stepped, take_step
-from rankhub.engine.watch import Watchers
+from rankhub.engine.watch import Watchers, view_sheet
 from rankhub.interfaces.batch import Batch
 from rankhub.interfaces.draws import seeded
 
