@@ -106,11 +106,7 @@ def _first_view(predict: Predict, image: torch.Tensor, features: FeatureSpec) ->
 
 
 class Keep:
-    """Stands in for a network, and keeps what is shown to it.
-
-    Attributes:
-        seen: Stacks [v, 3, H, W], in order.
-    """
+    """Stands in for a network, and keeps what is shown to it: ``seen``, stacks [v, 3, H, W] in order."""
 
     outputs: Mapping[str, OutputSpec] = MappingProxyType({})
 

@@ -8,21 +8,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rankhub.engine.folder import write_text
+
 
 class Journal:
-    """Appends to ``metrics.jsonl``.
+    """Appends to ``metrics.jsonl``; ``path`` None: nothing is written.
 
-    Args:
-        path: The file; None = nothing is written.
-        step: Steps that are done; lines of later steps, and a last line cut short, are removed.
+    Lines of steps later than ``step``, and a last line cut short, are removed.
     """
 
     def __init__(self, path: Path | None, step: int) -> None:
         if path is not None and path.exists():
             kept = [line for line in path.read_text().splitlines() if _step(line, step + 1) <= step]
-            beside = path.with_suffix(".partial")
-            beside.write_text("".join(line + "\n" for line in kept))
-            beside.replace(path)
+            write_text(path, "".join(line + "\n" for line in kept))
         self._file = None if path is None else path.open("a", buffering=1)
 
     def write(self, values: Mapping[str, Any]) -> None:

@@ -24,17 +24,10 @@ RESULTS = "results.csv"
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The measurements of one run.
-
-    Attributes:
-        parts: What the recipe names.
-        folder: The run's folder.
-        talk: Where it says what it does.
-        watchers: Who is told.
-    """
+    """The measurements of one run."""
 
     parts: Parts
-    folder: Path
+    folder: Path  # the run's
     talk: Talk
     watchers: Watchers
 
@@ -64,13 +57,9 @@ class Report:
         return self.folder / "evaluation" / row.replace(" ", "_")
 
     def row(self, row: str, forward: Forward, step: int, during: bool = False) -> Results:
-        """Compute one row; all processes compute features, the first one has the results.
+        """Compute one row, ``during`` training only what is wanted then.
 
-        Args:
-            row: Name of the row.
-            forward: The row's network, or what stands in for it.
-            step: Steps done.
-            during: Whether this is in the middle of training.
+        All processes compute features, the first one has the results.
         """
         parts = self.parts
         source = Source(

@@ -33,16 +33,8 @@ def new_learner(parts: Parts) -> Learner:
     if recipe.average is not None:
         average = WeightAverage(parts.network, "teacher" in recipe.average.use_for)
     decay = parts.assembly.number("average", "decay") if recipe.average is not None else 0.0
-    return Learner(
-        parts.network,
-        average,
-        decay,
-        parts.compute,
-        parts.compute.scaler(),
-        recipe.clip_grad,
-        recipe.seed,
-        parts.processes,
-    )
+    compute, processes = parts.compute, parts.processes
+    return Learner(parts.network, average, decay, compute, compute.scaler(), recipe.clip_grad, recipe.seed, processes)
 
 
 def new_optimizer(parts: Parts, plan: PhasePlan) -> ScheduledOptimizer:
@@ -61,31 +53,18 @@ def portion_of(parts: Parts, plan: PhasePlan, stream: str, batch: Batch) -> Port
 
 @dataclass(slots=True)
 class Training:
-    """Trains from where ``state`` stands to the end, or until it is asked to stop.
-
-    Attributes:
-        parts: What the recipe names.
-        learner: Network, average, precision.
-        checkpoints: Where states go.
-        journal: Where numbers go.
-        watchers: Who is told.
-        interrupt: Set by Ctrl-C.
-        show: The progress bar or the plain lines.
-        evaluate: Called with the number of steps done when the recipe or a callback asks for an evaluation.
-        best: Keeps the checkpoint with the best metric, if the recipe names one.
-        views: Views that have passed the network so far.
-    """
+    """Trains to the end, or until it is asked to stop."""
 
     parts: Parts
     learner: Learner
     checkpoints: checkpoint.Checkpoints
     journal: Journal
     watchers: Watchers
-    interrupt: Interrupt
+    interrupt: Interrupt  # set by Ctrl-C
     show: Show
-    evaluate: Callable[[int], Results]
-    best: checkpoint.Best | None = None
-    views: int = 0
+    evaluate: Callable[[int], Results]  # called with the steps done when the recipe or a callback asks for it
+    best: checkpoint.Best | None = None  # if the recipe names a metric
+    views: int = 0  # that have passed the network so far
     _optimizer: ScheduledOptimizer | None = None
     _rate: _Rate = field(default_factory=lambda: _Rate())
 
@@ -95,7 +74,7 @@ class Training:
         return self.parts.plans[-1].first_step + self.parts.plans[-1].steps
 
     def run(self, state: checkpoint.State | None) -> Status:
-        """Train.
+        """Train from ``state``, or from the beginning.
 
         Raises:
             LossNotFiniteError: A loss is not finite.
@@ -186,11 +165,11 @@ class Training:
         if epoch is not None and (last or _every(epoch, recipe.log.pictures_every_epochs)):
             self._pictures(number, views)
         asked, wanted = self.parts.processes.any([self.watchers.take("save"), self.watchers.take("evaluate")])
-        by_epoch = epoch is not None and _every(epoch, recipe.checkpoint.every_epochs)
-        if last or asked or by_epoch or _every(number, recipe.checkpoint.every_steps):
+        due = _every(epoch, recipe.checkpoint.every_epochs) or _every(number, recipe.checkpoint.every_steps)
+        if last or asked or due:
             self._save(number)
         final = last and plan is self.parts.plans[-1]
-        if not final and (wanted or (epoch is not None and _every(epoch, recipe.evaluate_every_epochs))):
+        if not final and (wanted or _every(epoch, recipe.evaluate_every_epochs)):
             self.learner.mean_statistics()
             self.consider(number, self.evaluate(number))
             self._rate.restart()
@@ -217,8 +196,8 @@ class Training:
         self.watchers.tell(lambda callback: callback.pictures(number, sheets))
 
 
-def _every(count: int, interval: int | None) -> bool:
-    return interval is not None and count % interval == 0
+def _every(count: int | None, interval: int | None) -> bool:
+    return count is not None and interval is not None and count % interval == 0
 
 
 @dataclass(slots=True)
