@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from rankhub.engine.plan import PhasePlan
-from rankhub.engine.step import Stepped
+if TYPE_CHECKING:  # what speaks to people needs no torch
+    from rankhub.engine.plan import PhasePlan
+    from rankhub.engine.step import Stepped
 
 log = logging.getLogger("rankhub")
 
@@ -158,8 +160,17 @@ def talk_for(progress: Talk | Callable[[int, int, str], None] | bool | None) -> 
     return Told(Console(quiet=progress is False), progress if callable(progress) else None)
 
 
-def listening(talk: Talk) -> Talk:
-    """Let ``talk`` show the warnings of engine and plugins as notes, each in the place of any that listened before."""
+def talking(*, stderr: bool = False) -> Talk:
+    """Where a verb speaks to people: lines, notes, tables, progress of long work.
+
+    Warnings of engine and plugins are shown there as notes, in the place of any that listened before. Of several
+    processes only the first one speaks.
+
+    Args:
+        stderr: Whether it speaks beside standard output, which then belongs to a table.
+    """
+    quiet = os.environ.get("RANK", "0") != "0"
+    talk = Talk(Console(stderr=stderr, quiet=quiet, highlight=False, soft_wrap=True))
 
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:

@@ -11,7 +11,8 @@ from typing import Any
 
 from rankhub.catalog.catalog import Catalog
 from rankhub.catalog.nearest import suggestion
-from rankhub.interfaces.data import Dataset, GivenData, LabelSpec
+from rankhub.engine.parts import Progress, context_for
+from rankhub.interfaces.data import DataReport, Dataset, GivenData, LabelSpec
 from rankhub.interfaces.errors import UserError
 from rankhub.recipe.assembly import Assembly
 from rankhub.recipe.labels import labels_of
@@ -184,3 +185,25 @@ def without_evaluators(
             own = labels_of(kept)[-1]  # of two of a name the second may be the only one now
             best = f"{own}.{metric}" if metric else own
     return kept, best, left_out
+
+
+def open_data(
+    data: Mapping[str, Any] | Dataset, recipe: LoadedRecipe, progress: Progress
+) -> tuple[Dataset, DataReport]:
+    """Open a data set with the loader of a recipe (its cache, its limit of memory).
+
+    Args:
+        data: ``use`` and options, or a data set that is not open yet.
+        recipe: Whose loader it is.
+        progress: Told now and then.
+
+    Returns:
+        The data set, and what it found while it opened.
+
+    Raises:
+        UserError: The data are not there, or cannot be used.
+    """
+    dataset: Dataset = recipe.catalog.build("dataset", data) if isinstance(data, Mapping) else data
+    if (missing := dataset.missing()) is not None:
+        raise UserError(missing)
+    return dataset, dataset.open(context_for(recipe.recipe, progress))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from rich.console import Console
@@ -14,9 +14,10 @@ from rich.console import Console
 from rankhub.catalog.catalog import Catalog
 from rankhub.engine import checkpoint, folder
 from rankhub.engine.checkpoint import Best
-from rankhub.engine.console import Talk
+from rankhub.engine.console import Talk, talk_for
 from rankhub.engine.cost import Lines, describe
-from rankhub.engine.device import Compute
+from rankhub.engine.device import Compute, preserved
+from rankhub.engine.given import put_data
 from rankhub.engine.interrupt import Interrupt
 from rankhub.engine.journal import Journal
 from rankhub.engine.parts import Parts, Resources, build
@@ -167,3 +168,17 @@ def _begun(loaded: LoadedRecipe, host: Host, *, fresh: bool) -> Iterator[_Begun]
         parts = build(loaded.recipe, resources, fresh=fresh)
         host.talk.finish()
         yield _Begun(loaded, host, parts)
+
+
+@contextmanager
+def hosted(
+    loaded: LoadedRecipe, data: Mapping[str, Any] | None, progress: Any, callbacks: Sequence[Callback] = ()
+) -> Iterator[tuple[LoadedRecipe, Host]]:
+    """A recipe with the data that are handed over, and what surrounds its run; what belongs to the process is kept."""
+    with preserved():
+        talk, given = talk_for(progress), dict[str, Dataset]()
+        if data:
+            loaded, given, left_out = put_data(loaded, data)
+            for sentence in left_out:
+                talk.note(sentence)
+        yield loaded, Host(loaded.catalog, talk, given, callbacks)

@@ -16,13 +16,6 @@ CATALOG = Catalog.of({"fakes": fakes})
 IMAGE = torch.arange(3 * 4 * 5, dtype=torch.uint8).reshape(3, 4, 5)
 
 
-def test_the_class_of_a_component():
-    assert rankhub.component_class("generator", "dimmer", CATALOG) is fakes.Dimmer
-    assert rankhub.component_class("dataset", "fakes/patches", CATALOG) is fakes.Patches
-    with pytest.raises(rankhub.UserError, match="no generator is called 'dimer'; did you mean 'dimmer'"):
-        rankhub.component_class("generator", "dimer", CATALOG)
-
-
 def test_options_as_they_are_typed():
     words = ["a=3", "b=[1, 2.5, x]", "c={d: {e: 1}}", "c.d.e=2", "c.f=1e-3", "g=", "a=no"]
     assert rankhub.read_options(words) == {"a": "no", "b": [1, 2.5, "x"], "c": {"d": {"e": 2}, "f": 0.001}, "g": None}
