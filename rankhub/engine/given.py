@@ -32,15 +32,8 @@ def dataset_of(
 ) -> tuple[Dataset, Spec]:
     """A data set of what was handed over, and how a recipe writes it.
 
-    Args:
-        value: A data set, a folder, or what :meth:`rankhub.interfaces.data.GivenData.give` takes.
-        catalog: Where components come from.
-        options: For those of the data set that is made which have such an option.
-        labeled: Whether labels are taken; see there.
-        first: Position of the first image, for messages.
-
-    Raises:
-        UserError: It cannot be taken.
+    ``value`` is a data set, a folder, or what :meth:`rankhub.interfaces.data.GivenData.give` takes, where ``labeled``
+    and ``first`` are explained. Of the options it gets those that it has.
     """
     asked = dict(options or {})
     if isinstance(value, Dataset):
@@ -88,12 +81,8 @@ def put_data(
 ) -> tuple[LoadedRecipe, dict[str, Dataset], list[str]]:
     """A recipe in which some data sets are handed over.
 
-    Evaluators that name a data set which is then neither handed over nor there are left out.
-
-    Args:
-        loaded: The recipe.
-        data: Name of a data set of the recipe -> what is taken in its place.
-        training: Whether its streams are trained, so that their data must be there.
+    Evaluators that name a data set which is then neither handed over nor there are left out. Unless it is for
+    ``training``, the data of its streams need not be there.
 
     Returns:
         The recipe, the data sets by name, and a sentence for each evaluator that is left out.
@@ -135,10 +124,6 @@ def _beside(recipe: Recipe, name: str) -> list[str]:
 
 def data_again(loaded: LoadedRecipe, data: Mapping[str, Any]) -> dict[str, Dataset]:
     """The data sets that were handed over when a run began, handed over again.
-
-    Args:
-        loaded: The run's recipe.
-        data: As for :func:`put_data`.
 
     Raises:
         UserError: They are not what the run began with, as far as its recipe tells.
