@@ -45,7 +45,8 @@ def predict(
         if not trained.labels:
             raise UserError("no head of this run gives one number an image; `rankhub predict` writes scores and counts")
         columns = {output: column_of(output, trained.labels) for output in trained.labels}
-        paths, rows, drawn = images.facts("path") or [], list[dict[str, Any]](), 0
+        paths = images.facts("path") or [str(number) for number in range(len(images))]
+        rows, drawn = list[dict[str, Any]](), 0
         for answer in trained.answers(images):
             path = paths[answer.index]
             rows.append({"path": path} | {name: trained.number(answer, output) for output, name in columns.items()})

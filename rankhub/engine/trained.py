@@ -239,8 +239,10 @@ class Run(TrainedNetwork):
 
     def _open(self, images: Any, first: int = 0) -> Dataset:
         """A data set of images, ready to be read."""
+        if isinstance(images, Dataset):
+            return images
         dataset, _ = dataset_of(images, self._catalog, first=first)
-        if not isinstance(images, Dataset) and not isinstance(dataset, GivenData):  # a folder
+        if not isinstance(dataset, GivenData):  # a folder
             for note in dataset.open(context_for(self.recipe.recipe, _silent)).notes:
                 log.warning("%s", note)
         return dataset

@@ -10,6 +10,8 @@ import pytest
 from helpers.commands import call
 from PIL import Image
 
+from rankhub import api
+
 RECIPE = """
 name: tiny
 data:
@@ -80,6 +82,14 @@ def test_a_folder_gets_one_score_an_image_and_the_same_again(trained, capsys):
     alone = trained / "alone"
     photo(alone / "x.png", 101, 31)
     assert read(call(capsys, "predict", trained / "out", alone).out)[0]["score"] == rows[0]["score"]
+
+
+def test_images_without_names_go_by_their_number(trained, capsys, monkeypatch):
+    reader = api.component_class("dataset", api.in_role("dataset", "folder"))
+    monkeypatch.setattr(reader, "facts", lambda self, name: None)
+    done = call(capsys, "predict", trained / "out", trained / "photos")
+    assert done.code == 0, done.err
+    assert [row["path"] for row in read(done.out)] == ["0", "1", "2"]
 
 
 def test_images_that_are_skipped_are_named(trained, capsys, tmp_path):

@@ -107,9 +107,7 @@ def test_a_process_that_raises_shows_its_traceback_and_ends_the_run(tmp_path):
 
 def test_what_the_user_can_mend_is_said_once(tmp_path):
     recipe = write_recipe(tmp_path)
-    code, said = end(
-        launch(2, "run", recipe, "streams.views.batch_size=5", "--out", tmp_path / "run", cwd=tmp_path)
-    )
+    code, said = end(launch(2, "run", recipe, "streams.views.batch_size=5", "--out", tmp_path / "run", cwd=tmp_path))
     assert code != 0
     assert said.count("5 images a step, which 2 processes cannot share equally; batch_size: 4 would do") == 1
 
