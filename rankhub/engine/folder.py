@@ -1,4 +1,4 @@
-"""A run's folder: where it lies and what is written beside a run."""
+"""A run's folder: where it lies and what is written in it, but for checkpoints."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import dataclasses
 import importlib.metadata
 import io
 import json
+import math
 import platform
 import sys
 from collections.abc import Mapping, Sequence
@@ -169,3 +170,39 @@ def write_picture(path: Path, picture: npt.NDArray[np.uint8]) -> None:
     """Write [H, W, 3] uint8 as PNG."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(picture).save(path)
+
+
+class Journal:
+    """Appends to ``metrics.jsonl``; ``path`` None: nothing is written.
+
+    Lines of steps later than ``step``, and a last line cut short, are removed.
+    """
+
+    def __init__(self, path: Path | None, step: int) -> None:
+        if path is not None and path.exists():
+            kept = [line for line in path.read_text().splitlines() if 0 <= _step(line) <= step]
+            write_text(path, "".join(line + "\n" for line in kept))
+        self._file = None if path is None else path.open("a", buffering=1)
+
+    def write(self, values: Mapping[str, Any]) -> None:
+        """One line; it must have a ``step``. It is handed to the system at once."""
+        if self._file is not None:
+            self._file.write(json.dumps({key: _plain(value) for key, value in values.items()}) + "\n")
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+
+
+def _step(line: str) -> int:
+    try:
+        return int(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):
+        return -1  # cut short
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return round(value, 9) if isinstance(value, float) and abs(value) >= 1e-3 else value

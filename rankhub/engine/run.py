@@ -17,9 +17,9 @@ from rankhub.engine.checkpoint import Best
 from rankhub.engine.console import Talk, talk_for
 from rankhub.engine.cost import Lines, describe
 from rankhub.engine.device import Compute, preserved
+from rankhub.engine.folder import Journal
 from rankhub.engine.given import put_data
 from rankhub.engine.interrupt import Interrupt
-from rankhub.engine.journal import Journal
 from rankhub.engine.parts import Parts, Resources, build
 from rankhub.engine.processes import Processes, joined
 from rankhub.engine.report import Report, announce, write_reports

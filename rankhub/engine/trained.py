@@ -185,7 +185,7 @@ class Run(TrainedNetwork):
         """
         loaded, given = self.recipe, dict[str, Dataset]()
         if evaluators is not None:
-            own = dict(zip(*self._own_evaluators(), strict=True))
+            own = {label: dict(self.assembly.at(*place)) for label, place in self.assembly.listed("evaluate")}
             specs = [own.get(each, {"use": each}) if isinstance(each, str) else dict(each) for each in evaluators]
             changes = [f"evaluate={json.dumps(specs)}", "keep_best=null"]
             loaded = load_recipe(folder.resolved_recipe(self.path), [*self._changes, *changes], self._catalog)
@@ -206,10 +206,6 @@ class Run(TrainedNetwork):
             chains = evaluation_chains(recipe, assembly)
             source = Source(AFTER, forward, datasets, chains, self.predictor, self.compute, True, _silent)
             return evaluation.evaluate_row(source, found, None)
-
-    def _own_evaluators(self) -> tuple[list[str], list[dict[str, Any]]]:
-        listed = self.assembly.listed("evaluate")
-        return [label for label, _ in listed], [dict(self.assembly.at(*place)) for _, place in listed]
 
     def answers(self, dataset: Dataset, batch_size: int = BLOCK) -> Iterator[Answer]:
         """All that the network says of each image of an open data set, a block at a time."""

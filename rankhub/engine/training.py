@@ -10,10 +10,9 @@ from typing import Any, Literal
 from rankhub.engine import checkpoint
 from rankhub.engine.checkpoint import Results
 from rankhub.engine.feed import Place
-from rankhub.engine.groups import ScheduledOptimizer, parameter_groups
+from rankhub.engine.folder import Journal
 from rankhub.engine.interrupt import Interrupt
-from rankhub.engine.journal import Journal
-from rankhub.engine.learner import Learner, Portion, Turn, WeightAverage
+from rankhub.engine.learner import Learner, Portion, ScheduledOptimizer, Turn, WeightAverage, parameter_groups
 from rankhub.engine.network import freeze, reset
 from rankhub.engine.parts import Parts, build_network
 from rankhub.engine.plan import PhasePlan
