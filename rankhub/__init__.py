@@ -15,7 +15,6 @@ from rankhub.interfaces.errors import Interrupted, UserError
 if TYPE_CHECKING:
     from rankhub.api import (
         build,
-        component_class,
         describe,
         estimate,
         in_role,
@@ -23,19 +22,17 @@ if TYPE_CHECKING:
         list_recipes,
         load_recipe,
         load_run,
-        open_data,
         read_document,
         recipe_folders,
         resume,
-        talking,
         train,
         views_of,
     )
     from rankhub.catalog.nearest import suggestion
     from rankhub.engine.answers import Prediction
-    from rankhub.engine.console import Talk
-    from rankhub.engine.given import without_evaluators
-    from rankhub.engine.preview import make_views
+    from rankhub.engine.console import Talk, talking
+    from rankhub.engine.feed import make_views
+    from rankhub.engine.given import open_data, without_evaluators
     from rankhub.engine.trained import Run
     from rankhub.recipe.load import LoadedRecipe
     from rankhub.recipe.overrides import Change, read_options
@@ -44,40 +41,17 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_LATER = {
-    "Change": "rankhub.recipe.overrides",
-    "Document": "rankhub.recipe.reader",
-    "RecipeErrors": "rankhub.recipe.report",
-    "LoadedRecipe": "rankhub.recipe.load",
+_ELSEWHERE = {
     "Prediction": "rankhub.engine.answers",
     "Run": "rankhub.engine.trained",
     "Talk": "rankhub.engine.console",
-    "suggestion": "rankhub.catalog.nearest",
-    "without_evaluators": "rankhub.engine.given",
-    "make_views": "rankhub.engine.preview",
+    "make_views": "rankhub.engine.feed",
+    "open_data": "rankhub.engine.given",
     "read_options": "rankhub.recipe.overrides",
-    **dict.fromkeys(
-        (
-            "build",
-            "component_class",
-            "describe",
-            "estimate",
-            "in_role",
-            "list_components",
-            "list_recipes",
-            "load_recipe",
-            "load_run",
-            "open_data",
-            "read_document",
-            "recipe_folders",
-            "resume",
-            "talking",
-            "train",
-            "views_of",
-        ),
-        "rankhub.api",
-    ),
+    "talking": "rankhub.engine.console",
+    "without_evaluators": "rankhub.engine.given",
 }
+"""Where the names are that :mod:`rankhub.api` does not have."""
 
 __all__ = [
     "API_VERSION",
@@ -94,7 +68,6 @@ __all__ = [
     "Verb",
     "__version__",
     "build",
-    "component_class",
     "describe",
     "estimate",
     "hookimpl",
@@ -120,9 +93,9 @@ logging.getLogger("rankhub").addHandler(logging.NullHandler())
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LATER:
+    if name not in __all__:
         raise AttributeError(f"module 'rankhub' has no attribute {name!r}")
-    return getattr(import_module(_LATER[name]), name)
+    return getattr(import_module(_ELSEWHERE.get(name, "rankhub.api")), name)
 
 
 def __dir__() -> list[str]:

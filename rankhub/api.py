@@ -8,8 +8,7 @@ Warnings go to the logger ``rankhub``.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -30,25 +29,27 @@ from rankhub.recipe.report import RecipeErrors
 from rankhub.recipe.shipped import Source, listed, names, read_file, roots
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from rankhub.engine.console import Talk
     from rankhub.engine.cost import Lines
-    from rankhub.engine.run import Ended, Host
+    from rankhub.engine.run import Ended
     from rankhub.engine.trained import Run
     from rankhub.interfaces.callback import Callback
-    from rankhub.interfaces.data import DataReport, Dataset
     from rankhub.interfaces.generator import ViewSpec
 
 Progress = Any
 """None: a bar on a terminal and in a notebook, else nothing. False: nothing. Or ``progress(done, total, what)``."""
 
+Recipe = str | Path | Mapping[str, Any] | LoadedRecipe
+"""A recipe's name, a path, its text (more than one line), plain data, or a loaded recipe."""
+
 Overrides = Mapping[str, Any] | Sequence[str | Change]
+"""Dotted path -> value, or ``a.b.c=value`` as on the command line, or changes that know the file and the line that ask
+for them."""
+
 Shape = TypeVar("Shape", bound=BaseModel)
 
 
 def load_recipe(
-    source: str | Path | Mapping[str, Any] | LoadedRecipe,
+    source: Recipe,
     overrides: Overrides = (),
     *,
     overlays: Sequence[str] = (),
@@ -58,9 +59,8 @@ def load_recipe(
     """Read and check a recipe, as the command line does.
 
     Args:
-        source: A recipe's name, a path, its text (more than one line), plain data, or a loaded recipe.
-        overrides: Dotted path -> value, or ``a.b.c=value`` as on the command line, or changes that know the file and
-            the line that ask for them.
+        source: See :data:`Recipe`.
+        overrides: See :data:`Overrides`.
         overlays: Names or paths of overlays, applied before the overrides.
         need_data: Whether data that are not there are an error.
         catalog: The plugins; None = those that are installed.
@@ -70,20 +70,18 @@ def load_recipe(
         UserError: There is no such recipe or overlay.
     """
     catalog = catalog or (source.catalog if isinstance(source, LoadedRecipe) else Catalog.discover())
-    changes = as_overrides(overrides)
+    changes = _overrides(overrides)
     if isinstance(source, LoadedRecipe):
         text = Source(source.resolved_text(), source.document.file)
         again = read_recipe(text, changes, catalog, overlays=overlays, need_data=need_data)
         return replace(again, text=source.text, path=source.path, changes=(*source.changes, *again.changes))
-    found: str | Path | Source
-    if isinstance(source, Mapping):
-        found = Source(write_yaml(_plain(source)))
-    else:
-        found = Source(source) if isinstance(source, str) and "\n" in source else source
+    found = source if isinstance(source, str | Path) else Source(write_yaml(_plain(source)))
+    if isinstance(found, str) and "\n" in found:
+        found = Source(found)
     return read_recipe(found, changes, catalog, overlays=overlays, need_data=need_data)
 
 
-def as_overrides(overrides: Overrides) -> list[str | Change]:
+def _overrides(overrides: Overrides) -> list[str | Change]:
     """Overrides as the command line has them, or changes."""
     if isinstance(overrides, Mapping):
         return [f"{path}={write_value(_plain(value))}" for path, value in overrides.items()]
@@ -96,7 +94,7 @@ def _plain(value: Any) -> Any:
 
 
 def train(
-    recipe: str | Path | Mapping[str, Any] | LoadedRecipe,
+    recipe: Recipe,
     out: str | Path | None = None,
     data: Mapping[str, Any] | None = None,
     device: str | None = None,
@@ -106,7 +104,7 @@ def train(
     """Train a recipe and report what it has learned, as ``rankhub run`` does.
 
     Args:
-        recipe: Loaded, or what :func:`load_recipe` takes.
+        recipe: See :data:`Recipe`.
         out: The run's folder; None = ``runs/<name>/<time>``.
         data: Name of a data set of the recipe -> what is taken in its place: a folder, that is all images below it; a
             :class:`~rankhub.interfaces.data.Dataset`; images, or a pair (images, labels), see
@@ -117,38 +115,30 @@ def train(
         progress: See :data:`Progress`.
         callbacks: Watch the run, beside those of the recipe and of plugins.
 
-    Returns:
-        The run.
-
     Raises:
         UserError: Whatever the user can mend; one sentence.
         Interrupted: By Ctrl-C; a checkpoint was written, and :func:`resume` goes on.
     """
-    loaded = recipe if isinstance(recipe, LoadedRecipe) else load_recipe(recipe)
-    with _hosted(loaded, data, device, progress, callbacks) as (loaded, host):
-        from rankhub.engine.run import start
+    from rankhub.engine.run import hosted, start
 
+    with hosted(_loaded(recipe, device), data, progress, callbacks) as (loaded, host):
         return _finished(start(loaded, host, None if out is None else Path(out)), loaded.catalog)
 
 
 def estimate(
-    recipe: str | Path | Mapping[str, Any] | LoadedRecipe,
+    recipe: Recipe,
     data: Mapping[str, Any] | None = None,
     device: str | None = None,
     progress: Progress = None,
 ) -> Lines:
-    """What training a recipe would do and cost, from trial steps on copies; nothing is trained or written.
+    """What :func:`train` with these arguments would do and cost, from trial steps on copies; nothing is written.
 
     Returns:
         Lines by name: device, data, network, each phase, expected memory and time; and ``seconds`` of training.
-
-    Raises:
-        UserError: As for :func:`train`, whose arguments these are.
     """
-    loaded = recipe if isinstance(recipe, LoadedRecipe) else load_recipe(recipe)
-    with _hosted(loaded, data, device, progress, ()) as (loaded, host):
-        from rankhub.engine.run import estimate
+    from rankhub.engine.run import estimate, hosted
 
+    with hosted(_loaded(recipe, device), data, progress) as (loaded, host):
         return estimate(loaded, host)
 
 
@@ -163,25 +153,20 @@ def resume(
 
     Args:
         path: The run's folder.
-        data: As it was given to :func:`train`: as many images in the same order, with the same labels. A folder need
-            not be given again.
-        device: In place of the recipe's.
+        data: As it was given then: as many images in the same order, with the same labels. A folder need not be given
+            again.
+        device: As for :func:`train`, as are ``progress``, ``callbacks`` and what is raised.
         progress: See :data:`Progress`.
-        callbacks: As for :func:`train`.
-
-    Raises:
-        UserError: It is no run's folder, or its data are not there, or not those that it began with.
-        Interrupted: As for :func:`train`.
+        callbacks: Watch the run.
     """
     from rankhub.engine.folder import resolved_recipe
+    from rankhub.engine.given import data_again
+    from rankhub.engine.run import hosted, resume
 
-    catalog = Catalog.discover()
-    loaded = read_recipe(resolved_recipe(Path(path)), [], catalog)
-    with _hosted(loaded, None, device, progress, callbacks) as (loaded, host):
-        from rankhub.engine.given import data_again
-        from rankhub.engine.run import resume
-
-        return _finished(resume(Path(path), loaded, replace(host, data=data_again(loaded, data or {}))), catalog)
+    begun = read_recipe(resolved_recipe(Path(path)), [], Catalog.discover())
+    with hosted(_loaded(begun, device), None, progress, callbacks) as (loaded, host):
+        ended = resume(Path(path), loaded, replace(host, data=data_again(loaded, data or {})))
+        return _finished(ended, loaded.catalog)
 
 
 def load_run(path: str | Path, device: str | None = None, overrides: Overrides = ()) -> Run:
@@ -197,7 +182,7 @@ def load_run(path: str | Path, device: str | None = None, overrides: Overrides =
     """
     from rankhub.engine.trained import Run
 
-    changes = [*map(str, as_overrides(overrides)), *([f"device={device}"] if device is not None else [])]
+    changes = [*map(str, _overrides(overrides)), *([f"device={device}"] if device is not None else [])]
     run = Run(Path(path), Catalog.discover(), changes)
     run.network  # noqa: B018  what is wrong with it is said here
     return run
@@ -263,10 +248,8 @@ class RecipeInfo:
 def list_recipes(catalog: Catalog | None = None) -> list[RecipeInfo]:
     """The recipes that plugins bring, by name."""
     catalog = catalog or Catalog.discover()
-    found = []
-    for name, one in zip(names(catalog), listed(catalog), strict=True):
-        found.append(RecipeInfo(name, _description(one.path), one.owner, one.path))
-    return found
+    found = zip(names(catalog), listed(catalog), strict=True)
+    return [RecipeInfo(name, _description(one.path), one.owner, one.path) for name, one in found]
 
 
 def _description(path: Path) -> str:
@@ -322,83 +305,9 @@ def in_role(kind: str, role: str, catalog: Catalog | None = None) -> str:
     return (catalog or Catalog.discover()).in_role(kind, role)
 
 
-def component_class(kind: str, name: str, catalog: Catalog | None = None) -> type:
-    """The class of a component, imported.
-
-    Raises:
-        UserError: There is no such component, or it cannot be imported.
-    """
-    catalog = catalog or Catalog.discover()
-    return catalog.load(catalog.find(kind, name))
-
-
-def talking(*, stderr: bool = False) -> Talk:
-    """Where a verb speaks to people: lines, notes, tables, progress of long work.
-
-    Warnings of engine and plugins are shown there as notes. Of several processes only the first one speaks.
-
-    Args:
-        stderr: Whether it speaks beside standard output, which then belongs to a table.
-    """
-    import os
-
-    from rich.console import Console
-
-    from rankhub.engine.console import Talk, listening
-
-    if os.environ.get("RANK", "0") != "0":
-        return listening(Talk(Console(quiet=True)))
-    return listening(Talk(Console(stderr=stderr, highlight=False, soft_wrap=True)))
-
-
-def open_data(
-    data: Mapping[str, Any] | Dataset, recipe: LoadedRecipe, progress: Callable[[int, int, str], None]
-) -> tuple[Dataset, DataReport]:
-    """Open a data set with the loader of a recipe (its cache, its limit of memory).
-
-    Args:
-        data: ``use`` and options, or a data set that is not open yet.
-        recipe: Whose loader it is.
-        progress: Told now and then.
-
-    Returns:
-        The data set, and what it found while it opened.
-
-    Raises:
-        UserError: The data are not there, or cannot be used.
-    """
-    from rankhub.engine.parts import context_for
-
-    dataset: Dataset = recipe.catalog.build("dataset", data) if isinstance(data, Mapping) else data
-    if (missing := dataset.missing()) is not None:
-        raise UserError(missing)
-    return dataset, dataset.open(context_for(recipe.recipe, progress))
-
-
-@contextmanager
-def _hosted(
-    loaded: LoadedRecipe,
-    data: Mapping[str, Any] | None,
-    device: str | None,
-    progress: Progress,
-    callbacks: Sequence[Callback],
-) -> Iterator[tuple[LoadedRecipe, Host]]:
-    """What training needs beside its recipe, while what belongs to the process is kept."""
-    from rankhub.engine.console import talk_for
-    from rankhub.engine.given import put_data
-    from rankhub.engine.preserved import preserved
-    from rankhub.engine.run import Host
-
-    with preserved():
-        talk: Talk = talk_for(progress)
-        if device is not None:
-            loaded = load_recipe(loaded, [f"device={device}"])
-        given: dict[str, Dataset] = {}
-        if data:
-            loaded, given, left_out = put_data(loaded, data)
-            for sentence in left_out:
-                talk.note(sentence)
-        yield loaded, Host(loaded.catalog, talk, given, callbacks)
+def _loaded(recipe: Recipe, device: str | None) -> LoadedRecipe:
+    loaded = recipe if isinstance(recipe, LoadedRecipe) else load_recipe(recipe)
+    return loaded if device is None else load_recipe(loaded, [f"device={device}"])
 
 
 def _finished(ended: Ended, catalog: Catalog) -> Run:

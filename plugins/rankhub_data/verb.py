@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -50,18 +51,24 @@ def _fetchable(name: str) -> type[Fetchable]:
     """
     from rankhub.interfaces.data import Fetchable
 
-    cls = rankhub.component_class("dataset", name)
+    cls = _class_of(name)
     if issubclass(cls, Fetchable):
         return cls
     can = []
     for component in rankhub.list_components("dataset"):
         try:
-            if issubclass(rankhub.component_class("dataset", component.name), Fetchable):
+            if issubclass(_class_of(component.name), Fetchable):
                 can.append(component.name)
         except UserError:  # a broken one cannot be fetched either
             continue
     listed = f"those that can: {', '.join(can)}" if can else "no installed one can"
     raise UserError(f"the data set {name!r} has nothing to download; {listed}")
+
+
+def _class_of(name: str) -> type:
+    """The class of a data set; a UserError if there is none of that name, or it cannot be imported."""
+    cls: type = resolve_name(rankhub.describe("dataset", name).target)
+    return cls
 
 
 class _Bars:

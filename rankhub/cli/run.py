@@ -30,13 +30,13 @@ def run(
         raise UserError(
             "name a recipe: rankhub run RECIPE [a.b.c=value ...] (rankhub recipes lists those that come along)"
         )
-    from rankhub import api
+    from rankhub import api, talking
 
     if resume is not None:
-        ended = api.resume(resume, progress=api.talking())
+        ended = api.resume(resume, progress=talking())
     else:
         loaded = api.load_recipe(str(recipe), overrides or [], overlays=overlay or [], need_data=True)
-        talk = api.talking()
+        talk = talking()
         if dry_run:
             api.estimate(loaded, progress=talk)
             return talk.line("Dry run: nothing was trained or written.")

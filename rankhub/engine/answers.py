@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from rankhub.engine.outputs import ImageOutputs, blocks
+from rankhub.engine.source import ImageOutputs, blocks
 from rankhub.interfaces.data import LabelSpec
+from rankhub.interfaces.embeddings import unit_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +43,11 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One image and all that was said of it.
+    """One image and all that was said of it."""
 
-    Attributes:
-        index: Position in its data set.
-        image: [3, H, W] uint8.
-        outputs: ``HEAD.OUTPUT`` or ``backbone`` -> [...] float32 on the CPU; of a map [1, h, w].
-    """
-
-    index: int
-    image: Tensor
-    outputs: Mapping[str, Tensor]
+    index: int  # its position in its data set
+    image: Tensor  # [3, H, W] uint8
+    outputs: Mapping[str, Tensor]  # HEAD.OUTPUT or backbone -> [...] float32 on the CPU; of a map [1, h, w]
 
 
 def answers(outputs: ImageOutputs, block: int) -> Iterator[Answer]:
@@ -90,7 +85,5 @@ def scale_of(label: LabelSpec) -> str:
 
 def stacked(rows: Sequence[Tensor], normalize: bool) -> Tensor:
     """Vectors as [n, d] float32, of length 1 if wanted."""
-    from rankhub.interfaces.embeddings import unit_rows
-
     table = torch.stack([row.flatten() for row in rows])
     return unit_rows(table) if normalize else table

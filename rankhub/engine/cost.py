@@ -1,12 +1,19 @@
-"""What a run will do and cost, said before it starts."""
+"""What a run will do and cost, measured by a trial step on copies and said before it starts."""
 
 from __future__ import annotations
 
 import copy
 import dataclasses
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from rankhub.engine.estimate import Cost, human_bytes, human_seconds, trial
+import torch
+from torch import Tensor
+
+from rankhub.engine.console import human_seconds
+from rankhub.engine.device import Compute
 from rankhub.engine.learner import Turn
 from rankhub.engine.network import has_batch_statistics
 from rankhub.engine.parts import Parts
@@ -26,13 +33,7 @@ class Lines(dict[str, str]):
 
 
 def describe(parts: Parts, name: str, *, measure: bool) -> Lines:
-    """Lines for the user: device, data, network, and for each phase its steps.
-
-    Args:
-        parts: What the recipe names.
-        name: The recipe's name.
-        measure: Whether to do trial steps on copies and say the expected memory and time.
-    """
+    """Lines for the user: device, data, network, steps of phases; if wanted, memory and time from trial steps."""
     count = sum(parameter.numel() for parameter in parts.network.parameters())
     lines = Lines(
         recipe=f"{name}, seed {parts.recipe.seed}",
@@ -108,3 +109,46 @@ def trial_cost(parts: Parts, plan: PhasePlan) -> Cost:
         return kept
 
     return trial(parts.compute, step, state)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Cost of one step."""
+
+    seconds: float  # views included
+    memory: int  # bytes that training holds at its peak, beside the data
+
+
+def trial(compute: Compute, step: Callable[[], None], state: Callable[[], Mapping[str, Any]]) -> Cost:
+    """Do a step, on copies, twice and measure the second; ``state`` gives the tensors that stay between steps."""
+    saved: dict[int, int] = {}  # what autograd keeps for the backward pass: storage -> bytes
+
+    def note(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        saved[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    cuda = compute.device.type == "cuda"
+    with torch.random.fork_rng(devices=[compute.device] if cuda else []):
+        if cuda:
+            torch.cuda.reset_peak_memory_stats(compute.device)
+        with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+            step()
+        compute.synchronize()
+        start = time.perf_counter()
+        step()
+        compute.synchronize()
+        seconds = time.perf_counter() - start
+    if cuda:
+        return Cost(seconds, torch.cuda.max_memory_allocated(compute.device))
+    kept = sum(tensor.nbytes for tensor in state().values() if isinstance(tensor, Tensor))
+    return Cost(seconds, sum(saved.values()) + kept)
+
+
+def human_bytes(count: float) -> str:
+    """``1.5 GB``."""
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"

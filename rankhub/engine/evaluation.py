@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from rankhub.engine import folder as folders
+from rankhub.engine.checkpoint import Results
 from rankhub.engine.device import Compute
 from rankhub.engine.network import Network, batch_statistics
 from rankhub.engine.source import Source
@@ -27,8 +28,6 @@ from rankhub.interfaces.predict import Predict
 
 CALIBRATION_IMAGES = 1024
 CALIBRATION_BLOCK = 64
-
-Results = dict[str, EvaluationResult]
 
 
 def evaluate_row(source: Source, evaluators: Mapping[str, Evaluator], folder: Path | None) -> Results:
@@ -107,11 +106,7 @@ def _first_view(predict: Predict, image: torch.Tensor, features: FeatureSpec) ->
 
 
 class Keep:
-    """Stands in for a network, and keeps what is shown to it.
-
-    Attributes:
-        seen: Stacks [v, 3, H, W], in order.
-    """
+    """Stands in for a network, and keeps what is shown to it: ``seen``, stacks [v, 3, H, W] in order."""
 
     outputs: Mapping[str, OutputSpec] = MappingProxyType({})
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from rankhub.catalog.catalog import Catalog
 from rankhub.catalog.nearest import suggestion
-from rankhub.interfaces.data import Dataset, GivenData, LabelSpec
+from rankhub.engine.parts import Progress, context_for
+from rankhub.interfaces.data import DataReport, Dataset, GivenData, LabelSpec
 from rankhub.interfaces.errors import UserError
 from rankhub.recipe.address import labels_of
 from rankhub.recipe.assembly import Assembly
@@ -30,15 +31,8 @@ def dataset_of(
 ) -> tuple[Dataset, Spec]:
     """A data set of what was handed over, and how a recipe writes it.
 
-    Args:
-        value: A data set, a folder, or what :meth:`rankhub.interfaces.data.GivenData.give` takes.
-        catalog: Where components come from.
-        options: For those of the data set that is made which have such an option.
-        labeled: Whether labels are taken; see there.
-        first: Position of the first image, for messages.
-
-    Raises:
-        UserError: It cannot be taken.
+    ``value`` is a data set, a folder, or what :meth:`rankhub.interfaces.data.GivenData.give` takes, where ``labeled``
+    and ``first`` are explained. Of the options it gets those that it has.
     """
     asked = dict(options or {})
     if isinstance(value, Dataset):
@@ -86,12 +80,8 @@ def put_data(
 ) -> tuple[LoadedRecipe, dict[str, Dataset], list[str]]:
     """A recipe in which some data sets are handed over.
 
-    Evaluators that name a data set which is then neither handed over nor there are left out.
-
-    Args:
-        loaded: The recipe.
-        data: Name of a data set of the recipe -> what is taken in its place.
-        training: Whether its streams are trained, so that their data must be there.
+    Evaluators that name a data set which is then neither handed over nor there are left out. Unless it is for
+    ``training``, the data of its streams need not be there.
 
     Returns:
         The recipe, the data sets by name, and a sentence for each evaluator that is left out.
@@ -133,10 +123,6 @@ def _beside(recipe: Recipe, name: str) -> list[str]:
 
 def data_again(loaded: LoadedRecipe, data: Mapping[str, Any]) -> dict[str, Dataset]:
     """The data sets that were handed over when a run began, handed over again.
-
-    Args:
-        loaded: The run's recipe.
-        data: As for :func:`put_data`.
 
     Raises:
         UserError: They are not what the run began with, as far as its recipe tells.
@@ -183,3 +169,25 @@ def without_evaluators(
             own = labels_of(kept)[-1]  # of two of a name the second may be the only one now
             best = f"{own}.{metric}" if metric else own
     return kept, best, left_out
+
+
+def open_data(
+    data: Mapping[str, Any] | Dataset, recipe: LoadedRecipe, progress: Progress
+) -> tuple[Dataset, DataReport]:
+    """Open a data set with the loader of a recipe (its cache, its limit of memory).
+
+    Args:
+        data: ``use`` and options, or a data set that is not open yet.
+        recipe: Whose loader it is.
+        progress: Told now and then.
+
+    Returns:
+        The data set, and what it found while it opened.
+
+    Raises:
+        UserError: The data are not there, or cannot be used.
+    """
+    dataset: Dataset = recipe.catalog.build("dataset", data) if isinstance(data, Mapping) else data
+    if (missing := dataset.missing()) is not None:
+        raise UserError(missing)
+    return dataset, dataset.open(context_for(recipe.recipe, progress))

@@ -15,6 +15,8 @@ from torch import Tensor
 
 from rankhub.engine import evaluation, folder
 from rankhub.engine.answers import Answer, Prediction, answers, column_of, direction_of, stacked
+from rankhub.engine.checkpoint import Results
+from rankhub.engine.device import preserved
 from rankhub.engine.given import dataset_of, put_data
 from rankhub.engine.parts import (
     Resources,
@@ -23,7 +25,6 @@ from rankhub.engine.parts import (
     evaluation_chains,
     open_data,
 )
-from rankhub.engine.preserved import preserved
 from rankhub.engine.report import AFTER, RESULTS
 from rankhub.engine.source import Source
 from rankhub.engine.trained_network import TrainedNetwork
@@ -168,7 +169,7 @@ class Run(TrainedNetwork):
 
     def evaluate(
         self, evaluators: Sequence[str | Mapping[str, Any]] | None = None, data: Mapping[str, Any] | None = None
-    ) -> evaluation.Results:
+    ) -> Results:
         """Measure the network by evaluators of its recipe, or by others.
 
         Args:
@@ -184,7 +185,7 @@ class Run(TrainedNetwork):
         """
         loaded, given = self.recipe, dict[str, Dataset]()
         if evaluators is not None:
-            own = dict(zip(*self._own_evaluators(), strict=True))
+            own = {label: dict(self.assembly.at(*place)) for label, place in self.assembly.listed("evaluate")}
             specs = [own.get(each, {"use": each}) if isinstance(each, str) else dict(each) for each in evaluators]
             changes = [f"evaluate={json.dumps(specs)}", "keep_best=null"]
             loaded = load_recipe(folder.resolved_recipe(self.path), [*self._changes, *changes], self._catalog)
@@ -205,10 +206,6 @@ class Run(TrainedNetwork):
             chains = evaluation_chains(recipe, assembly)
             source = Source(AFTER, forward, datasets, chains, self.predictor, self.compute, True, _silent)
             return evaluation.evaluate_row(source, found, None)
-
-    def _own_evaluators(self) -> tuple[list[str], list[dict[str, Any]]]:
-        listed = self.assembly.listed("evaluate")
-        return [label for label, _ in listed], [dict(self.assembly.at(*place)) for _, place in listed]
 
     def answers(self, dataset: Dataset, batch_size: int = BLOCK) -> Iterator[Answer]:
         """All that the network says of each image of an open data set, a block at a time."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import torch
@@ -13,13 +12,10 @@ from torch import Tensor
 
 from rankhub.catalog.catalog import Catalog
 from rankhub.engine import checkpoint, folder
-from rankhub.engine.device import Compute
-from rankhub.engine.network import Network
-from rankhub.engine.outputs import ImageOutputs, ViewOutputs
+from rankhub.engine.device import Compute, preserved
+from rankhub.engine.network import Network, load_weights
 from rankhub.engine.parts import build_network, evaluation_chains
-from rankhub.engine.preserved import preserved
-from rankhub.engine.source import NetworkForward
-from rankhub.engine.state import load_weights
+from rankhub.engine.source import ImageOutputs, NetworkForward, ViewOutputs
 from rankhub.interfaces.acquire import PoolStream
 from rankhub.interfaces.data import Dataset
 from rankhub.interfaces.errors import UserError
@@ -29,15 +25,12 @@ from rankhub.recipe.load import LoadedRecipe, load_recipe
 
 
 class TrainedNetwork:
-    """The network of a run at one of its checkpoints. As a context manager it is let go at the end.
-
-    Attributes:
-        path: The run's folder.
-    """
+    """The network of a run at one of its checkpoints. As a context manager it is let go at the end."""
 
     def __init__(self, place: Path, catalog: Catalog, changes: Sequence[str] = ()) -> None:
         self._place, self._catalog, self._changes = place, catalog, tuple(changes)
         self.path = folder.home_of(place)
+        """The run's folder."""
 
     @cached_property
     def recipe(self) -> LoadedRecipe:
@@ -72,11 +65,7 @@ class TrainedNetwork:
 
     @cached_property
     def network(self) -> Network:
-        """In evaluation mode, on its device.
-
-        Raises:
-            UserError: There is no checkpoint, or it does not fit.
-        """
+        """In evaluation mode, on its device; a UserError if there is no checkpoint, or it does not fit."""
         with preserved():
             weights, file = self._weights
             network = build_network(self.recipe.recipe, self.assembly)
@@ -88,9 +77,7 @@ class TrainedNetwork:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -101,11 +88,7 @@ class TrainedNetwork:
             torch.cuda.empty_cache()
 
     def to(self, device: str) -> Self:
-        """Move the network to a device (``cpu``, ``cuda``, ``cuda:1``); returns the run itself.
-
-        Raises:
-            UserError: The device is not there.
-        """
+        """Move the network to a device (``cpu``, ``cuda``, ``cuda:1``) that is there; returns the run itself."""
         with preserved():
             moved = Compute.of(self.recipe.recipe.model_copy(update={"device": str(device)}))
             moved.place(self.network)
@@ -132,14 +115,9 @@ class TrainedNetwork:
         return numbers_of(self.assembly.all_outputs())
 
     def outputs(self, images: Dataset, where: str = "") -> ImageOutputs:
-        """What the network says of the images of an open data set, for those who take them block by block.
+        """What the network says of an open data set's images: a function of positions, each call one block.
 
-        Args:
-            images: The data set.
-            where: What it is, for a sentence: " on the pool".
-
-        Returns:
-            A function of positions, each call one block: name -> one row an image, as evaluators get them.
+        It gives name -> one row an image, as evaluators get them. ``where`` is said in sentences: " on the pool".
 
         Raises:
             UserError: The recipe's ``predict`` cannot take some of the images.
@@ -158,7 +136,7 @@ class TrainedNetwork:
 
         Returns:
             A function of positions and the number of a draw, each call one block: name -> one row a view, and what the
-            views are. It is a pure function of those, the purpose and the seed.
+            views are. Nothing else than its arguments and these decides on the views.
 
         Raises:
             UserError: There is no such stream, or its generator cannot take some of the images.

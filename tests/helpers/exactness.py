@@ -20,10 +20,8 @@ from torch import Tensor, nn
 
 from rankhub.catalog.catalog import Catalog
 from rankhub.catalog.spec import ComponentSpec
-from rankhub.engine.average import WeightAverage
 from rankhub.engine.device import Compute
-from rankhub.engine.groups import ScheduledOptimizer
-from rankhub.engine.learner import Learner, Portion, Turn
+from rankhub.engine.learner import Learner, Portion, ScheduledOptimizer, Turn, WeightAverage
 from rankhub.engine.network import Network
 from rankhub.engine.objectives import Objective
 from rankhub.engine.processes import ALONE, Processes

@@ -8,20 +8,12 @@ from helpers import fakes
 
 import rankhub
 from rankhub.catalog.catalog import Catalog
-from rankhub.engine.collate import collate, first_view
-from rankhub.engine.feed import Chain
+from rankhub.engine.feed import Chain, collate, first_view
 from rankhub.interfaces.data import LabelSpec, Sample
 from rankhub.interfaces.generator import ViewSpec
 
 CATALOG = Catalog.of({"fakes": fakes})
 IMAGE = torch.arange(3 * 4 * 5, dtype=torch.uint8).reshape(3, 4, 5)
-
-
-def test_the_class_of_a_component():
-    assert rankhub.component_class("generator", "dimmer", CATALOG) is fakes.Dimmer
-    assert rankhub.component_class("dataset", "fakes/patches", CATALOG) is fakes.Patches
-    with pytest.raises(rankhub.UserError, match="no generator is called 'dimer'; did you mean 'dimmer'"):
-        rankhub.component_class("generator", "dimer", CATALOG)
 
 
 def test_options_as_they_are_typed():

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from pairs_comparison.pool import PairDraws, Pool, Rows, target_of_pairs
-from rankhub.engine.groups import ScheduledOptimizer
+from rankhub.engine.learner import ScheduledOptimizer
 from rankhub.engine.network import Network, train_mode
 from rankhub.engine.objectives import Objective
 from rankhub.engine.wide import buffers_kept

@@ -10,8 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from rankhub.engine.collate import first_view
-from rankhub.engine.feed import Chain
+from rankhub.engine.feed import Chain, first_view
 from rankhub.interfaces.batch import View
 from rankhub.interfaces.data import Dataset
 from rankhub.interfaces.draws import Draws

@@ -11,16 +11,15 @@ import yaml
 from helpers import fakes
 from helpers.commands import call
 from helpers.recipes import load_text
-from helpers.training import catalog, parts_of, recipe
+from helpers.training import catalog, parts_of, read_journal, recipe
 from rich.console import Console
 
 from rankhub.catalog.catalog import Catalog
 from rankhub.engine import checkpoint, report
 from rankhub.engine import run as engine
-from rankhub.engine.best import Best
+from rankhub.engine.checkpoint import Best
 from rankhub.engine.console import Talk
 from rankhub.engine.folder import resolved_recipe
-from rankhub.engine.journal import read
 from rankhub.engine.watch import Watchers
 from rankhub.interfaces.callback import Callback
 from rankhub.interfaces.errors import UserError
@@ -59,7 +58,7 @@ def test_the_folder_holds_all_that_was_promised(tmp_path):
     assert lock["libraries"]["torch"] == torch.__version__.split("+")[0]
     assert "fakes" in lock["plugins"]
     assert (folder / "checkpoints" / "step_000000012" / "model.safetensors").exists()
-    assert [line["step"] for line in read(folder / "metrics.jsonl")] == list(range(1, 13))
+    assert [line["step"] for line in read_journal(folder / "metrics.jsonl")] == list(range(1, 13))
     assert (folder / "pictures" / "views_views_step_0.png").exists()
     assert (folder / "data" / "train_made.csv").exists()
     assert (folder / "evaluation" / "after_training" / "spread_black.png").exists()

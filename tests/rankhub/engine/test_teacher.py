@@ -6,7 +6,7 @@ from helpers import fakes
 from rankhub.engine.device import Compute
 from rankhub.engine.network import Network
 from rankhub.engine.objectives import Objective
-from rankhub.engine.teacher import teacher_outputs
+from rankhub.engine.step import teacher_outputs
 from rankhub.interfaces.batch import Batch
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.model import OutputSpec

@@ -4,10 +4,9 @@ import dataclasses
 
 import pytest
 import torch
-from helpers.training import catalog, equal, objective, parts_of, recipe, streams, train, weights
+from helpers.training import catalog, equal, objective, parts_of, read_journal, recipe, streams, train, weights
 
 from rankhub.engine.checkpoint import Checkpoints
-from rankhub.engine.journal import read
 from rankhub.engine.learner import Portion, Turn
 from rankhub.engine.objectives import LossNotFiniteError
 from rankhub.engine.step import take_step
@@ -50,8 +49,8 @@ def test_a_run_that_is_stopped_anywhere_ends_with_the_same_bits(tmp_path, stop):
     again = train(parts_of(ours), tmp_path / "cut", resume=True)
     assert equal(weights(whole), weights(again))
     assert equal(whole.learner.average.network.state_dict(), again.learner.average.network.state_dict())
-    assert [line["step"] for line in read(tmp_path / "cut" / "metrics.jsonl")] == list(range(1, 24))
-    losses = [[line["loss"] for line in read(tmp_path / name / "metrics.jsonl")] for name in ("whole", "cut")]
+    assert [line["step"] for line in read_journal(tmp_path / "cut" / "metrics.jsonl")] == list(range(1, 24))
+    losses = [[line["loss"] for line in read_journal(tmp_path / name / "metrics.jsonl")] for name in ("whole", "cut")]
     assert losses[0] == losses[1]
     assert again.views == whole.views
 
@@ -69,7 +68,7 @@ def test_a_crash_after_a_checkpoint_repeats_only_the_steps_since(tmp_path):
         late.rmdir()
     again = train(parts_of(ours), tmp_path / "cut", resume=True)
     assert equal(weights(whole), weights(again))
-    assert [line["step"] for line in read(tmp_path / "cut" / "metrics.jsonl")] == list(range(1, 24))
+    assert [line["step"] for line in read_journal(tmp_path / "cut" / "metrics.jsonl")] == list(range(1, 24))
 
 
 def gradient(parts, micro):

@@ -13,9 +13,8 @@ from helpers.training import catalog, objective, parts_of, recipe, streams, trai
 
 from rankhub import Run, UserError
 from rankhub.engine import checkpoint, folder
-from rankhub.engine.outputs import ViewOutputs
 from rankhub.engine.parts import evaluation_chains
-from rankhub.engine.source import Source
+from rankhub.engine.source import Source, ViewOutputs
 from rankhub.interfaces.data import OpenContext
 from rankhub.interfaces.generator import ViewSpec
 from rankhub_active.acquirers import network_pool
