@@ -187,12 +187,15 @@ def load_run(path: str | Path, device: str | None = None, overrides: Overrides =
     Raises:
         UserError: It is no run, has no checkpoint, or does not fit.
     """
-    from rankhub.engine.trained import Run
+    from rankhub.engine.preserved import preserved
 
     changes = [*as_overrides(overrides), *([f"device={device}"] if device is not None else [])]
-    run = Run(Path(path), Catalog.discover(), changes)
-    run.network  # noqa: B018  what is wrong with it is said here
-    return run
+    with preserved():
+        from rankhub.engine.trained import Run
+
+        run = Run(Path(path), Catalog.discover(), changes)
+        run.network  # noqa: B018  what is wrong with it is said here
+        return run
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,12 +339,13 @@ def _hosted(
     callbacks: Sequence[Callback],
 ) -> Iterator[tuple[LoadedRecipe, Host]]:
     """What training needs beside its recipe, while what belongs to the process is kept."""
-    from rankhub.engine.console import talk_for
-    from rankhub.engine.given import put_data
     from rankhub.engine.preserved import preserved
-    from rankhub.engine.run import Host
 
-    with preserved():
+    with preserved():  # libraries that are imported below draw random numbers too
+        from rankhub.engine.console import talk_for
+        from rankhub.engine.given import put_data
+        from rankhub.engine.run import Host
+
         talk: Talk = talk_for(progress)
         if device is not None:
             loaded = load_recipe(loaded, [f"device={device}"])

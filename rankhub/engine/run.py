@@ -89,7 +89,7 @@ class _Begun:
         journal = Journal(place / "metrics.jsonl" if first else None, info.step)
         report = Report(parts, place, self.talk, watchers)
         status: Literal["done", "stopped", "failed"] = "failed"
-        interrupted = False
+        interrupted, training = False, None
         try:
             references = report.references()
             torch.manual_seed(seeded(parts.recipe.seed, "train"))
@@ -116,7 +116,8 @@ class _Begun:
         finally:
             self.talk.finish()
             journal.close()
-            watchers.tell(lambda callback: callback.run_ended(steps, status))
+            reached = info.step if training is None else training.done
+            watchers.tell(lambda callback: callback.run_ended(reached, status))
         if status == "stopped":
             self.talk.line(f"Stopped; last checkpoint: {checkpoints.last() or 'none yet'}.")
             again = (

@@ -78,6 +78,7 @@ class Training:
         evaluate: Called with the number of steps done when the recipe or a callback asks for an evaluation.
         best: Keeps the checkpoint with the best metric, if the recipe names one.
         views: Views that have passed the network so far.
+        done: Steps of the run done so far.
     """
 
     parts: Parts
@@ -90,6 +91,7 @@ class Training:
     evaluate: Callable[[int], Results]
     best: Best | None = None
     views: int = 0
+    done: int = 0
     _optimizer: ScheduledOptimizer | None = None
     _rate: _Rate = field(default_factory=lambda: _Rate())
 
@@ -108,17 +110,17 @@ class Training:
         if state is not None:
             restore(self.learner, state, self.checkpoints.last())
             self.views = int(state.facts["views"])
-        done = 0 if state is None else state.step
+        self.done = 0 if state is None else state.step
         for plan in self.parts.plans:
-            if done >= plan.first_step + plan.steps:
+            if self.done >= plan.first_step + plan.steps:
                 continue
-            self._enter(plan, done - plan.first_step, state)
+            self._enter(plan, self.done - plan.first_step, state)
             state = None
-            for number in self._steps(plan, done - plan.first_step):
-                done = number
+            for number in self._steps(plan, self.done - plan.first_step):
+                self.done = number
                 wanted = [self.interrupt.asked is not None, self.watchers.take("stop")]
-                if any(self.parts.processes.any(wanted)) and done < self.steps:
-                    self._save(done)
+                if any(self.parts.processes.any(wanted)) and number < self.steps:
+                    self._save(number)
                     return "stopped"
         if state is not None:  # it was killed after its last step: only the closing evaluation is still to come
             self._enter(self.parts.plans[-1], self.parts.plans[-1].steps, state)
