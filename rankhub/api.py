@@ -119,6 +119,7 @@ def train(
         UserError: Whatever the user can mend; one sentence.
         Interrupted: By Ctrl-C; a checkpoint was written, and :func:`resume` goes on.
     """
+    _import_engine()
     from rankhub.engine.run import hosted, start
 
     with hosted(_loaded(recipe, device), data, progress, callbacks) as (loaded, host):
@@ -136,6 +137,7 @@ def estimate(
     Returns:
         Lines by name: device, data, network, each phase, expected memory and time; and ``seconds`` of training.
     """
+    _import_engine()
     from rankhub.engine.run import estimate, hosted
 
     with hosted(_loaded(recipe, device), data, progress) as (loaded, host):
@@ -159,6 +161,7 @@ def resume(
         progress: See :data:`Progress`.
         callbacks: Watch the run.
     """
+    _import_engine()
     from rankhub.engine.folder import resolved_recipe
     from rankhub.engine.given import data_again
     from rankhub.engine.run import hosted, resume
@@ -180,9 +183,10 @@ def load_run(path: str | Path, device: str | None = None, overrides: Overrides =
     Raises:
         UserError: It is no run, has no checkpoint, or does not fit.
     """
+    changes = [*map(str, _overrides(overrides)), *([f"device={device}"] if device is not None else [])]
+    _import_engine()
     from rankhub.engine.trained import Run
 
-    changes = [*map(str, _overrides(overrides)), *([f"device={device}"] if device is not None else [])]
     run = Run(Path(path), Catalog.discover(), changes)
     run.network  # noqa: B018  what is wrong with it is said here
     return run
@@ -303,6 +307,14 @@ def in_role(kind: str, role: str, catalog: Catalog | None = None) -> str:
         UserError: No plugin offers one.
     """
     return (catalog or Catalog.discover()).in_role(kind, role)
+
+
+def _import_engine() -> None:
+    """Import what runs need; libraries draw random numbers when they are imported, which is taken back."""
+    from rankhub.engine.device import preserved
+
+    with preserved():
+        import rankhub.engine.run  # noqa: F401
 
 
 def _loaded(recipe: Recipe, device: str | None) -> LoadedRecipe:

@@ -69,7 +69,7 @@ class _Begun:
         journal = Journal(place / "metrics.jsonl" if first else None, info.step)
         report = Report(parts, place, self.host.talk, watchers)
         status: Literal["done", "stopped", "failed"] = "failed"
-        interrupted = False
+        interrupted, training = False, None
         try:
             references = report.references()
             torch.manual_seed(seeded(parts.recipe.seed, "train"))
@@ -96,7 +96,8 @@ class _Begun:
         finally:
             self.host.talk.finish()
             journal.close()
-            watchers.tell(lambda callback: callback.run_ended(steps, status))
+            reached = info.step if training is None else training.done
+            watchers.tell(lambda callback: callback.run_ended(reached, status))
         if status == "stopped":
             self.host.talk.line(f"Stopped; last checkpoint: {checkpoints.last() or 'none yet'}.")
             again = (

@@ -64,6 +64,7 @@ class Training:
     evaluate: Callable[[int], Results]  # called with the steps done when the recipe or a callback asks for it
     best: checkpoint.Best | None = None  # if the recipe names a metric
     views: int = 0  # that have passed the network so far
+    done: int = 0  # steps of the run
     _optimizer: ScheduledOptimizer | None = None
     _rate: _Rate = field(default_factory=lambda: _Rate())
 
@@ -82,17 +83,17 @@ class Training:
         if state is not None:
             self.learner.restore(state, self.checkpoints.last())
             self.views = int(state.facts["views"])
-        done = 0 if state is None else state.step
+        self.done = 0 if state is None else state.step
         for plan in self.parts.plans:
-            if done >= plan.first_step + plan.steps:
+            if self.done >= plan.first_step + plan.steps:
                 continue
-            self._enter(plan, done - plan.first_step, state)
+            self._enter(plan, self.done - plan.first_step, state)
             state = None
-            for number in self._steps(plan, done - plan.first_step):
-                done = number
+            for number in self._steps(plan, self.done - plan.first_step):
+                self.done = number
                 wanted = [self.interrupt.asked is not None, self.watchers.take("stop")]
-                if any(self.parts.processes.any(wanted)) and done < self.steps:
-                    self._save(done)
+                if any(self.parts.processes.any(wanted)) and number < self.steps:
+                    self._save(number)
                     return "stopped"
         if state is not None:  # it was killed after its last step: only the closing evaluation is still to come
             self._enter(self.parts.plans[-1], self.parts.plans[-1].steps, state)
