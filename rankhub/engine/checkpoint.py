@@ -160,11 +160,7 @@ def _sync(path: Path) -> None:
 
 
 def load(folder: Path) -> State:
-    """Read a checkpoint; nothing in it is executed.
-
-    Raises:
-        UserError: A file is missing, broken or of another version.
-    """
+    """Read a checkpoint; nothing in it is executed. A UserError if a file is missing, broken or of another version."""
     try:
         facts = json.loads((folder / "state.json").read_text())
         if facts.get("format") != FORMAT:
@@ -189,11 +185,7 @@ def load(folder: Path) -> State:
 
 
 def read_weights(place: Path, *, average: bool) -> tuple[dict[str, Tensor], Path]:
-    """The weights of a checkpoint, or of a run's newest, or their moving average; and the file that they come from.
-
-    Raises:
-        UserError: There is none, or it cannot be read.
-    """
+    """The weights of a checkpoint, or of a run's newest, or their moving average; and the file that they come from."""
     folder = place if (place / MODEL).is_file() else Checkpoints(place / "checkpoints", 1).last()
     if folder is None:
         what = "has no checkpoint yet" if place.is_dir() else "is not there"

@@ -27,11 +27,7 @@ class Compute:
 
     @classmethod
     def of(cls, recipe: Recipe, processes: Processes = ALONE) -> Compute:
-        """What the recipe asks for; each process of a machine has a CUDA device of its own.
-
-        Raises:
-            UserError: It asks for a CUDA device that is not there, or for fp16 on the CPU.
-        """
+        """What the recipe asks for, if it is there; each process of a machine has a CUDA device of its own."""
         name = recipe.device
         if name == "auto":
             name = "cuda" if torch.cuda.is_available() else "cpu"

@@ -71,14 +71,11 @@ def collate(views: Sequence[View], groups: int, label: LabelSpec) -> Batch:
 
 
 def check_images(user: str, dataset: Dataset, users: Sequence[Generator | Predict]) -> None:
-    """See that all images of an open data set suit what takes them (``user`` in the message), before any is taken.
-
-    Raises:
-        UserError: Some do not; says how many, which one first, and why.
-    """
+    """See that all images of an open data set suit what takes them (``user`` in the message), before any is taken."""
     sizes = dataset.sizes()
-    for step in users if sizes is not None and len(sizes) else ():
-        assert sizes is not None
+    if sizes is None or not len(sizes):
+        return
+    for step in users:
         objection = step.check_images(sizes)
         if objection is None:
             continue
@@ -164,11 +161,7 @@ class Place:
 
 
 class Feed(TorchDataset[Batch]):
-    """Batches of one stream, from any position on.
-
-    Raises:
-        UserError: Fewer images than a batch.
-    """
+    """Batches of one stream, from any position on; a UserError if there are fewer images than a batch."""
 
     def __init__(
         self, name: str, dataset: Dataset, chain: Chain, batch_size: int, workers: int, processes: Processes = ALONE

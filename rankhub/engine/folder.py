@@ -33,11 +33,7 @@ _LOCKED = ("rankhub", "torch", "torchvision", "timm", "numpy", "pillow", "scipy"
 
 
 def new_folder(name: str, out: Path | None) -> Path:
-    """Make the folder of a new run, ``runs/<name>/<time>`` unless ``out`` names one.
-
-    Raises:
-        UserError: ``out`` is there already and is not empty; a run never overwrites another.
-    """
+    """Make the folder of a new run, ``runs/<name>/<time>`` unless ``out`` names one; a run overwrites no other."""
     if out is not None:
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise UserError(f"--out {out} is there already; a run overwrites nothing: name another folder, or --resume")
@@ -84,11 +80,7 @@ def _no_run(place: Path) -> NoReturn:
 
 
 def resolved_recipe(place: Path) -> Source:
-    """The resolved recipe of a run.
-
-    Raises:
-        UserError: ``place`` is no run's folder, or its recipe has the form of an earlier version.
-    """
+    """The resolved recipe of a run; a UserError if ``place`` is none, or one of an earlier version."""
     path = place / RESOLVED
     if not path.is_file():
         _no_run(place)

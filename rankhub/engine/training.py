@@ -74,12 +74,7 @@ class Training:
         return self.parts.plans[-1].first_step + self.parts.plans[-1].steps
 
     def run(self, state: checkpoint.State | None) -> Status:
-        """Train from ``state``, or from the beginning.
-
-        Raises:
-            LossNotFiniteError: A loss is not finite.
-            UserError: A checkpoint does not fit, or cannot be written.
-        """
+        """Train from ``state``, or from the beginning."""
         if state is not None:
             self.learner.restore(state, self.checkpoints.last())
             self.views = int(state.facts["views"])
