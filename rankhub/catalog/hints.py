@@ -204,9 +204,9 @@ def _structure(bare: Any, bounds: str) -> str:
         texts = [words(arg) for arg in args]
         return f"a list of {len(args)}: " + (f"each {texts[0]}" if len(set(texts)) == 1 else ", ".join(texts))
     if _is_list(bare):
-        known = bool(args) and args[0] is not Any
-        each = f", each {'a mapping' if fields_of(unwrap(args[0])[0]) else words(args[0])}" if known else ""
-        return f"a list{bounds}{each}"
+        if not args or args[0] is Any:
+            return f"a list{bounds}"
+        return f"a list{bounds}, each {'a mapping' if fields_of(unwrap(args[0])[0]) else words(args[0])}"
     return f"a {getattr(bare, '__name__', bare)}"
 
 

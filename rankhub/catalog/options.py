@@ -6,11 +6,14 @@ import inspect
 import json
 import typing
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Union
+from functools import reduce
+from operator import or_
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic.errors import PydanticUserError
 
+from rankhub.catalog.docs import docs_of
 from rankhub.catalog.hints import members, unwrap
 from rankhub.catalog.spec import ComponentSpec, Uses
 from rankhub.interfaces.kinds import Kind
@@ -25,8 +28,8 @@ class UnreadableConstructor(Exception):
 _CONFIG = ConfigDict(extra="forbid", strict=True, frozen=True, ser_json_inf_nan="constants", protected_namespaces=())
 
 
-def options_model(cls: type, kind: Kind, docs: Mapping[str, str]) -> type[BaseModel]:
-    """The options of ``cls`` as a pydantic model, one field for each keyword-only parameter, described by ``docs``.
+def options_model(cls: type, kind: Kind) -> type[BaseModel]:
+    """The options of ``cls`` as a pydantic model, one field for each keyword-only parameter.
 
     A constructor that ends in ``**options`` has those of its base as well, with its own in front of equal names.
 
@@ -34,7 +37,7 @@ def options_model(cls: type, kind: Kind, docs: Mapping[str, str]) -> type[BaseMo
         UnreadableConstructor: The parameters are not as the kind has them, a hint is missing or cannot stand
             in a recipe, or a default does not fit its own hint.
     """
-    fields: dict[str, Any] = {}
+    docs, fields = docs_of(cls).args, dict[str, Any]()
     for name, parameter in _parameters(cls, kind).items():
         attribute = f"{name}_" if hasattr(BaseModel, name) else name  # an option may be called `copy` or `json`
         default = ... if parameter.default is parameter.empty else parameter.default
@@ -75,9 +78,9 @@ def recipe_hint(hint: Any) -> Any:
         bounds = tuple(mark for mark in metadata if not isinstance(mark, MayChange))
         numbers = [member for member in members(bare) if member is not Schedule]
         bounded = [Annotated[number, *bounds] if bounds else number for number in numbers]
-        return Union[*bounded, Annotated[ComponentSpec, Uses("schedule")]]
+        return reduce(or_, [*bounded, Annotated[ComponentSpec, Uses("schedule")]])
     if len(members(bare)) > 1:
-        inner = Union[*map(recipe_hint, members(bare))]
+        inner = reduce(or_, map(recipe_hint, members(bare)))
         return Annotated[inner, *metadata] if metadata else inner
     return hint
 
