@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -76,15 +76,6 @@ class Catalog:
             return lambda: plugin
 
         return cls(ask_all(Source(owner, owner, version, give(plugin)) for owner, plugin in plugins.items()))
-
-    def renamed(self, names: Mapping[tuple[str, str], str]) -> Catalog:
-        """The same catalog with other names: (kind, name) -> new name. Shows that nobody relies on a name."""
-
-        def rename(component: Component) -> Component:
-            return replace(component, name=names.get((component.kind, component.name), component.name))
-
-        answers = [replace(plugin, components=tuple(map(rename, plugin.components))) for plugin in self.plugins]
-        return Catalog([*answers, *self.broken])
 
     def names(self, kind: str) -> list[str]:
         """The names of one kind, in order."""
