@@ -16,7 +16,6 @@ from typing import TypeVar
 from pluggy import HookCaller, HookRelay, PluginManager
 
 from rankhub.catalog import hookspecs
-from rankhub.catalog.markers import PROJECT
 from rankhub.catalog.nearest import suggestion
 from rankhub.interfaces.component import API_VERSION, Component, Verb
 from rankhub.interfaces.kinds import KINDS
@@ -130,7 +129,7 @@ class InvalidAnswer(Exception):
 
 
 def _register(module: object, owner: str) -> HookRelay:
-    manager = PluginManager(PROJECT)
+    manager = PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
     manager.register(module, owner)
     manager.check_pending()  # a misspelled hook would otherwise be passed over in silence

@@ -12,6 +12,13 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
+def _check(what: str, name: str, target: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{what} name {name!r} must be lower case letters, digits and underscores")
+    if not _TARGET.fullmatch(target):
+        raise ValueError(f"target {target!r} of {what} {name!r} must be 'module:attribute'")
+
+
 @dataclass(frozen=True, slots=True)
 class Component:
     """One part that a recipe can use, named but not yet imported.
@@ -38,10 +45,7 @@ class Component:
     role: str = ""
 
     def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.name):
-            raise ValueError(f"component name {self.name!r} must be lower case letters, digits and underscores")
-        if not _TARGET.fullmatch(self.target):
-            raise ValueError(f"target {self.target!r} of component {self.name!r} must be 'module:attribute'")
+        _check("component", self.name, self.target)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,4 @@ class Verb:
     summary: str
 
     def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.name):
-            raise ValueError(f"the name of verb {self.name!r} must be lower case letters, digits and underscores")
-        if not _TARGET.fullmatch(self.target):
-            raise ValueError(f"target {self.target!r} of verb {self.name!r} must be 'module:attribute'")
+        _check("verb", self.name, self.target)
