@@ -21,7 +21,7 @@ def _check(what: str, name: str, target: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """One part that a recipe can use, named but not yet imported.
+    """One part that a recipe can use, named but not yet imported; a ValueError where a name is not of its form.
 
     Args:
         kind: One of the names in :data:`rankhub.interfaces.kinds.KINDS`, such as ``"loss"``.
@@ -33,9 +33,6 @@ class Component:
             ``table``; ``higher_is_better``, ``range`` and ``unit`` say what scores mean. ``points``: those with points
             ``x``, ``y`` in the CSV file ``annotations``; ``unit`` says what is counted. Both with ``part: all``.
             ``given``: those that are handed over in Python, see :class:`rankhub.interfaces.data.GivenData`.
-
-    Raises:
-        ValueError: ``name`` or ``target`` is not of that form.
     """
 
     kind: str
@@ -50,16 +47,13 @@ class Component:
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """One verb of the command line, named but not yet imported.
+    """One verb of the command line, named but not yet imported; a ValueError where a name is not of its form.
 
     Args:
         name: What is typed after ``rankhub``; lower case, digits, underscores.
         target: ``"module:attribute"`` of its function, or of a typer app with verbs of its own; imported when it is
             called. A function is made a verb as typer makes one: from its parameters, hints and docstring.
         summary: Its line in ``rankhub --help``.
-
-    Raises:
-        ValueError: ``name`` or ``target`` is not of that form.
     """
 
     name: str
