@@ -8,7 +8,7 @@ import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from rankhub.catalog.markers import hookimpl
+from rankhub.catalog.hookspecs import hookimpl
 from rankhub.interfaces.component import API_VERSION, Component, Verb
 from rankhub.interfaces.errors import Interrupted, UserError
 

@@ -12,7 +12,7 @@ import rankhub
 from rankhub import UserError
 
 if TYPE_CHECKING:
-    from rankhub.interfaces.data import Fetchable
+    from rankhub_data.fetchable import Fetchable
 
 app = typer.Typer(no_args_is_help=True, help="Get data sets.")
 
@@ -49,7 +49,7 @@ def _fetchable(name: str) -> type[Fetchable]:
     Raises:
         UserError: There is no such data set, or it cannot be downloaded.
     """
-    from rankhub.interfaces.data import Fetchable
+    from rankhub_data.fetchable import Fetchable
 
     cls = _class_of(name)
     if issubclass(cls, Fetchable):

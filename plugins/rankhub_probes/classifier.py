@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rankhub.interfaces.draws import Draws
-from rankhub.interfaces.similarity import RESOLUTION
+from rankhub_ranking.similarity import RESOLUTION
 
 if TYPE_CHECKING:
     from sklearn.linear_model import LogisticRegression
@@ -50,7 +50,7 @@ class Prediction:
 
     Attributes:
         likeliest: [m, classes] which classes no other exceeds; several where their logits are equal, compared on the
-            grid of :mod:`rankhub.interfaces.similarity`.
+            grid of :mod:`rankhub_ranking.similarity`.
         classes: [classes] their numbers.
         converged: Whether the solver stopped before its last iteration.
     """

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 
 from rankhub.interfaces.order import RankTarget
-from rankhub.interfaces.pairs import ordered_pairs
+from rankhub_ranking.pairs import ordered_pairs
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

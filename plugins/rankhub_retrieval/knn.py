@@ -14,8 +14,8 @@ from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.evaluate import EvaluationResult, EvaluationSource, Evaluator
 from rankhub.interfaces.options import DataName, Ge, Gt, OutputName
-from rankhub.interfaces.similarity import inner_products
-from rankhub.interfaces.sums import exact_mean
+from rankhub_ranking.similarity import inner_products
+from rankhub_ranking.sums import exact_mean
 from rankhub_retrieval.classes import labelled_rows, without_classes
 from rankhub_retrieval.features import Unit, collapsed, unit_features
 from rankhub_retrieval.ranking import block_of
@@ -31,7 +31,7 @@ class KNearest(Evaluator):
     Nothing is trained, so it measures the representation itself. The search is exact. Images without a label are left
     out of the bank and of the test. Classes are matched by name.
 
-    Similarities are compared on a grid of about 1e-6 (:mod:`rankhub.interfaces.similarity`). Equals count with the mean
+    Similarities are compared on a grid of about 1e-6 (:mod:`rankhub_ranking.similarity`). Equals count with the mean
     over their orders: images of the bank that are as near as the k-th share the votes that are left for them, and
     classes with equal votes share the place. So neither the order of the files nor the names of the classes change a
     figure, and a collapsed network gets chance.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
-from rankhub.interfaces.sums import exact_mean
+from rankhub_ranking.sums import exact_mean
 from rankhub_retrieval.ranking import full_rankings
 from rankhub_retrieval.sides import Task
 from rankhub_retrieval.ties import chance_average_precision

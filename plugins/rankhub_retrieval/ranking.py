@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from rankhub.interfaces.similarity import similarities
+from rankhub_ranking.similarity import similarities
 from rankhub_retrieval.features import Unit
 from rankhub_retrieval.ties import LAST, Rankings, ranking_keys
 

@@ -27,7 +27,7 @@ class Retrieval(Evaluator):
     - ``recall@k``: share of the queries with a relevant image among the first k, as in metric learning.
     - ``mAP_chance``: the mAP of a random ranking.
 
-    Similarities are compared on a grid of about 1e-6 (:mod:`rankhub.interfaces.similarity`), and equals count with the
+    Similarities are compared on a grid of about 1e-6 (:mod:`rankhub_ranking.similarity`), and equals count with the
     mean over all their orders (McSherry and Najork, ECIR 2008): a collapsed network gets chance, and the order of the
     files changes no figure. A query never finds itself. Queries to which nothing is relevant are left out and counted
     in a note. The picture ``neighbours`` shows a few queries with their 8 nearest images, relevant ones framed green;

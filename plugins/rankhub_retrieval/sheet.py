@@ -11,7 +11,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from rankhub.interfaces.similarity import similarities
+from rankhub_ranking.similarity import similarities
 from rankhub_retrieval.sides import Task
 
 _SIDE, _FRAME, _TEXT, _GAP = 72, 3, 13, 6

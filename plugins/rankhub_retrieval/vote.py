@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from rankhub.interfaces.similarity import RESOLUTION, rounded
+from rankhub_ranking.similarity import RESOLUTION, rounded
 
 LEAST = 1e-5
 """The fewest votes of a neighbour: one that counted 0 would leave its class without a vote."""
@@ -21,7 +21,7 @@ def vote(products: Tensor, labels: Tensor, classes: int, k: int, temperature: fl
     are left. That is the mean over all orders of the equals.
 
     Args:
-        products: [m, n] from :func:`~rankhub.interfaces.similarity.inner_products`, -inf where an item takes no part.
+        products: [m, n] from :func:`~rankhub_ranking.similarity.inner_products`, -inf where an item takes no part.
             They are rounded here: only those that may be among the nearest, which saves most of the time.
         labels: [n] classes of the items, from 0.
         classes: Number of classes.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from rankhub.interfaces.sums import exact_mean
+from rankhub_ranking.sums import exact_mean
 from rankhub_s2r2.positives import Queries
 from rankhub_s2r2.ranks import positive_ranks
 from rankhub_s2r2.steps import Heaviside, Step, Window
@@ -59,7 +59,7 @@ def average_precision(
 def exact_precision(rows: Tensor, queries: Sequence[Queries]) -> tuple[Tensor, Tensor]:
     """Two scalars: the means over the queries of the exact average precision, and of the precision at 1.
 
-    Equals, by the rule of :mod:`rankhub.interfaces.similarity`, count half in the first. In the second a query counts 1
+    Equals, by the rule of :mod:`rankhub_ranking.similarity`, count half in the first. In the second a query counts 1
     if no negative is as near as its nearest positive, else 0, so that a collapsed network has none. Both are 0 without
     queries, and the same bit for bit whatever the order of the rows, the blocks and the number of threads.
     """

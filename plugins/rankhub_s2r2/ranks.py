@@ -31,7 +31,7 @@ def positive_ranks(
 
     Returns:
         ``among`` and ``above``, [n, P] each; of a step without a slope by the similarities as
-        :mod:`rankhub.interfaces.similarity` rounds them, so that equals are equal.
+        :mod:`rankhub_ranking.similarity` rounds them, so that equals are equal.
     """
     counted, above = streamed(rows, queries, Ranks(step, among or step), block_bytes)
     return counted, above

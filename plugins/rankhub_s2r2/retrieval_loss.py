@@ -87,7 +87,7 @@ class RetrievalLoss(Loss):
 
         "mAP" is the exact average precision, equals counting half; "precision_at_1" the share of queries whose nearest
         row is a positive; "pairs_with_gradient" the share of pairs of a positive and another item nearer to each other
-        than ``reach``. These three compare similarities as :mod:`rankhub.interfaces.similarity` rounds them, and are
+        than ``reach``. These three compare similarities as :mod:`rankhub_ranking.similarity` rounds them, and are
         the same bit for bit whatever the order of the rows. The others are those of
         :func:`~rankhub_s2r2.cosines.cosine_parts`.
         """

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from rankhub.interfaces.similarity import RESOLUTION
+from rankhub_ranking.similarity import RESOLUTION
 
 Levels = tuple[Tensor, Tensor]
 """Relevance of items [m, n] and of pivots [m, P]."""

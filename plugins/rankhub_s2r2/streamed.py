@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from rankhub.interfaces.similarity import similarities
+from rankhub_ranking.similarity import similarities
 from rankhub_s2r2.positives import Queries
 
 _BLOCK_BYTES = {"cpu": 2**22, "cuda": 2**26}
@@ -29,7 +29,7 @@ class Block:
     Attributes:
         at: Which of the queries.
         scores: [m, N], -inf at the query and at its positives, so that what remains are its negatives. In the
-            precision of the rows; rounded by the rule of :mod:`rankhub.interfaces.similarity` for a statistic that
+            precision of the rows; rounded by the rule of :mod:`rankhub_ranking.similarity` for a statistic that
             is ``exact``.
         own: [m, P], those of its positives.
     """

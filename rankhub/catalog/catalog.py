@@ -1,18 +1,18 @@
 """The catalog: which components there are, and how one is made.
 
-It is built once and passed on; nothing registers itself by being imported. Building it imports only the small
-modules behind the entry points: a component's own module is imported when a recipe uses it.
+It is built once and passed on; nothing registers itself by being imported. Building it imports only the small modules
+behind the entry points: a component's own module is imported when a recipe uses it.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from rankhub.catalog.discovery import BrokenPlugin, Plugin, Source, ask_all, brief, installed
+from rankhub.catalog.discovery import BrokenPlugin, Origin, Plugin, Source, ask_all, brief, installed
 from rankhub.catalog.nearest import nearest, suggestion
 from rankhub.interfaces.component import Component
 from rankhub.interfaces.errors import UserError
@@ -31,20 +31,10 @@ class CatalogError(UserError):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A component with the plugin that it came from.
-
-    Attributes:
-        component: The plugin's record.
-        owner: The plugin.
-        distribution: The installed package that the plugin came with.
-        version: Version of that package.
-    """
+class Entry(Origin):
+    """A component with the plugin that it came from."""
 
     component: Component
-    owner: str
-    distribution: str
-    version: str
 
     @property
     def full_name(self) -> str:
@@ -58,12 +48,7 @@ class Entry:
 
 
 class Catalog:
-    """All components of all plugins that work, and the reasons of those that do not. Never changes.
-
-    Attributes:
-        plugins: The plugins that work, with the versions of their distributions.
-        broken: The plugins that do not, each with its reason.
-    """
+    """All components of all ``plugins`` that work, and the reasons of those that are ``broken``. Never changes."""
 
     def __init__(self, answers: Iterable[Plugin | BrokenPlugin]) -> None:
         listed = list(answers)
@@ -73,7 +58,7 @@ class Catalog:
         for plugin in self.plugins:
             for component in plugin.components:
                 key = (component.kind, component.name)
-                entry = Entry(component, plugin.owner, plugin.distribution, plugin.version)
+                entry = Entry(plugin.owner, plugin.distribution, plugin.version, component)
                 self._table[key] = (*self._table.get(key, ()), entry)
         self._classes: dict[Entry, type] = {}
         self._models: dict[Entry, type[BaseModel]] = {}
@@ -91,15 +76,6 @@ class Catalog:
             return lambda: plugin
 
         return cls(ask_all(Source(owner, owner, version, give(plugin)) for owner, plugin in plugins.items()))
-
-    def renamed(self, names: Mapping[tuple[str, str], str]) -> Catalog:
-        """The same catalog with other names: (kind, name) -> new name. Shows that nobody relies on a name."""
-
-        def rename(component: Component) -> Component:
-            return replace(component, name=names.get((component.kind, component.name), component.name))
-
-        answers = [replace(plugin, components=tuple(map(rename, plugin.components))) for plugin in self.plugins]
-        return Catalog([*answers, *self.broken])
 
     def names(self, kind: str) -> list[str]:
         """The names of one kind, in order."""
@@ -127,10 +103,7 @@ class Catalog:
     def find(self, kind: str, name: str, origin: str = "") -> Entry:
         """The component that a recipe calls ``name``, or ``owner/name``.
 
-        Args:
-            kind: Its kind.
-            name: As the recipe has it.
-            origin: The distribution that ships the recipe; of components of one name it means its own. "" = a user's.
+        Of components of one name a recipe that ships with the distribution ``origin`` means its own.
 
         Raises:
             CatalogError: There is none, or several plugins give one of that name.
@@ -154,9 +127,9 @@ class Catalog:
         return found[0]
 
     def _no_owned(self, kind: str, owner: str, name: str) -> str:
-        for plugin in self.broken:
-            if plugin.owner == owner:
-                return f"plugin {owner} cannot be used: {plugin.reason}"
+        reason = next((plugin.reason for plugin in self.broken if plugin.owner == owner), None)
+        if reason is not None:
+            return f"plugin {owner} cannot be used: {reason}"
         owners = [plugin.owner for plugin in self.plugins]
         if owner not in owners:
             return f"no plugin is called {owner!r}{suggestion(owner, owners)}"
@@ -179,31 +152,20 @@ class Catalog:
         return text
 
     def load(self, entry: Entry) -> type:
-        """Import a component's class.
-
-        Raises:
-            CatalogError: The import fails (the plugin's own error is shown), or the class is not of its kind.
-        """
+        """Import a component's class; a CatalogError shows the plugin's own error, or that it is not of its kind."""
         if entry not in self._classes:
             self._classes[entry] = _import(entry)
         return self._classes[entry]
 
     def options(self, entry: Entry) -> type[BaseModel]:
-        """A component's options as a pydantic model made from its constructor.
-
-        Raises:
-            CatalogError: It cannot be loaded, or its constructor does not follow the rules.
-        """
+        """A component's options as a pydantic model made from its constructor; CatalogError if none can be made."""
         if entry not in self._models:
-            from rankhub.catalog.docs import docs_of
             from rankhub.catalog.options import UnreadableConstructor, options_model
 
-            cls = self.load(entry)
             try:
-                model = options_model(cls, KINDS[entry.component.kind], docs_of(cls).args)
+                self._models[entry] = options_model(self.load(entry), KINDS[entry.component.kind])
             except UnreadableConstructor as error:
                 raise CatalogError(f"{entry.title} has a constructor that no recipe can use: {error}") from error
-            self._models[entry] = model
         return self._models[entry]
 
     def arguments(
@@ -211,13 +173,7 @@ class Catalog:
     ) -> dict[str, Any]:
         """The keyword arguments for a component's constructor: checked, with defaults, schedules made.
 
-        Args:
-            kind: The component's kind.
-            spec: ``use`` and options.
-            clock: If given, schedules become their number at that time.
-
-        Raises:
-            CatalogError: The options do not fit; all that is wrong with them.
+        With a ``clock``, schedules become their number at that time. A CatalogError names all that does not fit.
         """
         from pydantic import ValidationError
 
@@ -245,16 +201,10 @@ class Catalog:
     def build(
         self, kind: str, spec: ComponentSpec | Mapping[str, Any], /, *wired: Any, clock: Clock | None = None
     ) -> Any:
-        """Make a component.
+        """Make a component; CatalogError if it cannot be found or loaded, or its options do not fit.
 
-        Args:
-            kind: The component's kind.
-            spec: ``use`` and options.
-            wired: What the engine hands to every component of the kind (see ``KINDS``).
-            clock: If given, the constructor gets numbers in place of schedules (optimisers want that).
-
-        Raises:
-            CatalogError: It cannot be found or loaded, or its options do not fit.
+        ``wired`` is what the engine hands to every component of the kind (see ``KINDS``). With a ``clock``, the
+        constructor gets numbers in place of schedules (optimisers want that).
         """
         cls = self.load(self.find(kind, _parts(spec)[0]))
         return cls(*wired, **self.arguments(kind, spec, clock))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import inspect
 import re
+import textwrap
 from dataclasses import dataclass
 
-_ENTRY = re.compile(r"\*{0,2}(?P<name>\w+)(?: \([^)]*\))?: ?(?P<text>.*)")
+_SECTION = re.compile(r"^Args:\n((?: .*\n?|\n)*)", re.MULTILINE)
+_ENTRY = re.compile(r"^\*{0,2}(\w+)(?: \([^)]*\))?:(.*(?:\n(?: .*)?)*)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,33 +34,6 @@ def docs_of(cls: type) -> Docs:
 
 
 def _parse(docstring: str) -> tuple[str, dict[str, str]]:
-    body: list[str] = []
-    section: list[str] = []
-    inside = False
-    for line in inspect.cleandoc(docstring).splitlines():
-        if inside and line and not line.startswith(" "):
-            inside = False
-        if line == "Args:":
-            inside = True
-        elif inside:
-            section.append(line)
-        else:
-            body.append(line)
-    return "\n".join(body).strip(), _entries(section)
-
-
-def _entries(section: list[str]) -> dict[str, str]:
-    filled = [line for line in section if line.strip()]
-    if not filled:
-        return {}
-    indent = min(len(line) - len(line.lstrip()) for line in filled)
-    entries: dict[str, str] = {}
-    name = ""
-    for line in filled:
-        match = _ENTRY.fullmatch(line[indent:])
-        if match:
-            name = match["name"]
-            entries[name] = match["text"].strip()
-        elif name:
-            entries[name] = f"{entries[name]} {line.strip()}".strip()
-    return entries
+    text = inspect.cleandoc(docstring)
+    section = textwrap.dedent("".join(_SECTION.findall(text)))
+    return _SECTION.sub("", text).strip(), {name: " ".join(words.split()) for name, words in _ENTRY.findall(section)}

@@ -10,13 +10,9 @@ from rankhub.interfaces.kinds import KINDS, Wired
 
 @dataclass(frozen=True, slots=True)
 class OptionInfo:
-    """One option of a component.
+    """One option of a component: what it takes, in words, and its default as a recipe would write it.
 
-    Attributes:
-        name: What a recipe writes.
-        takes: What may stand there, in words.
-        default: As a recipe would write it; None = it must be given.
-        meaning: From the component's docstring.
+    Without a default it must be given.
     """
 
     name: str
@@ -27,14 +23,9 @@ class OptionInfo:
 
 @dataclass(frozen=True, slots=True)
 class ComponentInfo:
-    """A component in a list.
+    """A component in a list, with its plugin and the version of the plugin's distribution.
 
-    Attributes:
-        kind: Its kind.
-        name: What a recipe writes after ``use:``; ``owner/name`` where two plugins give one of that name.
-        owner: The plugin.
-        version: Version of the plugin's distribution.
-        summary: One line.
+    ``name`` is what a recipe writes after ``use:``: ``owner/name`` where two plugins give one of that name.
     """
 
     kind: str
@@ -51,7 +42,7 @@ class ComponentPage:
     Attributes:
         info: Its line in lists.
         text: Its docstring without the options.
-        options: Its options.
+        options: What a recipe may write beside ``use``.
         wired: What the engine hands to it.
         place: Where a recipe names one.
         target: ``module:attribute`` of its class.
@@ -74,11 +65,7 @@ def info_of(catalog: Catalog, entry: Entry) -> ComponentInfo:
 
 
 def page_of(catalog: Catalog, kind: str, name: str) -> ComponentPage:
-    """A component's page. Imports the component.
-
-    Raises:
-        CatalogError: There is no such component, or it cannot be imported.
-    """
+    """A component's page. Imports the component; CatalogError if there is none, or it cannot be imported."""
     from rankhub.catalog.complaints import show
     from rankhub.catalog.docs import docs_of
     from rankhub.catalog.hints import fields_of, words

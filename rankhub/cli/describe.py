@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rankhub.cli.console import console
+from rankhub.cli.console import console, table
 from rankhub.interfaces.kinds import KINDS, Kind
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from rankhub.catalog.catalog import Catalog
     from rankhub.catalog.page import ComponentInfo, ComponentPage
 
@@ -38,52 +36,33 @@ def describe(
     _page(page_of(catalog, kind, name))
 
 
-def _table(*columns: str) -> Table:
-    from rich.table import Table
-
-    return Table(*columns, box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-
-
 def _kinds(catalog: Catalog) -> None:
-    table = _table("kind", "what it does", "place in a recipe", "components")
+    rows = table("kind", "what it does", "place in a recipe", "components")
     for kind in KINDS.values():
-        table.add_row(kind.name, kind.summary, _plain(kind.place), str(len(catalog.entries(kind.name))))
-    console().print(table)
+        rows.add_row(kind.name, kind.summary, kind.place, str(len(catalog.entries(kind.name))))
+    console().print(rows)
 
 
 def _components(components: Sequence[ComponentInfo], kind: Kind) -> None:
-    out = console()
-    out.print(f"{kind.summary} In a recipe: {_plain(kind.place)}\n")
-    table = _table(kind.name, "what it does", "plugin")
+    out, rows = console(), table(kind.name, "what it does", "plugin")
+    out.print(f"{kind.summary} In a recipe: {kind.place}\n")
     for info in components:
-        table.add_row(info.name, _plain(info.summary), info.owner)
-    out.print(table)
+        rows.add_row(info.name, info.summary, info.owner)
+    out.print(rows)
 
 
 def _page(page: ComponentPage) -> None:
     info, out = page.info, console()
-    out.print(f"[bold]{info.kind} {info.name.rpartition('/')[2]}[/bold]  (plugin {info.owner} {info.version})")
-    out.print(f"{_plain(info.summary)}\n")
+    out.print(f"{info.kind} {info.name.rpartition('/')[2]}", style="bold", end="")
+    out.print(f"  (plugin {info.owner} {info.version})\n{info.summary}\n")
     if page.text:
-        out.print(f"{_plain(page.text)}\n")
-    if page.options:
-        table = _table("option", "takes", "default", "meaning")
-        for option in page.options:
-            default = "required" if option.default is None else option.default
-            table.add_row(option.name, *map(_plain, (option.takes, default, option.meaning)))
-        out.print(table)
-    else:
-        out.print("It has no options.")
+        out.print(f"{page.text}\n")
+    rows = table("option", "takes", "default", "meaning")
+    for option in page.options:
+        rows.add_row(option.name, option.takes, option.default or "required", option.meaning)
+    out.print(rows if page.options else "It has no options.")
     if page.wired:
         out.print("\nHanded in by the engine:")
         for wired in page.wired:
-            out.print(f"  {wired.name}: {_plain(wired.meaning)}")
-    out.print(f"\nIn a recipe, at {_plain(page.place)}:  {{use: {info.name}}}")
-    out.print(f"Class: {page.target}")
-
-
-def _plain(text: str) -> str:
-    """Text in which rich must see no markup."""
-    from rich.markup import escape
-
-    return escape(text)
+            out.print(f"  {wired.name}: {wired.meaning}")
+    out.print(f"\nIn a recipe, at {page.place}:  {{use: {info.name}}}\nClass: {page.target}")

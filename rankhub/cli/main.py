@@ -90,9 +90,7 @@ def build(arguments: Sequence[str]) -> typer.Typer:
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
-        rich_markup_mode="rich"
-        if called
-        else None,  # the list of verbs is plain: what draws it takes as long as all else
+        rich_markup_mode="rich" if called else None,  # what draws a list of verbs takes as long as all else
     )
     app.callback()(_options)
     core = {verb.name: verb for verb in CORE}

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rankhub.cli.console import console
+from rankhub.cli.console import console, table
 from rankhub.interfaces.errors import UserError
 
 app = typer.Typer(help="The recipes that come with rankhub. Without a verb: list them.")
@@ -22,28 +22,23 @@ def _default(context: typer.Context) -> None:
 @app.command("list")
 def list_all() -> None:
     """List the recipes that come along."""
-    from rich.markup import escape
-    from rich.table import Table
-
     from rankhub.api import list_recipes
     from rankhub.catalog.catalog import Catalog
     from rankhub.recipe.shipped import listed, names
 
     catalog = Catalog.discover()
-    table = Table("recipe", "what it does", box=None, pad_edge=False, header_style="bold")
+    recipes, overlays = table("recipe", "what it does"), table("overlay", "what it changes")
     for info in list_recipes(catalog):
-        table.add_row(info.name, escape(info.description))
-    out = console()
-    out.print(table)
-    overlays = Table("overlay", "what it changes", box=None, pad_edge=False, header_style="bold")
+        recipes.add_row(info.name, info.description)
     for name, one in zip(names(catalog, "overlay"), listed(catalog, "overlay"), strict=True):
-        overlays.add_row(name, escape(_first_line(one.path)))
-    out.print()
-    out.print(overlays)
-    out.print(
-        "\nRun one with [bold]rankhub run NAME[/bold], or with [bold]--overlay NAME[/bold] too; "
+        overlays.add_row(name, _first_line(one.path))
+    advice = (
+        "Run one with [bold]rankhub run NAME[/bold], or with [bold]--overlay NAME[/bold] too; "
         "get your own copy with [bold]rankhub recipes copy NAME[/bold]."
     )
+    out = console()
+    out.print(recipes, "", overlays, "")
+    out.print(advice, markup=True)
 
 
 def _first_line(path: Path) -> str:
@@ -67,14 +62,13 @@ def copy_recipe(
     target = to or Path(one.path.name)
     if target.is_dir():
         target = target / one.path.name
-    text, base = source.text, base_of(source, catalog)
-    if base is not None and base.path is not None:
-        text = with_base(text, base.path.name)
+    base = base_of(source, catalog)
+    beside = target.parent / base.path.name if base is not None and base.path is not None else None
+    text = source.text if beside is None else with_base(source.text, beside.name)
     if not _write_new(target, text):
         raise UserError(f"{target} is there already and stays as it is; choose another file with --to")
     typer.echo(f"wrote {target}; run it with: rankhub run {target}")
-    if base is not None and base.path is not None:
-        beside = target.parent / base.path.name
+    if base is not None and beside is not None:
         written = _write_new(beside, base.text)
         typer.echo(f"wrote {beside}, which it extends" if written else f"{beside}, which it extends, stays as it is")
 

@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from rankhub.cli.console import OVERLAY_HELP
+from rankhub.cli.console import RECIPE_HELP, Overlays, Overrides
 from rankhub.interfaces.errors import UserError
 
 
 def run(
-    recipe: Annotated[str | None, typer.Argument(help="A recipe's file, or the name of one that comes along.")] = None,
-    overrides: Annotated[list[str] | None, typer.Argument(help="Changes to it, such as optimizer.lr=0.3.")] = None,
-    overlay: Annotated[list[str] | None, typer.Option(help=OVERLAY_HELP)] = None,
+    recipe: Annotated[str | None, typer.Argument(help=RECIPE_HELP)] = None,
+    overrides: Overrides = None,
+    overlay: Overlays = None,
     out: Annotated[Path | None, typer.Option(help="The run's folder, instead of runs/RECIPE/TIME.")] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with the run in this folder.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done and cost, and stop.")] = False,

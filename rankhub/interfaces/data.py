@@ -47,10 +47,9 @@ class LabelSpec:
         return scores if self.higher_is_better else -scores
 
     def measured(self, scores: npt.NDArray[np.float64]) -> LabelSpec:
-        """The same, with the mean and the standard deviation of these turned scores or numbers of points.
+        """The same, with the mean and the standard deviation of [n] turned scores or numbers of points.
 
-        Args:
-            scores: [n], NaN where missing. Without any the mean is 0; where all are equal the standard deviation is 1.
+        They are NaN where missing. Without any the mean is 0; where all are equal the standard deviation is 1.
         """
         known = scores[~np.isnan(scores)]
         if not len(known):
@@ -59,16 +58,10 @@ class LabelSpec:
         return replace(self, mean=float(known.mean()), std=spread if spread > 0 else 1.0)
 
     def in_classes_of(self, other: LabelSpec, labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """Class numbers as ``other`` numbers its classes: two folders number theirs each for itself.
+        """[n] class numbers from 0 as ``other`` numbers its classes: two folders number theirs each for itself.
 
-        They are matched by name; where one of the two has no names, the numbers are taken to mean the same.
-
-        Args:
-            other: The labels of another data set.
-            labels: [n] class numbers from 0.
-
-        Returns:
-            [n], -1 where ``other`` has no class of that name.
+        They are matched by name, -1 where ``other`` has no class of that name. Where one of the two has no names, the
+        numbers are taken to mean the same.
         """
         if not self.classes or not other.classes or self.classes == other.classes:
             return labels
@@ -217,24 +210,3 @@ class GivenData(Dataset):
     @abstractmethod
     def options(self) -> Mapping[str, Any]:
         """All its options as plain data, with what was given: what a recipe writes of it, to be told again by."""
-
-
-class Fetchable(ABC):
-    """Mixed into a data set that ``rankhub data fetch NAME`` can download."""
-
-    @classmethod
-    @abstractmethod
-    def fetch(cls, folder: Path | None, mirror: str | None, progress: Callable[[int, int, str], None]) -> Path:
-        """Download, check and unpack; goes on where an earlier call stopped.
-
-        Args:
-            folder: Where to; None = where the data set looks by default.
-            mirror: Address of the archive in place of the usual one.
-            progress: ``progress(done, total, what)`` in bytes.
-
-        Returns:
-            The folder in which the data set will find its files.
-
-        Raises:
-            UserError: The download failed or its checksum is wrong; one sentence.
-        """

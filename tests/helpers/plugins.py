@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -58,6 +59,16 @@ def catalog_of(*plugins: tuple[str, str, object]) -> Catalog:
         return lambda: one
 
     return Catalog(ask_all(Source(owner, distribution, "1", give(one)) for owner, distribution, one in plugins))
+
+
+def renamed(catalog: Catalog, names: Mapping[tuple[str, str], str]) -> Catalog:
+    """The same catalog with other names: (kind, name) -> new name. Shows that nobody relies on a name."""
+
+    def rename(component: Component) -> Component:
+        return replace(component, name=names.get((component.kind, component.name), component.name))
+
+    answers = [replace(plugin, components=tuple(map(rename, plugin.components))) for plugin in catalog.plugins]
+    return Catalog([*answers, *catalog.broken])
 
 
 def package(folder: Path, name: str, files: Mapping[str, str], code: str = "") -> str:

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rankhub.interfaces.similarity import rounded
 from rankhub_active.acquirers.answers import Floats
+from rankhub_ranking.similarity import rounded
 
 Metric = Literal["cosine", "euclidean"]
 
@@ -30,7 +30,7 @@ class Coverage:
 
     Distances are Euclidean; ``cosine`` means those between vectors of length 1, sqrt(2 - 2 cos), in [0, 2], which order
     as the cosine does and are a metric. They are taken in float64 and rounded by the rule of
-    :mod:`rankhub.interfaces.similarity`, on a grid of about a millionth of the vectors' length: those that differ by
+    :mod:`rankhub_ranking.similarity`, on a grid of about a millionth of the vectors' length: those that differ by
     less may count as equal, and neither places, blocks nor threads decide which image is further.
 
     Args:

@@ -8,8 +8,8 @@ import numpy as np
 
 from rankhub.interfaces.acquire import Rows
 from rankhub.interfaces.order import RankTarget
-from rankhub.interfaces.pairs import ordered_pairs
 from rankhub_active.acquirers.answers import Floats
+from rankhub_ranking.pairs import ordered_pairs
 
 Normalize = Literal["none", "mean", "spread"]
 

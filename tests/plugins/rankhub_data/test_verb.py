@@ -10,9 +10,10 @@ from typer.testing import CliRunner
 from rankhub import hookimpl
 from rankhub.catalog.catalog import Catalog
 from rankhub.interfaces.component import Component
-from rankhub.interfaces.data import Dataset, Fetchable
+from rankhub.interfaces.data import Dataset
 from rankhub.interfaces.errors import UserError
 from rankhub_data import verb
+from rankhub_data.fetchable import Fetchable
 
 
 class Shipped(Dataset):

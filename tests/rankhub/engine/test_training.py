@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 import torch
+from helpers.plugins import renamed
 from helpers.training import catalog, equal, objective, parts_of, read_journal, recipe, streams, train, weights
 
 from rankhub.engine.checkpoint import Checkpoints
@@ -178,8 +179,8 @@ def test_every_component_under_another_name(tmp_path):
         (tmp_path / name).mkdir()
     plain = train(parts_of(recipe(**HARD)), tmp_path / "plain")
     body = rename_use(recipe(**HARD).model_dump(), new)
-    renamed = train(parts_of(type(recipe()).model_validate(body), known.renamed(new)), tmp_path / "renamed")
-    assert equal({loss_key(key, new): value for key, value in weights(plain).items()}, weights(renamed))
+    other = train(parts_of(type(recipe()).model_validate(body), renamed(known, new)), tmp_path / "renamed")
+    assert equal({loss_key(key, new): value for key, value in weights(plain).items()}, weights(other))
 
 
 def loss_key(key, new):

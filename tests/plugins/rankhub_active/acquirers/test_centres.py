@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rankhub import UserError
-from rankhub.interfaces.similarity import RESOLUTION
 from rankhub_active.acquirers import centres
 from rankhub_active.acquirers.centres import Coverage
 from rankhub_active.acquirers.choosing import most_uncertain, quantiles
 from rankhub_active.acquirers.coreset import Coreset
+from rankhub_ranking.similarity import RESOLUTION
 
 CPU = torch.device("cpu")
 NONE = np.empty(0, dtype=np.int64)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rankhub.interfaces.embeddings import unit_rows
-from rankhub.interfaces.similarity import RESOLUTION, inner_products, rounded, similarities
+from rankhub_ranking.similarity import RESOLUTION, inner_products, rounded, similarities
 
 
 def drawn(dim: int, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rankhub.interfaces.sums import exact_mean, fixed_point
+from rankhub_ranking.sums import exact_mean, fixed_point
 
 numbers = st.lists(st.floats(-1, 1), min_size=1, max_size=60)
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 from helpers.slow_pairs import brute
 
-from rankhub.interfaces.pairs import ordered_pairs
+from rankhub_ranking.pairs import ordered_pairs
 
 
 @pytest.mark.parametrize("columns", [1, 2])
