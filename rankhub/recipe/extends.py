@@ -58,11 +58,12 @@ def expand_extends(document: Document, source: Source, catalog: Catalog) -> Sour
         what = f"{found.file} extends {show(base.data[EXTENDS])} itself, and a recipe that is extended may not"
         raise _refused(document, f"{what}; write what is needed of it into one of the two")
     del document.data[EXTENDS]
-    own = document.data
-    given = {key for key in CHOICE if key in own}
-    replaced = {*CHOICE, *(OF_THE_PHASE if PHASES in given else ())} - given if given else ()
-    under = {key: value for key, value in base.data.items() if key not in OWN and key not in replaced}
-    document.data = _merged(base, document, (), under, own)
+    given = {key for key in CHOICE if key in document.data}
+    replaced = {*CHOICE, *(OF_THE_PHASE if PHASES in given else ())} - given if given else set()
+    for key in OWN | replaced:
+        base.data.pop(key, None)
+        base.forget((key,))
+    document.data = _merged(base, document, (), base.data, document.data)
     document.places = base.places
     return found
 
@@ -91,7 +92,9 @@ def _merged(base: Document, own: Document, steps: Steps, under: Any, over: Any) 
     if isinstance(under, dict) and isinstance(over, dict) and not (steps and _says_another(under, over)):
         base.places |= {steps: own.place(steps)}
         if steps[:-1] == (PHASES,) and any(over.get(key) is not None for key in LENGTHS):
-            under = {key: value for key, value in under.items() if key not in LENGTHS}
+            for key in LENGTHS:
+                under.pop(key, None)
+                base.forget((*steps, key))
         for key, value in over.items():
             under[key] = _merged(base, own, (*steps, key), under.get(key), value)
         return under

@@ -56,6 +56,15 @@ def test_with_nothing_of_its_own_it_is_what_it_extends(here):
     assert "extends" not in loaded.resolved()
 
 
+def test_places_of_what_is_replaced_are_forgotten(here):
+    (here / "other.yaml").write_text("phases:\n- name: a\n  epochs: 1\n  streams: [x]\n")
+    for own in ["steps: 3\n", "phases: [{name: a, steps: 3}]\n"]:
+        document = read(f"extends: other.yaml\n{own}", "mine.yaml")
+        expand_extends(document, Source("", "mine.yaml"), CATALOG)
+        assert str(document.place(("phases", 0, "epochs"))).startswith("mine.yaml:")
+    assert str(document.place(("phases", 0, "streams"))) == "other.yaml:4"
+
+
 def test_name_and_description_are_its_own():
     assert merged({"name": "a", "description": "b", "seed": 1}, {}) == {"seed": 1}
     assert merged({"name": "a"}, {"name": "c"}) == {"name": "c"}
