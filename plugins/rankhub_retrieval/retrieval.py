@@ -12,9 +12,8 @@ from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.evaluate import EvaluationResult, EvaluationSource, Evaluator
 from rankhub.interfaces.options import DataName, Ge, OutputName, StreamName
-from rankhub_retrieval.classes import labelled_rows, without_classes
-from rankhub_retrieval.features import collapsed, unit_features
-from rankhub_retrieval.measure import measure
+from rankhub_retrieval.features import collapsed, labelled_rows, unit_features, without_classes
+from rankhub_retrieval.ranking import measure
 from rankhub_retrieval.sheet import neighbour_sheet
 from rankhub_retrieval.sides import Side, Task, make_task
 

@@ -21,14 +21,9 @@ LAST = 2**31 - 2
 
 
 def ranking_keys(similarity: Tensor, relevant: Tensor) -> Tensor:
-    """Integers that order items by falling similarity, relevant ones behind their equals; not sorted yet.
+    """[m, n] int32 that order items by falling similarity, relevant ones behind their equals; not sorted yet.
 
-    Args:
-        similarity: [m, n] from :func:`~rankhub_ranking.similarity.similarities`; overwritten.
-        relevant: [m, n] bool.
-
-    Returns:
-        [m, n] int32.
+    ``similarity`` comes from :func:`~rankhub_ranking.similarity.similarities` and is overwritten.
     """
     return similarity.mul_(-1 / RESOLUTION).round_().int().mul_(2).add_(relevant)
 

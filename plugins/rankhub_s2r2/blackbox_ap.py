@@ -70,12 +70,7 @@ class BlackboxAP(RetrievalLoss):
 
 
 class BlackboxPrecision(Statistic):
-    """1 - AP of each query, with the gradient of :class:`BlackboxAP`.
-
-    Args:
-        strength: lambda.
-        margin: m.
-    """
+    """1 - AP of each query, with the gradient of :class:`BlackboxAP`."""
 
     exact = True
 

@@ -67,18 +67,10 @@ class Statistic(ABC):
 def streamed(
     rows: Tensor, queries: Queries, statistic: Statistic, block_bytes: int | None = None
 ) -> tuple[Tensor, ...]:
-    """The values of a statistic for every query.
+    """The values of a statistic for every query, with n rows; they have a graph if it is sloped.
 
-    The similarities are made in blocks of queries and again in the backward; between the two only ``rows`` are kept.
-
-    Args:
-        rows: [N, d] of unit length, float32 or float64.
-        queries: n queries with P positives each.
-        statistic: What to take. The result has a graph if it is sloped.
-        block_bytes: Bytes of similarities held at a time (at least one query's); None = what suits the device.
-
-    Returns:
-        What :meth:`Statistic.values` returns, with n rows.
+    The similarities are made in blocks of queries (``block_bytes`` at a time, at least one query's; None = what suits
+    the device) and again in the backward; between the two only ``rows`` [N, d] are kept.
     """
     with torch.autocast(rows.device.type, enabled=False):
         if statistic.sloped:

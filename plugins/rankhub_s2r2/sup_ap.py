@@ -99,15 +99,7 @@ class SupAP(RetrievalLoss):
 
 
 class SupStep(PairStep):
-    """H⁻ of :class:`SupAP`; its jumps have no gradient.
-
-    Args:
-        tau: Temperature of the sigmoid.
-        rho: Slope beyond delta.
-        delta: Gap from which the step is linear.
-        start: Added to the sigmoid above 0.
-        offset: Value just beyond delta.
-    """
+    """H⁻ of :class:`SupAP`, whose options it takes; its jumps have no gradient."""
 
     def __init__(self, tau: float, rho: float, delta: float, start: float, offset: float) -> None:
         self.scale = 1.0 / tau
@@ -129,12 +121,7 @@ class SupStep(PairStep):
 
 
 class Calibration(Statistic):
-    """Mean (positive - s)₊ over a query's positives plus mean (s - negative)₊ over its negatives.
-
-    Args:
-        positive: Margin of positives.
-        negative: Margin of negatives.
-    """
+    """Mean (positive - s)₊ over a query's positives plus mean (s - negative)₊ over its negatives."""
 
     def __init__(self, positive: float, negative: float) -> None:
         self.positive, self.negative = positive, negative

@@ -13,17 +13,13 @@ from rankhub_study.evaluators import evaluators, tested_data
 from rankhub_study.jobs import finals
 from rankhub_study.plan import Plan
 from rankhub_study.points import changes_at, labels, overrides, points
-from rankhub_study.pooling import POOLED
+from rankhub_study.results import POOLED
 
 Steps = tuple[str | int, ...]
 
 
 def check(jobs: Jobs, *, need_data: bool = True) -> None:
     """Check names in the plan, and each method's recipe with each value of its axes, its trials and its settings.
-
-    Args:
-        jobs: Of the plan.
-        need_data: Whether data that are not there are an error.
 
     Raises:
         RecipeErrors: All that is wrong.

@@ -19,9 +19,7 @@ APART = 0.012
 def draw(results: Results, path: Path) -> None:
     """Draw a panel for each metric and, where other axes are left, a row for each of their values.
 
-    Args:
-        results: What is there; without a final job nothing is drawn.
-        path: The PNG to write; the same results give the same file.
+    Without a final job nothing is drawn; the same results give the same file.
     """
     import matplotlib
 

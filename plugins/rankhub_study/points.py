@@ -84,13 +84,9 @@ def changes_at(plan: Plan, document: Document, point: Point) -> list[Change]:
 
 
 def value_changes(document: Document, steps: Steps, dimension: Dimension, label: Any) -> list[Change]:
-    """What one value of a dimension changes.
+    """What one value of a dimension changes; ``steps`` say where it stands in the plan's file.
 
-    Args:
-        document: The plan's file.
-        steps: Where the dimension stands in it.
-        dimension: Written out.
-        label: Of the value; one that the dimension does not list is the value itself.
+    A label that the dimension does not list is the value itself.
     """
     inner: Steps = steps if isinstance(_at(document, steps), list) else (*steps, "values")
     value, own = label, steps

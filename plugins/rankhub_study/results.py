@@ -15,17 +15,20 @@ import numpy as np
 
 from rankhub import UserError
 from rankhub_active.labeling.export import write_csv, write_text
+from rankhub_ranking.metrics import krocc, mae, plcc, rmse, srocc
 from rankhub_study.choice import Jobs
 from rankhub_study.evaluators import evaluators, sign_of
 from rankhub_study.plan import Plan
 from rankhub_study.points import Point, labels, ordered, points, project
-from rankhub_study.pooling import POOLED
 from rankhub_study.records import Record, read_record
 
 MANIFEST = "manifest.json"
 BEFORE, AFTER = "before training", "after training"
 END = 1.0
 """Share of the training at its end."""
+
+POOLED = {"srocc": srocc, "plcc": plcc, "krocc": krocc, "mae": mae, "rmse": rmse}
+"""Name of a metric -> the metric of true and predicted values, for the pooled predictions of all folds."""
 
 Moment = float
 """A share of the training, or a number of labels, after which there was a measurement."""
@@ -193,10 +196,7 @@ class Results:
 def interval(values: Iterable[float], draws: int = 10_000, level: float = 0.95) -> tuple[float, float] | None:
     """The bootstrap interval of a mean: quantiles of the means of as many values drawn with replacement, seeded.
 
-    Args:
-        values: Of fewer than two there is none.
-        draws: How often.
-        level: Share of the means that it holds.
+    Of fewer than two values there is none; ``level`` is the share of the means that it holds.
     """
     known = np.asarray(list(values), dtype=np.float64)
     if len(known) < 2:

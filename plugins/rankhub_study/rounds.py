@@ -23,6 +23,7 @@ from torch import Tensor
 import rankhub
 from rankhub import LoadedRecipe, Talk, UserError
 from rankhub.interfaces.draws import Draws
+from rankhub_active.labeling.alone import locked
 from rankhub_active.labeling.answers import ingest
 from rankhub_active.labeling.choose import RANDOM, Request, choose
 from rankhub_active.labeling.export import write_csv, write_text
@@ -32,7 +33,6 @@ from rankhub_active.labeling.setup import set_up
 from rankhub_active.labeling.stand_ins import find_stand_ins
 from rankhub_active.labeling.train import train
 from rankhub_study.fingerprint import fingerprint
-from rankhub_study.lock import locked
 from rankhub_study.plan import Patches, Rounds
 from rankhub_study.records import Record
 
@@ -44,9 +44,6 @@ ROWS = "rounds.json"
 
 def label_in_rounds(task: Any) -> Record:
     """Do all rounds of a job that are not there.
-
-    Args:
-        task: The :class:`~rankhub_study.worker.Task`.
 
     Raises:
         UserError: The recipe learns from no labels, or there are fewer than the last round wants.
@@ -180,11 +177,8 @@ def parts(
 ) -> Iterator[tuple[Tensor, npt.NDArray[np.float64]]]:
     """The image, or squares of it that do not overlap, drawn at random; each with the points inside it.
 
-    Args:
-        image: [3, H, W] uint8.
-        points: [n, 2] x and y in pixels from the left and the top edge.
-        index: Of the image; draws the squares.
-        patches: The squares; None = the whole image.
+    The image is [3, H, W] uint8, points are [n, 2] x and y in pixels from the left and the top edge; ``index`` of the
+    image draws the squares.
 
     Raises:
         UserError: The image has fewer such squares than are wanted.

@@ -24,11 +24,7 @@ def candidates(search: Mapping[str, Dimension], count: int, seed: str, draw: str
     Drawn ones come ``count`` at a time, and of those each choice of a dimension is taken as often as the others, up to
     one, each stratum of a range once (a Latin hypercube).
 
-    Args:
-        search: Name -> dimension.
-        count: How many are wanted.
-        seed: The same arguments give the same settings.
-        draw: ``random`` or ``grid``.
+    The same arguments give the same settings.
     """
     known = {name: labels(dimension) for name, dimension in search.items()}
     if draw == "grid":

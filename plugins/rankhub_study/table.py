@@ -26,12 +26,7 @@ def markdown(results: Results) -> str:
 
 
 class Column:
-    """A column, with its difference to the baseline where it has one.
-
-    Args:
-        results: What is there.
-        name: Of the column.
-    """
+    """A column, with its difference to the baseline where it has one."""
 
     def __init__(self, results: Results, name: str) -> None:
         self.results, self.name = results, name

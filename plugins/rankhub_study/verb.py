@@ -14,23 +14,60 @@ import typer
 from rich.console import Console
 
 import rankhub
-from rankhub import Talk, UserError
+from rankhub import Talk, UserError, suggestion
+from rankhub_active.labeling.alone import locked
 from rankhub_active.labeling.export import write_text
 from rankhub_study.changed import changed
 from rankhub_study.check import check
 from rankhub_study.choice import Jobs
 from rankhub_study.figure import draw
 from rankhub_study.jobs import Job
-from rankhub_study.lock import locked
 from rankhub_study.plan import Plan
 from rankhub_study.points import narrowed
 from rankhub_study.queue import Queue
 from rankhub_study.recipes import Recipes
 from rankhub_study.records import read_record
 from rankhub_study.results import AFTER, Results, write_manifest, write_results
-from rankhub_study.shipped import PLAN, find_plan, shipped_plans
 from rankhub_study.table import markdown
 from rankhub_study.worker import Task
+
+PLAN = "plan.yaml"
+
+
+def shipped_plans() -> dict[str, Path]:
+    """Name -> file of the plans that plugins bring; ``PLUGIN/NAME`` where two bring one of a name."""
+    every = [
+        (owner, file)
+        for owner, folders in rankhub.recipe_folders().items()
+        for folder in folders
+        for file in sorted(folder.glob(f"studies/*/{PLAN}"))
+    ]
+    names = [file.parent.name for _, file in every]
+    return {
+        name if names.count(name) == 1 else f"{owner}/{name}": file
+        for name, (owner, file) in sorted(zip(names, every, strict=True))
+    }
+
+
+def find_plan(plan: str) -> Path:
+    """The file at a path, or the plan of that name that comes along.
+
+    Raises:
+        UserError: There is neither.
+    """
+    path = Path(plan).expanduser()
+    if path.suffix in (".yaml", ".yml") or len(path.parts) > 1:
+        if path.is_dir() and (path / PLAN).is_file():
+            return path / PLAN
+        if path.is_file():
+            return path
+        if plan not in shipped_plans():
+            raise UserError(f"there is no plan at {path.absolute()}")
+    known = shipped_plans()
+    if plan not in known:
+        raise UserError(f"no plan that comes along is called {plan!r}{suggestion(plan, list(known))}")
+    return known[plan]
+
 
 INCOMPLETE, STOPPED = 1, 130
 """Exit codes: some jobs have failed; ended by Ctrl-C."""

@@ -17,7 +17,7 @@ import rankhub
 from rankhub import Interrupted, Run, UserError
 from rankhub.interfaces.callback import Callback, Request, RunInfo
 from rankhub.interfaces.evaluate import EvaluationResult
-from rankhub_study.lock import locked
+from rankhub_active.labeling.alone import locked
 from rankhub_study.plan import Rounds
 from rankhub_study.records import read_record, write_record
 

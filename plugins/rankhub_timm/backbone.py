@@ -16,12 +16,10 @@ from torch import Tensor
 from rankhub.interfaces.errors import Objection, UserError
 from rankhub.interfaces.model import Backbone, Features
 from rankhub.interfaces.options import Ge
-from rankhub_timm.cut import cut_at
 from rankhub_timm.installed import EXTRA, SOURCES, source_of
 from rankhub_timm.lite import is_lite, pads_as_tensorflow
 from rankhub_timm.maps import feature_spec, pass_through
-from rankhub_timm.norms import freeze_norms
-from rankhub_timm.stem import shrink_stem
+from rankhub_timm.stem import cut_at, freeze_norms, shrink_stem
 from rankhub_timm.weights import fit_weights, no_file, read_weights
 
 log = logging.getLogger("rankhub")

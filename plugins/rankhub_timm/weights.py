@@ -32,10 +32,6 @@ def no_file(path: Path) -> str | None:
 def read_weights(path: Path, sha256: str | None = None) -> dict[str, Tensor]:
     """The tensors of a .safetensors file or of a torch file, which is read without running any code in it.
 
-    Args:
-        path: The file.
-        sha256: Its digest, in hexadecimal, if it is known.
-
     Raises:
         UserError: It is not there, is another file than the one with the digest, cannot be read, or holds no tensors
             by name.
@@ -80,12 +76,6 @@ def fit_weights(network: nn.Module, stored: Mapping[str, Tensor], classifiers: S
 
     Prefixes of wrappers are taken off where more names then fit, tensors with the names of EfficientNet-PyTorch get
     those of timm, the classifier's tensors are left out, and counters of batches may be missing.
-
-    Args:
-        network: Changed in place.
-        stored: Tensors by name.
-        classifiers: Names of the classifier's modules.
-        source: Where they come from, for the message.
 
     Raises:
         UserError: Names or shapes differ; one sentence with the first of each kind.

@@ -1,13 +1,108 @@
-"""What is drawn for each view: all parameters of N views at once, on the CPU, from their addresses alone."""
+"""What is drawn for each view, on the CPU, from its address alone: its crop box with its 2x3 map, and its colours."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
 
 from rankhub.interfaces.draws import ViewDraws
-from rankhub_views.geometry import Bools, Boxes, Floats, Ints, random_boxes
+
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
+
+TRIES = 10
+"""Boxes that are drawn before the fallback, as in torchvision."""
+
+
+@dataclass(frozen=True, slots=True)
+class Boxes:
+    """Crop boxes of N views, in whole pixels of their images.
+
+    Attributes:
+        top: [N] first row.
+        left: [N] first column.
+        height: [N] rows, at least 1.
+        width: [N] columns, at least 1.
+        flip: [N] whether left and right are exchanged.
+    """
+
+    top: Ints
+    left: Ints
+    height: Ints
+    width: Ints
+    flip: Bools
+
+    def __len__(self) -> int:
+        return len(self.top)
+
+    def rows(self, rows: slice) -> Boxes:
+        """The boxes of consecutive views."""
+        return Boxes(self.top[rows], self.left[rows], self.height[rows], self.width[rows], self.flip[rows])
+
+    def maps(self, size: int) -> Tensor:
+        """[N, 2, 3] float64: image to view of ``size`` pixels a side, [x, y, 1] -> [x, y], pixels to pixels."""
+        x, y = size / self.width, size / self.height
+        maps = np.zeros((len(self), 2, 3))
+        maps[:, 0, 0] = np.where(self.flip, -x, x)
+        maps[:, 0, 2] = np.where(self.flip, size + self.left * x, -self.left * x)
+        maps[:, 1, 1] = y
+        maps[:, 1, 2] = -self.top * y
+        return torch.from_numpy(maps)
+
+
+def random_boxes(
+    draws: ViewDraws, sizes: Ints, scale: tuple[float, float], ratio: tuple[float, float], flip: float
+) -> Boxes:
+    """Boxes by the law of torchvision's ``RandomResizedCrop``, flipped with probability ``flip``.
+
+    Area uniform in ``scale`` and aspect ratio log-uniform in ``ratio``; the first of ten tries that fits into
+    the image counts; if none does, the largest box in the middle whose ratio is allowed.
+
+    ``sizes`` [N, 2]: height and width of each view's image. ``scale`` bounds the share of its area, ``ratio`` width /
+    height.
+    """
+    image_height, image_width = sizes[:, :1], sizes[:, 1:]
+    area = image_height * image_width * draws.uniforms("area", TRIES, *scale)
+    aspect = np.exp(draws.uniforms("ratio", TRIES, np.log(ratio[0]), np.log(ratio[1])))
+    widths = np.rint(np.sqrt(area * aspect)).astype(np.int64)
+    heights = np.rint(np.sqrt(area / aspect)).astype(np.int64)
+    fits = (widths > 0) & (widths <= image_width) & (heights > 0) & (heights <= image_height)
+
+    rows, first = np.arange(len(sizes)), fits.argmax(axis=1)
+    height, width = heights[rows, first], widths[rows, first]
+    top = draws.integers("top", sizes[:, 0] - height + 1)
+    left = draws.integers("left", sizes[:, 1] - width + 1)
+
+    none = ~fits[rows, first]
+    middle = _middle_boxes(sizes, ratio)
+    return Boxes(
+        top=np.where(none, (sizes[:, 0] - middle[0]) // 2, top),
+        left=np.where(none, (sizes[:, 1] - middle[1]) // 2, left),
+        height=np.where(none, middle[0], height),
+        width=np.where(none, middle[1], width),
+        flip=draws.chance("flip", flip),
+    )
+
+
+def _middle_boxes(sizes: Ints, ratio: tuple[float, float]) -> tuple[Ints, Ints]:
+    height, width = sizes[:, 0], sizes[:, 1]
+    own = width / height
+    lower = np.where(own < ratio[0], np.rint(width / ratio[0]).astype(np.int64), height)
+    narrower = np.where(own > ratio[1], np.rint(height * ratio[1]).astype(np.int64), width)
+    return np.maximum(lower, 1), np.maximum(narrower, 1)
+
+
+def compose(first: Tensor, then: Tensor) -> Tensor:
+    """[N, 2, 3]: the map ``first`` followed by the map ``then``."""
+    moved = then[:, :, :2] @ first
+    moved[:, :, 2] += then[:, :, 2]
+    return moved
+
 
 Span = tuple[float, float]
 

@@ -71,11 +71,8 @@ def draw_sheet(batch: Batch, spec: ViewSpec, side: int, source: Tensor) -> Image
     Where views are parts of the image, each line begins with the image itself, on which they are outlined, each in the
     colour of its frame.
 
-    Args:
-        batch: All views of the image, floats in [0, 1].
-        spec: What they are: with levels, each column has one; the groups' names stand before their lines.
-        side: Views with a longer side are reduced to it; pixels.
-        source: [3, H, W] uint8, the image.
+    ``batch``: all views of the image, floats in [0, 1]; those with a longer side than ``side`` pixels are reduced to
+    it.
     """
     whole = source.permute(1, 2, 0).cpu().numpy()
     lines = [Line(title, *_outlined(cells, whole, side)) for title, cells in _lines(batch, spec, side)]

@@ -63,12 +63,7 @@ class Racer:
     _crops: int = field(default=0, repr=False)
 
     def train(self, until: float, limit: float) -> None:
-        """Train until ``seconds`` is ``until`` or just above.
-
-        Args:
-            until: Seconds on this racer's clock.
-            limit: Seconds of the whole training: schedules run by the clock on the wall.
-        """
+        """Train until ``seconds`` is ``until`` or just above; schedules run over ``limit`` seconds of this clock."""
         train_mode(self.network)
         while self.seconds < until:
             start = time.perf_counter()

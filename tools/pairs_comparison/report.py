@@ -110,13 +110,7 @@ def table(results: Results) -> Table:
 
 
 def draw(path: Path, results: Results, note: str) -> None:
-    """Draw loss and accuracy against seconds and against views: mean and one standard deviation over seeds.
-
-    Args:
-        path: The PNG to write.
-        results: What is there.
-        note: Printed small below the panels: what was trained on what.
-    """
+    """Draw loss and accuracy against seconds and against views: mean and one standard deviation over seeds."""
     import matplotlib
 
     matplotlib.use("Agg")

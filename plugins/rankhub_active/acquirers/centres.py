@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from rankhub_active.acquirers.answers import Floats
 from rankhub_ranking.similarity import rounded
 
+Floats = npt.NDArray[np.float64]
 Metric = Literal["cosine", "euclidean"]
 
 BLOCK = 2048
@@ -123,15 +124,8 @@ def greedy(values: Floats, coverage: Coverage, weight: float, count: int, first:
     A copy of a centre (equal but for rounding) comes after all images that are none. Equal gains go to the lower place.
     While there is no centre the largest ``first`` is chosen, and the start is after it.
 
-    Args:
-        values: [n] in [0, 1].
-        coverage: Of the n images; chosen ones are added.
-        weight: At least 0.
-        count: How many, at most n.
-        first: [n]; None = ``values``.
-
-    Returns:
-        The places of the chosen ones, in their order.
+    Returns the places of the chosen ones, in their order. ``values`` [n] are in [0, 1], ``first`` [n] by default
+    ``values``.
     """
     chosen: list[int] = []
     free = np.ones(len(values), dtype=bool)

@@ -6,8 +6,8 @@ import numpy as np
 
 from rankhub.interfaces.acquire import Acquired, Acquirer, PoolSource, Rows
 from rankhub.interfaces.options import OutputName
-from rankhub_active.acquirers.answers import embeddings
 from rankhub_active.acquirers.centres import Coverage, Metric, greedy
+from rankhub_active.acquirers.choosing import embeddings
 
 
 class Coreset(Acquirer):

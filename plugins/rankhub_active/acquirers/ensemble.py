@@ -10,8 +10,8 @@ import numpy as np
 from rankhub import UserError
 from rankhub.interfaces.acquire import Acquired, Acquirer, PoolSource, PoolStream, Rows
 from rankhub.interfaces.options import Ge, OutputName
-from rankhub_active.acquirers.answers import Floats, number_problem, one_number, quoted
-from rankhub_active.acquirers.choosing import most_uncertain
+from rankhub_active.acquirers.centres import Floats
+from rankhub_active.acquirers.choosing import most_uncertain, number_problem, one_number, quoted
 
 
 class EnsembleVariance(Acquirer):

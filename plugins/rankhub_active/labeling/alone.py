@@ -1,7 +1,8 @@
-"""Keeps two commands from training in one folder of labeling at the same time."""
+"""Keeps two processes from working in one place at the same time."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,25 +11,28 @@ from rankhub import UserError
 
 try:
     import fcntl
-except ImportError:  # Windows, where two trainings in one folder are the user's to avoid
+except ImportError:  # Windows, where two at work in one folder are the user's to avoid
     fcntl = None  # type: ignore[assignment]
-
-FILE = "train.lock"
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Hold the folder; the lock ends with the process, however it ends.
+def locked(file: Path, *, sentence: str, patience: float = 0.0) -> Iterator[None]:
+    """Hold a file; the lock ends with the process, however it ends.
+
+    The file is made if need be; ``sentence`` is said if another process holds it after ``patience`` seconds.
 
     Raises:
         UserError: Another process holds it.
     """
-    with (folder / FILE).open("w") as file:
-        if fcntl is not None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    until = time.monotonic() + patience
+    with file.open("w") as handle:
+        while fcntl is not None:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
             except OSError:
-                raise UserError(
-                    f"another `rankhub label train` is at work in {folder.absolute()}; let it end"
-                ) from None
+                if time.monotonic() >= until:
+                    raise UserError(sentence) from None
+                time.sleep(0.1)
         yield

@@ -22,12 +22,7 @@ _ANSWERED: tuple[State, ...] = ("labeled", "skipped")
 
 
 class AnswersError(UserError):
-    """Answers that cannot be taken.
-
-    Args:
-        said: What is wrong with the file, as a sentence.
-        faults: Its rows that cannot be taken, in its order.
-    """
+    """Answers that cannot be taken: what is wrong with the file, as a sentence, and its rows that are, in its order."""
 
     def __init__(self, said: str, faults: Sequence[Fault]) -> None:
         self.faults = list(faults)
@@ -64,10 +59,7 @@ class Ingested:
 def ingest(pool: Pool, source: Path, *, amend: bool = False) -> Ingested:
     """Take the answers of a file, all of them in one change, or none.
 
-    Args:
-        pool: The table.
-        source: The file; see :func:`~rankhub_active.labeling.given.read_answers`.
-        amend: Whether an image that has a label may get another one.
+    ``amend``: whether an image that has a label may get another one.
 
     Raises:
         AnswersError: Some rows cannot be taken; nothing is changed.

@@ -75,11 +75,6 @@ def choose(pool: Pool, request: Request, progress: Callable[[int, int, str], Non
 
     The test images that were not asked for before are part of the round.
 
-    Args:
-        pool: The table.
-        request: What is to be chosen.
-        progress: Told now and then.
-
     Raises:
         UserError: Nothing is left to choose, or the acquirer cannot; nothing is changed.
     """

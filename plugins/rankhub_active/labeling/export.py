@@ -37,14 +37,8 @@ def write_labels(pool: Pool, part: Part, place: Path, *, without: Container[str]
     stands once with x and y left empty. Paths are relative to the folder of images. Images without a label are left
     out; where none has one, the header stands alone.
 
-    Args:
-        pool: The table.
-        part: Of the pool, or the test images.
-        place: The file to write; a file that is there is replaced, and never seen half written.
-        without: Paths of images that are left out, such as those whose files are gone.
-
-    Returns:
-        ``place``.
+    A file that is there is replaced, and never seen half written; ``without`` are paths that are left out, such as
+    those whose files are gone. Returns ``place``.
 
     Raises:
         UserError: The file cannot be written.

@@ -80,10 +80,6 @@ def read_answers(source: Path, takes: Takes) -> Written:
     ``count`` or ``label``; of points ``x`` and ``y``, or ``label`` with the points of an image as JSON. Further columns
     do not matter. Or ``*.json``: ``{"a.jpg": label, ...}``, a label of points being ``[[x, y], ...]``.
 
-    Args:
-        source: The file.
-        takes: What it says of the images.
-
     Raises:
         UserError: It cannot be read, or its columns are not there.
     """

@@ -41,9 +41,7 @@ def score(value: str | float, settings: Settings) -> str:
 def points(values: Sequence[Sequence[float]], size: tuple[int, int]) -> str:
     """Points as the table keeps them: JSON, x and y in pixels from the left and the top edge of the image.
 
-    Args:
-        values: [n, 2].
-        size: Height and width of the image.
+    ``size`` is height and width of the image.
 
     Raises:
         LabelError: No pair of finite numbers, or outside the image.

@@ -33,16 +33,8 @@ def gone_from(folder: Path, paths: Iterable[str]) -> list[str]:
 def move(pool: Pool, images: Path, *, incomplete: bool = False) -> int:
     """Note that the images lie in another folder now, under the same paths below it; nothing is copied.
 
-    Args:
-        pool: The table; the instance keeps the settings that it was opened with.
-        images: The folder.
-        incomplete: Whether some of the images may be missing there.
-
-    Returns:
-        How many are missing.
-
-    Raises:
-        UserError: There is no such folder, or images are missing in it; nothing is changed.
+    Returns how many are missing; some may be only with ``incomplete``. ``pool`` keeps the settings that it was opened
+    with. Raises UserError if there is no such folder, or images are missing in it; nothing is changed then.
     """
     folder = images.expanduser().absolute()
     if not folder.is_dir():

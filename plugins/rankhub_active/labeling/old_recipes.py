@@ -121,14 +121,7 @@ def _flat(objective: Mapping[str, Any]) -> dict[str, Any]:
 def _place(
     streams: Mapping[str, Any], names: Container[str], name: str, stream: Mapping[str, Any]
 ) -> tuple[str, dict[str, Any]]:
-    """What a stream of a phase is called now, and what the phase says of it.
-
-    Args:
-        streams: Those of the phases before.
-        names: Of all streams, as the old recipe has them.
-        name: Its own.
-        stream: It.
-    """
+    """What a stream of a phase is called now, beside ``streams`` of phases before, and what the phase says of it."""
     own = (name if number == 1 else f"{name}_{number}" for number in count(1))
     for label in (each for each in own if each == name or each not in names):
         if label not in streams:

@@ -123,11 +123,8 @@ class Pool:
     def create(cls, folder: Path, settings: Settings, paths: Sequence[str], test: Iterable[str] = ()) -> Pool:
         """Make the table.
 
-        Args:
-            folder: Of labeling; there already.
-            settings: What it is set up with.
-            paths: Of all images, relative to ``settings.images``, all different.
-            test: Those that are test images.
+        ``paths`` are those of all images, relative to ``settings.images`` and all different, ``test`` those that are
+        test images.
 
         Raises:
             UserError: There is a table already.
@@ -191,11 +188,7 @@ class Pool:
         ]
 
     def add(self, paths: Sequence[str]) -> None:
-        """Take further images into the pool.
-
-        Args:
-            paths: Relative to the folder of images; none is in the table.
-        """
+        """Take further images into the pool, by paths relative to the folder of images; none is in the table."""
         with self._change() as table:
             first = int(table.execute("SELECT COALESCE(MAX(id), -1) + 1 FROM images").fetchone()[0])
             rows = [(first + number, path) for number, path in enumerate(sorted(paths))]
@@ -204,11 +197,7 @@ class Pool:
     def ask(self, chosen: Sequence[int], by: str, run: str | None, scores: Mapping[int, float]) -> int:
         """Begin a round; returns its number.
 
-        Args:
-            chosen: Images without a label, the most wanted first.
-            by: The acquirer, with its options.
-            run: Folder of the run whose network chose.
-            scores: Of all images that were looked at.
+        ``chosen`` are images without a label, the most wanted first; ``scores`` are of all images that were looked at.
 
         Raises:
             UserError: One of them was answered, skipped or asked for meanwhile; nothing is changed.
@@ -231,11 +220,8 @@ class Pool:
     ) -> None:
         """Take labels, all of them or none.
 
-        Args:
-            answers: Image -> its label as text, already checked.
-            source: Where they come from.
-            amend: Whether an image that has a label may get another one, or be skipped.
-            skipped: Images of which people cannot say, taken in the same change; none that is in ``answers``.
+        ``answers``: image -> its label as text, already checked. ``amend``: whether an image that has a label may get
+        another one, or be skipped. ``skipped``: images of which people cannot say, in the same change.
 
         Raises:
             UserError: An image is not there, or has a label and ``amend`` does not stand; nothing is changed.

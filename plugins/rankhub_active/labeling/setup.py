@@ -38,12 +38,6 @@ class SetUp:
 def set_up(place: Path, loaded: LoadedRecipe, wishes: Wishes, progress: Progress) -> SetUp:
     """Make a folder of labeling.
 
-    Args:
-        place: The folder; not there yet, or empty.
-        loaded: The recipe, with its own data.
-        wishes: What a person says.
-        progress: Told while images are decoded.
-
     Raises:
         UserError: The folder is there, the images are not, or recipe and wishes do not fit; nothing is left behind.
     """

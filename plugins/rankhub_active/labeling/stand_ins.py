@@ -43,10 +43,6 @@ def find_stand_ins(loaded: LoadedRecipe, wishes: Wishes) -> StandIns:
     - Unlabeled: the only one of the streams without labels that is not there.
     - Test: with test images, the only other one with labels of that kind that evaluators name.
 
-    Args:
-        loaded: The recipe.
-        wishes: Its ``labeled``, ``unlabeled``, ``test_data`` and ``test`` count.
-
     Raises:
         UserError: A name that the recipe does not have, or several that it could be.
     """
@@ -119,11 +115,8 @@ def takes_of(label: LabelSpec, wanted: Takes | None) -> Takes:
 def overrides(settings: Settings, recipe: LoadedRecipe, files: Path, test: bool) -> list[str]:
     """The overrides by which a recipe learns from the pool.
 
-    Args:
-        settings: Of the labeling.
-        recipe: The recipe.
-        files: The folder that holds, or will hold, ``labels.csv``, ``test.csv`` and ``pool.csv``.
-        test: Whether there are labels of test images.
+    ``files`` is the folder of ``labels.csv``, ``test.csv`` and ``pool.csv``; ``test`` says whether there are labels of
+    test images.
     """
     data: dict[str, Mapping[str, Any]] = {}
     if settings.labeled is not None:

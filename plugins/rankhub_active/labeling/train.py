@@ -38,12 +38,8 @@ def train(pool: Pool, changes: Sequence[str], talk: Talk, *, scratch: bool = Fal
 
     A run that was interrupted goes on, if the labels are still those that it began with.
 
-    Args:
-        pool: The table.
-        changes: Overrides of the recipe, for this run alone.
-        talk: Where the run speaks.
-        scratch: Whether to begin with untrained weights, in place of those of the last run.
-        anew: Whether to train once more on labels that were trained on.
+    ``changes`` are for this run alone. ``scratch``: begin with untrained weights, in place of those of the last run;
+    ``anew``: train once more on labels that were trained on.
 
     Raises:
         UserError: There is no label, they were trained on already, or the recipe cannot learn from them.

@@ -1,1 +1,1 @@
-"""``rankhub label``: its verbs, one file each."""
+"""``rankhub label``: its verbs."""

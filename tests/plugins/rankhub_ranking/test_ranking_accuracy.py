@@ -19,8 +19,7 @@ from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.evaluate import OutputTable
 from rankhub.interfaces.generator import ViewSpec
 from rankhub.interfaces.order import RankTarget
-from rankhub_ranking.order import orders
-from rankhub_ranking.ranking_accuracy import MOST_LEVELS, RankingAccuracy
+from rankhub_ranking.ranking_accuracy import MOST_LEVELS, RankingAccuracy, orders
 
 
 @dataclass

@@ -16,9 +16,8 @@ from rankhub import UserError
 from rankhub_study.figure import draw
 from rankhub_study.plan import Plan
 from rankhub_study.points import points
-from rankhub_study.pooling import POOLED
 from rankhub_study.records import write_record
-from rankhub_study.results import Results, interval, write_results
+from rankhub_study.results import POOLED, Results, interval, write_results
 from rankhub_study.table import markdown
 
 TWO = {

@@ -14,8 +14,7 @@ from rankhub_study.choice import Jobs
 from rankhub_study.plan import Plan
 from rankhub_study.points import narrowed
 from rankhub_study.recipes import Recipes
-from rankhub_study.shipped import find_plan, shipped_plans
-from rankhub_study.verb import task_of
+from rankhub_study.verb import find_plan, shipped_plans, task_of
 
 PLANS = shipped_plans()
 NO_DATA = {"quality_quickstart", "labeling_quality"}

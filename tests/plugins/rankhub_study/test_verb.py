@@ -17,7 +17,7 @@ from helpers.studies import jobs_of, write_plan
 
 import rankhub
 from rankhub.cli.main import execute
-from rankhub_study.lock import locked
+from rankhub_active.labeling.alone import locked
 from rankhub_study.results import Results
 
 

@@ -16,7 +16,7 @@ from rankhub.catalog.catalog import Catalog
 from rankhub.engine.cost import describe
 from rankhub.engine.network import freeze, train_mode
 from rankhub_timm.backbone import TimmBackbone
-from rankhub_timm.norms import norms_of
+from rankhub_timm.stem import norms_of
 
 # The smallest that timm has, of many families; two of them have no BatchNorm.
 MODELS = ["test_resnet", "test_efficientnet", "test_efficientnet_gn", "test_byobnet", "test_mambaout", "test_vit3"]

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rankhub.interfaces.draws import Draws
-from rankhub_views.geometry import Boxes, compose, random_boxes
+from rankhub_views.parameters import Boxes, compose, random_boxes
 
 SCALE, RATIO = (0.08, 1.0), (3 / 4, 4 / 3)
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from rankhub_active.labeling.pool import FILE, Pool
-from tools.labeling_kill.ingest import is_whole, kill_ingest, make_pool
+from tools.labeling_kill.ingest import damage, kill_ingest, make_pool
 
 DEADLY = """
 import os, signal, sys
@@ -41,6 +41,6 @@ def test_killed_within_the_transaction_nothing_is_changed(tmp_path, at):
     assert at == 0 or (pool.folder / f"{FILE}-journal").exists()
     again = Pool(pool.folder)
     assert again.rows() == before
-    assert is_whole(again)
+    assert not damage(again)
     again.answer({0: "1.0"}, "x")
     assert len(again.rows(state="labeled")) == 2

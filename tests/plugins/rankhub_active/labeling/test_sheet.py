@@ -7,8 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
-from rankhub_active.labeling import sheet as module
-from rankhub_active.labeling.sheet import contact_sheet
+from rankhub_active.labeling import handout as module
+from rankhub_active.labeling.handout import contact_sheet
 
 COLOURS = torch.tensor([[255, 0, 0], [0, 255, 0], [0, 0, 255]], dtype=torch.uint8)
 

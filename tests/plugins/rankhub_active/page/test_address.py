@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from rankhub_active.page.address import FILE, Address, keep, load
+from rankhub_active.page.server import FILE, Address, keep, load
 
 
 def test_a_new_folder_gets_a_secret_of_its_own(tmp_path):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from rankhub_quality.evaluation.logistic import Curve, fit
 from rankhub_quality.evaluation.measure import METRICS, by_group, measure, repeated, subsets
-from rankhub_quality.evaluation.metrics import krocc, plcc, rmse, srocc
+from rankhub_ranking.metrics import krocc, plcc, rmse, srocc
 
 NUMBERS = st.integers(-6, 6).map(float) | st.floats(-100, 100)
 POINTS = st.lists(st.tuples(NUMBERS, NUMBERS), min_size=3, max_size=20).map(lambda rows: np.array(rows).T)

@@ -13,22 +13,12 @@ FEWEST = 3
 
 
 def srocc(predicted: Floats, labels: Floats) -> float:
-    """Spearman's rank correlation; equals take the mean of their ranks. NaN as :func:`plcc`.
-
-    Args:
-        predicted: [n].
-        labels: [n].
-    """
+    """Spearman's rank correlation of [n] and [n]; equals take the mean of their ranks. NaN as :func:`plcc`."""
     return plcc(stats.rankdata(predicted), stats.rankdata(labels))
 
 
 def plcc(predicted: Floats, labels: Floats) -> float:
-    """Pearson's linear correlation; NaN with fewer than three points, or where all of a side are equal.
-
-    Args:
-        predicted: [n].
-        labels: [n].
-    """
+    """Pearson's linear correlation; NaN with fewer than three points, or where all of a side are equal."""
     if _undefined(predicted, labels):
         return float("nan")
     x, y = _standardised(predicted), _standardised(labels)
@@ -36,25 +26,20 @@ def plcc(predicted: Floats, labels: Floats) -> float:
 
 
 def krocc(predicted: Floats, labels: Floats) -> float:
-    """Kendall's tau-b: pairs in equal order less pairs in opposite order, corrected for ties. NaN as :func:`plcc`.
-
-    Args:
-        predicted: [n].
-        labels: [n].
-    """
+    """Kendall's tau-b: pairs in equal order less pairs in opposite order, corrected for ties. NaN as :func:`plcc`."""
     if _undefined(predicted, labels):
         return float("nan")
     return float(stats.kendalltau(predicted, labels, variant="b").statistic)
 
 
 def rmse(predicted: Floats, labels: Floats) -> float:
-    """Root of the mean squared error, in the unit of the labels; NaN without points.
-
-    Args:
-        predicted: [n].
-        labels: [n].
-    """
+    """Root of the mean squared error, in the unit of the labels; NaN without points."""
     return float(np.sqrt(np.mean((predicted - labels) ** 2))) if len(labels) else float("nan")
+
+
+def mae(predicted: Floats, labels: Floats) -> float:
+    """Mean of the absolute errors, in the unit of the labels; NaN without points."""
+    return float(np.mean(np.abs(predicted - labels))) if len(labels) else float("nan")
 
 
 def _undefined(*sides: Floats) -> bool:
