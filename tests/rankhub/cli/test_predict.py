@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from pkgutil import resolve_name
 
 import numpy as np
 import pytest
@@ -85,7 +86,7 @@ def test_a_folder_gets_one_score_an_image_and_the_same_again(trained, capsys):
 
 
 def test_images_without_names_go_by_their_number(trained, capsys, monkeypatch):
-    reader = api.component_class("dataset", api.in_role("dataset", "folder"))
+    reader = resolve_name(api.describe("dataset", api.in_role("dataset", "folder")).target)
     monkeypatch.setattr(reader, "facts", lambda self, name: None)
     done = call(capsys, "predict", trained / "out", trained / "photos")
     assert done.code == 0, done.err
