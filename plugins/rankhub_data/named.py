@@ -19,7 +19,7 @@ from rankhub_data.folder_report import shown, size_range
 from rankhub_data.parts import originals
 from rankhub_data.reading import Folder, read_folder
 from rankhub_data.scan import ImageFile, Listing
-from rankhub_data.wording import number_of_images, some
+from rankhub_tables.wording import number_of_images, some
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from rankhub.interfaces.errors import UserError
 from rankhub_counting.data.base import ReleasedImages
 from rankhub_counting.data.listing import Marked, joined, paired
 from rankhub_counting.data.marks import Floats, as_points
-from rankhub_data.tables.opened import Listed
-from rankhub_data.tables.text import RELEASED, read_lines
-from rankhub_data.wording import some
+from rankhub_data.opened import Listed
+from rankhub_tables.text import RELEASED, read_lines
+from rankhub_tables.wording import some
 
 _RELEASED = {"train": 2272, "val": 500, "test": 1600}
 _FIELDS = 6

@@ -11,9 +11,9 @@ import numpy as np
 
 from rankhub.interfaces.errors import UserError
 from rankhub_counting.data.marks import Floats, as_points
-from rankhub_data.tables.delimited import read_delimited
-from rankhub_data.tables.table import Record, Table
-from rankhub_data.tables.text import read_object
+from rankhub_tables.delimited import read_delimited
+from rankhub_tables.table import Record, Table
+from rankhub_tables.text import read_object
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import Objection, UserError
-from rankhub_data.tables.delimited import read_delimited
-from rankhub_data.tables.table import Record, Table
-from rankhub_data.wording import some
 from rankhub_quality.data.base import ScoredVersions
 from rankhub_quality.data.table import Row, ScoreTable
+from rankhub_tables.delimited import read_delimited
+from rankhub_tables.table import Record, Table
+from rankhub_tables.wording import some
 
 
 class ScoredCsv(ScoredVersions):

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rankhub.interfaces.errors import UserError
-from rankhub_data.tables.delimited import open_delimited, read_delimited
-from rankhub_data.tables.sheet import read_sheet
-from rankhub_data.tables.text import read_lines, read_object, read_text
+from rankhub_tables.delimited import open_delimited, read_delimited
+from rankhub_tables.sheet import read_sheet
+from rankhub_tables.text import read_lines, read_object, read_text
 
 CELLS = st.text(
     st.characters(codec="utf-8", exclude_characters='"\r\n\x00', exclude_categories=["Zs", "Cc"]), max_size=5

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rankhub.interfaces.errors import UserError
-from rankhub_data.wording import some
+from rankhub_tables.wording import some
 
 MEND = "mend these rows or take them out"
 """What to do with wrong rows of one's own table."""

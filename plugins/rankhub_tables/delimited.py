@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rankhub.interfaces.errors import UserError
-from rankhub_data.tables.table import Record, Table
-from rankhub_data.tables.text import read_text
-from rankhub_data.wording import some
+from rankhub_tables.table import Record, Table
+from rankhub_tables.text import read_text
+from rankhub_tables.wording import some
 
 _DELIMITERS = {",": "commas", "\t": "tabs", ";": "semicolons"}
 

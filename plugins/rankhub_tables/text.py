@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from rankhub.interfaces.errors import UserError
-from rankhub_data.tables.table import Record, Table
-from rankhub_data.wording import some
+from rankhub_tables.table import Record, Table
+from rankhub_tables.wording import some
 
 RELEASED = "get the file as released"
 """What to do with a published file that is not as it should be."""

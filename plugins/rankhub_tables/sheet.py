@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from rankhub.interfaces.errors import UserError
-from rankhub_data.tables.table import Record, Table
-from rankhub_data.tables.text import RELEASED
+from rankhub_tables.table import Record, Table
+from rankhub_tables.text import RELEASED
 
 _HEADER_WITHIN = 20
 """The header stands in one of the first lines."""
