@@ -52,6 +52,8 @@ def read_sheet(path: Path, sheet: str | None, columns: Sequence[str], instead: s
 def _records(path: Path, lines: Sequence[Sequence[str]], columns: Sequence[str]) -> list[Record]:
     for number, line in enumerate(lines[:_HEADER_WITHIN], start=1):
         if set(columns) <= set(line):
+            if twice := next((name for name in columns if line.count(name) > 1), None):
+                raise UserError(f"{path} has more than one column {twice} on line {number}; keep the one that is meant")
             place = {name: line.index(name) for name in columns}
             # A line may end with its last cell that is not empty.
             rows = [
