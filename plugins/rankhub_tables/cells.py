@@ -41,15 +41,14 @@ def split_line(line: str, delimiter: str, number: int = 1) -> list[str]:
 def rows_of(lines: list[str], start: int, delimiter: str, columns: int) -> Iterator[tuple[int, list[str]]]:
     """Line, from 1, and cells, without blanks around, of each row; rows of nothing are passed over.
 
-    A cell in quotation marks may hold line ends, or delimiters, but not both: two stray quotation marks would otherwise
-    take all rows between them away without a word. Without delimiters in it, such a cell lies at the end of one row
-    and at the beginning of the next, and the two together have too many cells.
+    A cell in quotation marks may span lines, but where its first line and a further one could each be a row by itself,
+    two stray marks would take rows away without a word.
 
     Args:
         lines: Of the whole file.
         start: The first line to read, from 0.
         delimiter: Between cells.
-        columns: How many the header has; in a table of one, no cell spans lines.
+        columns: How many the header has.
 
     Raises:
         CellError: A quotation mark is not closed or stands where none may, or a cell is too long.
@@ -60,7 +59,8 @@ def rows_of(lines: list[str], start: int, delimiter: str, columns: int) -> Itera
         cells = _parse(line, delimiter, number)
         while isinstance(cells, int):
             at += 1
-            if at >= len(lines) or at + 1 - number > _WITHIN or columns == 1:
+            ended = at >= len(lines) or at + 1 - number > _WITHIN
+            if ended or min(lines[number - 1].count(delimiter), lines[at].count(delimiter)) >= columns - 1:
                 raise CellError(_unclosed(number, cells))
             line = f"{line}\n{lines[at]}"
             cells = _parse(line, delimiter, number)
@@ -89,7 +89,7 @@ def _parse(line: str, delimiter: str, number: int) -> list[str] | int:
                 return opened
             end = match.end()
             follows = end < len(line) and line[end] != delimiter
-            if "\n" in match[1] and (follows or delimiter in match[1]):
+            if follows and "\n" in match[1]:
                 raise CellError(_unclosed(number, opened))
             if follows:
                 raise CellError(
