@@ -282,6 +282,18 @@ def test_faults_of_points(make, put):
     assert faults(pool, doubled) == ["line 2: a.jpg: each of its points is there more than once; keep one of each"]
 
 
+def test_points_as_shares_are_faults(make, put):
+    pool = make("points")
+    for path in ("a.jpg", "b.jpg"):
+        draw(pool, path, (30, 20))
+    said = "its points lie between 0 and 1, as shares of width and height do; write them in pixels"
+    shares = "path,x,y\nb.jpg,0.25,1\na.jpg,0.5,0.75\na.jpg,.1,.3\n"
+    assert faults(pool, put(shares)) == [f"line 2: b.jpg: {said}", f"line 3: a.jpg: {said}"]
+    assert faults(pool, put('path,label\na.jpg,"[[0.5, 0.75]]"\nb.jpg,"[]"\n')) == [f"line 2: a.jpg: {said}"]
+    # One point in a corner is meant where others of the file are in pixels.
+    assert ingest(pool, put("path,x,y\nb.jpg,0.5,0.5\na.jpg,7,8\n")) == Ingested(2, 0, 0, 0)
+
+
 def test_points_as_json(make, put):
     pool = make("points")
     draw(pool, "a.jpg", (30, 20))
