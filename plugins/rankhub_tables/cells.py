@@ -41,8 +41,8 @@ def split_line(line: str, delimiter: str, number: int = 1) -> list[str]:
 def rows_of(lines: list[str], start: int, delimiter: str, columns: int) -> Iterator[tuple[int, list[str]]]:
     """Line, from 1, and cells, without blanks around, of each row; rows of nothing are passed over.
 
-    A cell in quotation marks may span lines, but where its first line and a further one could each be a row by itself,
-    two stray marks would take rows away without a word.
+    A cell in quotation marks may span lines, but at most one of them could be a row by itself: two stray marks would
+    otherwise take rows away without a word.
 
     Args:
         lines: Of the whole file.
@@ -57,10 +57,12 @@ def rows_of(lines: list[str], start: int, delimiter: str, columns: int) -> Itera
     while at < len(lines):
         number, line = at + 1, lines[at]
         cells = _parse(line, delimiter, number)
+        rows = line.count(delimiter) >= columns - 1
         while isinstance(cells, int):
             at += 1
             ended = at >= len(lines) or at + 1 - number > _WITHIN
-            if ended or min(lines[number - 1].count(delimiter), lines[at].count(delimiter)) >= columns - 1:
+            rows += not ended and lines[at].count(delimiter) >= columns - 1
+            if ended or rows > 1:
                 raise CellError(_unclosed(number, cells))
             line = f"{line}\n{lines[at]}"
             cells = _parse(line, delimiter, number)

@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from rankhub.interfaces.errors import UserError
@@ -18,6 +19,7 @@ from rankhub_tables.wording import some
 _DELIMITERS = {",": "commas", "\t": "tabs", ";": "semicolons"}
 _SAID = re.compile(r"sep=([,;\t])", re.IGNORECASE)
 """The line that Excel writes and reads above a header."""
+_WHOLE = re.compile(r"[+-]?\d+")
 _LONGEST = 1_000
 """Characters of a column's name; what is longer is no header."""
 
@@ -53,8 +55,9 @@ class Delimited:
         try:
             for line, fields in rows_of(self.lines, self.start, self.delimiter, width):
                 # A cell that spans lines may have joined two rows, and their number of cells is what tells.
-                while len(fields) > width and not fields[-1] and not any("\n" in field for field in fields):
-                    fields.pop()
+                if not any(fields[width:]) and not any("\n" in field for field in fields):
+                    self._refuse_halves(line, fields)
+                    del fields[width:]
                 if fields == self.header:
                     raise CellError(
                         f"line {line} names the columns again, as where two tables were joined; keep one such line, "
@@ -63,6 +66,17 @@ class Delimited:
                 yield line, fields
         except CellError as error:
             raise UserError(f"{self.source}, {error}") from None
+
+    def _refuse_halves(self, line: int, fields: Sequence[str]) -> None:
+        """Refuse a row in which a decimal comma may have moved all further cells on, into fields without a name."""
+        named = max((at for at, name in enumerate(self.header, start=1) if name), default=0)
+        if self.delimiter == "," and (len(fields) > len(self.header) or any(fields[named:])):
+            for whole, rest in pairwise(fields):
+                if _WHOLE.fullmatch(whole) and rest.isdecimal():
+                    raise CellError(
+                        f"line {line}: {whole},{rest} may be one number with a decimal comma, for the row has more "
+                        "fields than columns have names; decimals take a point, and rows as many fields as the header"
+                    )
 
     def place(self, column: str) -> int | None:
         """Where a column stands: the one called so, else the one called so in another case; None where none is.

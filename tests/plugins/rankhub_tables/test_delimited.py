@@ -80,6 +80,9 @@ def test_the_delimiter_is_the_one_that_suits(write):
         (b'path,x\na,"5"6"\n', "line 2, column 6: '6\"' stands after a quotation mark that closes a cell"),
         (b"path,x\na,1;2,3\n", "the header has 2 fields, but line 2 has 3; quote fields with delimiters"),
         (b"path,x,y\na,1\n", "the header has 3 fields, but line 2 has 2"),
+        (b"path,x,y\na,1,\nb,1,5,\n", "table.csv, line 3: 1,5 may be one number with a decimal comma"),
+        (b"path,x,y,\na,2,3,\nb,-1,5,7\n", "table.csv, line 3: -1,5 may be one number with a decimal comma"),
+        (b'r,path,x\n"oops\na,b,2\nc,d,3\nso",e,4\n', "table.csv, line 2, column 1: the quotation mark"),
         (b"\n <html>", "is a web page in place of a table"),
     ],
 )

@@ -275,6 +275,9 @@ def test_a_wrong_table_is_one_sentence(load, lines, said):
         ('{"1.png": [[1, null]]}', "no finite number"),
         ('{"1.png": {"x": 1}}', "holds no rows of two numbers"),
         ('{"1.png": [[1, "b"]]}', "holds no rows of two numbers"),
+        ('{"1.png": [["1_0", "3"]]}', "holds no rows of two numbers"),
+        ('{"1.png": [[true, false]]}', "holds no rows of two numbers"),
+        ('{"1.png": [[1' + "0" * 400 + ", 2]]}", "holds no rows of two numbers"),
         ('{"1.png": [], "1.png": [[1, 2]]}', "names 1.png more than once"),
     ],
 )
