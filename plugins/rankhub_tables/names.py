@@ -8,6 +8,11 @@ from collections.abc import Iterable
 from functools import cached_property
 
 
+def composed(text: str) -> str:
+    """A text in one form of Unicode: ``ä`` may be one sign or two, as Macs write it, and looks the same."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
 def spelled(path: str, root: str = "") -> str:
     r"""A path below ``root`` in one spelling: ``/`` for ``\``, nothing to go round, accents composed.
 
@@ -18,16 +23,12 @@ def spelled(path: str, root: str = "") -> str:
     plain = posixpath.normpath(path.replace("\\", "/"))
     if root:
         plain = plain.removeprefix(root.replace("\\", "/").rstrip("/") + "/")
-    return plain if plain.isascii() else unicodedata.normalize("NFC", plain)
+    return composed(plain)
 
 
 def folded(name: str) -> str:
     """A name whose case and whose way to write accents no longer matter."""
-    return (
-        name.casefold()
-        if name.isascii()
-        else unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
-    )
+    return composed(composed(name).casefold())
 
 
 class Names:

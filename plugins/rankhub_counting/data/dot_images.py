@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
@@ -15,6 +14,7 @@ from rankhub_counting.data.listing import Marked
 from rankhub_counting.data.marks import Floats
 from rankhub_data.opened import Listed
 from rankhub_data.reading import list_folder
+from rankhub_tables.names import composed
 from rankhub_tables.wording import some
 
 
@@ -132,9 +132,9 @@ class DotImages(DividedImages):
 
     def _fitting(self, name: str, pattern: str, paths: Sequence[str]) -> dict[str, list[tuple[str, ...]]]:
         """Path -> what may stand for each ``*``: ``a_b_1`` is ``*_*`` in two ways. Only paths that fit."""
-        before, *between, after = map(_composed, pattern.split("*"))
+        before, *between, after = composed(pattern).split("*")
         whole = re.compile(f"{re.escape(before)}(.*){re.escape(after)}", re.IGNORECASE | re.DOTALL)
-        fits = ((path, whole.fullmatch(_composed(path))) for path in paths)
+        fits = ((path, whole.fullmatch(composed(path))) for path in paths)
         found = {path: list(_ways(match[1], between)) for path, match in fits if match}
         if not any(found.values()):
             raise UserError(f"no image in {self.root} is called {pattern}; set `{name}` to the pattern of their names")
@@ -171,11 +171,6 @@ class DotImages(DividedImages):
                 f"{self.images}: {some(without)}; put the images there, or take the dots out"
             )
         return found
-
-
-def _composed(name: str) -> str:
-    """A name in one form of Unicode: file systems store ``ä`` as one sign or as two."""
-    return unicodedata.normalize("NFC", name)
 
 
 def _ways(text: str, between: Sequence[str]) -> Iterator[tuple[str, ...]]:
