@@ -57,7 +57,7 @@ def rows_of(lines: list[str], start: int, delimiter: str, columns: int) -> Itera
     while at < len(lines):
         number, line = at + 1, lines[at]
         cells = _parse(line, delimiter, number)
-        rows = line.count(delimiter) >= columns - 1
+        rows = int(line.count(delimiter) >= columns - 1)
         while isinstance(cells, int):
             at += 1
             ended = at >= len(lines) or at + 1 - number > _WITHIN
