@@ -27,7 +27,7 @@ def only_listed(listing: Listing, file: Path, root: Path) -> Listing:
     """
     table = read_delimited(file, [COLUMN])
     table.refuse(f"`{COLUMN}` is empty", [row for row in table if not row[COLUMN]], "name an image or take the row out")
-    asked = {row[COLUMN] for row in table}
+    asked = {row[COLUMN]: row.place for row in table}
     if not asked:
         raise UserError(f"{file} lists no image; name some, or leave `listed` out to take the whole folder")
     known = Names((one.path for one in (*listing.files, *listing.faults)), str(root))
@@ -35,7 +35,7 @@ def only_listed(listing: Listing, file: Path, root: Path) -> Listing:
     if unknown := [name for name, path in found.items() if path is None]:
         raise UserError(
             f"{len(unknown)} of the {len(asked)} images that {file} lists are not in {root}, such as "
-            f"{shown(min(unknown))}; write paths relative to that folder"
+            f"{shown(min(unknown))} ({asked[min(unknown)]}); write paths relative to that folder"
         )
     names = set(found.values())
     return replace(
