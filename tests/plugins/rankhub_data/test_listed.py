@@ -73,7 +73,10 @@ def test_parts_are_taken_of_what_is_listed(listed):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("path\nz.png\na.png\nq.png\n", "2 of the 3 images that .*list.csv lists are not in .*photos, such as q.png .line 4.;"),
+        (
+            "path\nz.png\na.png\nq.png\n",
+            "2 of the 3 images that .*list.csv lists are not in .*photos, such as q.png .line 4.;",
+        ),
         ("path\n../a.png\n", "1 of the 1 images .* such as ../a.png .line 2.; write paths relative to that folder"),
         ("file\na.png\n", "has no column path; its first line, split at commas, names file"),
         ("", "has no column path"),
