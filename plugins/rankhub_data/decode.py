@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import IntFlag
 from io import BytesIO
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
+from rankhub_data.deep import Remark, to_bytes
 from rankhub_data.formats import candidates, foreign_content, what_it_is
 from rankhub_data.scan import Fault, FaultKind
+from rankhub_data.tiff import MAGIC, UnsupportedTiffError, pillow_reads, read_tiff
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -36,15 +37,6 @@ _DRAFT = 2
 
 _LATE_EXIF = (b"eXIf", b"Raw profile", b"xmp")
 """One of these is in a PNG that says how it is turned, perhaps behind its pixels; to look there decodes the file."""
-
-
-class Remark(IntFlag):
-    """What is worth telling of an image that was decoded."""
-
-    NONE = 0
-    FIRST_FRAME = 1
-    TRANSPARENT = 2
-    DIM = 4
 
 
 class UndecodableError(Exception):
@@ -73,9 +65,8 @@ def decode(
     """Decode one image.
 
     The EXIF orientation is applied. Transparent images are laid on white. Of animations and of several pages
-    the first is taken. 16-bit grey is scaled from 0..65535; 32-bit integers and floats have no agreed range:
-    0..1 (floats), 0..255 and 0..65535 are taken as such where the values fit, else the image's own range is
-    stretched. Colour profiles are not applied, as is the custom for training images.
+    the first is taken. 16-bit grey is scaled from 0..65535; 32-bit integers and floats have no agreed range, see
+    :func:`~rankhub_data.deep.to_bytes`. Colour profiles are not applied, as is the custom for training images.
 
     Args:
         data: The file.
@@ -90,8 +81,27 @@ def decode(
     Raises:
         UndecodableError: There is no image in it; with the reason.
     """
-    with _damage(data[:64]), Image.open(BytesIO(data), formats=list(candidates(ending))) as image:
-        return _pixels(image, resize, max_side)
+    with _damage(data[:64]), _opened(data, ending) as (image, remark):
+        pixels, more, size = _pixels(image, resize, max_side)
+        return pixels, remark | more, size
+
+
+@contextmanager
+def _opened(data: bytes, ending: str) -> Iterator[tuple[Image.Image, Remark]]:
+    """The image of a file; where Pillow does not read its kind of TIFF, or not rightly, by tifffile, and upright."""
+    try:
+        image = Image.open(BytesIO(data), formats=list(candidates(ending)))
+    except UnidentifiedImageError:
+        if not data.startswith(MAGIC):
+            raise
+    else:
+        with image:
+            if image.format != "TIFF" or pillow_reads(image.tag_v2):  # type: ignore[attr-defined]
+                yield image, Remark.NONE
+                return
+    image, remark, orientation = read_tiff(data)
+    turn = _UPRIGHT.get(orientation)
+    yield (image if turn is None else image.transpose(turn)), remark
 
 
 def from_pil(image: Image.Image, resize: int | None = None, max_side: int | None = None) -> Pixels:
@@ -109,6 +119,8 @@ def from_pil(image: Image.Image, resize: int | None = None, max_side: int | None
         UndecodableError: It cannot be read, as where its file is damaged or closed.
     """
     with _damage(b""):
+        if image.format == "TIFF" and not pillow_reads(getattr(image, "tag_v2", {})):
+            raise UndecodableError("unsupported", "Pillow misreads this kind of TIFF", "give its path instead")
         return _pixels(image, resize, max_side, draft=False)[0]
 
 
@@ -137,7 +149,7 @@ def header_size(
     Raises:
         UndecodableError: There is no image in it; with the reason.
     """
-    with _damage(data[:64]), Image.open(BytesIO(data), formats=list(candidates(ending))) as image:
+    with _damage(data[:64]), _opened(data, ending) as (image, _):
         if image.format == "TIFF":  # which Pillow turns itself while it decodes
             image.load()
         elif image.format == "PNG" and not any(mark in data for mark in _LATE_EXIF):
@@ -165,6 +177,10 @@ def _damage(head: bytes) -> Iterator[None]:
     """Turn what Pillow says of bad data into the reason."""
     try:
         yield
+    except UndecodableError:
+        raise
+    except UnsupportedTiffError as error:
+        raise UndecodableError("unsupported", error.reason, error.remedy) from None
     except UnidentifiedImageError:
         raise _unidentified(head) from None
     except Image.DecompressionBombError as error:
@@ -239,23 +255,7 @@ def _to_rgb(image: Image.Image) -> tuple[Image.Image, Remark]:
 
 def _from_deep(image: Image.Image) -> tuple[Image.Image, Remark]:
     """Grey of more than 8 bits to RGB."""
-    values = np.asarray(image, dtype=np.float64)
-    finite = np.isfinite(values)
-    if not finite.any():
-        raise ValueError("the image holds no finite number")
-    low, high = float(values[finite].min()), float(values[finite].max())
-    remark = Remark.NONE
     # Before Pillow 11, and for portable grey maps, 16-bit files come in mode I.
-    if image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM")):
-        start, stop = 0.0, 65535.0
-        remark = Remark.DIM if 255 < high < 4096 else remark
-    elif image.mode == "F" and low >= 0 and high <= 1:
-        start, stop = 0.0, 1.0
-    elif low >= 0 and high <= 255:
-        start, stop = 0.0, 255.0
-    elif image.mode == "I" and low >= 0 and high <= 65535:
-        start, stop = 0.0, 65535.0
-    else:
-        start, stop = low, high if high > low else low + 1.0
-    scaled = (np.where(finite, values, start) - start) * (255.0 / (stop - start))
-    return Image.fromarray(np.rint(np.clip(scaled, 0.0, 255.0)).astype(np.uint8)).convert("RGB"), remark
+    whole_16 = image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM"))
+    values, remark = to_bytes(np.asarray(image), whole_16=whole_16)
+    return Image.fromarray(values).convert("RGB"), remark
