@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 
@@ -39,6 +39,17 @@ _LATE_EXIF = (b"eXIf", b"Raw profile", b"xmp")
 """One of these is in a PNG that says how it is turned, perhaps behind its pixels; to look there decodes the file."""
 
 
+Admit = Callable[[int], None]
+"""Is told of how many pixels an image is about to be decoded to; it may raise :class:`NoRoomError`."""
+
+_AT_ONCE = 1 << 22
+"""Pixels that are converted at once: of a large image, each copy takes gigabytes."""
+
+
+class NoRoomError(Exception):
+    """An image is not decoded now, since too many pixels are in memory."""
+
+
 class UndecodableError(Exception):
     """The bytes give no image.
 
@@ -60,7 +71,11 @@ class UndecodableError(Exception):
 
 
 def decode(
-    data: bytes, ending: str = "", resize: int | None = None, max_side: int | None = None
+    data: bytes,
+    ending: str = "",
+    resize: int | None = None,
+    max_side: int | None = None,
+    admit: Admit | None = None,
 ) -> tuple[Pixels, Remark, tuple[int, int]]:
     """Decode one image.
 
@@ -74,20 +89,22 @@ def decode(
         resize: Shorter side in pixels of what is returned (bicubic, antialiased); an image whose shorter side
             is not longer stays as it is. None = as it is.
         max_side: Longer side in pixels, in the same way; with both, the smaller of the two sizes is taken.
+        admit: Called before the pixels are decoded.
 
     Returns:
         [3, H, W] uint8 RGB, contiguous; remarks; and height and width, upright, before it was shrunk.
 
     Raises:
         UndecodableError: There is no image in it; with the reason.
+        NoRoomError: From ``admit``.
     """
-    with _damage(data[:64]), _opened(data, ending) as (image, remark):
-        pixels, more, size = _pixels(image, resize, max_side)
+    with _damage(data[:64]), _opened(data, ending, admit) as (image, remark):
+        pixels, more, size = _pixels(image, resize, max_side, admit if image.format else None)
         return pixels, remark | more, size
 
 
 @contextmanager
-def _opened(data: bytes, ending: str) -> Iterator[tuple[Image.Image, Remark]]:
+def _opened(data: bytes, ending: str, admit: Admit | None = None) -> Iterator[tuple[Image.Image, Remark]]:
     """The image of a file; where Pillow does not read its kind of TIFF, or not rightly, by tifffile, and upright."""
     try:
         image = Image.open(BytesIO(data), formats=list(candidates(ending)))
@@ -99,7 +116,7 @@ def _opened(data: bytes, ending: str) -> Iterator[tuple[Image.Image, Remark]]:
             if image.format != "TIFF" or pillow_reads(image.tag_v2):  # type: ignore[attr-defined]
                 yield image, Remark.NONE
                 return
-    image, remark, orientation = read_tiff(data)
+    image, remark, orientation = read_tiff(data, admit)
     turn = _UPRIGHT.get(orientation)
     yield (image if turn is None else image.transpose(turn)), remark
 
@@ -121,7 +138,7 @@ def from_pil(image: Image.Image, resize: int | None = None, max_side: int | None
     with _damage(b""):
         if image.format == "TIFF" and not pillow_reads(getattr(image, "tag_v2", {})):
             raise UndecodableError("unsupported", "Pillow misreads this kind of TIFF", "give its path instead")
-        return _pixels(image, resize, max_side, draft=False)[0]
+        return _pixels(image, resize, max_side, own=False)[0]
 
 
 def pil_size(image: Image.Image, resize: int | None = None, max_side: int | None = None) -> tuple[int, int]:
@@ -177,7 +194,7 @@ def _damage(head: bytes) -> Iterator[None]:
     """Turn what Pillow says of bad data into the reason."""
     try:
         yield
-    except UndecodableError:
+    except (UndecodableError, NoRoomError):
         raise
     except UnsupportedTiffError as error:
         raise UndecodableError("unsupported", error.reason, error.remedy) from None
@@ -199,27 +216,65 @@ def _unidentified(head: bytes) -> UndecodableError:
 
 
 def _pixels(
-    image: Image.Image, resize: int | None, max_side: int | None, *, draft: bool = True
+    image: Image.Image, resize: int | None, max_side: int | None, admit: Admit | None = None, *, own: bool = True
 ) -> tuple[Pixels, Remark, tuple[int, int]]:
     remark = Remark.FIRST_FRAME if _several_frames(image) else Remark.NONE
     announced = image.size
     wanted = shrunk(announced, resize, max_side)
     drafted = False
-    if draft and wanted != announced:
+    if own and wanted != announced:
         short = _DRAFT * min(wanted)
         drafted = image.draft(image.mode, (short, short)) is not None
+    if admit is not None:
+        admit(image.width * image.height)
     image.load()
+    width, height = source = announced if drafted else image.size
+    size, turn = shrunk(source, resize, max_side), _UPRIGHT.get(_orientation(image))
+    if size == image.size and turn is None:
+        pixels, more = _planes(image)
+        return pixels, remark | more, (height, width)
     rgb, more = _to_rgb(image)
-    width, height = source = announced if drafted else rgb.size
-    size = shrunk(source, resize, max_side)
+    if own and rgb is not image:
+        image.close()  # which gives its pixels back
     if size != rgb.size:
         # Averaging whole blocks down to three times the size first changes no value visibly, and is faster.
         rgb = rgb.resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0)
-    turn = _UPRIGHT.get(_orientation(image))
     if turn is not None:
         rgb = rgb.transpose(turn)
         width, height = (height, width) if turn in _SIDEWAYS else (width, height)
-    return np.ascontiguousarray(np.asarray(rgb).transpose(2, 0, 1)), remark | more, (height, width)
+    return _planes(rgb)[0], remark | more, (height, width)
+
+
+def _planes(image: Image.Image) -> tuple[Pixels, Remark]:
+    """[3, H, W] uint8, without a copy of the image in RGB."""
+    pixels, remark = np.empty((3, image.height, image.width), dtype=np.uint8), Remark.NONE
+    for (_, top, _, end), part, more in _parts(image):
+        pixels[:, top:end] = np.asarray(part).transpose(2, 0, 1)
+        remark |= more
+    return pixels, remark
+
+
+def _to_rgb(image: Image.Image) -> tuple[Image.Image, Remark]:
+    if image.mode == "RGB" and not image.has_transparency_data:
+        return image, Remark.NONE
+    whole, remark = Image.new("RGB", image.size), Remark.NONE
+    for box, part, more in _parts(image):
+        whole.paste(part, box)
+        remark |= more
+    return whole, remark
+
+
+def _parts(image: Image.Image) -> Iterator[tuple[tuple[int, int, int, int], Image.Image, Remark]]:
+    """An image in RGB: whole rows from the top, so few at a time that each copy of them takes little memory."""
+    (width, height), step = image.size, max(1, _AT_ONCE // image.width)
+    if image.mode == "F" or image.mode.startswith("I"):
+        image, remark = _from_deep(image)
+    else:
+        remark = Remark.NONE
+    for top in range(0, height, step):
+        box = (0, top, width, min(height, top + step))
+        part, more = _flat(image if step >= height else image.crop(box))
+        yield box, part, remark | more
 
 
 def _several_frames(image: Image.Image) -> bool:
@@ -239,9 +294,8 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _to_rgb(image: Image.Image) -> tuple[Image.Image, Remark]:
-    if image.mode == "F" or image.mode.startswith("I"):
-        return _from_deep(image)
+def _flat(image: Image.Image) -> tuple[Image.Image, Remark]:
+    """RGB, laid on white where it is transparent."""
     if not image.has_transparency_data:
         return (image if image.mode == "RGB" else image.convert("RGB")), Remark.NONE
     if image.mode == "La":  # greyscale times alpha; Pillow converts it by way of LA only
@@ -254,8 +308,8 @@ def _to_rgb(image: Image.Image) -> tuple[Image.Image, Remark]:
 
 
 def _from_deep(image: Image.Image) -> tuple[Image.Image, Remark]:
-    """Grey of more than 8 bits to RGB."""
+    """Grey of more than 8 bits to 8."""
     # Before Pillow 11, and for portable grey maps, 16-bit files come in mode I.
     whole_16 = image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM"))
     values, remark = to_bytes(np.asarray(image), whole_16=whole_16)
-    return Image.fromarray(values).convert("RGB"), remark
+    return Image.fromarray(values), remark

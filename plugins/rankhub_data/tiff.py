@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from io import BytesIO
 from typing import Any
 
@@ -58,11 +58,12 @@ def pillow_reads(tags: Mapping[int, Any]) -> bool:
     return max(bits) <= 8 or (bits == {16} and (planar == 1 or samples == 1))
 
 
-def read_tiff(data: bytes) -> tuple[Image.Image, Remark, int]:
+def read_tiff(data: bytes, admit: Callable[[int], None] | None = None) -> tuple[Image.Image, Remark, int]:
     """The first page of a TIFF file, with tifffile.
 
     Args:
         data: The file.
+        admit: Is told how many pixels are about to be decoded; may raise.
 
     Returns:
         An image of 8 bits (L, RGB or RGBA), not yet turned; remarks; and its orientation as EXIF counts it.
@@ -78,6 +79,8 @@ def read_tiff(data: bytes) -> tuple[Image.Image, Remark, int]:
         page = file.pages.first
         _check(page)
         _check_bomb(page, data)
+        if admit is not None:
+            admit(int(page.imagewidth) * int(page.imagelength))
         try:
             values = page.asarray()
         except ValueError as error:
