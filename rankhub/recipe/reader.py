@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +14,9 @@ from rankhub.recipe.scalars import scalar
 
 _MANY = 100_000
 """Entries beyond which aliases must have multiplied a file."""
+
+_LONGEST, _DEEPEST = 1_000_000, 50
+"""Characters of a recipe, and entries inside one another; more is no recipe, and takes minutes to read."""
 
 _TAGS = "tag:yaml.org,2002:"
 _STRING = f"{_TAGS}str"
@@ -73,16 +77,11 @@ class Document:
                 del known[inside]
 
 
-def read(
-    text: str, file: str, expected: str = "a mapping with data, backbone, streams ...", origin: str = ""
-) -> Document:
-    """A recipe's text as data.
+_EXPECTED = "a mapping with data, backbone, streams ..."
 
-    Args:
-        text: The file's text.
-        file: What errors call the file.
-        expected: What its top must be, for the sentence about a file that is no mapping.
-        origin: The distribution that ships the file.
+
+def read(text: str, file: str, expected: str = _EXPECTED, origin: str = "") -> Document:
+    """A recipe's text as data; ``expected`` is what its top must be, for the sentence about a file that is no mapping.
 
     Raises:
         RecipeErrors: It is no YAML, has a key twice, or is no mapping; every such line.
@@ -93,25 +92,20 @@ def read(
         line = 1 if node is None else node.start_mark.line + 1
         what = "the file is empty" if node is None else "this is no recipe"
         raise RecipeErrors([Problem(Place(file, line), (), f"{what}; expected {expected}")])
-    data = reading.value(node, ())
+    reading.document.data = reading.value(node, ())
     if reading.problems:
         raise RecipeErrors(reading.problems)
-    reading.document.data = data
     return reading.document
 
 
 def read_value(text: str) -> Any:
-    """One value as it may stand behind a key: for overrides.
-
-    Raises:
-        ValueError: It is no YAML; the text says why.
-    """
+    """One value as it may stand behind a key; a ValueError says why it is no YAML."""
     try:
-        reading = _Reading(Document({}, ""))
         node = _compose(text, "")
-        value = None if node is None else reading.value(node, ())
     except RecipeErrors as error:
         raise ValueError(error.problems[0].text) from error
+    reading = _Reading(Document({}, ""))
+    value = None if node is None else reading.value(node, ())
     if reading.problems:
         raise ValueError(reading.problems[0].text)
     return value
@@ -125,6 +119,9 @@ class _Loader(yaml.SafeLoader):
 
 
 def _compose(text: str, file: str) -> yaml.Node | None:
+    if len(text) > _LONGEST:
+        what = f"this is no recipe: it has {len(text):,} characters, and the longest may have {_LONGEST:,}"
+        raise RecipeErrors([Problem(Place(file, 1), (), what)])
     try:
         node: yaml.Node | None = yaml.compose(text, _Loader)
     except yaml.MarkedYAMLError as error:
@@ -153,6 +150,11 @@ def _syntax(error: yaml.MarkedYAMLError, text: str, file: str) -> Problem:
     return Problem(Place(file, line + 1), (), f"this is not YAML: {what}")
 
 
+def _endless(node: yaml.ScalarNode) -> bool:
+    value = None if node.tag or node.style is not None else scalar(node.value)
+    return isinstance(value, float) and not math.isfinite(value)
+
+
 class _Reading:
     """Turns nodes into data; collects problems on the way."""
 
@@ -172,13 +174,18 @@ class _Reading:
             return self._refuse(node, steps, f"aliases blow this up to over {_MANY} entries") if first else None
         if node.tag not in ("", _STRING):
             return self._refuse(node, steps, f"tags such as {node.tag.replace(_TAGS, '!!')} are not part of recipes")
+        if len(self._open) > _DEEPEST:
+            return self._refuse(node, steps, f"this stands more than {_DEEPEST} levels deep")
+        if isinstance(node, yaml.ScalarNode) and _endless(node):
+            return self._refuse(node, steps, f"{node.value} is no finite number")
         self._open.append(node)
         try:
             if isinstance(node, yaml.MappingNode):
                 return self._mapping(node, steps)
             if isinstance(node, yaml.SequenceNode):
                 return [self.value(item, (*steps, number)) for number, item in enumerate(node.value)]
-            return self._scalar(node, steps)
+            quoted = isinstance(node, yaml.ScalarNode) and node.style is not None
+            return str(node.value) if node.tag or quoted else scalar(str(node.value))
         finally:
             self._open.pop()
 
@@ -191,22 +198,15 @@ class _Reading:
             key = str(key_node.value)
             below = (*steps, key)
             if key == "<<" and key_node.style is None:
-                self._refuse(
-                    key_node, below, "merging (<<) is not part of recipes; name an entry by `like:` or an alias"
-                )
-                continue
-            if key in data:
+                text = "merging (<<) is not part of recipes; name an entry by `like:` or an alias"
+                self._refuse(key_node, below, text)
+            elif key in data:
                 first = self.document.places[below].line
                 self._refuse(key_node, below, f"the key {key!r} stands here twice, first in line {first}")
-                continue
-            self.document.places[below] = self._place(key_node)
-            data[key] = self.value(value_node, below)
+            else:
+                self.document.places[below] = self._place(key_node)
+                data[key] = self.value(value_node, below)
         return data
-
-    def _scalar(self, node: yaml.Node, steps: Steps) -> Any:
-        text = str(node.value)
-        quoted = isinstance(node, yaml.ScalarNode) and node.style is not None
-        return text if node.tag or quoted else scalar(text)
 
     def _place(self, node: yaml.Node) -> Place:
         return Place(self.document.file, node.start_mark.line + 1, origin=self.document.origin)
