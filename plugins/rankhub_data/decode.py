@@ -98,14 +98,24 @@ def decode(
         UndecodableError: There is no image in it; with the reason.
         NoRoomError: From ``admit``.
     """
-    with _damage(data[:64]), _opened(data, ending, admit) as (image, remark):
+    with _damage(data[:64]), opened(data, ending, admit) as (image, remark):
         pixels, more, size = _pixels(image, resize, max_side, admit if image.format else None)
         return pixels, remark | more, size
 
 
 @contextmanager
-def _opened(data: bytes, ending: str, admit: Admit | None = None) -> Iterator[tuple[Image.Image, Remark]]:
-    """The image of a file; where Pillow does not read its kind of TIFF, or not rightly, by tifffile, and upright."""
+def opened(data: bytes, ending: str, admit: Admit | None = None) -> Iterator[tuple[Image.Image, Remark]]:
+    """An open image; where Pillow does not read its kind of TIFF, or not rightly, by tifffile, of 8 bits and upright.
+
+    Args:
+        data: The file.
+        ending: As for :func:`decode`.
+        admit: As for :func:`decode`.
+
+    Raises:
+        UnsupportedTiffError: It is a sound TIFF file that is not read.
+        Exception: What Pillow or tifffile say of bad data.
+    """
     try:
         image = Image.open(BytesIO(data), formats=list(candidates(ending)))
     except UnidentifiedImageError:
@@ -116,9 +126,9 @@ def _opened(data: bytes, ending: str, admit: Admit | None = None) -> Iterator[tu
             if image.format != "TIFF" or pillow_reads(image.tag_v2):  # type: ignore[attr-defined]
                 yield image, Remark.NONE
                 return
-    image, remark, orientation = read_tiff(data, admit)
+    found, remark, orientation = read_tiff(data, admit)
     turn = _UPRIGHT.get(orientation)
-    yield (image if turn is None else image.transpose(turn)), remark
+    yield (found if turn is None else found.transpose(turn)), remark
 
 
 def from_pil(image: Image.Image, resize: int | None = None, max_side: int | None = None) -> Pixels:
@@ -166,7 +176,7 @@ def header_size(
     Raises:
         UndecodableError: There is no image in it; with the reason.
     """
-    with _damage(data[:64]), _opened(data, ending) as (image, _):
+    with _damage(data[:64]), opened(data, ending) as (image, _):
         if image.format == "TIFF":  # which Pillow turns itself while it decodes
             image.load()
         elif image.format == "PNG" and not any(mark in data for mark in _LATE_EXIF):

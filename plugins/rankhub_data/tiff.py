@@ -87,7 +87,7 @@ def read_tiff(data: bytes, admit: Callable[[int], None] | None = None) -> tuple[
             if "imagecodecs" not in str(error):
                 raise
             raise UnsupportedTiffError(
-                f"a TIFF file of {_what(page)}, compressed as {page.compression.name}",
+                f"a TIFF file of {_what(page)}, compressed as {_compression(page)}",
                 f"pip install imagecodecs, or {_REMEDY}",
             ) from None
         tag = page.tags.get("Orientation")
@@ -113,7 +113,7 @@ def _check(page: Any) -> None:
     ):
         raise ValueError("a damaged or cut off TIFF file")
     if int(page.compression) in _UNBOUNDED:
-        raise UnsupportedTiffError(f"a TIFF file compressed as {page.compression.name}")
+        raise UnsupportedTiffError(f"a TIFF file compressed as {_compression(page)}")
 
 
 def _check_bomb(page: Any, data: bytes) -> None:
@@ -132,6 +132,10 @@ def _check_bomb(page: Any, data: bytes) -> None:
 def _colours(page: Any) -> int:
     """How many bands are colours; 0 = it is neither grey nor RGB."""
     return {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3}.get(int(page.photometric), 0)
+
+
+def _compression(page: Any) -> str:
+    return str(getattr(page.compression, "name", page.compression))
 
 
 def _what(page: Any) -> str:
