@@ -26,9 +26,8 @@ def test_every_package_is_shipped_and_every_plugin_has_its_entry_point(repo, pyp
         ".".join(path.parent.relative_to(repo / "plugins").parts) for path in repo.glob("plugins/*/*/**/__init__.py")
     }
     assert packages == on_disk | plugins | nested | {"rankhub_recipes"}
-    assert pyproject["project"]["entry-points"]["rankhub.plugins"] == {
-        name: name for name in {*plugins, "rankhub_recipes"}
-    }
+    entered = {*plugins, "rankhub_recipes"} - {"rankhub_tables"}  # which brings no component: others build on it
+    assert pyproject["project"]["entry-points"]["rankhub.plugins"] == {name: name for name in entered}
     assert set(pyproject["tool"]["setuptools"]["package-dir"]) == {"rankhub", "rankhub_recipes"} | plugins
     assert set(pyproject["tool"]["importlinter"]["root_packages"]) == {"rankhub"} | plugins
 
@@ -36,10 +35,15 @@ def test_every_package_is_shipped_and_every_plugin_has_its_entry_point(repo, pyp
 def test_what_plugins_may_import_is_held_for_every_plugin_and_every_part_of_the_core(repo, pyproject):
     own, among, protected, *_ = pyproject["tool"]["importlinter"]["contracts"]
     assert (own["type"], among["type"], protected["type"]) == ("layers", "layers", "protected")
-    independent, *bases, core = among["layers"]
     plugins = {path.parent.name for path in (repo / "plugins").glob("*/__init__.py")}
-    assert {name.strip(" \\\n") for name in independent.split("|")} | set(bases) == plugins
-    assert (bases, core) == (["rankhub_ranking", "rankhub_data"], "rankhub")
+    top, independent, *bases, core = among["layers"]
+    named = {name.strip(" \\\n") for name in independent.split("|")}
+    assert named | {top} | set(bases) == plugins
+    assert (top, bases, core) == (
+        "rankhub_study",
+        ["rankhub_ranking", "rankhub_data", "rankhub_tables"],
+        "rankhub",
+    )
     parts = {f"rankhub.{path.parent.name}" for path in (repo / "rankhub").glob("*/__init__.py")}
     parts |= {f"rankhub.{path.stem}" for path in (repo / "rankhub").glob("*.py") if not path.stem.startswith("_")}
     assert set(protected["protected_modules"]) == parts - {"rankhub.interfaces"}

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rankhub.interfaces.data import DataReport
-from rankhub_data.decode import Remark
+from rankhub_data.deep import Remark
 from rankhub_data.reading import Folder
 from rankhub_data.scan import Fault, Listing
 
@@ -105,11 +105,20 @@ def _notes(folder: Folder, rows: npt.NDArray[np.int64], faults: Sequence[Fault],
 
 
 def remarked(remarks: npt.NDArray[np.uint8]) -> Iterator[str]:
-    """What is worth telling of decoded images; see :class:`~rankhub_data.decode.Remark`."""
+    """What is worth telling of decoded images; see :class:`~rankhub_data.deep.Remark`."""
     for remark, sentence in (
         (Remark.FIRST_FRAME, "{} files have several frames or pages, of which the first is taken"),
         (Remark.TRANSPARENT, "{} images are transparent in places and are laid on white"),
-        (Remark.DIM, "{} images of 16 bits use less than a sixteenth of their range and come out dark: scale them"),
+        (
+            Remark.DIM,
+            "{} images of more than 8 bits use less than a sixteenth of the range that is taken for theirs and come "
+            "out dark: scale them",
+        ),
+        (Remark.CLIPPED, "{} images of floats reach a little beyond 0 to 1, and are clipped to it"),
+        (
+            Remark.STRETCHED,
+            "{} images are of no known range: each is stretched from its own lowest to its highest value",
+        ),
     ):
         count = int(np.count_nonzero(remarks & int(remark)))
         if count:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from rankhub.interfaces.data import LabelKind, LabelSpec
 from rankhub.interfaces.errors import UserError
-from rankhub_data.placed import Floats, placed
+from rankhub_data.placed import Floats, doubts, placed
 
 KINDS = "class numbers or names, scores, or arrays [n, 2] of points"
 
@@ -179,11 +179,13 @@ def lay_points(
         names: What the images are called in sentences.
 
     Raises:
-        UserError: Some are no points, or lie more than a pixel outside their image.
+        UserError: Some are no points, cannot be what was meant, or lie more than a pixel outside their image.
     """
+    written = [_points(label, number) for number, label in enumerate(labels)]
+    for number, said in doubts(written).items():
+        raise UserError(f"labels[{number}], of {names[number]}: {said}")
     laid: list[Floats] = []
-    for number, (label, size, new) in enumerate(zip(labels, sizes.tolist(), served.tolist(), strict=True)):
-        points = _points(label, number)
+    for number, (points, size, new) in enumerate(zip(written, sizes.tolist(), served.tolist(), strict=True)):
         found = placed(points, tuple(size), tuple(new))
         if len(found.outside):
             (x, y), swapped = found.outside[0].tolist(), "; write x, the column, before y, the row"

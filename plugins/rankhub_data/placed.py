@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,6 +65,31 @@ def placed(points: Floats, source: tuple[int, int], served: tuple[int, int]) -> 
         points[far],
         bool(mended.sum() and mended.sum() >= SWAPPED * len(points)),
     )
+
+
+def doubts(points: Sequence[Floats]) -> dict[int, str]:
+    """What shows that points are not what was meant, as the part of a sentence that follows the image's name.
+
+    Shares of width and height, as other tools write them, would all lie in the first pixel, and a file that was
+    appended to itself would double all counts. A single point may be in the first pixel if others of the file are not;
+    two objects may be at one place if others of the image are not.
+
+    Args:
+        points: Of each image of a file, [n, 2] x and y as they are written.
+
+    Returns:
+        Number of an image -> what is wrong with its points.
+    """
+    some = {number: of for number, of in enumerate(points) if len(of)}
+    small = {number for number, of in some.items() if ((of >= 0) & (of <= 1)).all() and (of % 1).any()}
+    found = {}
+    for number, of in some.items():
+        places, counts = np.unique(of, axis=0, return_counts=True)
+        if number in small and (len(places) > 1 or len(small) == len(some)):
+            found[number] = "its points lie between 0 and 1, as shares of width and height do; write them in pixels"
+        elif counts.min() > 1:
+            found[number] = "each of its points is there more than once; keep one of each"
+    return found
 
 
 def extents(points: Floats) -> Floats:

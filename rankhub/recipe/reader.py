@@ -6,6 +6,7 @@ Recipes follow the core schema of YAML 1.2 in its narrowest form: only ``true`` 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,9 @@ from rankhub.recipe.report import Place, Problem, RecipeErrors
 
 _MANY = 100_000
 """Entries beyond which aliases must have multiplied a file."""
+
+_LONGEST, _DEEPEST = 1_000_000, 50
+"""Characters of a recipe, and entries inside one another; more is no recipe, and takes minutes to read."""
 
 _TAGS = "tag:yaml.org,2002:"
 _STRING = f"{_TAGS}str"
@@ -163,6 +167,9 @@ class _Loader(yaml.SafeLoader):
 
 
 def _compose(text: str, file: str) -> yaml.Node | None:
+    if len(text) > _LONGEST:
+        what = f"this is no recipe: it has {len(text):,} characters, and the longest may have {_LONGEST:,}"
+        raise RecipeErrors([Problem(Place(file, 1), (), what)])
     try:
         node: yaml.Node | None = yaml.compose(text, _Loader)
     except yaml.MarkedYAMLError as error:
@@ -191,6 +198,11 @@ def _syntax(error: yaml.MarkedYAMLError, text: str, file: str) -> Problem:
     return Problem(Place(file, line + 1), (), f"this is not YAML: {what}")
 
 
+def _endless(node: yaml.ScalarNode) -> bool:
+    value = None if node.tag or node.style is not None else scalar(node.value)
+    return isinstance(value, float) and not math.isfinite(value)
+
+
 class _Reading:
     """Turns nodes into data; collects problems on the way."""
 
@@ -210,6 +222,10 @@ class _Reading:
             return self._refuse(node, steps, f"aliases blow this up to over {_MANY} entries") if first else None
         if node.tag not in ("", _STRING):
             return self._refuse(node, steps, f"tags such as {node.tag.replace(_TAGS, '!!')} are not part of recipes")
+        if len(self._open) > _DEEPEST:
+            return self._refuse(node, steps, f"this stands more than {_DEEPEST} levels deep")
+        if isinstance(node, yaml.ScalarNode) and _endless(node):
+            return self._refuse(node, steps, f"{node.value} is no finite number")
         self._open.append(node)
         try:
             if isinstance(node, yaml.MappingNode):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from rankhub import UserError
 from rankhub_active.labeling.given import OPEN, SKIP, Fault, Given, Written, read_answers
@@ -14,6 +15,7 @@ from rankhub_active.labeling.labels import LabelError, points, read_points, scor
 from rankhub_active.labeling.names import Names, UnknownImageError
 from rankhub_active.labeling.pictures import Unseen, size
 from rankhub_active.labeling.pool import Pool, State
+from rankhub_data.placed import doubts
 
 SHOWN = 20
 """Faults that are listed; the rest are counted."""
@@ -107,6 +109,7 @@ class _Check:
         self._answered = {row.id: row for state in _ANSWERED for row in pool.rows(state=state)}
         self._names = Names(ids, pool.settings.images)
         self._done = _Checked()
+        self._given: dict[int, Given] = {}
 
     def run(self, written: Written) -> _Checked:
         self._done = _Checked(faults=list(written.faults))
@@ -116,6 +119,8 @@ class _Check:
                 self._take(id, said, given[0])
             except LabelError as error:
                 self._fault(given[0].line, f"{given[0].path}: {error}")
+        if self._settings.takes == "points":
+            self._doubt()
         self._done.faults.sort(key=lambda fault: fault.line or 0)
         return self._done
 
@@ -156,17 +161,22 @@ class _Check:
             self._done.skipped.append(id)
         else:
             self._done.labels[id] = label
+            self._given[id] = given
 
     def _label(self, id: int, value: Any) -> str:
         if self._settings.takes != "points":
             return score(value, self._settings)
         if not isinstance(value, list):
             raise LabelError(f"{str(value)[:40]} is no list of points; expected [[x, y], ...]")
-        label = points(value, self._size(id) if value else (0, 0))
-        # Two objects may share a pixel, but when all do, a file was appended to itself, which would double the count.
-        if value and min(Counter(read_points(label)).values()) > 1:
-            raise LabelError("each of its points is there more than once; keep one of each")
-        return label
+        return points(value, self._size(id) if value else (0, 0))
+
+    def _doubt(self) -> None:
+        """Refuse points that cannot be what was meant."""
+        ids = list(self._done.labels)
+        found = doubts([np.array(read_points(self._done.labels[id])).reshape(-1, 2) for id in ids])
+        for number, said in found.items():
+            given = self._given[ids[number]]
+            self._fault(given.line, f"{given.path}: {said}")
 
     def _size(self, id: int) -> tuple[int, int]:
         try:

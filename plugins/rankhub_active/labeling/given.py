@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -14,11 +12,12 @@ from typing import Any
 from rankhub import UserError
 from rankhub_active.labeling.export import COLUMNS
 from rankhub_active.labeling.settings import Takes
+from rankhub_tables.delimited import open_delimited
+from rankhub_tables.text import read_text
 
 OPEN, SKIP, UNKNOWN = "", "skip", "?"
 """Cells in place of a label: not answered yet; people cannot say; not answered yet, also where empty is an answer."""
 
-_DELIMITERS = ",\t;"
 _LABELS: dict[Takes, tuple[str, ...]] = {
     "score": ("score", "label"),
     "count": ("count", "label", "score"),  # the last as in the data set's own files
@@ -76,42 +75,39 @@ class Written:
 def read_answers(source: Path, takes: Takes) -> Written:
     """The rows of a file of answers.
 
-    A table of text (comma, tab or semicolon; UTF-8) whose first line names the columns: ``path``, and ``score``,
+    A table of text (see :mod:`rankhub_tables.delimited`) whose first line names the columns: ``path``, and ``score``,
     ``count`` or ``label``; of points ``x`` and ``y``, or ``label`` with the points of an image as JSON. Further columns
     do not matter. Or ``*.json``: ``{"a.jpg": label, ...}``, a label of points being ``[[x, y], ...]``.
 
     Raises:
         UserError: It cannot be read, or its columns are not there.
     """
-    try:
-        text = source.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise UserError(f"{source} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise UserError(f"{source} is no text in UTF-8; save it as CSV in UTF-8") from None
+    text = read_text(source, "save it as CSV in UTF-8")
     return _json(source, text) if source.suffix.lower() == ".json" else _table(source, text, takes)
 
 
 def _table(source: Path, text: str, takes: Takes) -> Written:
-    delimiter, header, wanted = _header(source, text, takes)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    table = open_delimited(source, lambda names: _columns(source, _lower(names), takes) is not None, text)
+    header = _lower(table.header)
+    wanted = _columns(source, header, takes)
+    if wanted is None:
+        raise UserError(
+            f"{source}: the first line names {', '.join(header[:12]) if any(header) else 'nothing'}; expected "
+            f"{'path, x, y' if takes == 'points' else f'path, {takes}'}, with further columns as you like"
+        )
     written = Written(pointwise="x" in wanted)
     places = [header.index(name) for name in wanted]
-    try:
-        next(reader)
-        for values in reader:
-            if not any(value.strip() for value in values):
-                continue
-            if len(values) != len(header):
-                said = (
-                    f"{len(values)} fields, but the first line has {len(header)}; quote fields with delimiters in them"
-                )
-                written.faults.append(Fault(reader.line_num, said))
-                continue
-            _take(written, reader.line_num, [values[place].strip() for place in places], takes)
-    except csv.Error as error:
-        raise UserError(f"{source}, line {reader.line_num}: {error}; save it as CSV anew") from None
+    for line, values in table.rows():
+        if len(values) == len(header):
+            _take(written, line, [values[place] for place in places], takes)
+        else:
+            said = f"{len(values)} fields, but the first line has {len(header)}; quote fields with delimiters in them"
+            written.faults.append(Fault(line, said))
     return written
+
+
+def _lower(names: Sequence[str]) -> list[str]:
+    return [name.lower() for name in names]
 
 
 def _take(written: Written, line: int, cells: Sequence[str], takes: Takes) -> None:
@@ -138,20 +134,6 @@ def _take(written: Written, line: int, cells: Sequence[str], takes: Takes) -> No
             written.faults.append(Fault(line, f"{path}: {said[0][:40]!r} is no list of points; expected [[x, y], ...]"))
     else:
         written.rows.append(Given(line, path, said[0]))
-
-
-def _header(source: Path, text: str, takes: Takes) -> tuple[str, list[str], list[str]]:
-    """The delimiter with which the first line has the columns, all columns, and those to read."""
-    first = io.StringIO(text, newline="").readline().rstrip("\r\n")
-    headers = {sign: [n.strip().lower() for n in next(csv.reader([first], delimiter=sign), [])] for sign in _DELIMITERS}
-    for sign, header in headers.items():
-        if (wanted := _columns(source, header, takes)) is not None:
-            return sign, header, wanted
-    named = max(headers.values(), key=len)
-    raise UserError(
-        f"{source}: the first line names {', '.join(named[:12]) if any(named) else 'nothing'}; expected "
-        f"{'path, x, y' if takes == 'points' else f'path, {takes}'}, with further columns as you like"
-    )
 
 
 def _columns(source: Path, header: Sequence[str], takes: Takes) -> list[str] | None:

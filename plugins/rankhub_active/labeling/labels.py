@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 
 from rankhub_active.labeling.settings import Settings
+from rankhub_tables.numbers import number as number_of
 
 Point = tuple[float, float]
 
@@ -73,10 +74,10 @@ def between(low: float | None, high: float | None) -> str:
 
 def _number(value: str | float) -> float:
     """A number; Python's own spellings, such as 1_000 and True, are none that people write."""
-    if isinstance(value, bool) or (isinstance(value, str) and "_" in value):
+    if isinstance(value, bool):
         raise ValueError(value)
     try:
-        return float(value)
+        return number_of(value.strip()) if isinstance(value, str) else float(value)
     except OverflowError:
         return math.inf
 

@@ -9,6 +9,9 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from functools import cached_property
 
+from rankhub_tables import names as tables
+from rankhub_tables.names import spelled
+
 _AROUND = 40
 """Names before and after a wrong one, in order of their beginnings and of their ends, among which the nearest is
 sought: all of a large pool would take seconds for each."""
@@ -21,8 +24,8 @@ class UnknownImageError(ValueError):
 class Names:
     r"""The images of a pool by their paths, as people and their tools write them.
 
-    Taken are the path itself; with ``\`` for ``/``; with ``./`` and ``..`` in it; absolute, below the folder of images;
-    and the file's name alone where one image has it.
+    Taken are the path itself; in another spelling or case (see :mod:`rankhub_tables.names`); and the file's name alone
+    where one image has it.
 
     Args:
         ids: Path -> image.
@@ -31,7 +34,8 @@ class Names:
 
     def __init__(self, ids: Mapping[str, int], root: str) -> None:
         self._ids = ids
-        self._root = root.replace("\\", "/").rstrip("/") + "/"
+        self._root = root
+        self._known = tables.Names(ids, root)
 
     def id(self, path: str) -> int:
         """The image that is meant.
@@ -39,12 +43,9 @@ class Names:
         Raises:
             UnknownImageError: None or several could be.
         """
-        if (id := self._ids.get(path)) is not None:
-            return id
-        plain = self._plain(path)
-        if (id := self._ids.get(plain)) is not None:
-            return id
-        same = self._by_name.get(plain, ())
+        if (found := self._known.find(path)) is not None:
+            return self._ids[found]
+        same = self._by_name.get(spelled(path, self._root), ())
         if len(same) == 1:
             return self._ids[same[0]]
         if same:
@@ -55,7 +56,7 @@ class Names:
 
     def hint(self, path: str) -> str:
         """``"; did you mean b.jpg?"`` for a path that is unknown, or nothing where no name is near."""
-        plain = self._plain(path)
+        plain = spelled(path, self._root)
         if plain in self._by_name:
             return ""  # too many are near
         near = _nearest(plain, self._around(plain)) or _nearest(
@@ -65,9 +66,6 @@ class Names:
             return ""
         near = near if near in self._ids else self._by_name[near][0]
         return f"; did you mean {near}?"
-
-    def _plain(self, path: str) -> str:
-        return posixpath.normpath(path.replace("\\", "/")).removeprefix(self._root)
 
     def _around(self, path: str) -> Iterable[str]:
         folded = path.casefold()
@@ -79,7 +77,7 @@ class Names:
     def _by_name(self) -> Mapping[str, list[str]]:
         found = defaultdict(list)
         for path in self._ids:
-            found[posixpath.basename(path)].append(path)
+            found[posixpath.basename(spelled(path))].append(path)
         return found
 
     @cached_property

@@ -20,6 +20,8 @@ from rankhub.interfaces.kinds import KINDS
 Path = tuple[str | int, ...]
 
 _MAYBE = re.compile(r"\bloss\b")
+_MANY = 100_000
+"""Entries beyond which aliases must have multiplied a file."""
 _CHANGED = ("batch_size", "accumulate", "statistics")
 """What a phase may change of a stream."""
 
@@ -57,8 +59,8 @@ def convert(text: str) -> Converted | None:
     if not _MAYBE.search(text):
         return None
     try:
-        recipe = _read(yaml.compose(text, Loader=yaml.SafeLoader))
-    except yaml.YAMLError:
+        recipe = _read(yaml.compose(text, Loader=yaml.SafeLoader), count())
+    except (yaml.YAMLError, RecursionError):
         return None  # what is wrong with it is said where it is loaded
     found = list(_streams(recipe.get("phases"))) if isinstance(recipe, dict) else []
     if not found or not all(_is_old(stream) for _, _, stream in found):
@@ -84,11 +86,13 @@ def convert(text: str) -> Converted | None:
     return Converted(yaml.dump(recipe, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120), losses)
 
 
-def _read(node: yaml.Node | None) -> Any:
+def _read(node: yaml.Node | None, entries: Iterator[int]) -> Any:
+    if next(entries) > _MANY:
+        raise yaml.YAMLError("aliases blow it up")
     if isinstance(node, yaml.MappingNode):
-        return {key.value: _read(value) for key, value in node.value}
+        return {key.value: _read(value, entries) for key, value in node.value}
     if isinstance(node, yaml.SequenceNode):
-        return [_read(item) for item in node.value]
+        return [_read(item, entries) for item in node.value]
     if not isinstance(node, yaml.ScalarNode):
         return None
     scalar = _Written(node.value)

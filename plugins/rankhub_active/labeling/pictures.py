@@ -11,6 +11,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from rankhub_data.decode import opened
+from rankhub_data.tiff import MAGIC
+
 _NATIVE = {
     "JPEG": "image/jpeg",
     "MPO": "image/jpeg",  # what many phones write: a JPEG with further pictures behind it
@@ -73,6 +76,10 @@ def _opened(file: Path) -> Iterator[Image.Image]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # large images are shown, as asked
+            if _starts_as_tiff(file):
+                with opened(file.read_bytes(), ".tif") as (image, _):
+                    yield image
+                return
             # By its handle: some releases of Pillow map a turned TIFF that is opened by its name with the wrong width.
             with (
                 file.open("rb") as data,
@@ -87,6 +94,11 @@ def _opened(file: Path) -> Iterator[Image.Image]:
         raise
     except Exception as error:  # Pillow's readers raise OSError, ValueError, SyntaxError, struct.error, ... on bad data
         raise Unseen(f"{file} cannot be read: {str(error).rstrip('.') or type(error).__name__}") from None
+
+
+def _starts_as_tiff(file: Path) -> bool:
+    with file.open("rb") as data:
+        return data.read(4) in MAGIC
 
 
 def _orientation(image: Image.Image) -> int:

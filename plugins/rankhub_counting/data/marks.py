@@ -10,6 +10,7 @@ from rankhub.interfaces.errors import UserError
 from rankhub_data.placed import INSIDE as INSIDE
 from rankhub_data.placed import Floats
 from rankhub_data.placed import Placed as Placed
+from rankhub_data.placed import doubts as doubts
 from rankhub_data.placed import extents as extents
 from rankhub_data.placed import placed as placed
 
@@ -29,8 +30,10 @@ def as_points(place: str, value: Any, *, may_be_empty: bool) -> Floats:
         UserError: They are no rows of two finite numbers, or there are none.
     """
     try:
+        if np.asarray(value).dtype.kind in "bUS":  # NumPy takes "1_000" and True for numbers
+            raise TypeError
         points = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise UserError(f"{place} holds no rows of two numbers, x and y; mend it or get it anew") from None
     if not points.size:
         if may_be_empty:

@@ -152,6 +152,16 @@ def test_points_shrink_with_their_image(context, tmp_path):
             {},
             "labels[2]: the point (31.5, 2) lies outside images[2] of 30 x 20 pixels",
         ),
+        (
+            [[], [[0.25, 0.5], [0.75, 1]], [], []],
+            {},
+            "labels[1], of images[1]: its points lie between 0 and 1, as shares of width and height do; write them in",
+        ),
+        (
+            [[], [], [[3, 2], [4, 5]] * 2, []],
+            {},
+            "labels[2], of images[2]: each of its points is there more than once; keep one of each",
+        ),
         ([[(5, 25)], [], [], []], {}, "of 30 x 20 pixels; write x, the column, before y, the row"),
         ("abcd", {}, "labels cannot be taken from a str; a pair is (images, labels), where labels are a list of"),
         ({"a": 1}, {}, "labels cannot be taken from a dict"),

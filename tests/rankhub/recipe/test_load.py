@@ -24,7 +24,7 @@ CHANGES = st.lists(
     st.sampled_from(
         [
             "optimizer.lr={use: ramp, start: 1e-3}",
-            "average.decay={use: ramp, start: 0.9, end: .inf}",
+            "average.decay={use: ramp, start: 0.9, end: 1e9}",
             "streams.views.objectives.0.weight=0.5",
             "streams.views.objectives.0.weight={use: fakes/ramp}",
             "phases.0.optimizer={use: descent}",

@@ -133,6 +133,25 @@ def test_aliases_cannot_blow_a_recipe_up():
     assert "aliases blow this up to over 100000 entries" in problem
 
 
+def test_what_is_too_long_or_too_deep_is_no_recipe():
+    assert problems(f"a: {'x' * 1_000_000}") == [
+        "file.yaml:1  this is no recipe: it has 1,000,003 characters, and the longest may have 1,000,000"
+    ]
+    assert read(f"a:\n  {'[' * 49}{']' * 49}", "file.yaml").data
+    (problem,) = problems(f"a:\n  {'[' * 60}{']' * 60}")
+    assert problem.startswith("file.yaml:2  a.0.0.0.")
+    assert problem.endswith(": this stands more than 50 levels deep")
+    assert problems(f"a: {'[' * 100_000}") == ["file.yaml:1  the brackets are nested too deeply"]
+
+
+@pytest.mark.parametrize("text", [".inf", "-.Inf", ".NAN", "1e999", "-1.0e+400"])
+def test_no_value_is_without_end(text):
+    assert problems(f"a:\n- {{b: {text}}}") == [f"file.yaml:2  a.0.b: {text} is no finite number"]
+    with pytest.raises(ValueError, match="is no finite number"):
+        read_value(text)
+    assert read_value(f"'{text}'") == text
+
+
 def test_values_of_overrides():
     assert read_value("{use: sgd, lr: 1e-3}") == {"use": "sgd", "lr": 0.001}
     assert read_value("") is None

@@ -50,7 +50,14 @@ TRICKY = st.sampled_from(
         "\u2028",
     ]
 )
-VALUES = st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False) | TEXT | TRICKY
+VALUES = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | TEXT
+    | TRICKY
+)
 KEYS = (TEXT | TRICKY).filter(lambda key: key != "<<")
 DATA = st.dictionaries(
     KEYS,

@@ -86,6 +86,8 @@ def test_answers_of_a_round(make, put):
         ' Path , LABEL ,remark\na.jpg, 3 ,"good, but\ndark"\n"b.jpg","4",\n',
         "label,when,path\n3,now,a.jpg\n4,then,b.jpg\n",
         "path,score\ra.jpg,3\rb.jpg,4\r",
+        "sep=;\r\npath;score\r\na.jpg;3;\r\nb.jpg;4;;\r\n",
+        "path\tscore\r\na.jpg\t3\r\nb.jpg\t4\r\n".encode("utf-16"),
     ],
 )
 def test_tables_of_many_makes(make, put, content):
@@ -210,9 +212,11 @@ def test_a_form_that_nobody_filled_in_changes_nothing(make, put):
         ("path,label,score\na.jpg,1,3\n", "a.csv", "has the columns score and label; keep the one that holds the"),
         ("path,score,score\na.jpg,1,3\n", "a.csv", "has more than one column score; keep the one"),
         ("path,place,score,part\na.jpg,1,0.4,pool\n", "ask.csv", "is the list of what to label, not of answers"),
-        ('path,score\n"a.jpg,3\n', "a.csv", "unexpected end of data; save it as CSV anew"),
-        ("path,score\né.jpg,3\n".encode("latin-1"), "a.csv", "is no text in UTF-8; save it as CSV in UTF-8"),
-        ("path,score\na.jpg,3\n".encode("utf-16"), "a.csv", "is no text in UTF-8"),
+        ('path,score\n"a.jpg,3\n', "a.csv", "a.csv, line 2, column 1: the quotation mark that opens"),
+        ("path,score\né.jpg,3\n".encode("latin-1"), "a.csv", "is no text in UTF-8 (line 2, column 1); save it as CSV"),
+        ("path,score\na.jpg,3\n".encode("utf-16-le"), "a.csv", "is no text: line 1, column 2 is a NUL"),
+        ('path,score,of\na.jpg,3,"x\nb.jpg,4,"\n', "a.csv", "a.csv, line 2, column 9: the quotation mark that"),
+        ("path,score\na.jpg,3\npath,score\nb.jpg,4\n", "a.csv", "line 3 names the columns again"),
         ("[1, 2]", "a.json", "is no object of the form"),
         ("{", "a.json", "is no JSON"),
     ],
@@ -276,6 +280,18 @@ def test_faults_of_points(make, put):
     assert last.endswith("no image that can be read")
     doubled = put("path,x,y\na.jpg,1,2\na.jpg,3,4\na.jpg,1,2\na.jpg,3,4\n")
     assert faults(pool, doubled) == ["line 2: a.jpg: each of its points is there more than once; keep one of each"]
+
+
+def test_points_as_shares_are_faults(make, put):
+    pool = make("points")
+    for path in ("a.jpg", "b.jpg"):
+        draw(pool, path, (30, 20))
+    said = "its points lie between 0 and 1, as shares of width and height do; write them in pixels"
+    shares = "path,x,y\nb.jpg,0.25,1\na.jpg,0.5,0.75\na.jpg,.1,.3\n"
+    assert faults(pool, put(shares)) == [f"line 2: b.jpg: {said}", f"line 3: a.jpg: {said}"]
+    assert faults(pool, put('path,label\na.jpg,"[[0.5, 0.75]]"\nb.jpg,"[]"\n')) == [f"line 2: a.jpg: {said}"]
+    # One point in a corner is meant where others of the file are in pixels.
+    assert ingest(pool, put("path,x,y\nb.jpg,0.5,0.5\na.jpg,7,8\n")) == Ingested(2, 0, 0, 0)
 
 
 def test_points_as_json(make, put):

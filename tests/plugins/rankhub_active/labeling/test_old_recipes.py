@@ -240,3 +240,11 @@ def test_a_converted_recipe_is_not_converted_again(converted):
 def test_a_recipe_without_the_word_is_not_read_at_all(monkeypatch):
     monkeypatch.setattr(old_recipes.yaml, "compose", None)
     assert convert("phases: []") is None
+
+
+def test_aliases_that_blow_a_recipe_up_or_have_no_end_are_left_to_the_loader():
+    levels = ["loss: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]"]
+    levels += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
+    assert convert("\n".join(levels)) is None
+    assert convert("loss: &a [*a]") is None
+    assert convert(f"loss: {'[' * 3000}") is None

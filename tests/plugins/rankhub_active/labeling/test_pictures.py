@@ -6,9 +6,11 @@ from io import BytesIO
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from rankhub_active.labeling.pictures import Unseen, shown, size
+from rankhub_data.decode import decode
 
 ORIENTATION = 0x0112
 PIXELS = np.arange(6 * 4 * 3, dtype=np.uint8).reshape(4, 6, 3) * 3
@@ -149,3 +151,23 @@ def test_a_cut_off_file_is_a_sentence(tmp_path):
     file.write_bytes(file.read_bytes()[:-2000])
     with pytest.raises(Unseen, match=r"a\.tif cannot be read"):
         shown(file)
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+@pytest.mark.parametrize("dtype", ["u2", "f4"])
+def test_tiff_files_that_pillow_misreads_are_shown_as_a_network_sees_them(tmp_path, dtype, orientation):
+    values = PIXELS.transpose(2, 0, 1).astype(float) * (257 if dtype == "u2" else 1 / 255)
+    file = tmp_path / "a.tif"
+    turn = [(ORIENTATION, 3, 1, orientation, False)]
+    tifffile.imwrite(file, values.astype(dtype), photometric="rgb", planarconfig="separate", extratags=turn)
+    seen = pixels(shown(file)[0])
+    expected = PIXELS if orientation == 1 else np.rot90(PIXELS, -1)
+    assert np.abs(seen.astype(int) - expected).max() <= 1
+    np.testing.assert_array_equal(seen, decode(file.read_bytes(), ".tif")[0].transpose(1, 2, 0))
+    assert size(file) == seen.shape[:2]
+
+
+def test_a_tiff_file_of_many_bands_says_so(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((4, 6, 5), "u1"), photometric="minisblack", planarconfig="contig")
+    with pytest.raises(Unseen, match=r"a\.tif cannot be read: a TIFF file of 5 bands of uint8"):
+        shown(tmp_path / "a.tif")

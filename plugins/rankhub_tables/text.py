@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from pathlib import Path
 from typing import Any
 
 from rankhub.interfaces.errors import UserError
-from rankhub_data.tables.table import Record, Table
-from rankhub_data.wording import some
+from rankhub_tables.cells import lines_of
+from rankhub_tables.table import Record, Table
+from rankhub_tables.wording import some
 
 RELEASED = "get the file as released"
 """What to do with a published file that is not as it should be."""
 
 
+_MARKS = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+"""What other encodings begin with: Excel's "Unicode text" is UTF-16."""
+
+
 def read_text(source: Path, otherwise: str = RELEASED) -> str:
-    """The text of a file in UTF-8, with or without a byte order mark; line ends as they are.
+    """The text of a file in UTF-8, or where its first bytes say so in UTF-16 or UTF-32; line ends as they are.
 
     Args:
         source: The file.
@@ -26,11 +32,26 @@ def read_text(source: Path, otherwise: str = RELEASED) -> str:
         UserError: It cannot be read, or is no such text.
     """
     try:
-        return source.read_bytes().decode("utf-8-sig")
+        content = source.read_bytes()
     except OSError as error:
         raise UserError(f"{source} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise UserError(f"{source} is no text in UTF-8; {otherwise}") from None
+    encoding = next((name for mark, name in _MARKS if content.startswith(mark)), "utf-8")
+    try:
+        text = content.decode(encoding).replace("\ufeff", "")
+    except UnicodeDecodeError as error:
+        before = content[: error.start]
+        where = f" ({_place(before.decode(encoding, 'replace'))})" if encoding == "utf-8" else ""
+        raise UserError(f"{source} is no text in {encoding.upper()}{where}; {otherwise}") from None
+    if "\0" in text:
+        where = _place(text[: text.index("\0")])
+        raise UserError(f"{source} is no text: {where} is a NUL, as in a damaged file or in UTF-16; {otherwise}")
+    return text
+
+
+def _place(before: str) -> str:
+    """Line and column, from 1, of what follows a text."""
+    lines = lines_of(f"{before}|")
+    return f"line {len(lines)}, column {len(lines[-1])}"
 
 
 def read_lines(source: Path) -> list[tuple[int, str]]:
@@ -39,7 +60,7 @@ def read_lines(source: Path) -> list[tuple[int, str]]:
     Raises:
         UserError: As :func:`read_text`.
     """
-    lines = enumerate(read_text(source).splitlines(), start=1)
+    lines = enumerate(lines_of(read_text(source)), start=1)
     return [(number, line.strip()) for number, line in lines if line.strip()]
 
 

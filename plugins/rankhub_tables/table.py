@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rankhub.interfaces.errors import UserError
-from rankhub_data.wording import some
+from rankhub_tables.numbers import number
+from rankhub_tables.wording import some
 
 MEND = "mend these rows or take them out"
 """What to do with wrong rows of one's own table."""
@@ -67,7 +68,7 @@ class Table:
         for record in self.records if records is None else records:
             text = record[column]
             try:
-                values.append(float(text))
+                values.append(number(text))
             except ValueError:
                 wrong.append(f"{record.place} ({text!r})" if text else f"{record.place} (empty)")
         point = "decimals take a point; " if any("," in text for text in wrong) else ""

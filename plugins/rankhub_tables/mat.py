@@ -12,7 +12,7 @@ import numpy.typing as npt
 from scipy.io import loadmat
 
 from rankhub.interfaces.errors import UserError
-from rankhub_data.tables.text import RELEASED
+from rankhub_tables.text import RELEASED
 
 
 @dataclass(frozen=True, slots=True)

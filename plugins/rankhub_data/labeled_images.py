@@ -14,10 +14,10 @@ import numpy.typing as npt
 from rankhub.interfaces.data import DataReport, Dataset, OpenContext, Sample
 from rankhub.interfaces.options import Ge
 from rankhub_data.named import NamedImages, read_named
-from rankhub_data.tables.draws import Ints
-from rankhub_data.tables.opened import Listed, Opened, R
-from rankhub_data.tables.presence import absent, absent_own
-from rankhub_data.tables.split import Sides
+from rankhub_data.opened import Listed, Opened, R
+from rankhub_data.presence import absent, absent_own
+from rankhub_tables.draws import Ints
+from rankhub_tables.split import Sides
 
 Labels = Sequence[float] | Sequence[npt.NDArray[np.float64]]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from rankhub.interfaces.errors import UserError
-from rankhub_data.tables.table import Record, Table
-from rankhub_data.tables.text import RELEASED
+from rankhub_tables.table import Record, Table
+from rankhub_tables.text import RELEASED
 
 _HEADER_WITHIN = 20
 """The header stands in one of the first lines."""
@@ -52,6 +52,8 @@ def read_sheet(path: Path, sheet: str | None, columns: Sequence[str], instead: s
 def _records(path: Path, lines: Sequence[Sequence[str]], columns: Sequence[str]) -> list[Record]:
     for number, line in enumerate(lines[:_HEADER_WITHIN], start=1):
         if set(columns) <= set(line):
+            if twice := next((name for name in columns if line.count(name) > 1), None):
+                raise UserError(f"{path} has more than one column {twice} on line {number}; keep the one that is meant")
             place = {name: line.index(name) for name in columns}
             # A line may end with its last cell that is not empty.
             rows = [

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rankhub.interfaces.errors import Objection, UserError
-from rankhub_data.tables.draws import few_labels, folds_of, held_out_units, thinned
-from rankhub_data.tables.split import Split, Units
+from rankhub_tables.draws import few_labels, folds_of, held_out_units, thinned
+from rankhub_tables.split import Split, Units
 
 NAMES = st.text(st.characters(codec="utf-8"), max_size=4)
 UNITS = st.lists(NAMES, min_size=1, max_size=40)

@@ -10,8 +10,8 @@ import numpy as np
 
 from rankhub.interfaces.data import DataReport
 from rankhub_data.named import NamedImages
-from rankhub_data.tables.draws import Ints
-from rankhub_data.tables.split import Sides
+from rankhub_tables.draws import Ints
+from rankhub_tables.split import Sides
 
 
 class Row(Protocol):
@@ -33,7 +33,7 @@ class Listed(Generic[R]):
         rows: One an image.
         source: What named them, for sentences.
         notes: What was left out, as sentences.
-        others: Units (see :class:`~rankhub_data.tables.split.Units`) of images that are not read.
+        others: Units (see :class:`~rankhub_tables.split.Units`) of images that are not read.
     """
 
     rows: Sequence[R]

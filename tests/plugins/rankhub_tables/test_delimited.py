@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rankhub.interfaces.errors import UserError
-from rankhub_data.tables.delimited import open_delimited, read_delimited
-from rankhub_data.tables.sheet import read_sheet
-from rankhub_data.tables.text import read_lines, read_object, read_text
+from rankhub_tables.delimited import open_delimited, read_delimited
+from rankhub_tables.sheet import read_sheet
+from rankhub_tables.text import read_lines, read_object, read_text
 
 CELLS = st.text(
     st.characters(codec="utf-8", exclude_characters='"\r\n\x00', exclude_categories=["Zs", "Cc"]), max_size=5
@@ -56,17 +59,75 @@ def test_the_delimiter_is_the_one_that_suits(write):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"path\n\xff.png", "is no text in UTF-8; export the table as CSV"),
+        (b"path\n\xff.png", "is no text in UTF-8 (line 2, column 1); export the table as CSV"),
         (b"", "has no column path; its first line, split at commas, names nothing"),
-        (b"path\n" + b"a" * 200_000, "table.csv, line 2: field larger than field limit"),
-        (b"a" * 200_000 + b"\n", "table.csv, line 1: field larger than field limit"),
+        (b"path\n" + b"a" * 2_000_000, "table.csv, line 2: a cell has more than 1,000,000 characters"),
+        (b"a" * 200_000 + b"\n", "table.csv, line 1: the name of column 1 has 200,000 characters"),
+        (b"path,score\na.png,1\nb\0.png,2", "is no text: line 3, column 2 is a NUL"),
+        (
+            "path,score\na.png,1".encode("utf-16-le"),
+            "is no text: line 1, column 2 is a NUL, as in a damaged file or in",
+        ),
+        (b"path,x,path\n", "has more than one column path (fields 1 and 3 of line 1); keep the one that is meant"),
+        (b"Path,PATH\n", "has more than one column path (fields 1 and 2 of line 1)"),
+        (b"path,x\na,1\npath,x\na,1\n", "line 3 names the columns again, as where two tables were joined"),
+        (b'path,x\na,"5\nb,2\nc,3"\n', "table.csv, line 2, column 3: the quotation mark that opens a cell here is not"),
+        (b'path,x\na,"5\nb,2\n', "table.csv, line 2, column 3: the quotation mark that opens a cell here is not"),
+        (b'path,x\na,"5\nb",2\n', "table.csv, line 2, column 3: the quotation mark that opens a cell here is not"),
+        (b'path,x\na,"5\nb",\n', "table.csv, line 2, column 3: the quotation mark that opens a cell here is not"),
+        (b'path\n"a\nb"\n', "table.csv, line 2, column 1: the quotation mark"),
+        (b'path,"x\na,1\n', "table.csv, line 1, column 6: the quotation mark"),
+        (b'path,x\na,"5"6"\n', "line 2, column 6: '6\"' stands after a quotation mark that closes a cell"),
+        (b"path,x\na,1;2,3\n", "the header has 2 fields, but line 2 has 3; quote fields with delimiters"),
+        (b"path,x,y\na,1\n", "the header has 3 fields, but line 2 has 2"),
+        (b"path,x,y\na,1,\nb,1,5,\n", "table.csv, line 3: 1,5 may be one number with a decimal comma"),
+        (b"path,x,y,\na,2,3,\nb,-1,5,7\n", "table.csv, line 3: -1,5 may be one number with a decimal comma"),
+        (b'r,path,x\n"oops\na,b,2\nc,d,3\nso",e,4\n', "table.csv, line 2, column 1: the quotation mark"),
         (b"\n <html>", "is a web page in place of a table"),
     ],
 )
 def test_what_is_no_table_is_one_sentence(write, content, said):
-    with pytest.raises(UserError, match=said) as caught:
+    with pytest.raises(UserError, match=re.escape(said)) as caught:
         read_delimited(write(content), ["path"])
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "\ufeffpath;x\r\na.png;1\r\n",
+        "path;x\n\na.png;1\n;\n",
+        "\n\npath;x\na.png;1",
+        "sep=;\npath;x\na.png;1",
+        "sep=,\r\nx,path\r\n1,a.png",
+        "path,x,,\na.png,1,,",
+        "path,x\na.png,1,,\n",
+        "Path,X\na.png,1\n",
+        "path,x\n\ufeffa.png,1\n",
+        'path,x,remark\na.png,1,a 5" screen\n',
+        'path, "x" ,remark\na.png , "1" ,"two\nlines ""here"""\n',
+        'path,x,remark\na.png,1,"good, but\nrather, dark"\n',
+        'remark,path,x\n"good\nor so",a.png,1\n',
+        "path\tx\ty\na.png\t1\t",
+        "path,x\ra.png,1\r",
+        "path,x,X\na.png,1,2\n",
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32"])
+def test_one_table_in_many_forms(write, content, encoding):
+    table = read_delimited(write(content.encode(encoding)), ["path", "x"])
+    assert [dict(record.fields) for record in table] == [{"path": "a.png", "x": "1"}]
+
+
+@pytest.mark.parametrize("text", ["1_000", "1,000", "1 000", "1'000", "٣", "３", "0x10", "12%", "−3", "1.2.3", "", "."])
+def test_what_only_python_or_nobody_takes_for_a_number_is_none(write, text):
+    with pytest.raises(UserError, match="`x` is no number on line 2"):
+        read_delimited(write(f"path;x\na;{text}"), ["path", "x"]).numbers("x")
+
+
+@pytest.mark.parametrize(("text", "value"), [("-1.5E+2", -150), (".5", 0.5), ("+3.", 3), ("inf", math.inf), ("007", 7)])
+def test_numbers_in_their_spellings(write, text, value):
+    assert read_delimited(write(f"x\n{text}"), ["x"]).numbers("x") == [value]
 
 
 def test_numbers_are_refused_by_line_and_column(write):

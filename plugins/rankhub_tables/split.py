@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from rankhub.interfaces.errors import Objection, UserError
-from rankhub_data.tables.draws import Bools, Ints, folds_of, held_out_units
+from rankhub_tables.draws import Bools, Ints, folds_of, held_out_units
 
 
 @dataclass(frozen=True, slots=True)
