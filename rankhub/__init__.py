@@ -14,6 +14,7 @@ from rankhub.interfaces.errors import Interrupted, UserError
 
 if TYPE_CHECKING:
     from rankhub.api import (
+        RecipeModels,
         build,
         describe,
         estimate,
@@ -23,12 +24,15 @@ if TYPE_CHECKING:
         load_recipe,
         load_run,
         read_document,
+        recipe_files,
         recipe_folders,
+        recipe_models,
         resume,
         train,
         views_of,
     )
     from rankhub.catalog.nearest import suggestion
+    from rankhub.catalog.page import ComponentInfo, ComponentPage
     from rankhub.engine.answers import Prediction
     from rankhub.engine.console import Talk, talking
     from rankhub.engine.feed import make_views
@@ -57,11 +61,14 @@ __all__ = [
     "API_VERSION",
     "Change",
     "Component",
+    "ComponentInfo",
+    "ComponentPage",
     "Document",
     "Interrupted",
     "LoadedRecipe",
     "Prediction",
     "RecipeErrors",
+    "RecipeModels",
     "Run",
     "Talk",
     "UserError",
@@ -80,7 +87,9 @@ __all__ = [
     "open_data",
     "read_document",
     "read_options",
+    "recipe_files",
     "recipe_folders",
+    "recipe_models",
     "resume",
     "suggestion",
     "talking",

@@ -65,7 +65,7 @@ from rankhub import api
 from rankhub.catalog.catalog import Catalog
 from rankhub.interfaces.errors import UserError
 from rankhub.recipe.assembly import Assembly
-from rankhub.recipe.editor_schema import editor_schema
+from rankhub_browse.editor_schema import editor_schema
 
 mine = plugin(component("loud", "made_up_component:Loud", "greeter"))
 catalog = Catalog.of({"fakes": fakes, "mine": mine})
@@ -88,7 +88,7 @@ resolved = loaded.resolved()
 assembly = Assembly.of(loaded.recipe, catalog)
 (steps,) = [steps for steps, kind in assembly.sites.items() if kind == "greeter"]
 made = assembly.get(*steps)
-schema = editor_schema(catalog)
+schema = editor_schema(api.recipe_models(catalog))
 page = api.describe("greeter", "loud", catalog)
 print(json.dumps({
     "absent": load_text(fakes.RECIPE, [], catalog).resolved()["greeters"],

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from rankhub.interfaces.errors import UserError
+import rankhub
+from rankhub import UserError
 
 
 def schema(
@@ -18,10 +19,9 @@ def schema(
 
     With the YAML extension of an editor, put this line on top of a recipe: # yaml-language-server: $schema=FILE
     """
-    from rankhub.catalog.catalog import Catalog
-    from rankhub.recipe.editor_schema import editor_schema
+    from rankhub_browse.editor_schema import editor_schema
 
-    text = json.dumps(editor_schema(Catalog.discover()), indent=2, ensure_ascii=False)
+    text = json.dumps(editor_schema(rankhub.recipe_models()), indent=2, ensure_ascii=False)
     if out is None:
         typer.echo(text)
         return
