@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from rankhub.api import (
         RecipeModels,
         build,
-        describe,
         estimate,
         in_role,
         list_components,
@@ -31,8 +30,9 @@ if TYPE_CHECKING:
         train,
         views_of,
     )
+    from rankhub.catalog.catalog import ComponentInfo
     from rankhub.catalog.nearest import suggestion
-    from rankhub.catalog.page import ComponentInfo, ComponentPage
+    from rankhub.catalog.page import ComponentPage, describe
     from rankhub.engine.answers import Prediction
     from rankhub.engine.console import Talk, talking
     from rankhub.engine.feed import make_views
@@ -46,9 +46,11 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _ELSEWHERE = {
+    "ComponentPage": "rankhub.catalog.page",
     "Prediction": "rankhub.engine.answers",
     "Run": "rankhub.engine.trained",
     "Talk": "rankhub.engine.console",
+    "describe": "rankhub.catalog.page",
     "make_views": "rankhub.engine.feed",
     "open_data": "rankhub.engine.given",
     "read_options": "rankhub.recipe.overrides",

@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from rankhub.catalog.catalog import Catalog, CatalogError
+from rankhub.catalog.catalog import Catalog, CatalogError, ComponentInfo
 from rankhub.catalog.complaints import complaints
 from rankhub.catalog.nearest import suggestion
-from rankhub.catalog.page import ComponentInfo, ComponentPage, info_of, page_of
 from rankhub.catalog.spec import KIND_KEY, ComponentSpec
 from rankhub.interfaces.errors import Interrupted, UserError
 from rankhub.interfaces.kinds import KINDS
@@ -285,11 +284,10 @@ def recipe_models(catalog: Catalog | None = None) -> RecipeModels:
     """The models of recipes and of the options of all components, which are imported."""
     catalog = catalog or Catalog.discover()
     options: dict[ComponentInfo, type[BaseModel] | None] = {}
-    for entry in (entry for kind in KINDS for entry in catalog.entries(kind)):
-        info = info_of(catalog, entry)
+    for info in list_components(catalog=catalog):
         options[info] = None
         with suppress(CatalogError):
-            options[info] = catalog.options(entry)
+            options[info] = catalog.options(info)
     places = {kind: SPECS.get(kind, ComponentSpec) for kind in KINDS}
     return RecipeModels(WholeRecipe, Phase, Stream, places, options)
 
@@ -303,16 +301,7 @@ def list_components(kind: str | None = None, catalog: Catalog | None = None) -> 
     if kind is not None and kind not in KINDS:
         raise UserError(f"there is no kind of component {kind!r}{suggestion(kind, KINDS)}")
     catalog = catalog or Catalog.discover()
-    return [info_of(catalog, entry) for each in KINDS if kind in (None, each) for entry in catalog.entries(each)]
-
-
-def describe(kind: str, name: str, catalog: Catalog | None = None) -> ComponentPage:
-    """A component with its options, read from the component itself.
-
-    Raises:
-        UserError: There is no such component, or it cannot be imported.
-    """
-    return page_of(catalog or Catalog.discover(), kind, name)
+    return [info for each in KINDS if kind in (None, each) for info in catalog.entries(each)]
 
 
 def build(kind: str, spec: Mapping[str, Any], *wired: Any, catalog: Catalog | None = None) -> Any:
@@ -321,7 +310,7 @@ def build(kind: str, spec: Mapping[str, Any], *wired: Any, catalog: Catalog | No
     Args:
         kind: Its kind.
         spec: ``use`` and options.
-        wired: What the engine hands to every component of the kind; see :func:`describe`.
+        wired: What the engine hands to every component of the kind; see :func:`rankhub.describe`.
         catalog: The plugins; None = those that are installed.
 
     Raises:

@@ -10,7 +10,7 @@ import typer
 
 import rankhub
 from rankhub.interfaces.kinds import KINDS, Kind
-from rankhub_browse.printed import console, table
+from rankhub_browse.output import console, table
 
 if TYPE_CHECKING:
     from rankhub import ComponentInfo, ComponentPage

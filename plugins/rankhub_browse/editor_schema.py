@@ -12,11 +12,8 @@ from rankhub import ComponentInfo, RecipeModels
 from rankhub.interfaces.kinds import KINDS
 
 EXTENDS, LIKE = "extends", "like"
-_DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _PARTIAL = "partial."
 """Prefix of definitions for recipes that extend another."""
-
-_Bodies = Mapping[type[BaseModel], dict[str, Any]]
 
 
 def editor_schema(models: RecipeModels) -> dict[str, Any]:
@@ -31,14 +28,20 @@ def editor_schema(models: RecipeModels) -> dict[str, Any]:
     names = {model: places[model, "validation"]["$ref"].removeprefix("#/$defs/") for model in known}
     _allow_short(models, *(definitions[names[model]] for model in (models.recipe, models.phase, models.stream)))
     bodies = {model: definitions[name] for model, name in names.items() if model not in (models.phase, models.stream)}
-    inlined = {names[model] for model in bodies}
-    definitions = {name: body for name, body in definitions.items() if name not in inlined}
+    for name in {names[model] for model in bodies}:  # two components may have one class, and one body
+        del definitions[name]
     definitions |= {kind: _kind(kind, models, bodies) for kind in KINDS}
     whole = {**bodies[models.recipe], "title": "a whole recipe"}
     definitions |= {f"{_PARTIAL}{name}": _partial(body) for name, body in definitions.items()}
-    definitions[f"{_PARTIAL}recipe"] = _extending(_partial(whole))
+    part = _partial(whole)  # a recipe that extends another may leave everything out
+    extends = {"type": "string", "description": "a recipe or block that comes with rankhub, or the path of a file"}
+    definitions[f"{_PARTIAL}recipe"] = {
+        **part,
+        "title": "a recipe that extends another",
+        "properties": {EXTENDS: extends, **part["properties"]},
+    }
     return {
-        "$schema": _DRAFT,
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "rankhub recipe",
         "if": {"required": [EXTENDS]},
         "then": {"$ref": f"#/$defs/{_PARTIAL}recipe"},
@@ -58,16 +61,6 @@ def _point(node: Any, mark: str) -> Any:
         return {**rest, "$ref": f"#/$defs/{node[mark]}"}
     closed = {"additionalProperties": False} if "patternProperties" in node else {}
     return {**{key: _point(value, mark) for key, value in node.items()}, **closed}
-
-
-def _extending(recipe: dict[str, Any]) -> dict[str, Any]:
-    """The schema of a recipe that extends another: it may leave everything out."""
-    extends = {"type": "string", "description": "a recipe or block that comes with rankhub, or the path of a file"}
-    return {
-        **recipe,
-        "title": "a recipe that extends another",
-        "properties": {EXTENDS: extends, **recipe["properties"]},
-    }
 
 
 def _partial(node: Any, *, asks: bool = False) -> Any:
@@ -110,7 +103,7 @@ def _allow_short(models: RecipeModels, root: dict[str, Any], phase: dict[str, An
     stream.update({"if": {"required": [LIKE]}, "then": copy, "else": whole})
 
 
-def _kind(kind: str, models: RecipeModels, bodies: _Bodies) -> dict[str, Any]:
+def _kind(kind: str, models: RecipeModels, bodies: Mapping[type[BaseModel], dict[str, Any]]) -> dict[str, Any]:
     """A component of a kind: its name, the recipe's own keys beside it, and the options that each name has."""
     options = {info: model for info, model in models.options.items() if info.kind == kind}
     own = bodies[models.places[kind]]

@@ -10,7 +10,7 @@ import typer
 
 import rankhub
 from rankhub import UserError
-from rankhub_browse.printed import console, table
+from rankhub_browse.output import console, table, write
 
 app = typer.Typer(help="The recipes that come with rankhub. Without a verb: list them.")
 
@@ -55,27 +55,15 @@ def copy_recipe(
         target = target / path.name
     for other, _ in base:
         text = _extending(text, other.name)
-    if not _write_new(target, text):
+    if not write(target, text, "x"):
         raise UserError(f"{target} is there already and stays as it is; choose another file with --to")
     typer.echo(f"wrote {target}; run it with: rankhub run {target}")
     for other, block in base:
         beside = target.parent / other.name
-        written = _write_new(beside, block)
+        written = write(beside, block, "x")
         typer.echo(f"wrote {beside}, which it extends" if written else f"{beside}, which it extends, stays as it is")
 
 
 def _extending(text: str, other: str) -> str:
     """A recipe's text, comments and all, with another name behind ``extends:``."""
     return re.sub(r"(?m)^extends:[^#\n]*?(?=\s*(#|$))", f"extends: {other}", text, count=1)
-
-
-def _write_new(path: Path, text: str) -> bool:
-    """Write a file that is not there yet; False if it is."""
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        return False
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror}") from error
-    return True

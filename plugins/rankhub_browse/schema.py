@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import rankhub
-from rankhub import UserError
+from rankhub_browse.output import write
 
 
 def schema(
@@ -25,8 +25,5 @@ def schema(
     if out is None:
         typer.echo(text)
         return
-    try:
-        out.write_text(text + "\n", encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"{out} cannot be written: {error.strerror}") from error
+    write(out, text + "\n")
     typer.echo(f"wrote {out}; point to it on top of a recipe: # yaml-language-server: $schema={out}")
