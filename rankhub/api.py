@@ -283,9 +283,8 @@ class RecipeModels:
 def recipe_models(catalog: Catalog | None = None) -> RecipeModels:
     """The models of recipes and of the options of all components, which are imported."""
     catalog = catalog or Catalog.discover()
-    options: dict[ComponentInfo, type[BaseModel] | None] = {}
-    for info in list_components(catalog=catalog):
-        options[info] = None
+    options: dict[ComponentInfo, type[BaseModel] | None] = dict.fromkeys(list_components(catalog=catalog))
+    for info in options:
         with suppress(CatalogError):
             options[info] = catalog.options(info)
     places = {kind: SPECS.get(kind, ComponentSpec) for kind in KINDS}

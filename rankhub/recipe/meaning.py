@@ -206,18 +206,17 @@ class _Meaning:
             return
         label, _, metric = wanted.partition(".")
         evaluator: Evaluator | None = evaluators.get(label)
+        names, text = [] if evaluator is None else list(evaluator.headline()), ""
         if evaluator is None:
-            known = suggestion(label, list(evaluators))
-            return self.draft.add(("keep_best",), f"the recipe has no evaluator {label!r}{known}")
-        names = list(evaluator.headline())
-        if metric and metric not in names:
+            text = f"the recipe has no evaluator {label!r}{suggestion(label, list(evaluators))}"
+        elif metric and metric not in names:
             text = f"{label} has no headline metric {metric!r}{suggestion(metric, names)}"
-            return self.draft.add(("keep_best",), text)
-        if self.assembly.at("evaluate_every_epochs") is None:
+        elif self.assembly.at("evaluate_every_epochs") is None:
             text = "there is no evaluation during training to choose from; set evaluate_every_epochs"
-            self.draft.add(("keep_best",), text)
         elif self.assembly.at("evaluate", list(evaluators).index(label), "during_training") is False:
-            self.draft.add(("keep_best",), f"{label} has during_training: false, so there is nothing to choose from")
+            text = f"{label} has during_training: false, so there is nothing to choose from"
+        if text:
+            self.draft.add(("keep_best",), text)
 
     def check_acquirer(self) -> None:
         """The acquirer of a recipe whose streams and heads are all known."""
