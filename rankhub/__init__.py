@@ -14,8 +14,8 @@ from rankhub.interfaces.errors import Interrupted, UserError
 
 if TYPE_CHECKING:
     from rankhub.api import (
+        RecipeModels,
         build,
-        describe,
         estimate,
         in_role,
         list_components,
@@ -23,12 +23,16 @@ if TYPE_CHECKING:
         load_recipe,
         load_run,
         read_document,
+        recipe_files,
         recipe_folders,
+        recipe_models,
         resume,
         train,
         views_of,
     )
+    from rankhub.catalog.catalog import ComponentInfo
     from rankhub.catalog.nearest import suggestion
+    from rankhub.catalog.page import ComponentPage, describe
     from rankhub.engine.answers import Prediction
     from rankhub.engine.console import Talk, talking
     from rankhub.engine.feed import make_views
@@ -42,9 +46,11 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _ELSEWHERE = {
+    "ComponentPage": "rankhub.catalog.page",
     "Prediction": "rankhub.engine.answers",
     "Run": "rankhub.engine.trained",
     "Talk": "rankhub.engine.console",
+    "describe": "rankhub.catalog.page",
     "make_views": "rankhub.engine.feed",
     "open_data": "rankhub.engine.given",
     "read_options": "rankhub.recipe.overrides",
@@ -57,11 +63,14 @@ __all__ = [
     "API_VERSION",
     "Change",
     "Component",
+    "ComponentInfo",
+    "ComponentPage",
     "Document",
     "Interrupted",
     "LoadedRecipe",
     "Prediction",
     "RecipeErrors",
+    "RecipeModels",
     "Run",
     "Talk",
     "UserError",
@@ -80,7 +89,9 @@ __all__ = [
     "open_data",
     "read_document",
     "read_options",
+    "recipe_files",
     "recipe_folders",
+    "recipe_models",
     "resume",
     "suggestion",
     "talking",

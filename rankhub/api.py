@@ -9,24 +9,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from rankhub.catalog.catalog import Catalog
+from rankhub.catalog.catalog import Catalog, CatalogError, ComponentInfo
 from rankhub.catalog.complaints import complaints
 from rankhub.catalog.nearest import suggestion
-from rankhub.catalog.page import ComponentInfo, ComponentPage, info_of, page_of
+from rankhub.catalog.spec import KIND_KEY, ComponentSpec
 from rankhub.interfaces.errors import Interrupted, UserError
 from rankhub.interfaces.kinds import KINDS
 from rankhub.recipe.load import LoadedRecipe
 from rankhub.recipe.load import load_recipe as read_recipe
 from rankhub.recipe.overrides import Change
+from rankhub.recipe.phases import CHOICE, OF_THE_PHASE
 from rankhub.recipe.reader import Document, read, write_value, write_yaml
 from rankhub.recipe.report import RecipeErrors
-from rankhub.recipe.shipped import Source, listed, names, read_file, roots
+from rankhub.recipe.schema import SPECS, Phase, Stream
+from rankhub.recipe.schema import Recipe as WholeRecipe
+from rankhub.recipe.shipped import Shipped, Source, What, find, listed, read_file, roots, shipped
 
 if TYPE_CHECKING:
     from rankhub.engine.cost import Lines
@@ -232,36 +236,59 @@ def recipe_folders(catalog: Catalog | None = None) -> dict[str, list[Path]]:
     return {one.owner: roots(one) for one in (catalog or Catalog.discover()).plugins}
 
 
+def list_recipes(what: What = "recipe", catalog: Catalog | None = None) -> list[Shipped]:
+    """The recipes that plugins bring, by name; or the overlays, or the blocks that recipes extend."""
+    return listed(catalog or Catalog.discover(), what)
+
+
+def recipe_files(name: str, catalog: Catalog | None = None) -> dict[Path, str]:
+    """The file of a recipe that a plugin brings with its text, and then those of the file that it extends.
+
+    Raises:
+        UserError: No plugin brings one of that name, or a file cannot be read.
+    """
+    catalog = catalog or Catalog.discover()
+    one = shipped(catalog, name)
+    source = read_file(one.path, one.distribution)
+    other = read(source.text, source.file).data.get("extends")
+    base = [find(other, catalog, "block", "recipe", beside=source)] if isinstance(other, str) else []
+    return {found.path: found.text for found in (source, *base) if found.path is not None}
+
+
 @dataclass(frozen=True, slots=True)
-class RecipeInfo:
-    """A recipe that a plugin brings.
+class RecipeModels:
+    """The pydantic models by which recipes are checked, such as a schema for editors is made from.
 
     Attributes:
-        name: What it is run by.
-        description: One line.
-        owner: The plugin.
-        path: The file.
+        recipe: A whole recipe in its long form.
+        phase: An item of its phases.
+        stream: One of its streams.
+        places: Kind of component -> what stands where one is named: ``use``, and the recipe's own keys beside it.
+        options: Component -> its options; None where it cannot be imported.
+        mark: Key of a JSON schema under which such a place has its kind.
+        of_the_phase: Keys of a phase that may stand at the recipe's top.
+        choice: Keys of which a recipe has one at its top.
     """
 
-    name: str
-    description: str
-    owner: str
-    path: Path
+    recipe: type[BaseModel]
+    phase: type[BaseModel]
+    stream: type[BaseModel]
+    places: Mapping[str, type[BaseModel]]
+    options: Mapping[ComponentInfo, type[BaseModel] | None]
+    mark: str = KIND_KEY
+    of_the_phase: tuple[str, ...] = OF_THE_PHASE
+    choice: tuple[str, ...] = CHOICE
 
 
-def list_recipes(catalog: Catalog | None = None) -> list[RecipeInfo]:
-    """The recipes that plugins bring, by name."""
+def recipe_models(catalog: Catalog | None = None) -> RecipeModels:
+    """The models of recipes and of the options of all components, which are imported."""
     catalog = catalog or Catalog.discover()
-    found = zip(names(catalog), listed(catalog), strict=True)
-    return [RecipeInfo(name, _description(one.path), one.owner, one.path) for name, one in found]
-
-
-def _description(path: Path) -> str:
-    """What a recipe says of itself; one that cannot be read must not hide the others."""
-    try:
-        return str(read(read_file(path).text, str(path)).data.get("description", ""))
-    except UserError as error:
-        return f"cannot be read: {error}"
+    options: dict[ComponentInfo, type[BaseModel] | None] = dict.fromkeys(list_components(catalog=catalog))
+    for info in options:
+        with suppress(CatalogError):
+            options[info] = catalog.options(info)
+    places = {kind: SPECS.get(kind, ComponentSpec) for kind in KINDS}
+    return RecipeModels(WholeRecipe, Phase, Stream, places, options)
 
 
 def list_components(kind: str | None = None, catalog: Catalog | None = None) -> list[ComponentInfo]:
@@ -273,16 +300,7 @@ def list_components(kind: str | None = None, catalog: Catalog | None = None) -> 
     if kind is not None and kind not in KINDS:
         raise UserError(f"there is no kind of component {kind!r}{suggestion(kind, KINDS)}")
     catalog = catalog or Catalog.discover()
-    return [info_of(catalog, entry) for each in KINDS if kind in (None, each) for entry in catalog.entries(each)]
-
-
-def describe(kind: str, name: str, catalog: Catalog | None = None) -> ComponentPage:
-    """A component with its options, read from the component itself.
-
-    Raises:
-        UserError: There is no such component, or it cannot be imported.
-    """
-    return page_of(catalog or Catalog.discover(), kind, name)
+    return [info for each in KINDS if kind in (None, each) for info in catalog.entries(each)]
 
 
 def build(kind: str, spec: Mapping[str, Any], *wired: Any, catalog: Catalog | None = None) -> Any:
@@ -291,7 +309,7 @@ def build(kind: str, spec: Mapping[str, Any], *wired: Any, catalog: Catalog | No
     Args:
         kind: Its kind.
         spec: ``use`` and options.
-        wired: What the engine hands to every component of the kind; see :func:`describe`.
+        wired: What the engine hands to every component of the kind; see :func:`rankhub.describe`.
         catalog: The plugins; None = those that are installed.
 
     Raises:

@@ -7,6 +7,7 @@ behind the entry points: a component's own module is imported when a recipe uses
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -31,10 +32,26 @@ class CatalogError(UserError):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry(Origin):
-    """A component with the plugin that it came from."""
+class ComponentInfo(Origin):
+    """A component with the plugin that it came from.
+
+    Attributes:
+        component: Its record.
+        name: What a recipe writes after ``use:``: ``owner/name`` where two plugins give one of that name.
+    """
 
     component: Component
+    name: str
+
+    @property
+    def kind(self) -> str:
+        """What kind of component it is."""
+        return self.component.kind
+
+    @property
+    def summary(self) -> str:
+        """One line that says what it does."""
+        return self.component.summary
 
     @property
     def full_name(self) -> str:
@@ -44,7 +61,7 @@ class Entry(Origin):
     @property
     def title(self) -> str:
         """For sentences: ``loss 'smooth_ap' of plugin rankhub_s2r2``."""
-        return f"{self.component.kind} {self.component.name!r} of plugin {self.owner}"
+        return f"{self.kind} {self.component.name!r} of plugin {self.owner}"
 
 
 class Catalog:
@@ -54,14 +71,16 @@ class Catalog:
         listed = list(answers)
         self.plugins = tuple(answer for answer in listed if isinstance(answer, Plugin))
         self.broken = tuple(answer for answer in listed if isinstance(answer, BrokenPlugin))
-        self._table: dict[tuple[str, str], tuple[Entry, ...]] = {}
-        for plugin in self.plugins:
-            for component in plugin.components:
-                key = (component.kind, component.name)
-                entry = Entry(plugin.owner, plugin.distribution, plugin.version, component)
-                self._table[key] = (*self._table.get(key, ()), entry)
-        self._classes: dict[Entry, type] = {}
-        self._models: dict[Entry, type[BaseModel]] = {}
+        found = [(plugin, component) for plugin in self.plugins for component in plugin.components]
+        count = Counter((component.kind, component.name) for _, component in found)
+        self._table: dict[tuple[str, str], tuple[ComponentInfo, ...]] = {}
+        for plugin, component in found:
+            key = (component.kind, component.name)
+            name = component.name if count[key] == 1 else f"{plugin.owner}/{component.name}"
+            entry = ComponentInfo(plugin.owner, plugin.distribution, plugin.version, component, name)
+            self._table[key] = (*self._table.get(key, ()), entry)
+        self._classes: dict[ComponentInfo, type] = {}
+        self._models: dict[ComponentInfo, type[BaseModel]] = {}
 
     @classmethod
     def discover(cls) -> Catalog:
@@ -81,7 +100,7 @@ class Catalog:
         """The names of one kind, in order."""
         return sorted(name for of, name in self._table if of == kind)
 
-    def entries(self, kind: str) -> list[Entry]:
+    def entries(self, kind: str) -> list[ComponentInfo]:
         """All components of one kind by name, then by owner."""
         return [entry for name in self.names(kind) for entry in self._table[kind, name]]
 
@@ -96,11 +115,11 @@ class Catalog:
             raise UserError(f"no plugin offers a {kind} for the role {role!r}; see `rankhub plugins list`")
         return found[0]
 
-    def clashes(self) -> dict[tuple[str, str], tuple[Entry, ...]]:
+    def clashes(self) -> dict[tuple[str, str], tuple[ComponentInfo, ...]]:
         """(kind, name) -> the entries of that name, where several plugins give one."""
         return {key: entries for key, entries in self._table.items() if len(entries) > 1}
 
-    def find(self, kind: str, name: str, origin: str = "") -> Entry:
+    def find(self, kind: str, name: str, origin: str = "") -> ComponentInfo:
         """The component that a recipe calls ``name``, or ``owner/name``.
 
         Of components of one name a recipe that ships with the distribution ``origin`` means its own.
@@ -151,19 +170,19 @@ class Catalog:
             text += f"; or is it in plugin {plugin.owner}, which cannot be used: {plugin.reason}"
         return text
 
-    def load(self, entry: Entry) -> type:
+    def load(self, entry: ComponentInfo) -> type:
         """Import a component's class; a CatalogError shows the plugin's own error, or that it is not of its kind."""
         if entry not in self._classes:
             self._classes[entry] = _import(entry)
         return self._classes[entry]
 
-    def options(self, entry: Entry) -> type[BaseModel]:
+    def options(self, entry: ComponentInfo) -> type[BaseModel]:
         """A component's options as a pydantic model made from its constructor; CatalogError if none can be made."""
         if entry not in self._models:
             from rankhub.catalog.options import UnreadableConstructor, options_model
 
             try:
-                self._models[entry] = options_model(self.load(entry), KINDS[entry.component.kind])
+                self._models[entry] = options_model(self.load(entry), KINDS[entry.kind])
             except UnreadableConstructor as error:
                 raise CatalogError(f"{entry.title} has a constructor that no recipe can use: {error}") from error
         return self._models[entry]
@@ -234,13 +253,13 @@ def _parts(spec: ComponentSpec | Mapping[str, Any]) -> tuple[str, dict[str, Any]
     return spec.use, spec.options
 
 
-def _import(entry: Entry) -> type:
+def _import(entry: ComponentInfo) -> type:
     module, _, attribute = entry.component.target.partition(":")
     try:
         cls = getattr(import_module(module), attribute)
     except (Exception, SystemExit) as error:
         raise CatalogError(f"{entry.title} cannot be imported: {brief(error)}") from error
-    base, _, protocol = KINDS[entry.component.kind].protocol.partition(":")
+    base, _, protocol = KINDS[entry.kind].protocol.partition(":")
     expected = getattr(import_module(base), protocol)
     if not isinstance(cls, type) or not issubclass(cls, expected):
         raise CatalogError(

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
+import textwrap
 import typing
 from collections.abc import Iterable, Mapping
 from functools import reduce
 from operator import or_
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic.errors import PydanticUserError
 
-from rankhub.catalog.docs import docs_of
 from rankhub.catalog.hints import members, unwrap
 from rankhub.catalog.spec import ComponentSpec, Uses
 from rankhub.interfaces.kinds import Kind
 from rankhub.interfaces.options import MayChange
 from rankhub.interfaces.schedule import Schedule
+
+_SECTION = re.compile(r"^Args:\n((?: .*\n?|\n)*)", re.MULTILINE)
+_ENTRY = re.compile(r"^\*{0,2}(\w+)(?: \([^)]*\))?:(.*(?:\n(?: .*)?)*)", re.MULTILINE)
 
 
 class UnreadableConstructor(Exception):
@@ -83,6 +87,28 @@ def recipe_hint(hint: Any) -> Any:
         inner = reduce(or_, map(recipe_hint, members(bare)))
         return Annotated[inner, *metadata] if metadata else inner
     return hint
+
+
+class Docs(NamedTuple):
+    """A docstring: everything but its section ``Args:``, and parameter -> its text there, as one line."""
+
+    body: str
+    args: dict[str, str]
+
+
+def docs_of(cls: type) -> Docs:
+    """The docstring of a class; a parameter that it does not describe is looked up in its bases."""
+    body, args = _parse(cls.__doc__ or "")
+    for base in cls.__mro__[1:]:
+        args = _parse(base.__doc__ or "").args | args
+    return Docs(body, args)
+
+
+def _parse(docstring: str) -> Docs:
+    text = inspect.cleandoc(docstring)
+    section = textwrap.dedent("".join(_SECTION.findall(text)))
+    args = {name: " ".join(words.split()) for name, words in _ENTRY.findall(section)}
+    return Docs(_SECTION.sub("", text).strip(), args)
 
 
 def _parameters(cls: type, kind: Kind) -> dict[str, inspect.Parameter]:

@@ -1,10 +1,10 @@
-"""What there is to say of a component: a record for programs, a page for people."""
+"""What there is to say of a component."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rankhub.catalog.catalog import Catalog, Entry
+from rankhub.catalog.catalog import Catalog, ComponentInfo
 from rankhub.interfaces.kinds import KINDS, Wired
 
 
@@ -19,20 +19,6 @@ class OptionInfo:
     takes: str
     default: str | None
     meaning: str
-
-
-@dataclass(frozen=True, slots=True)
-class ComponentInfo:
-    """A component in a list, with its plugin and the version of the plugin's distribution.
-
-    ``name`` is what a recipe writes after ``use:``: ``owner/name`` where two plugins give one of that name.
-    """
-
-    kind: str
-    name: str
-    owner: str
-    version: str
-    summary: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,20 +42,17 @@ class ComponentPage:
     target: str
 
 
-def info_of(catalog: Catalog, entry: Entry) -> ComponentInfo:
-    """A component's line."""
-    component = entry.component
-    clashes = (component.kind, component.name) in catalog.clashes()
-    name = entry.full_name if clashes else component.name
-    return ComponentInfo(component.kind, name, entry.owner, entry.version, component.summary)
+def describe(kind: str, name: str, catalog: Catalog | None = None) -> ComponentPage:
+    """A component with its options, read from the component itself.
 
-
-def page_of(catalog: Catalog, kind: str, name: str) -> ComponentPage:
-    """A component's page. Imports the component; CatalogError if there is none, or it cannot be imported."""
+    Raises:
+        UserError: There is no such component, or it cannot be imported.
+    """
     from rankhub.catalog.complaints import show
-    from rankhub.catalog.docs import docs_of
     from rankhub.catalog.hints import fields_of, words
+    from rankhub.catalog.options import docs_of
 
+    catalog = catalog or Catalog.discover()
     entry = catalog.find(kind, name)
     cls, model = catalog.load(entry), catalog.options(entry)
     hints = fields_of(model) or {}
@@ -79,5 +62,4 @@ def page_of(catalog: Catalog, kind: str, name: str) -> ComponentPage:
         default = None if field.is_required() else show(field.default)
         options.append(OptionInfo(own, words(hints[own]), default, field.description or ""))
     row = KINDS[kind]
-    info = info_of(catalog, entry)
-    return ComponentPage(info, docs_of(cls).body, tuple(options), row.wired, row.place, entry.component.target)
+    return ComponentPage(entry, docs_of(cls).body, tuple(options), row.wired, row.place, entry.component.target)

@@ -34,10 +34,7 @@ CORE = (
     Verb("run", "rankhub.cli.run:run", "Train a recipe, or go on with a run."),
     Verb("predict", "rankhub.cli.predict:predict", "Score the images of a folder with a trained network."),
     Verb("validate", "rankhub.cli.validate:validate", "Check a recipe without running it."),
-    Verb("describe", "rankhub.cli.describe:describe", "Show what a recipe can use: kinds, components, their options."),
-    Verb("recipes", "rankhub.cli.recipes:app", "List the recipes that come along, or copy one."),
     Verb("plugins", "rankhub.cli.plugins:app", "List the plugins, also those that cannot be used."),
-    Verb("schema", "rankhub.cli.schema:schema", "Write the JSON schema of recipes, for editors."),
 )
 """The core's own verbs. Plugins bring the others, and cannot replace these."""
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import BaseModel, ValidationError
 
-from rankhub.catalog.catalog import Catalog, CatalogError, Entry
+from rankhub.catalog.catalog import Catalog, CatalogError, ComponentInfo
 from rankhub.catalog.complaints import complaints
 from rankhub.catalog.discovery import brief
 from rankhub.catalog.hints import Steps, walk
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 class Checked:
     """A component of the recipe whose options, here with defaults, fit its constructor."""
 
-    entry: Entry
+    entry: ComponentInfo
     options: BaseModel
 
     def refers(self) -> Iterator[tuple[Steps, str, str]]:
@@ -59,19 +59,20 @@ class Draft:
     problems: list[Problem] = field(default_factory=list)
     recipe: Recipe | None = None  # once its shape is right
     components: dict[Steps, Checked] = field(default_factory=dict)
-    _failed: set[Steps] = field(default_factory=set)
+    wrong: set[Steps] = field(default_factory=set)  # places at which something is
 
     def __post_init__(self) -> None:
-        self._failed.update(problem.steps for problem in self.problems)
+        self.wrong.update(problem.steps for problem in self.problems)
 
     def add(self, steps: Steps, text: str, owner: str = "") -> None:
-        """Something is wrong at ``steps``."""
-        self._failed.add(steps)
-        self.problems.append(self.document.problem(steps, text, owner))
+        """Something is wrong at ``steps``; ``owner`` is by default the plugin of the component there."""
+        component = self.components.get(steps)
+        self.wrong.add(steps)
+        self.problems.append(self.document.problem(steps, text, owner or (component.entry.owner if component else "")))
 
     def failed(self, steps: Steps) -> bool:
         """Whether something is wrong with what stands at ``steps`` or inside it."""
-        return any(known[: len(steps)] == steps for known in self._failed)
+        return any(known[: len(steps)] == steps for known in self.wrong)
 
     def resolved(self) -> dict[str, Any]:
         """The recipe's data with every component that passed as ``owner/name``, with all its options."""
@@ -81,26 +82,13 @@ class Draft:
             at(data, steps).update({"use": component.entry.full_name, **plain(component.options)})
         return data
 
-    def refused(self, steps: Steps) -> bool:
-        """Whether something is wrong with the very entry at ``steps``."""
-        return steps in self._failed
-
-    def owner(self, steps: Steps) -> str:
-        """The plugin of the component at ``steps``; "" where there is none."""
-        component = self.components.get(steps)
-        return "" if component is None else component.entry.owner
-
-    def get(self, *steps: str | int) -> Any:
-        """What stands at ``steps``; None if nothing does."""
-        return at(self.document.data, steps)
-
     def mapping(self, *steps: str | int) -> dict[str, Any]:
         """The mapping at ``steps``; empty if no mapping stands there."""
         return mapping_at(self.document.data, *steps)
 
-    def items(self, *steps: str | int) -> list[Any]:
-        """The list at ``steps``; empty if no list stands there."""
-        return list_at(self.document.data, *steps)
+    def phases(self) -> list[Any]:
+        """The phases, as far as there is a list of them."""
+        return list_at(self.document.data, PHASES)
 
 
 def check(draft: Draft, *, need_data: bool = False) -> None:
@@ -137,7 +125,7 @@ def check_shape(draft: Draft) -> None:
 def _check_phases(draft: Draft) -> None:
     """What several keys of the phases must have together; said also where one of them is wrong."""
     names = []
-    for number in range(len(draft.items(PHASES))):
+    for number, written in enumerate(draft.phases()):
         phase, steps = draft.mapping(PHASES, number), cast("Steps", (PHASES, number))
         names += [phase["name"]] if isinstance(phase.get("name"), str) else []
         given = [key for key in LENGTHS if phase.get(key) is not None]
@@ -145,7 +133,7 @@ def _check_phases(draft: Draft) -> None:
         steps = (*steps, given[-1]) if given and is_short(draft.document) else steps
         if len(given) > 1:
             draft.add(steps, "`epochs` and `steps` both say how long the phase is; keep one of them")
-        elif not given and isinstance(draft.get(PHASES, number), dict):
+        elif not given and isinstance(written, dict):
             draft.add(steps, "nothing says how long the phase is; expected `epochs: NUMBER` or `steps: NUMBER`")
         elif given == ["epochs"] and len(draft.mapping(PHASES, number, STREAMS)) > 1 and phase.get("clock") is None:
             text = "a phase of several streams with `epochs` needs `clock: STREAM`, the stream whose epochs are counted"
@@ -203,7 +191,7 @@ def check_names(draft: Draft) -> None:
             if what != "output":  # which are known once heads are built
                 _check_name(draft, (*steps, *below), what, name, component.entry.owner)
                 used.add(name if what == "stream" else None)
-    for number in range(len(draft.items(PHASES))):
+    for number in range(len(draft.phases())):
         for name in draft.mapping(PHASES, number, STREAMS):
             _check_name(draft, (PHASES, number, STREAMS, name), "stream", name)
             used.add(name)

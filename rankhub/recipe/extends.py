@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -66,17 +65,6 @@ def expand_extends(document: Document, source: Source, catalog: Catalog) -> Sour
     document.data = _merged(base, document, (), base.data, document.data)
     document.places = base.places
     return found
-
-
-def base_of(source: Source, catalog: Catalog) -> Source | None:
-    """The file that a recipe extends; None if it extends nothing."""
-    other = read(source.text, source.file).data.get(EXTENDS)
-    return find(other, catalog, "block", "recipe", beside=source) if isinstance(other, str) else None
-
-
-def with_base(text: str, other: str) -> str:
-    """A recipe's text, comments and all, with another name behind ``extends:``."""
-    return re.sub(rf"(?m)^{EXTENDS}:[^#\n]*?(?=\s*(#|$))", f"{EXTENDS}: {other}", text, count=1)
 
 
 def _refused(document: Document, text: str) -> RecipeErrors:

@@ -58,15 +58,14 @@ class Tolerant(Maker):
 
     def attempt(self, steps: Steps, call: Callable[[], T]) -> T | None:
         """What ``call`` gives; its objection becomes a problem at ``steps``, and so does a bug of a plugin."""
-        if self.draft.refused(steps):
+        if steps in self.draft.wrong:
             return None
-        owner = self.draft.owner(steps)
         try:
             return call()
         except UserError as error:
-            self.draft.add(steps, str(error), owner)
+            self.draft.add(steps, str(error))
         except Exception as error:
-            self.draft.add(steps, f"it fails while it is checked ({brief(error)}); tell its author", owner)
+            self.draft.add(steps, f"it fails while it is checked ({brief(error)}); tell its author")
         return None
 
 
@@ -100,14 +99,10 @@ class _Meaning:
         reading: list[Steps] = [*(("data", name) for name in assembly.names("data")), ("backbone",)]
         return {steps: part for steps in reading if (part := assembly.get(*steps)) is not None}
 
-    def object(self, steps: Steps, text: str) -> None:
-        """Note what is wrong with the component at ``steps``."""
-        self.draft.add(steps, text, self.draft.owner(steps))
-
     def hear(self, steps: Steps, call: Callable[[], Iterable[str]]) -> None:
         """Note the sentences of a component against what comes to it."""
         for sentence in self.assembly.maker.attempt(steps, lambda: list(call())) or ():
-            self.object(steps, sentence)
+            self.draft.add(steps, sentence)
 
     def check_patterns(self) -> None:
         """Object to a pattern that means no parameter, which would be passed over in silence."""
@@ -145,7 +140,7 @@ class _Meaning:
         head: Head | None = self.assembly.get("heads", name)
         features = self.assembly.features()
         if head is not None and features is not None and head.needs_maps and features.map_channels == 0:
-            self.object(("heads", name), "the head needs feature maps, the backbone gives none")
+            self.draft.add(("heads", name), "the head needs feature maps, the backbone gives none")
 
     def losses(self, stream: str) -> dict[Steps, Loss]:
         """Place of each objective of a stream -> its loss, as far as they could be built."""
@@ -168,7 +163,7 @@ class _Meaning:
         own, values = self.draft.mapping(*steps), {}
         for key in ("accumulate", "batch_size"):
             place = steps if own.get(key) is not None else ("streams", stream)
-            values[key] = self.draft.get(*place, key)
+            values[key] = self.assembly.at(*place, key)
             if self.draft.failed((*place, key)):
                 return
         given = [key for key in values if own.get(key) is not None]
@@ -184,7 +179,7 @@ class _Meaning:
         What holds it: another objective of the phase on labeled data, weights that are loaded, or an earlier phase.
         """
         backbone: Backbone | None = self.assembly.get("backbone")
-        held = (backbone is not None and backbone.starts_trained) or self.draft.get("start_from") is not None
+        held = (backbone is not None and backbone.starts_trained) or self.assembly.at("start_from") is not None
         for phase in self.assembly.places("phases"):
             names = self.assembly.names(*phase, "streams")
             said = [(place, name, loss.collapse()) for name in names for place, loss in self.losses(name).items()]
@@ -192,7 +187,7 @@ class _Meaning:
             labeled = any(label is not None and label.kind is not None for label in anchors)
             for place, _, sentence in said:
                 if sentence is not None and not held and not labeled:
-                    self.object(place, f"{sentence}; {_REMEDY}")
+                    self.draft.add(place, f"{sentence}; {_REMEDY}")
             held = held or bool(anchors)
 
     def check_predict(self) -> None:
@@ -205,24 +200,23 @@ class _Meaning:
         self.hear(("predict",), lambda: predict.check(outputs, features))
 
     def check_keep_best(self) -> None:
-        wanted = self.draft.get("keep_best")
+        wanted = self.assembly.at("keep_best")
         evaluators = {label: self.assembly.get(*place) for label, place in self.assembly.listed("evaluate")}
         if not isinstance(wanted, str) or self.draft.failed(("keep_best",)) or None in evaluators.values():
             return
         label, _, metric = wanted.partition(".")
         evaluator: Evaluator | None = evaluators.get(label)
+        names, text = [] if evaluator is None else list(evaluator.headline()), ""
         if evaluator is None:
-            known = suggestion(label, list(evaluators))
-            return self.draft.add(("keep_best",), f"the recipe has no evaluator {label!r}{known}")
-        names = list(evaluator.headline())
-        if metric and metric not in names:
+            text = f"the recipe has no evaluator {label!r}{suggestion(label, list(evaluators))}"
+        elif metric and metric not in names:
             text = f"{label} has no headline metric {metric!r}{suggestion(metric, names)}"
-            return self.draft.add(("keep_best",), text)
-        if self.draft.get("evaluate_every_epochs") is None:
+        elif self.assembly.at("evaluate_every_epochs") is None:
             text = "there is no evaluation during training to choose from; set evaluate_every_epochs"
+        elif self.assembly.at("evaluate", list(evaluators).index(label), "during_training") is False:
+            text = f"{label} has during_training: false, so there is nothing to choose from"
+        if text:
             self.draft.add(("keep_best",), text)
-        elif self.draft.get("evaluate", list(evaluators).index(label), "during_training") is False:
-            self.draft.add(("keep_best",), f"{label} has during_training: false, so there is nothing to choose from")
 
     def check_acquirer(self) -> None:
         """The acquirer of a recipe whose streams and heads are all known."""
@@ -248,7 +242,7 @@ class _Meaning:
         if not named <= set(self.labels):
             return
         unlabeled = [name for name in sorted(named) if self.labels[name].kind is None]
-        if unlabeled and self.draft.get(*steps, "optional") is True:
+        if unlabeled and self.assembly.at(*steps, "optional") is True:
             return  # the run leaves it out and says so
         self.hear(steps, lambda: evaluator.check(self.labels))
 

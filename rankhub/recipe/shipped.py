@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -12,6 +13,7 @@ from rankhub.catalog.catalog import Catalog
 from rankhub.catalog.discovery import Plugin, folders_of
 from rankhub.catalog.nearest import suggestion
 from rankhub.interfaces.errors import UserError
+from rankhub.recipe.reader import read
 
 _ENDINGS = (".yaml", ".yml")
 
@@ -33,29 +35,47 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Shipped:
-    """A file that a plugin, ``owner``, brings, and the installed package that the plugin came with."""
+    """A recipe, or another file, that a plugin brings.
+
+    Attributes:
+        name: What it is found by; ``OWNER/NAME`` where two plugins bring one of a name.
+        path: The file.
+        owner: The plugin.
+        distribution: The installed package that the plugin came with.
+    """
 
     name: str
     path: Path
     owner: str
     distribution: str
 
+    @property
+    def description(self) -> str:
+        """What a recipe says of itself; one that cannot be read must not hide the others."""
+        try:
+            return str(read(read_file(self.path).text, str(self.path)).data.get("description", ""))
+        except UserError as error:
+            return f"cannot be read: {error}"
+
 
 def listed(catalog: Catalog, *what: What) -> list[Shipped]:
     """What plugins bring, by name: recipes, or other kinds of files."""
-    found = []
-    for plugin in catalog.plugins:
-        for root, kind in product(roots(plugin), what or ("recipe",)):
-            paths = sorted(root.joinpath(_FOLDERS[kind]).glob("*.yaml"))
-            found += [Shipped(path.stem, path, plugin.owner, plugin.distribution) for path in paths]
-    return sorted(found, key=lambda one: (one.name, one.owner))
+    found = [
+        (path.stem, plugin.owner, path, plugin.distribution)
+        for plugin in catalog.plugins
+        for root, kind in product(roots(plugin), what or ("recipe",))
+        for path in root.joinpath(_FOLDERS[kind]).glob("*.yaml")
+    ]
+    count = Counter(name for name, *_ in found)
+    return [
+        Shipped(name if count[name] == 1 else f"{owner}/{name}", path, owner, distribution)
+        for name, owner, path, distribution in sorted(found)
+    ]
 
 
 def names(catalog: Catalog, *what: What) -> list[str]:
-    """The names under which they are found; ``OWNER/NAME`` where two plugins bring one of a name."""
-    found = listed(catalog, *what)
-    bare = [one.name for one in found]
-    return [one.name if bare.count(one.name) == 1 else f"{one.owner}/{one.name}" for one in found]
+    """The names under which they are found."""
+    return [one.name for one in listed(catalog, *what)]
 
 
 def shipped(catalog: Catalog, name: str, *what: What, origin: str = "") -> Shipped:
@@ -65,14 +85,14 @@ def shipped(catalog: Catalog, name: str, *what: What, origin: str = "") -> Shipp
         UserError: None has that name, or two plugins bring one.
     """
     owner, _, bare = name.rpartition("/")
-    found = [one for one in listed(catalog, *what) if one.name == bare and owner in ("", one.owner)]
+    found = [one for one in listed(catalog, *what) if one.path.stem == bare and owner in ("", one.owner)]
     found = [one for one in found if one.distribution == origin] or found
     if len(found) == 1:
         return found[0]
     if not found:
         near = suggestion(name, names(catalog, *what))
         raise UserError(f"no {_noun(what)} that comes along is called {name!r}{near}")
-    owners, choices = " and ".join(one.owner for one in found), " or ".join(f"{one.owner}/{one.name}" for one in found)
+    owners, choices = " and ".join(one.owner for one in found), " or ".join(one.name for one in found)
     raise UserError(f"the {_noun(what)} {name!r} is brought by {owners}; write {choices}")
 
 

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from rankhub.catalog.catalog import Catalog
-from rankhub.catalog.docs import docs_of
+from rankhub.catalog.options import docs_of
 
 OWN = {"image_folder", "scored_csv", "points", "from_python"}
 """They read what a user has, in a form that the docstring states."""

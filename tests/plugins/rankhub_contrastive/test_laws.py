@@ -14,7 +14,7 @@ from helpers.training import equal, objective, parts_of, recipe, streams, train,
 
 import rankhub_contrastive
 from rankhub.catalog.catalog import Catalog
-from rankhub.catalog.docs import docs_of
+from rankhub.catalog.options import docs_of
 from rankhub.catalog.spec import ComponentSpec
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.generator import ViewSpec

@@ -12,7 +12,7 @@ from PIL import Image
 
 import rankhub_data
 from rankhub.catalog.catalog import Catalog
-from rankhub.catalog.docs import docs_of
+from rankhub.catalog.options import docs_of
 from rankhub.interfaces.errors import UserError
 from rankhub_data.given import FromPython
 

@@ -9,7 +9,7 @@ import pytest
 
 import rankhub_data
 from rankhub.catalog.catalog import Catalog
-from rankhub.catalog.docs import docs_of
+from rankhub.catalog.options import docs_of
 
 
 @pytest.fixture

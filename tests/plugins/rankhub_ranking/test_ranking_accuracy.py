@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import rankhub_ranking
 from rankhub.catalog.catalog import Catalog
-from rankhub.catalog.docs import docs_of
+from rankhub.catalog.options import docs_of
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.evaluate import OutputTable
 from rankhub.interfaces.generator import ViewSpec

@@ -11,11 +11,12 @@ from helpers import fakes
 from helpers.plugins import component, plugin
 from helpers.recipes import load_text
 
+import rankhub
 from rankhub.catalog.catalog import Catalog
 from rankhub.interfaces.acquire import Acquirer
 from rankhub.interfaces.options import Ge, OutputName, StreamName
-from rankhub.recipe.editor_schema import editor_schema
 from rankhub.recipe.report import RecipeErrors
+from rankhub_browse.editor_schema import editor_schema
 
 TOLD = []
 
@@ -119,7 +120,7 @@ def test_an_acquirer_is_not_asked_of_a_recipe_that_is_wrong_elsewhere():
 
 
 def test_editors_know_it():
-    schema = editor_schema(CATALOG)
+    schema = editor_schema(rankhub.recipe_models(CATALOG))
     for recipe in (schema["else"], schema["$defs"]["partial.recipe"]):
         entry = recipe["properties"]["acquire"]
         assert "which images of a pool" in entry["description"]

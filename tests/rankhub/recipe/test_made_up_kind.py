@@ -61,11 +61,11 @@ kinds.KINDS = MappingProxyType({**kinds.KINDS, "greeter": row})
 from helpers import fakes
 from helpers.plugins import component, plugin
 from helpers.recipes import load_text
-from rankhub import api
+import rankhub
 from rankhub.catalog.catalog import Catalog
 from rankhub.interfaces.errors import UserError
 from rankhub.recipe.assembly import Assembly
-from rankhub.recipe.editor_schema import editor_schema
+from rankhub_browse.editor_schema import editor_schema
 
 mine = plugin(component("loud", "made_up_component:Loud", "greeter"))
 catalog = Catalog.of({"fakes": fakes, "mine": mine})
@@ -88,8 +88,8 @@ resolved = loaded.resolved()
 assembly = Assembly.of(loaded.recipe, catalog)
 (steps,) = [steps for steps, kind in assembly.sites.items() if kind == "greeter"]
 made = assembly.get(*steps)
-schema = editor_schema(catalog)
-page = api.describe("greeter", "loud", catalog)
+schema = editor_schema(rankhub.recipe_models(catalog))
+page = rankhub.describe("greeter", "loud", catalog)
 print(json.dumps({
     "absent": load_text(fakes.RECIPE, [], catalog).resolved()["greeters"],
     "resolved": resolved["greeters"],
@@ -105,7 +105,7 @@ print(json.dumps({
     "shape": said("greeters: 3\\n"),
     "override": said(around("{use: loud}"), ".".join(map(str, [*steps, "times"])) + "=0"),
     "schema": [schema["else"]["properties"]["greeters"], schema["$defs"]["greeter"]["properties"]["use"]["anyOf"][0]],
-    "listed": [info.name for info in api.list_components("greeter", catalog)],
+    "listed": [info.name for info in rankhub.list_components("greeter", catalog)],
     "page": [page.place, [option.name for option in page.options], [wired.name for wired in page.wired]],
 }))
 """

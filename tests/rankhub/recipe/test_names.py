@@ -169,7 +169,7 @@ def test_broken_recipes_of_a_plugin_are_listed_and_spoil_no_other(tmp_path, monk
     monkeypatch.syspath_prepend(tmp_path)
     files = {"good.yaml": "description: Good.", "bad.yaml": "a: [", "list.yaml": "- 1"}
     catalog = catalog_of(("mine", "acme", plugin(recipes=[package(tmp_path, f"bad_{tmp_path.name}", files)])))
-    found = {info.name: info.description for info in api.list_recipes(catalog)}
+    found = {info.name: info.description for info in api.list_recipes(catalog=catalog)}
     assert found["good"] == "Good."
     assert "cannot be read" in found["bad"]
     assert "cannot be read" in found["list"]

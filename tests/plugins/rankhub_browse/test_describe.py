@@ -7,6 +7,7 @@ from helpers import fakes
 from helpers.commands import call
 from helpers.plugins import component, plugin
 
+import rankhub_browse
 from rankhub.catalog.catalog import Catalog
 from rankhub.interfaces.kinds import KINDS
 
@@ -18,7 +19,8 @@ def _wide(monkeypatch):
 
 @pytest.fixture
 def fake(monkeypatch):
-    catalog = Catalog.of({"fakes": fakes, "mine": plugin(component("lost", "no_such_module:X"), component("pull"))})
+    mine = plugin(component("lost", "no_such_module:X"), component("pull"))
+    catalog = Catalog.of({"fakes": fakes, "mine": mine, "rankhub_browse": rankhub_browse})
     monkeypatch.setattr(Catalog, "discover", classmethod(lambda cls: catalog))
 
 

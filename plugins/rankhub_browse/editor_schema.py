@@ -3,50 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from rankhub.catalog.catalog import Catalog, CatalogError, Entry
-from rankhub.catalog.spec import KIND_KEY, ComponentSpec
+from rankhub import ComponentInfo, RecipeModels
 from rankhub.interfaces.kinds import KINDS
-from rankhub.recipe.extends import EXTENDS, LIKE
-from rankhub.recipe.phases import CHOICE, OF_THE_PHASE
-from rankhub.recipe.schema import SPECS, Phase, Recipe, Stream
 
-_DRAFT = "https://json-schema.org/draft/2020-12/schema"
+EXTENDS, LIKE = "extends", "like"
 _PARTIAL = "partial."
 """Prefix of definitions for recipes that extend another."""
 
-_Bodies = Mapping[type[BaseModel], dict[str, Any]]
 
-
-def editor_schema(catalog: Catalog) -> dict[str, Any]:
+def editor_schema(models: RecipeModels) -> dict[str, Any]:
     """The whole schema: the recipe's own keys, and for each ``use`` the options of that component.
 
-    Components are imported. One that cannot be is in the schema without its options, so that an editor
-    accepts what it cannot check.
+    One that cannot be imported is in the schema without its options, so that an editor accepts what it cannot check.
     """
-    options: dict[Entry, type[BaseModel]] = {}
-    for entry in (entry for kind in KINDS for entry in catalog.entries(kind)):
-        with suppress(CatalogError):
-            options[entry] = catalog.options(entry)
-    known: list[type[BaseModel]] = [Recipe, Phase, Stream, ComponentSpec, *SPECS.values(), *options.values()]
+    options = [model for model in models.options.values() if model is not None]
+    known = list(dict.fromkeys([models.recipe, models.phase, models.stream, *models.places.values(), *options]))
     places, schema = models_json_schema([(model, "validation") for model in known], by_alias=True)
-    definitions = _point(schema["$defs"])
+    definitions = _point(schema["$defs"], models.mark)
     names = {model: places[model, "validation"]["$ref"].removeprefix("#/$defs/") for model in known}
-    _allow_short(definitions[names[Recipe]], definitions[names[Phase]]["properties"], definitions[names[Stream]])
-    bodies = {model: definitions[name] for model, name in names.items() if model not in (Phase, Stream)}
-    inlined = {names[model] for model in bodies}
-    definitions = {name: body for name, body in definitions.items() if name not in inlined}
-    definitions |= {kind: _kind(kind, catalog, options, bodies) for kind in KINDS}
-    whole = {**bodies[Recipe], "title": "a whole recipe"}
+    _allow_short(models, *(definitions[names[model]] for model in (models.recipe, models.phase, models.stream)))
+    bodies = {model: definitions[name] for model, name in names.items() if model not in (models.phase, models.stream)}
+    for name in {names[model] for model in bodies}:  # two components may have one class, and one body
+        del definitions[name]
+    definitions |= {kind: _kind(kind, models, bodies) for kind in KINDS}
+    whole = {**bodies[models.recipe], "title": "a whole recipe"}
     definitions |= {f"{_PARTIAL}{name}": _partial(body) for name, body in definitions.items()}
-    definitions[f"{_PARTIAL}recipe"] = _extending(_partial(whole))
+    part = _partial(whole)  # a recipe that extends another may leave everything out
+    extends = {"type": "string", "description": "a recipe or block that comes with rankhub, or the path of a file"}
+    definitions[f"{_PARTIAL}recipe"] = {
+        **part,
+        "title": "a recipe that extends another",
+        "properties": {EXTENDS: extends, **part["properties"]},
+    }
     return {
-        "$schema": _DRAFT,
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "rankhub recipe",
         "if": {"required": [EXTENDS]},
         "then": {"$ref": f"#/$defs/{_PARTIAL}recipe"},
@@ -55,27 +50,17 @@ def editor_schema(catalog: Catalog) -> dict[str, Any]:
     }
 
 
-def _point(node: Any) -> Any:
+def _point(node: Any, mark: str) -> Any:
     """Point places of components to the definitions of their kinds, and close mappings whose names have a pattern."""
     if isinstance(node, list):
-        return [_point(item) for item in node]
+        return [_point(item, mark) for item in node]
     if not isinstance(node, dict):
         return node
-    if KIND_KEY in node:
-        rest = {key: value for key, value in node.items() if key not in (KIND_KEY, "$ref")}
-        return {**rest, "$ref": f"#/$defs/{node[KIND_KEY]}"}
+    if mark in node:
+        rest = {key: value for key, value in node.items() if key not in (mark, "$ref")}
+        return {**rest, "$ref": f"#/$defs/{node[mark]}"}
     closed = {"additionalProperties": False} if "patternProperties" in node else {}
-    return {**{key: _point(value) for key, value in node.items()}, **closed}
-
-
-def _extending(recipe: dict[str, Any]) -> dict[str, Any]:
-    """The schema of a recipe that extends another: it may leave everything out."""
-    extends = {"type": "string", "description": "a recipe or block that comes with rankhub, or the path of a file"}
-    return {
-        **recipe,
-        "title": "a recipe that extends another",
-        "properties": {EXTENDS: extends, **recipe["properties"]},
-    }
+    return {**{key: _point(value, mark) for key, value in node.items()}, **closed}
 
 
 def _partial(node: Any, *, asks: bool = False) -> Any:
@@ -98,8 +83,9 @@ def _partial(node: Any, *, asks: bool = False) -> Any:
     return found
 
 
-def _allow_short(root: dict[str, Any], phase: dict[str, Any], stream: dict[str, Any]) -> None:
+def _allow_short(models: RecipeModels, root: dict[str, Any], phase: dict[str, Any], stream: dict[str, Any]) -> None:
     """What a recipe may leave out that the resolved recipe has: a list of one phase, a stream's keys by ``like``."""
+    phase = phase["properties"]
     uses = phase["streams"]
     differing = {key: {"anyOf": [body, {"type": "null"}]} for key, body in uses["patternProperties"].items()}
     listed = {"type": "array", "items": {"type": "string"}, "minItems": 1}
@@ -107,9 +93,9 @@ def _allow_short(root: dict[str, Any], phase: dict[str, Any], stream: dict[str, 
         "description": "a list of streams, or a mapping from streams to what differs there, in the order of turns",
         "anyOf": [listed, {**uses, "patternProperties": differing}],
     }
-    root["properties"] |= {key: phase[key] for key in OF_THE_PHASE}
+    root["properties"] |= {key: phase[key] for key in models.of_the_phase}
     root["required"].remove("phases")
-    root["anyOf"] = [{"required": [key]} for key in CHOICE]
+    root["anyOf"] = [{"required": [key]} for key in models.choice]
     like = {"type": "string", "description": "another stream, whose keys it takes over"}
     whole = dict(stream)
     stream.clear()
@@ -117,21 +103,17 @@ def _allow_short(root: dict[str, Any], phase: dict[str, Any], stream: dict[str, 
     stream.update({"if": {"required": [LIKE]}, "then": copy, "else": whole})
 
 
-def _kind(kind: str, catalog: Catalog, options: Mapping[Entry, type[BaseModel]], bodies: _Bodies) -> dict[str, Any]:
+def _kind(kind: str, models: RecipeModels, bodies: Mapping[type[BaseModel], dict[str, Any]]) -> dict[str, Any]:
     """A component of a kind: its name, the recipe's own keys beside it, and the options that each name has."""
-    entries = catalog.entries(kind)
-    clashing = {name for of, name in catalog.clashes() if of == kind}
-    names = {e: [e.component.name, e.full_name] if e.component.name not in clashing else [e.full_name] for e in entries}
-    own = bodies[SPECS.get(kind, ComponentSpec)]
+    options = {info: model for info, model in models.options.items() if info.kind == kind}
+    own = bodies[models.places[kind]]
     beside = {key: value for key, value in own["properties"].items() if key != "use"}
-    shown = sorted((said[0] for said in names.values()), key=lambda name: "/" in name)  # owner/name come last
+    shown = sorted((info.name for info in options), key=lambda name: "/" in name)  # owner/name come last
     schema = {
         "type": "object",
         "properties": {"use": {"description": "name, or owner/name", "anyOf": [{"enum": shown}, {"pattern": ".+/.+"}]}},
         "required": own["required"],
-        "allOf": [
-            _branch(entry, said, beside, bodies[options[entry]]) for entry, said in names.items() if entry in options
-        ],
+        "allOf": [_branch(info, beside, bodies[model]) for info, model in options.items() if model is not None],
     }
     described = {"description": KINDS[kind].summary}
     if kind != "dataset":
@@ -145,12 +127,12 @@ def _kind(kind: str, catalog: Catalog, options: Mapping[Entry, type[BaseModel]],
     return {**described, "if": {"required": [LIKE]}, "then": like, "else": schema}
 
 
-def _branch(entry: Entry, names: list[str], beside: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+def _branch(info: ComponentInfo, beside: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
     """``if`` the recipe uses this component, ``then`` its options."""
-    use = {"const": names[0]} if len(names) == 1 else {"enum": names}
-    properties = {"use": {"description": entry.component.summary}, **beside, **options.get("properties", {})}
+    use = {"const": info.name} if "/" in info.name else {"enum": [info.name, f"{info.owner}/{info.name}"]}
+    properties = {"use": {"description": info.summary}, **beside, **options.get("properties", {})}
     then = {key: value for key, value in options.items() if key != "title"}
     return {
         "if": {"properties": {"use": use}, "required": ["use"]},
-        "then": {**then, "description": entry.component.summary, "properties": properties},
+        "then": {**then, "description": info.summary, "properties": properties},
     }

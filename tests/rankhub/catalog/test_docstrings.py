@@ -1,6 +1,6 @@
 """Docstrings read for pages."""
 
-from rankhub.catalog.docs import docs_of
+from rankhub.catalog.options import docs_of
 
 
 class Base:

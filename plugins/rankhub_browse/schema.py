@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from rankhub.interfaces.errors import UserError
+import rankhub
+from rankhub_browse.output import write
 
 
 def schema(
@@ -18,15 +19,11 @@ def schema(
 
     With the YAML extension of an editor, put this line on top of a recipe: # yaml-language-server: $schema=FILE
     """
-    from rankhub.catalog.catalog import Catalog
-    from rankhub.recipe.editor_schema import editor_schema
+    from rankhub_browse.editor_schema import editor_schema
 
-    text = json.dumps(editor_schema(Catalog.discover()), indent=2, ensure_ascii=False)
+    text = json.dumps(editor_schema(rankhub.recipe_models()), indent=2, ensure_ascii=False)
     if out is None:
         typer.echo(text)
         return
-    try:
-        out.write_text(text + "\n", encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"{out} cannot be written: {error.strerror}") from error
+    write(out, text + "\n")
     typer.echo(f"wrote {out}; point to it on top of a recipe: # yaml-language-server: $schema={out}")

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rankhub.cli.console import console, table
+import rankhub
 from rankhub.interfaces.kinds import KINDS, Kind
+from rankhub_browse.output import console, table
 
 if TYPE_CHECKING:
-    from rankhub.catalog.catalog import Catalog
-    from rankhub.catalog.page import ComponentInfo, ComponentPage
+    from rankhub import ComponentInfo, ComponentPage
 
 
 def describe(
@@ -23,23 +24,19 @@ def describe(
 
     Example: rankhub describe loss smooth_ap
     """
-    from rankhub.api import list_components
-    from rankhub.catalog.catalog import Catalog
-    from rankhub.catalog.page import page_of
-
-    catalog = Catalog.discover()
     if kind is None:
-        return _kinds(catalog)
-    if name is None:
-        return _components(list_components(kind, catalog), KINDS[kind])
-    list_components(kind, catalog)  # objects to an unknown kind
-    _page(page_of(catalog, kind, name))
+        _kinds()
+    elif name is None:
+        _components(rankhub.list_components(kind), KINDS[kind])
+    else:
+        _page(rankhub.describe(kind, name))
 
 
-def _kinds(catalog: Catalog) -> None:
+def _kinds() -> None:
+    counts = Counter(info.kind for info in rankhub.list_components())
     rows = table("kind", "what it does", "place in a recipe", "components")
     for kind in KINDS.values():
-        rows.add_row(kind.name, kind.summary, kind.place, str(len(catalog.entries(kind.name))))
+        rows.add_row(kind.name, kind.summary, kind.place, str(counts[kind.name]))
     console().print(rows)
 
 
