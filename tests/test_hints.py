@@ -16,9 +16,9 @@ import pytest
 import yaml
 
 import rankhub
-from rankhub.api import as_overrides
 from rankhub.catalog.catalog import Catalog
 from rankhub.recipe.address import Refused, targets
+from rankhub.recipe.reader import write_value
 from rankhub.recipe.schema import Recipe
 from rankhub.recipe.shipped import listed
 
@@ -148,7 +148,7 @@ def change_of(recipe, path, value, code):
         here = resolved(recipe)
         for key in targets(here, path.split("."))[0]:
             here = here[key] if isinstance(here, list) else (here or {}).get(key)
-        value = as_overrides({"x": 224 if here is None else here})[0][2:]  # the only such place is a side in pixels
+        value = write_value(224 if here is None else here)  # the only such place is a side in pixels
     return f"{path}={value}"
 
 

@@ -86,7 +86,7 @@ def test_ci_runs_the_test_command_of_the_readme(repo):
 
 HOMONYMS = {
     "random": ("engine/checkpoint.py",),  # what a checkpoint calls the states of random numbers
-    "step": ("engine/checkpoint.py", "engine/journal.py", "engine/state.py", "engine/training.py"),  # of training
+    "step": ("engine/checkpoint.py", "engine/folder.py", "engine/learner.py", "engine/training.py"),  # of training
     "timm": ("engine/folder.py",),  # a library whose version is locked
 }
 """Words that are a component's name as well -> the files of the core that mean something else by them."""

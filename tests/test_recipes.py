@@ -155,4 +155,4 @@ def test_they_are_shipped(repo):
     packed = tomllib.loads((repo / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
     folder = shipped(Catalog.discover(), "quickstart").path.parent
     globbed = {path for pattern in packed["rankhub_recipes"] for path in folder.glob(pattern)}
-    assert globbed == set(folder.rglob("*.yaml"))
+    assert globbed == {path for path in folder.rglob("*") if path.suffix in (".yaml", ".md", ".png")}

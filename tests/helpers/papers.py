@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 import rankhub
 from rankhub.cli.main import build
 from rankhub.interfaces.kinds import KINDS
-from rankhub_study.shipped import shipped_plans
+from rankhub_study.verb import shipped_plans
 
 SHORT = ["steps=2", "streams.views.batch_size=8"]
 SMALL = {

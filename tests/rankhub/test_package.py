@@ -39,7 +39,7 @@ def test_importing_it_loads_nothing_heavy_and_says_nothing(tmp_path):
     assert not {name.partition(".")[0] for name in loaded} & HEAVY
     assert {name for name in loaded if name.startswith("rankhub.")} <= {
         "rankhub.catalog",
-        "rankhub.catalog.markers",
+        "rankhub.catalog.hookspecs",
         "rankhub.interfaces",
         "rankhub.interfaces.component",
         "rankhub.interfaces.errors",

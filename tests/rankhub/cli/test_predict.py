@@ -11,6 +11,7 @@ import pytest
 from helpers.commands import call
 from PIL import Image
 
+import rankhub
 from rankhub import api
 
 RECIPE = """
@@ -86,7 +87,7 @@ def test_a_folder_gets_one_score_an_image_and_the_same_again(trained, capsys):
 
 
 def test_images_without_names_go_by_their_number(trained, capsys, monkeypatch):
-    reader = resolve_name(api.describe("dataset", api.in_role("dataset", "folder")).target)
+    reader = resolve_name(rankhub.describe("dataset", api.in_role("dataset", "folder")).target)
     monkeypatch.setattr(reader, "facts", lambda self, name: None)
     done = call(capsys, "predict", trained / "out", trained / "photos")
     assert done.code == 0, done.err

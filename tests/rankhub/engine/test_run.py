@@ -25,7 +25,7 @@ from rankhub.interfaces.callback import Callback
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.evaluate import EvaluationResult
 from rankhub.recipe.load import load_recipe
-from rankhub.recipe.scalars import write_value
+from rankhub.recipe.reader import write_value
 
 
 def loaded(**changes):
