@@ -112,12 +112,13 @@ def collect():
     every = tuple(recipes())
     for path in (REPO / "README.md", REPO / "CONTRIBUTING.md"):
         found += [(path, group, every) for group in groups(path.read_text())]
-    for path in sorted((REPO / "recipes").rglob("*.yaml")):
+    # the changes of plans are for the recipes that they name: tests of papers and of studies take them
+    for path in sorted(path for path in (REPO / "recipes").rglob("*.yaml") if "studies" not in path.parts):
         text = re.sub(r"\n# *", "\n", path.read_text())
         own = {"blocks": tuple(name for name, block in recipes().items() if block == path.stem), "overlays": every}
         found += [(path, group, own.get(path.parent.name, (path.stem,))) for group in groups(text)]
     for folder in CODE:
-        for path in sorted((REPO / folder).rglob("*.py")):
+        for path in sorted(path for path in (REPO / folder).rglob("*.py") if "rankhub_study" not in path.parts):
             found += [(path, group, every) for text in texts_of_code(path) for group in groups(text)]
     hints = []
     for path, (named, changes), others in found:
