@@ -60,6 +60,8 @@ def _x(results: Results) -> str:
 
 def _panel(results: Results, panel: Any, name: str, rest: Point, x: str) -> None:
     """One metric: a line a method."""
+    from matplotlib.ticker import LogFormatter
+
     plan, scale, last = results.plan, 100.0 if results.plan.column(name).percent else 1.0, results.moments[-1]
     share = 1.0 if plan.rounds is not None else 100.0
     moments = [*([] if plan.rounds is not None else [0.0]), *results.moments]
@@ -92,7 +94,9 @@ def _panel(results: Results, panel: Any, name: str, rest: Point, x: str) -> None
     if logarithmic:
         panel.set_xscale("log")
     if "y" in plan.figure.log:
-        panel.set_yscale("log")
+        panel.set_yscale("log")  # within a decade its own labels would be one power of ten, or none
+        panel.yaxis.set_major_formatter("{x:g}")
+        panel.yaxis.set_minor_formatter(LogFormatter(labelOnlyBase=False, minor_thresholds=(1.5, 0.5)))
     if x != "training":
         panel.set_xticks(ticks, [str(word) for word in words])
-        panel.minorticks_off()
+        panel.xaxis.minorticks_off()
