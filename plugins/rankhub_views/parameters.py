@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from rankhub.interfaces.draws import ViewDraws
-from rankhub_views.geometry import Bools, Boxes, Floats, Ints, random_boxes
+from rankhub_views.geometry import Bools, Boxes, Floats, Ints, Turn, random_boxes
 
 Span = tuple[float, float]
 
@@ -17,7 +17,7 @@ class Parameters:
     """The parameters of N views.
 
     Attributes:
-        boxes: Crop and flip.
+        boxes: Crop, turn and flip.
         jitter: [N] whether the colours change.
         factors: [N, 4] brightness, contrast, saturation (factors), hue (share of the circle).
         order: [N, k] the changes that the options leave, by column of ``factors``, first to last.
@@ -54,6 +54,7 @@ class Law:
     grey: float
     blur: float
     blur_sigma: Span
+    rotation: float = 0.0
 
     def draw(self, draws: ViewDraws, sizes: Ints, scale: Span) -> Parameters:
         """The parameters of N views whose images have the ``sizes`` [N, 2] (height, width)."""
@@ -61,8 +62,13 @@ class Law:
         low = np.array([*np.maximum(0, 1 - strength[:3]), -strength[3]])
         high = np.array([*(1 + strength[:3]), strength[3]])
         active = np.flatnonzero(strength > 0)
+        boxes = random_boxes(draws, sizes, scale, self.ratio, self.flip)
+        if self.rotation:
+            boxes = replace(
+                boxes, turn=Turn(np.deg2rad(draws.uniform("rotation", -self.rotation, self.rotation)), sizes)
+            )
         return Parameters(
-            boxes=random_boxes(draws, sizes, scale, self.ratio, self.flip),
+            boxes=boxes,
             jitter=draws.chance("jitter", self.jitter_p),
             factors=low + draws.uniforms("factors", len(strength)) * (high - low),
             order=active[draws.permutations("order", len(active))],

@@ -110,7 +110,8 @@ class Points:
         """The points in views of these views; one that lies outside stays outside, whatever becomes of it.
 
         Args:
-            maps: [N, 2, 3] from the present view to the new one, pixels to pixels: scaled and moved, perhaps flipped.
+            maps: [N, 2, 3] from the present view to the new one, pixels to pixels: scaled and moved, perhaps flipped
+                or turned. A turned view holds its own left and top edge, beyond 90 degrees the right and bottom one.
             sizes: [N, 2] height and width of the new views.
         """
         device, dtype = self.values.device, self.values.dtype
