@@ -8,62 +8,69 @@ import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from rankhub.catalog.markers import hookimpl
+from rankhub.catalog.hookspecs import hookimpl
 from rankhub.interfaces.component import API_VERSION, Component, Verb
 from rankhub.interfaces.errors import Interrupted, UserError
 
 if TYPE_CHECKING:
     from rankhub.api import (
+        RecipeModels,
         build,
-        describe,
         estimate,
         in_role,
         list_components,
         list_recipes,
         load_recipe,
         load_run,
-        open_data,
+        read_document,
+        recipe_files,
+        recipe_folders,
+        recipe_models,
         resume,
-        talking,
         train,
+        views_of,
     )
+    from rankhub.catalog.catalog import ComponentInfo
+    from rankhub.catalog.nearest import suggestion
+    from rankhub.catalog.page import ComponentPage, describe
     from rankhub.engine.answers import Prediction
-    from rankhub.engine.console import Talk
+    from rankhub.engine.console import Talk, talking
+    from rankhub.engine.feed import make_views
+    from rankhub.engine.given import open_data, without_evaluators
     from rankhub.engine.trained import Run
     from rankhub.recipe.load import LoadedRecipe
+    from rankhub.recipe.overrides import Change, read_options
+    from rankhub.recipe.reader import Document
+    from rankhub.recipe.report import RecipeErrors
 
 __version__ = "0.1.0"
 
-_LATER = {
-    "LoadedRecipe": "rankhub.recipe.load",
+_ELSEWHERE = {
+    "ComponentPage": "rankhub.catalog.page",
     "Prediction": "rankhub.engine.answers",
     "Run": "rankhub.engine.trained",
     "Talk": "rankhub.engine.console",
-    **dict.fromkeys(
-        (
-            "build",
-            "describe",
-            "estimate",
-            "in_role",
-            "list_components",
-            "list_recipes",
-            "load_recipe",
-            "load_run",
-            "open_data",
-            "resume",
-            "talking",
-            "train",
-        ),
-        "rankhub.api",
-    ),
+    "describe": "rankhub.catalog.page",
+    "make_views": "rankhub.engine.feed",
+    "open_data": "rankhub.engine.given",
+    "read_options": "rankhub.recipe.overrides",
+    "talking": "rankhub.engine.console",
+    "without_evaluators": "rankhub.engine.given",
 }
+"""Where the names are that :mod:`rankhub.api` does not have."""
 
 __all__ = [
     "API_VERSION",
+    "Change",
     "Component",
+    "ComponentInfo",
+    "ComponentPage",
+    "Document",
     "Interrupted",
     "LoadedRecipe",
     "Prediction",
+    "RecipeErrors",
+    "RecipeModels",
     "Run",
     "Talk",
     "UserError",
@@ -78,19 +85,28 @@ __all__ = [
     "list_recipes",
     "load_recipe",
     "load_run",
+    "make_views",
     "open_data",
+    "read_document",
+    "read_options",
+    "recipe_files",
+    "recipe_folders",
+    "recipe_models",
     "resume",
+    "suggestion",
     "talking",
     "train",
+    "views_of",
+    "without_evaluators",
 ]
 
 logging.getLogger("rankhub").addHandler(logging.NullHandler())
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LATER:
+    if name not in __all__:
         raise AttributeError(f"module 'rankhub' has no attribute {name!r}")
-    return getattr(import_module(_LATER[name]), name)
+    return getattr(import_module(_ELSEWHERE.get(name, "rankhub.api")), name)
 
 
 def __dir__() -> list[str]:

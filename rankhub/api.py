@@ -8,40 +8,52 @@ Warnings go to the logger ``rankhub``.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from rankhub.catalog.catalog import Catalog
+from pydantic import BaseModel, ValidationError
+
+from rankhub.catalog.catalog import Catalog, CatalogError, ComponentInfo
+from rankhub.catalog.complaints import complaints
 from rankhub.catalog.nearest import suggestion
-from rankhub.catalog.page import ComponentInfo, ComponentPage, info_of, page_of
+from rankhub.catalog.spec import KIND_KEY, ComponentSpec
 from rankhub.interfaces.errors import Interrupted, UserError
 from rankhub.interfaces.kinds import KINDS
 from rankhub.recipe.load import LoadedRecipe
 from rankhub.recipe.load import load_recipe as read_recipe
-from rankhub.recipe.reader import read
-from rankhub.recipe.scalars import write_yaml
-from rankhub.recipe.shipped import Source, listed, names
+from rankhub.recipe.overrides import Change
+from rankhub.recipe.phases import CHOICE, OF_THE_PHASE
+from rankhub.recipe.reader import Document, read, write_value, write_yaml
+from rankhub.recipe.report import RecipeErrors
+from rankhub.recipe.schema import SPECS, Phase, Stream
+from rankhub.recipe.schema import Recipe as WholeRecipe
+from rankhub.recipe.shipped import Shipped, Source, What, find, listed, read_file, roots, shipped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from rankhub.engine.console import Talk
-    from rankhub.engine.run import Ended, Host
+    from rankhub.engine.cost import Lines
+    from rankhub.engine.run import Ended
     from rankhub.engine.trained import Run
     from rankhub.interfaces.callback import Callback
-    from rankhub.interfaces.data import DataReport, Dataset
+    from rankhub.interfaces.generator import ViewSpec
 
 Progress = Any
 """None: a bar on a terminal and in a notebook, else nothing. False: nothing. Or ``progress(done, total, what)``."""
 
-Overrides = Mapping[str, Any] | Sequence[str]
+Recipe = str | Path | Mapping[str, Any] | LoadedRecipe
+"""A recipe's name, a path, its text (more than one line), plain data, or a loaded recipe."""
+
+Overrides = Mapping[str, Any] | Sequence[str | Change]
+"""Dotted path -> value, or ``a.b.c=value`` as on the command line, or changes that know the file and the line that ask
+for them."""
+
+Shape = TypeVar("Shape", bound=BaseModel)
 
 
 def load_recipe(
-    source: str | Path | Mapping[str, Any] | LoadedRecipe,
+    source: Recipe,
     overrides: Overrides = (),
     *,
     overlays: Sequence[str] = (),
@@ -51,8 +63,8 @@ def load_recipe(
     """Read and check a recipe, as the command line does.
 
     Args:
-        source: A recipe's name, a path, its text (more than one line), plain data, or a loaded recipe.
-        overrides: Dotted path -> value, or ``a.b.c=value`` as on the command line.
+        source: See :data:`Recipe`.
+        overrides: See :data:`Overrides`.
         overlays: Names or paths of overlays, applied before the overrides.
         need_data: Whether data that are not there are an error.
         catalog: The plugins; None = those that are installed.
@@ -62,28 +74,31 @@ def load_recipe(
         UserError: There is no such recipe or overlay.
     """
     catalog = catalog or (source.catalog if isinstance(source, LoadedRecipe) else Catalog.discover())
-    changes = as_overrides(overrides)
+    changes = _overrides(overrides)
     if isinstance(source, LoadedRecipe):
         text = Source(source.resolved_text(), source.document.file)
         again = read_recipe(text, changes, catalog, overlays=overlays, need_data=need_data)
         return replace(again, text=source.text, path=source.path, changes=(*source.changes, *again.changes))
-    found: str | Path | Source
-    if isinstance(source, Mapping):
-        found = Source(write_yaml(dict(source)))
-    else:
-        found = Source(source) if isinstance(source, str) and "\n" in source else source
+    found = source if isinstance(source, str | Path) else Source(write_yaml(_plain(source)))
+    if isinstance(found, str) and "\n" in found:
+        found = Source(found)
     return read_recipe(found, changes, catalog, overlays=overlays, need_data=need_data)
 
 
-def as_overrides(overrides: Overrides) -> list[str]:
-    """Overrides as the command line has them. A value is JSON, which is YAML."""
+def _overrides(overrides: Overrides) -> list[str | Change]:
+    """Overrides as the command line has them, or changes."""
     if isinstance(overrides, Mapping):
-        return [f"{path}={json.dumps(value, ensure_ascii=False, default=str)}" for path, value in overrides.items()]
+        return [f"{path}={write_value(_plain(value))}" for path, value in overrides.items()]
     return list(overrides)
 
 
+def _plain(value: Any) -> Any:
+    """A value as plain data: numpy's numbers are numbers, tuples lists, paths text."""
+    return json.loads(json.dumps(value, default=lambda other: getattr(other, "tolist", other.__str__)()))
+
+
 def train(
-    recipe: str | Path | Mapping[str, Any] | LoadedRecipe,
+    recipe: Recipe,
     out: str | Path | None = None,
     data: Mapping[str, Any] | None = None,
     device: str | None = None,
@@ -93,47 +108,43 @@ def train(
     """Train a recipe and report what it has learned, as ``rankhub run`` does.
 
     Args:
-        recipe: Loaded, or what :func:`load_recipe` takes.
+        recipe: See :data:`Recipe`.
         out: The run's folder; None = ``runs/<name>/<time>``.
-        data: Name of a data set of the recipe -> what is taken in its place: a
-            :class:`~rankhub.interfaces.data.Dataset`, images, or a pair (images, labels); see
-            :meth:`rankhub.interfaces.data.GivenData.give`. Evaluators whose data are then not there are left out.
+        data: Name of a data set of the recipe -> what is taken in its place: a folder, that is all images below it; a
+            :class:`~rankhub.interfaces.data.Dataset`; images, or a pair (images, labels), see
+            :meth:`rankhub.interfaces.data.GivenData.give`. How far images are shrunk when they are read (``resize``),
+            and which way, in which range and unit scores are given, is said by the data set that is replaced.
+            Evaluators whose data are then not there are left out, with a note.
         device: In place of the recipe's.
         progress: See :data:`Progress`.
         callbacks: Watch the run, beside those of the recipe and of plugins.
-
-    Returns:
-        The run.
 
     Raises:
         UserError: Whatever the user can mend; one sentence.
         Interrupted: By Ctrl-C; a checkpoint was written, and :func:`resume` goes on.
     """
-    loaded = recipe if isinstance(recipe, LoadedRecipe) else load_recipe(recipe)
-    with _hosted(loaded, data, device, progress, callbacks) as (loaded, host):
-        from rankhub.engine.run import start
+    _import_engine()
+    from rankhub.engine.run import hosted, start
 
+    with hosted(_loaded(recipe, device), data, progress, callbacks) as (loaded, host):
         return _finished(start(loaded, host, None if out is None else Path(out)), loaded.catalog)
 
 
 def estimate(
-    recipe: str | Path | Mapping[str, Any] | LoadedRecipe,
+    recipe: Recipe,
     data: Mapping[str, Any] | None = None,
     device: str | None = None,
     progress: Progress = None,
-) -> dict[str, str]:
-    """What training a recipe would do and cost, from trial steps on copies; nothing is trained or written.
+) -> Lines:
+    """What :func:`train` with these arguments would do and cost, from trial steps on copies; nothing is written.
 
     Returns:
-        Lines by name: device, data, network, each phase, expected memory and time.
-
-    Raises:
-        UserError: As for :func:`train`, whose arguments these are.
+        Lines by name: device, data, network, each phase, expected memory and time; and ``seconds`` of training.
     """
-    loaded = recipe if isinstance(recipe, LoadedRecipe) else load_recipe(recipe)
-    with _hosted(loaded, data, device, progress, ()) as (loaded, host):
-        from rankhub.engine.run import estimate
+    _import_engine()
+    from rankhub.engine.run import estimate, hosted
 
+    with hosted(_loaded(recipe, device), data, progress) as (loaded, host):
         return estimate(loaded, host)
 
 
@@ -148,25 +159,21 @@ def resume(
 
     Args:
         path: The run's folder.
-        data: As it was given to :func:`train`.
-        device: In place of the recipe's.
+        data: As it was given then: as many images in the same order, with the same labels. A folder need not be given
+            again.
+        device: As for :func:`train`, as are ``progress``, ``callbacks`` and what is raised.
         progress: See :data:`Progress`.
-        callbacks: As for :func:`train`.
-
-    Raises:
-        UserError: It is no run's folder, or its data are not there.
-        Interrupted: As for :func:`train`.
+        callbacks: Watch the run.
     """
+    _import_engine()
     from rankhub.engine.folder import resolved_recipe
+    from rankhub.engine.given import data_again
+    from rankhub.engine.run import hosted, resume
 
-    catalog = Catalog.discover()
-    loaded = read_recipe(resolved_recipe(Path(path)), [], catalog)
-    with _hosted(loaded, None, device, progress, callbacks) as (loaded, host):
-        from rankhub.engine.given import dataset_of
-        from rankhub.engine.run import resume
-
-        given = {name: dataset_of(value, catalog) for name, value in (data or {}).items()}
-        return _finished(resume(Path(path), loaded, replace(host, data=given)), catalog)
+    begun = read_recipe(resolved_recipe(Path(path)), [], Catalog.discover())
+    with hosted(_loaded(begun, device), None, progress, callbacks) as (loaded, host):
+        ended = resume(Path(path), loaded, replace(host, data=data_again(loaded, data or {})))
+        return _finished(ended, loaded.catalog)
 
 
 def load_run(path: str | Path, device: str | None = None, overrides: Overrides = ()) -> Run:
@@ -180,39 +187,108 @@ def load_run(path: str | Path, device: str | None = None, overrides: Overrides =
     Raises:
         UserError: It is no run, has no checkpoint, or does not fit.
     """
+    changes = [*map(str, _overrides(overrides)), *([f"device={device}"] if device is not None else [])]
+    _import_engine()
     from rankhub.engine.trained import Run
 
-    changes = [*as_overrides(overrides), *([f"device={device}"] if device is not None else [])]
     run = Run(Path(path), Catalog.discover(), changes)
     run.network  # noqa: B018  what is wrong with it is said here
     return run
 
 
+def read_document(path: str | Path, shape: type[Shape]) -> tuple[Shape, Document]:
+    """Read a YAML file of another shape than a recipe's, with the line of every entry, as recipes are read.
+
+    Args:
+        path: The file.
+        shape: A pydantic model.
+
+    Returns:
+        The model, and the file's data with their places, for later sentences and for changes of recipes.
+
+    Raises:
+        RecipeErrors: All that does not fit the shape.
+        UserError: The file cannot be read.
+    """
+    source = read_file(Path(path))
+    document = read(source.text, source.file, f"a mapping with the keys {', '.join(shape.model_fields)}")
+    try:
+        return shape.model_validate_json(json.dumps(document.data)), document
+    except ValidationError as error:
+        found = complaints(error, shape, document.data)
+    raise RecipeErrors([document.problem(one.steps, one.text) for one in found])
+
+
+def views_of(recipe: LoadedRecipe) -> dict[str, ViewSpec]:
+    """What the generator of each of a recipe's streams makes of one image; reads no data, builds no network."""
+    from rankhub.recipe.assembly import Assembly
+
+    assembly = Assembly.of(recipe.recipe, recipe.catalog)
+    return {name: found[1] for name in assembly.names("streams") if (found := assembly.chain(name)) is not None}
+
+
+def recipe_folders(catalog: Catalog | None = None) -> dict[str, list[Path]]:
+    """Plugin -> the folders of recipes that it brings, for plugins that look for files of their own in them.
+
+    Raises:
+        UserError: A folder cannot be read.
+    """
+    return {one.owner: roots(one) for one in (catalog or Catalog.discover()).plugins}
+
+
+def list_recipes(what: What = "recipe", catalog: Catalog | None = None) -> list[Shipped]:
+    """The recipes that plugins bring, by name; or the overlays, or the blocks that recipes extend."""
+    return listed(catalog or Catalog.discover(), what)
+
+
+def recipe_files(name: str, catalog: Catalog | None = None) -> dict[Path, str]:
+    """The file of a recipe that a plugin brings with its text, and then those of the file that it extends.
+
+    Raises:
+        UserError: No plugin brings one of that name, or a file cannot be read.
+    """
+    catalog = catalog or Catalog.discover()
+    one = shipped(catalog, name)
+    source = read_file(one.path, one.distribution)
+    other = read(source.text, source.file).data.get("extends")
+    base = [find(other, catalog, "block", "recipe", beside=source)] if isinstance(other, str) else []
+    return {found.path: found.text for found in (source, *base) if found.path is not None}
+
+
 @dataclass(frozen=True, slots=True)
-class RecipeInfo:
-    """A recipe that a plugin brings.
+class RecipeModels:
+    """The pydantic models by which recipes are checked, such as a schema for editors is made from.
 
     Attributes:
-        name: What it is run by.
-        description: One line.
-        owner: The plugin.
-        path: The file.
+        recipe: A whole recipe in its long form.
+        phase: An item of its phases.
+        stream: One of its streams.
+        places: Kind of component -> what stands where one is named: ``use``, and the recipe's own keys beside it.
+        options: Component -> its options; None where it cannot be imported.
+        mark: Key of a JSON schema under which such a place has its kind.
+        of_the_phase: Keys of a phase that may stand at the recipe's top.
+        choice: Keys of which a recipe has one at its top.
     """
 
-    name: str
-    description: str
-    owner: str
-    path: Path
+    recipe: type[BaseModel]
+    phase: type[BaseModel]
+    stream: type[BaseModel]
+    places: Mapping[str, type[BaseModel]]
+    options: Mapping[ComponentInfo, type[BaseModel] | None]
+    mark: str = KIND_KEY
+    of_the_phase: tuple[str, ...] = OF_THE_PHASE
+    choice: tuple[str, ...] = CHOICE
 
 
-def list_recipes(catalog: Catalog | None = None) -> list[RecipeInfo]:
-    """The recipes that plugins bring, by name."""
+def recipe_models(catalog: Catalog | None = None) -> RecipeModels:
+    """The models of recipes and of the options of all components, which are imported."""
     catalog = catalog or Catalog.discover()
-    found = []
-    for name, one in zip(names(catalog), listed(catalog), strict=True):
-        data = read(one.path.read_text(encoding="utf-8"), str(one.path)).data
-        found.append(RecipeInfo(name, str(data.get("description", "")), one.owner, one.path))
-    return found
+    options: dict[ComponentInfo, type[BaseModel] | None] = dict.fromkeys(list_components(catalog=catalog))
+    for info in options:
+        with suppress(CatalogError):
+            options[info] = catalog.options(info)
+    places = {kind: SPECS.get(kind, ComponentSpec) for kind in KINDS}
+    return RecipeModels(WholeRecipe, Phase, Stream, places, options)
 
 
 def list_components(kind: str | None = None, catalog: Catalog | None = None) -> list[ComponentInfo]:
@@ -224,16 +300,7 @@ def list_components(kind: str | None = None, catalog: Catalog | None = None) -> 
     if kind is not None and kind not in KINDS:
         raise UserError(f"there is no kind of component {kind!r}{suggestion(kind, KINDS)}")
     catalog = catalog or Catalog.discover()
-    return [info_of(catalog, entry) for each in KINDS if kind in (None, each) for entry in catalog.entries(each)]
-
-
-def describe(kind: str, name: str, catalog: Catalog | None = None) -> ComponentPage:
-    """A component with its options, read from the component itself.
-
-    Raises:
-        UserError: There is no such component, or it cannot be imported.
-    """
-    return page_of(catalog or Catalog.discover(), kind, name)
+    return [info for each in KINDS if kind in (None, each) for info in catalog.entries(each)]
 
 
 def build(kind: str, spec: Mapping[str, Any], *wired: Any, catalog: Catalog | None = None) -> Any:
@@ -242,7 +309,7 @@ def build(kind: str, spec: Mapping[str, Any], *wired: Any, catalog: Catalog | No
     Args:
         kind: Its kind.
         spec: ``use`` and options.
-        wired: What the engine hands to every component of the kind; see :func:`describe`.
+        wired: What the engine hands to every component of the kind; see :func:`rankhub.describe`.
         catalog: The plugins; None = those that are installed.
 
     Raises:
@@ -260,73 +327,17 @@ def in_role(kind: str, role: str, catalog: Catalog | None = None) -> str:
     return (catalog or Catalog.discover()).in_role(kind, role)
 
 
-def talking(*, stderr: bool = False) -> Talk:
-    """Where a verb speaks to people: lines, notes, tables, progress of long work.
-
-    Warnings of engine and plugins are shown there as notes. Of several processes only the first one speaks.
-
-    Args:
-        stderr: Whether it speaks beside standard output, which then belongs to a table.
-    """
-    import os
-
-    from rich.console import Console
-
-    from rankhub.engine.console import Talk, listening
-
-    if os.environ.get("RANK", "0") != "0":
-        return listening(Talk(Console(quiet=True)))
-    return listening(Talk(Console(stderr=stderr, highlight=False, soft_wrap=True)))
-
-
-def open_data(
-    data: Mapping[str, Any] | Dataset, recipe: LoadedRecipe, progress: Callable[[int, int, str], None]
-) -> tuple[Dataset, DataReport]:
-    """Open a data set with the loader of a recipe (its cache, its limit of memory).
-
-    Args:
-        data: ``use`` and options, or a data set that is not open yet.
-        recipe: Whose loader it is.
-        progress: Told now and then.
-
-    Returns:
-        The data set, and what it found while it opened.
-
-    Raises:
-        UserError: The data are not there, or cannot be used.
-    """
-    from rankhub.engine.parts import context_for
-
-    dataset: Dataset = recipe.catalog.build("dataset", data) if isinstance(data, Mapping) else data
-    if (missing := dataset.missing()) is not None:
-        raise UserError(missing)
-    return dataset, dataset.open(context_for(recipe.recipe, progress))
-
-
-@contextmanager
-def _hosted(
-    loaded: LoadedRecipe,
-    data: Mapping[str, Any] | None,
-    device: str | None,
-    progress: Progress,
-    callbacks: Sequence[Callback],
-) -> Iterator[tuple[LoadedRecipe, Host]]:
-    """What training needs beside its recipe, while what belongs to the process is kept."""
-    from rankhub.engine.console import talk_for
-    from rankhub.engine.given import put_data
-    from rankhub.engine.preserved import preserved
-    from rankhub.engine.run import Host
+def _import_engine() -> None:
+    """Import what runs need; libraries draw random numbers when they are imported, which is taken back."""
+    from rankhub.engine.device import preserved
 
     with preserved():
-        talk: Talk = talk_for(progress)
-        if device is not None:
-            loaded = load_recipe(loaded, [f"device={device}"])
-        given: dict[str, Dataset] = {}
-        if data:
-            loaded, given, left_out = put_data(loaded, data, loaded.catalog)
-            for sentence in left_out:
-                talk.note(sentence)
-        yield loaded, Host(loaded.catalog, talk, given, callbacks)
+        import rankhub.engine.run  # noqa: F401
+
+
+def _loaded(recipe: Recipe, device: str | None) -> LoadedRecipe:
+    loaded = recipe if isinstance(recipe, LoadedRecipe) else load_recipe(recipe)
+    return loaded if device is None else load_recipe(loaded, [f"device={device}"])
 
 
 def _finished(ended: Ended, catalog: Catalog) -> Run:

@@ -1,8 +1,14 @@
-"""A third party's plugin, built as a wheel, installed into an environment of its own, and used in a recipe."""
+"""A third party's plugin (`acme`), built as a wheel, installed into an environment of its own, and used.
+
+It brings a verb, a recipe and a component of every kind, most of them under names that official components have.
+"""
 
 from __future__ import annotations
 
+import ast
+import csv
 import json
+import shutil
 import site
 import subprocess
 import sys
@@ -10,93 +16,17 @@ import sysconfig
 import venv
 from pathlib import Path
 
+import numpy as np
 import pytest
+import yaml
 from helpers.commands import call_outside
+from helpers.recipes import shipped_names
+from PIL import Image
 
-PYPROJECT = """
-[build-system]
-requires = ["setuptools"]
-build-backend = "setuptools.build_meta"
+from rankhub.interfaces.kinds import KINDS
 
-[project]
-name = "acme-ranking"
-version = "2.3"
-
-[project.entry-points."rankhub.plugins"]
-acme = "acme_ranking"
-
-[tool.setuptools]
-packages = ["acme_ranking"]
-"""
-
-PLUGIN = """
-import rankhub
-from rankhub import Component
-
-
-@rankhub.hookimpl
-def rankhub_components():
-    return [Component("loss", "pull_apart", "acme_ranking.losses:PullApart", "Own views together, others apart.")]
-"""
-
-LOSSES = '''
-from __future__ import annotations
-
-from collections.abc import Mapping
-from typing import Annotated
-
-import torch
-from torch import Tensor
-
-from rankhub.interfaces.loss import Loss, LossContext, LossResult, single_output
-from rankhub.interfaces.model import OutputSpec
-from rankhub.interfaces.options import Gt
-from rankhub.interfaces.order import RankTarget
-
-
-class PullApart(Loss):
-    """Mean distance to views of the own image, minus that to all others.
-
-    Args:
-        strength: Factor.
-    """
-
-    scope = "batch"
-
-    def __init__(self, outputs: Mapping[str, OutputSpec], /, *, strength: Annotated[float, Gt(0)] = 1.0) -> None:
-        super().__init__()
-        self.name, self.strength = single_output(outputs, "embedding", "pull_apart"), strength
-
-    def count(self, target: RankTarget) -> Tensor:
-        return torch.tensor(float(len(target)))
-
-    def forward(self, outputs: Mapping[str, Tensor], target: RankTarget, context: LossContext) -> LossResult:
-        z = torch.nn.functional.normalize(outputs[self.name].float(), dim=1)
-        same = (target.group[:, None] == target.group[None, :]).float()
-        return LossResult(self.strength * ((1 - 2 * same) * (z @ z.T)).sum() / len(z))
-'''
-
-RECIPE = """
-name: third_party
-data:
-  photos: {use: placed_digits, part: train}
-backbone: {use: timm, model: test_resnet, stem: small}
-heads:
-  embedding: {use: projection, dim: 8}
-optimizer: {use: adamw, lr: 1.0e-3}
-phases:
-- name: pretrain
-  steps: 2
-  streams:
-    views:
-      data: photos
-      batch_size: 8
-      generator:
-      - {use: random_views, views: 2, size: 32}
-      objectives:
-      - {head: embedding, loss: {use: pull_apart, strength: 2}}
-predict: {use: center, size: 32}
-"""
+ACME = Path(__file__).parent / "acme"
+RECIPE = "acme_stripes"
 
 
 def run(*command):
@@ -107,11 +37,8 @@ def run(*command):
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory) -> Path:
     """The plugin's wheel, built without a network."""
-    source = tmp_path_factory.mktemp("acme")
-    (source / "acme_ranking").mkdir()
-    (source / "pyproject.toml").write_text(PYPROJECT)
-    (source / "acme_ranking" / "__init__.py").write_text(PLUGIN)
-    (source / "acme_ranking" / "losses.py").write_text(LOSSES)
+    source = tmp_path_factory.mktemp("built") / "acme"
+    shutil.copytree(ACME, source, ignore=shutil.ignore_patterns("__pycache__"))
     out = source / "dist"
     run(
         sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--no-index", "-q", "-w", out, source
@@ -138,34 +65,161 @@ def python(wheel, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def rankhub(python):
+    """Calls the command there."""
+
     def call(*arguments, cwd):
         return call_outside(*arguments, cwd=cwd, python=str(python))
 
     return call
 
 
-def test_it_is_listed_with_its_own_version_and_only_there(rankhub, tmp_path):
+@pytest.fixture(scope="module")
+def trained(rankhub, tmp_path_factory) -> Path:
+    """A folder with a run of the plugin's recipe, and photos."""
+    place = tmp_path_factory.mktemp("trained")
+    called = rankhub("run", RECIPE, "--out", "run", cwd=place)
+    assert called.code == 0, called.err
+    (place / "photos").mkdir()
+    for number in range(6):
+        Image.fromarray(np.full((16, 16, 3), 40 * number, np.uint8)).save(place / "photos" / f"{number}.png")
+    return place
+
+
+def test_it_imports_what_any_plugin_may():
+    """`rankhub` and `rankhub.interfaces`: the rule that import-linter holds the official plugins to."""
+    for path in ACME.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            modules += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            ours = [name for name in modules if name.partition(".")[0].startswith("rankhub")]
+            assert all(name == "rankhub" or name.startswith("rankhub.interfaces.") for name in ours), path
+
+
+def test_it_is_listed_with_all_that_it_brings_and_only_there(rankhub, tmp_path):
     found = json.loads(rankhub("plugins", "list", "--json", cwd=tmp_path).out)
     assert found["broken"] == []
     (mine,) = [plugin for plugin in found["plugins"] if plugin["owner"] == "acme"]
     assert (mine["distribution"], mine["version"]) == ("acme-ranking", "2.3")
+    assert sorted(component["kind"] for component in mine["components"]) == sorted(KINDS)
     outside = json.loads(call_outside("plugins", "list", "--json", cwd=tmp_path).out)
-    assert "acme" not in [plugin["owner"] for plugin in outside["plugins"]]
+    assert [plugin for plugin in found["plugins"] if plugin is not mine] == outside["plugins"]
 
 
-def test_a_recipe_runs_with_its_loss(rankhub, tmp_path):
-    (tmp_path / "mine.yaml").write_text(RECIPE)
-    called = rankhub("run", "mine.yaml", "--out", tmp_path / "run", cwd=tmp_path)
+def test_its_recipe_runs_with_its_own_component_of_every_kind(trained):
+    resolved = yaml.safe_load((trained / "run" / "recipe.resolved.yaml").read_text())
+    lines = [json.loads(line) for line in (trained / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines if "step" in line][:4] == [1, 2, 3, 4]
+    assert json.loads((trained / "run" / "lock.json").read_text())["plugins"]["acme"] == "2.3"
+    (stream,) = resolved["streams"].values()
+    used = {
+        "dataset": resolved["data"]["scored"],
+        "generator": stream["generator"][0],
+        "backbone": resolved["backbone"],
+        "head": resolved["heads"]["quality"],
+        "loss": stream["objectives"][0],
+        "optimizer": resolved["optimizer"],
+        "schedule": resolved["schedule"],
+        "predict": resolved["predict"],
+        "evaluator": resolved["evaluate"][0],
+        "acquirer": resolved["acquire"],
+        "callback": resolved["callbacks"][0],
+    }
+    assert list(used) == list(KINDS)
+    assert [spec["use"].partition("/")[0] for spec in used.values()] == ["acme"] * len(KINDS)
+    assert resolved["optimizer"]["lr"]["use"] == "acme/cosine"
+    assert (trained / "run" / "diary.txt").read_text().split() == ["1", "2", "3", "4"]
+    with (trained / "run" / "results.csv").open() as file:
+        assert "knn" in file.read()
+
+
+def test_its_verb_is_in_the_help_and_runs(rankhub, trained):
+    shown = rankhub("--help", cwd=trained).out
+    assert "rate" in shown
+    assert "Say the score of each image of a folder." in shown
+    assert "A run's folder." in rankhub("rate", "--help", cwd=trained).out
+    called = rankhub("rate", "run", "photos", cwd=trained)
     assert called.code == 0, called.err
-    lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
-    assert [line["step"] for line in lines] == [1, 2]
-    lock = json.loads((tmp_path / "run" / "lock.json").read_text())
-    assert lock["plugins"]["acme"] == "2.3"
+    lines = [line.split() for line in called.out.splitlines() if ".png" in line]
+    assert [(path, unit) for path, _, unit in lines] == [(f"{number}.png", "brightness") for number in range(6)]
+    predicted = rankhub("predict", "run", "photos", "--out", "scores.csv", cwd=trained)
+    assert predicted.code == 0, predicted.err
+    with (trained / "scores.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [round(float(row["stars"]), 3) for row in rows] == [float(score) for _, score, _ in lines]
+
+
+def test_its_recipe_is_listed_and_its_addresses_lead_somewhere(rankhub, tmp_path):
+    shown = rankhub("recipes", "list", cwd=tmp_path).out
+    assert RECIPE in shown
+    assert "Scores of stripes" in shown
+    changed = rankhub("validate", RECIPE, "streams.views.objectives.mse.strength=3", "evaluate.knn.k=5", cwd=tmp_path)
+    assert changed.code == 2
+    assert "strength" not in changed.err
+    assert "evaluate.0.k: " in changed.err
+
+
+def test_its_acquirer_chooses_for_labeling(rankhub, trained):
+    made = rankhub("label", "init", RECIPE, "--images", "photos", cwd=trained)
+    assert made.code == 0, made.err
+    chosen = rankhub("label", "next", "run", "--count", "2", "--no-copy", cwd=trained)
+    assert chosen.code == 0, chosen.err
+    assert "the highest come first" in chosen.out + chosen.err
+    assert rankhub("predict", "run", "photos", "--out", "all.csv", cwd=trained).code == 0
+    with (trained / "all.csv").open() as file:
+        best = sorted(csv.DictReader(file), key=lambda row: -float(row["stars"]))[:2]
+    (round_,) = (trained / "labeling" / "rounds").glob("001/ask.csv")
+    with round_.open() as file:
+        assert [row["path"] for row in csv.DictReader(file)] == [row["path"] for row in best]
 
 
 def test_it_has_a_page_like_the_official_components(rankhub, tmp_path):
-    called = rankhub("describe", "loss", "pull_apart", cwd=tmp_path)
+    called = rankhub("describe", "loss", "acme/mse", cwd=tmp_path)
     assert called.code == 0, called.err
     flat = " ".join(called.out.split())
-    assert flat.startswith("loss pull_apart (plugin acme 2.3)")
+    assert flat.startswith("loss mse (plugin acme 2.3)")
+    assert "{use: acme/mse" in flat
     assert "strength a number above 0 1.0 Factor." in flat
+
+
+WITH_AND_WITHOUT = """
+import json, sys
+import rankhub
+recipes = [info.name for info in rankhub.list_recipes()]
+print(json.dumps({name: rankhub.load_recipe(name).resolved() for name in recipes}))
+"""
+
+
+def test_all_official_recipes_mean_what_they_meant(python, tmp_path):
+    found = []
+    for interpreter in (python, sys.executable):
+        command = [str(interpreter), "-c", WITH_AND_WITHOUT]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        found.append(json.loads(done.stdout))
+    inside, outside = found
+    assert inside.pop(RECIPE)["backbone"]["use"] == "acme/timm"
+    assert set(outside) == set(shipped_names())
+    assert inside == outside
+
+
+def test_official_runs_from_before_are_opened_and_official_recipes_run(rankhub, tmp_path):
+    small = ["quickstart", "steps=2", "streams.views.batch_size=8", "evaluate=[]", "--out"]
+    before = call_outside("run", *small, tmp_path / "before", cwd=tmp_path)
+    assert before.code == 0, before.err
+    after = rankhub("run", *small, tmp_path / "after", cwd=tmp_path)
+    assert after.code == 0, after.err
+    one, other = (
+        [json.loads(line)["loss"] for line in (tmp_path / name / "metrics.jsonl").read_text().splitlines()]
+        for name in ("before", "after")
+    )
+    assert one == other
+    rated = rankhub("run", "--resume", tmp_path / "before", cwd=tmp_path)
+    assert rated.code == 0, rated.err
+
+
+def test_in_a_user_s_recipe_a_name_of_two_is_refused_and_both_are_named(rankhub, tmp_path):
+    text = (ACME / "acme_ranking" / "recipes" / f"{RECIPE}.yaml").read_text()
+    (tmp_path / "mine.yaml").write_text(text.replace("extends: stl10", "extends: acme/stl10"))
+    called = rankhub("validate", "mine.yaml", cwd=tmp_path)
+    assert called.code == 2
+    assert "loss 'mse' is given by acme and rankhub_ranking; write acme/mse or rankhub_ranking/mse" in called.err

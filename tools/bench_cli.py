@@ -1,4 +1,4 @@
-"""Times what should be quick against its limits: two verbs, and the import of the package. Each in its own process.
+"""Times the command line's quick verbs, and importing the package, against their limits, each in a process of its own.
 
 Run it on a machine that does nothing else::
 
@@ -12,38 +12,39 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 
 LIMITS = {
-    "rankhub --help": (("-m", "rankhub", "--help"), 0.25),
-    "rankhub plugins list": (("-m", "rankhub", "plugins", "list"), 0.35),
-    "import rankhub": (("-c", "import rankhub"), 0.1),
+    ("-m", "rankhub", "--help"): 0.25,
+    ("-m", "rankhub", "plugins", "list"): 0.35,
+    ("-c", "import rankhub"): 0.1,
 }
-"""What is called -> arguments of Python, seconds that the median may take, Python's own start included."""
+"""What Python is started with -> seconds that the median may take."""
 
 
-def measure(arguments: tuple[str, ...], runs: int) -> list[float]:
+def measure(arguments: Sequence[str], runs: int) -> list[float]:
     """Seconds of ``runs`` calls, sorted; one call before them fills the file cache and does not count."""
     seconds = []
     for _ in range(runs + 1):
         start = time.perf_counter()
-        command = [sys.executable, *arguments]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         seconds.append(time.perf_counter() - start)
     return sorted(seconds[1:])
 
 
 def main() -> int:
-    """Print a line for each; 0 if all medians are within their limits, 1 otherwise."""
+    """Print a line for each call; 0 if all medians are within their limits, 1 otherwise."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--runs", type=int, default=11, help="calls of each (default: %(default)s)")
     runs = parser.parse_args().runs
-    print(f"{'command':<24}{'median':>9}{'fastest':>9}{'slowest':>9}{'limit':>8}")
+    print(f"{'python':<24}{'median':>9}{'fastest':>9}{'slowest':>9}{'limit':>8}")
     within = True
-    for command, (arguments, limit) in LIMITS.items():
+    for arguments, limit in LIMITS.items():
         seconds = measure(arguments, runs)
         median = statistics.median(seconds)
         within = within and median < limit
         verdict = "" if median < limit else "  TOO SLOW"
+        command = " ".join(arguments)
         print(f"{command:<24}{median:>8.3f}s{seconds[0]:>8.3f}s{seconds[-1]:>8.3f}s{limit:>7.2f}s{verdict}")
     return 0 if within else 1
 

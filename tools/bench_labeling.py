@@ -21,8 +21,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from rankhub.labeling.pool import FILE, Pool
-from rankhub.labeling.settings import Settings, Takes
+from rankhub_active.labeling.pool import FILE, Pool
+from rankhub_active.labeling.settings import Settings, Takes
 
 LIMIT = 5.0
 """Seconds that 10,000 answers may take."""

@@ -18,9 +18,8 @@ import importlib.util
 from collections.abc import Sequence
 from dataclasses import replace
 
-from loss_benchmark.crossing import crossing_lines
 from loss_benchmark.losses import OURS, RIVALS, unfit
-from loss_benchmark.measuring import Case, Found, in_a_process, largest_that_fits
+from loss_benchmark.measuring import Case, Found, crossing_lines, in_a_process, largest_that_fits
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table

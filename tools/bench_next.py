@@ -24,30 +24,28 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from rankhub.catalog.catalog import Catalog
-from rankhub.engine.acquire import NetworkPool
-from rankhub.engine.console import Talk
+import rankhub
 from rankhub.engine.feed import Chain
-from rankhub.engine.run import start
 from rankhub.engine.source import NetworkForward
-from rankhub.labeling import choose as choosing
-from rankhub.labeling.handout import hand_out
-from rankhub.labeling.pool import Pool
-from rankhub.labeling.setup import Wishes, set_up
-from rankhub.recipe.load import load_recipe
+from rankhub_active.acquirers.network_pool import NetworkPool
+from rankhub_active.labeling import choose as choosing
+from rankhub_active.labeling.handout import hand_out
+from rankhub_active.labeling.pool import Pool
+from rankhub_active.labeling.settings import Wishes
+from rankhub_active.labeling.setup import set_up
 
 SIDE, SHARE = 64, 0.1
 ORDER = "{use: ranking_uncertainty, draws: 1}"
 RECIPE = (
-    "phases.0.steps=2",
+    "steps=2",
     "data.labeled.images=12",
     "data.labeled.labels=8",
     "data.test.images=2",
     "evaluate=[]",
     "threads=1",
-    "phases.0.streams.ranked.generator.0.size=32",
-    "phases.0.streams.ranked.generator.0.smallest=12",
-    "phases.0.streams.labeled.generator.0.size=32",
+    "streams.ranked.generator.0.size=32",
+    "streams.ranked.generator.0.smallest=12",
+    "streams.labeled.generator.0.size=32",
 )
 
 
@@ -71,16 +69,15 @@ def profiled(
     folder: Path, images: Path, count: int, acquirer: str, among: int | None
 ) -> tuple[float, dict[str, float]]:
     """Seconds of choosing and handing out, and of its parts."""
-    catalog, talk = Catalog.discover(), Talk()
-    loaded = load_recipe("counting_quickstart", RECIPE, catalog)
-    run = folder / "run"
-    start(loaded, catalog, loaded.changes, run, False, talk)
-    made = set_up(folder / "labeling", loaded, Wishes(images), catalog, talk.work)
+    talk = rankhub.talking()
+    loaded = rankhub.load_recipe("counting_quickstart", RECIPE)
+    run = rankhub.train(loaded, folder / "run", progress=talk).path
+    made = set_up(folder / "labeling", loaded, Wishes(images), talk.work)
     profile = cProfile.Profile()
     begun = time.perf_counter()
     profile.enable()
-    wanted = [f"acquire={acquirer}"]
-    chosen = choosing.choose(made.pool, count, run, wanted, catalog, talk.work, among=among)
+    request = choosing.Request(count, run, [f"acquire={acquirer}"], among)
+    chosen = choosing.choose(made.pool, request, talk.work)
     hand_out(folder / "round", chosen, made.pool.settings, copy=True, progress=talk.work)
     profile.disable()
     whole = time.perf_counter() - begun

@@ -32,7 +32,7 @@ from pairs_comparison.records import Records
 from rich.console import Console
 
 from rankhub import UserError
-from rankhub.recipe.streams import phase_streams
+from rankhub.recipe.schema import phase_streams
 
 RECIPE = Path(__file__).parent / "pairs_comparison" / "live.yaml"
 

@@ -93,13 +93,9 @@ def profiled(entries: Entries) -> Iterator[None]:
 
 
 def count(arguments: Sequence[str]) -> Entries:
-    """What is entered by ``rankhub run`` up to the first step.
+    """What is entered by ``rankhub run`` with these arguments (recipe and overrides) up to the first step.
 
-    Args:
-        arguments: Recipe and overrides.
-
-    Raises:
-        SystemExit: There was no first step; what rankhub said of it stands on standard error.
+    Ends where there was none; what rankhub said of it stands on standard error.
     """
     spec = importlib.util.find_spec("rankhub")
     assert spec is not None

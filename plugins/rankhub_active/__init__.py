@@ -1,7 +1,7 @@
-"""Official plugin: which images of a pool to label next (active learning)."""
+"""Official plugin: label in rounds, the images first from which a network would learn most (active learning)."""
 
 import rankhub
-from rankhub import Component
+from rankhub import Component, Verb
 
 
 @rankhub.hookimpl
@@ -11,20 +11,34 @@ def rankhub_components() -> list[Component]:
         Component(
             "acquirer",
             "ranking_uncertainty",
-            "rankhub_active.uncertainty:RankingUncertainty",
+            "rankhub_active.acquirers.uncertainty:RankingUncertainty",
             "Images whose ranked views the network orders worst.",
         ),
         Component(
             "acquirer",
             "ensemble_variance",
-            "rankhub_active.ensemble:EnsembleVariance",
+            "rankhub_active.acquirers.ensemble:EnsembleVariance",
             "Images on which checkpoints of a run, or passes with dropout, disagree most.",
         ),
         Component(
             "acquirer",
             "coreset",
-            "rankhub_active.coreset:Coreset",
+            "rankhub_active.acquirers.coreset:Coreset",
             "Images that together leave none of the pool far from a labeled one.",
         ),
-        Component("acquirer", "random", "rankhub_active.chance:Random", "Images at random, to compare others with."),
+        Component(
+            "acquirer", "random", "rankhub_active.acquirers.chance:Random", "Images at random, to compare others with."
+        ),
+    ]
+
+
+@rankhub.hookimpl
+def rankhub_verbs() -> list[Verb]:
+    """What this plugin adds to the command line."""
+    return [
+        Verb(
+            "label",
+            "rankhub_active.verbs.app:app",
+            "Label in rounds the images from which a network would learn most.",
+        )
     ]

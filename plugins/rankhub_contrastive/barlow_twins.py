@@ -17,8 +17,7 @@ from rankhub.interfaces.loss import Loss, LossContext, LossResult, Scope, single
 from rankhub.interfaces.model import OutputSpec
 from rankhub.interfaces.options import Ge
 from rankhub.interfaces.order import RankTarget
-from rankhub_contrastive.partners import aligned
-from rankhub_contrastive.redundancy import off_diagonal
+from rankhub_contrastive.partners import aligned, off_diagonal
 
 
 class BarlowTwins(Loss):

@@ -20,20 +20,11 @@ def log_partition(
     skip: Tensor | None = None,
     block_bytes: int | None = None,
 ) -> Tensor:
-    """For every query q, log Σ_j exp(q · k_j / T) over all keys j but the one it skips.
+    """For every query q [n, d], log Σ_j exp(q · k_j / T) over all keys j [M, d] but the one it skips: [n].
 
-    The logits are made in blocks of queries and again in the backward, whose gradient is the closed form (a softmax
-    times the keys); between the two only the inputs and one number a query are kept.
-
-    Args:
-        queries: [n, d] float32 or float64.
-        keys: [M, d] of the same type.
-        temperature: T, above 0.
-        skip: [n] int64, the key that each query leaves out (itself); None = none.
-        block_bytes: Bytes of logits held at a time (at least one query's); None = what suits the device.
-
-    Returns:
-        [n], differentiable once; -inf where no key is left.
+    The logits are made in blocks of queries (``block_bytes`` at a time; None = what suits the device) and again in the
+    backward, whose gradient is the closed form (a softmax times the keys); between the two only the inputs and one
+    number a query are kept. -inf where no key is left.
     """
     with torch.autocast(queries.device.type, enabled=False):
         value: Tensor = _LogPartition.apply(queries, keys, skip, 1.0 / temperature, block_bytes)

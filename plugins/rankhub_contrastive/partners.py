@@ -1,4 +1,4 @@
-"""Which views of a batch belong together: by group, and by sample and number of view."""
+"""Which views of a batch belong together, by group, and by sample and number of view."""
 
 from __future__ import annotations
 
@@ -9,27 +9,13 @@ from rankhub.interfaces.order import RankTarget
 
 
 def numbered(ids: Tensor) -> tuple[Tensor, Tensor]:
-    """Ids as numbers from 0.
-
-    Args:
-        ids: [N] integers in any order.
-
-    Returns:
-        [N] the number of each row's id, and [number of ids] how many rows have it.
-    """
+    """Ids [N] as numbers from 0, and [number of ids] how many rows have each."""
     _, which, sizes = torch.unique(ids, return_inverse=True, return_counts=True)
     return which, sizes
 
 
 def pairs(ids: Tensor) -> tuple[Tensor, Tensor]:
-    """All ordered pairs of different rows that share an id.
-
-    Args:
-        ids: [N] integers in any order; an id may have any number of rows.
-
-    Returns:
-        [pairs] the first and [pairs] the second row of each pair; Σ m (m - 1) pairs for ids with m rows.
-    """
+    """[pairs] the first and [pairs] the second row of all ordered pairs of different rows that share an id."""
     order = torch.argsort(ids, stable=True)
     sizes = torch.unique_consecutive(ids[order], return_counts=True)[1]
     size, start = sizes.repeat_interleave(sizes), (sizes.cumsum(0) - sizes).repeat_interleave(sizes)
@@ -43,17 +29,17 @@ def pairs(ids: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def aligned(target: RankTarget) -> Tensor:
-    """The rows of the views, one line a sample and one column a number of view.
+    """[n, V] int64 rows of the views: a line a sample that has all V view numbers of the batch, a column a view.
 
-    Args:
-        target: Views in any order.
-
-    Returns:
-        [n, V] int64: the samples that have every one of the batch's V view numbers, by rising index and view;
-        n = 0 where V is 1, since a view alone has nothing to be aligned with.
+    Both ascend; n = 0 where V is 1, since a view alone has nothing to be aligned with.
     """
     samples, line = torch.unique(target.index, return_inverse=True)
     views, column = torch.unique(target.view, return_inverse=True)
     table = torch.full((len(samples), len(views)), -1, dtype=torch.int64, device=target.index.device)
     table[line, column] = torch.arange(len(target), device=target.index.device)
     return table[table.ge(0).all(1) & (len(views) > 1)]
+
+
+def off_diagonal(matrix: Tensor) -> Tensor:
+    """Scalar: the sum of squares of a square matrix without its diagonal."""
+    return (matrix - torch.diag(matrix.diagonal())).square().sum()

@@ -23,18 +23,9 @@ def prediction_count(target: RankTarget, global_views: int) -> Tensor:
 def prediction_loss(targets: Tensor, rows: Tensor, logits: Tensor, index: Tensor, only: Tensor | None = None) -> Tensor:
     """Σ over targets t and other views s of the same sample of -Σ_k targets[t, k] log softmax(logits[s])_k.
 
-    The cross-entropy is linear in its target, so the targets of a sample are added up first: one cross-entropy a
-    view, however many targets it predicts.
-
-    Args:
-        targets: [t, K] distributions, without a graph.
-        rows: [t] int64, the row of each target.
-        logits: [N, K].
-        index: [N] which sample each row is a view of.
-        only: [N] bool, the rows whose predictions count; None = all.
-
-    Returns:
-        Scalar with a graph, 0 where there is no such pair.
+    The cross-entropy is linear in its target, so the targets [t, K] of a sample, at ``rows`` [t] of the views, are
+    added up first: one cross-entropy a view, however many it predicts. ``only`` [N]: rows whose predictions count; None
+    = all.
     """
     sample, sizes = numbered(index)
     by_sample = targets.new_zeros(len(sizes), targets.shape[1]).index_add_(0, sample[rows], targets)
@@ -48,13 +39,9 @@ def prediction_loss(targets: Tensor, rows: Tensor, logits: Tensor, index: Tensor
 def target_parts(targets: Tensor) -> dict[str, Tensor]:
     """For the log: how sharp the targets are, and how many of the K choices they use.
 
-    Args:
-        targets: [t, K] distributions.
-
-    Returns:
-        "target_entropy", the mean entropy of a target in [0, log K], to which the loss can fall; and "perplexity", exp
-        of the entropy of the mean target, in [1, K]: 1 when every view gets the same choice, a collapse. Empty where
-        there is no target.
+    "target_entropy", the mean entropy of a target [t, K] in [0, log K], to which the loss can fall; and "perplexity",
+    exp of the entropy of the mean target, in [1, K]: 1 when every view gets the same choice, a collapse. Empty without
+    targets.
     """
     if not len(targets):
         return {}

@@ -19,7 +19,6 @@ from rankhub.interfaces.order import RankTarget
 from rankhub_contrastive.checks import no_target
 from rankhub_contrastive.prediction import prediction_count, prediction_loss, target_parts, target_rows
 from rankhub_contrastive.queue import Queue
-from rankhub_contrastive.sinkhorn import sinkhorn
 
 
 class SwAV(Loss):
@@ -129,3 +128,17 @@ class SwAV(Loss):
             assert isinstance(queue, Queue)
             queue.push(rows)
         self._seen = None
+
+
+@torch.no_grad()
+def sinkhorn(scores: Tensor, epsilon: float, iterations: int) -> Tensor:
+    """[n, K] rows that add up to 1: samples assigned so that prototypes are used equally (Cuturi, NeurIPS 2013).
+
+    Starting from exp(scores / epsilon), divide each prototype's column by its sum, then each sample's row by its sum,
+    ``iterations`` times. In logarithms, so that no epsilon makes a column vanish.
+    """
+    logs = scores / epsilon
+    for _ in range(iterations):
+        logs = logs - logs.logsumexp(0, keepdim=True)
+        logs = logs - logs.logsumexp(1, keepdim=True)
+    return logs.exp()

@@ -57,17 +57,9 @@ def overlay(
     The map is smoothed between the centres of its cells for the eye. The colours end at its highest cell; where there
     is no density, the image shows through. Negative density is not drawn; if it matters, the title gives its sum.
 
-    Args:
-        image: [3, H, W] uint8.
-        density: [h, w] or [1, h, w] points a cell; the cells are spread evenly over the image.
-        predicted: The count.
-        true: The true count, if it is known.
-        points: [n, 2 or more] x and y in pixels of the image, if they are known; drawn if at most ``MOST_DOTS``.
-        unit: What is counted ("people").
-        name: Of the image.
-
-    Returns:
-        [H', W', 3] uint8, about 900 pixels on the longer side, less for small images.
+    [H', W', 3] uint8, about 900 pixels on the longer side, less for small images. ``image`` is [3, H, W] uint8,
+    ``density`` [h, w] or [1, h, w] points a cell, spread evenly over it, ``points`` [n, 2 or more] x and y in its
+    pixels, drawn if at most ``MOST_DOTS``; ``name`` is the image's, ``unit`` what is counted ("people").
     """
     height, width = int(image.shape[-2]), int(image.shape[-1])
     shown = _reduced(image)
@@ -107,12 +99,7 @@ def _reduced(image: Tensor) -> Bytes:
 
 
 def _blended(image: Bytes, share: Tensor) -> Bytes:
-    """[H, W, 3] the image, its colours half taken out, under the density: opaque in proportion to the square root.
-
-    Args:
-        image: [H, W, 3].
-        share: [h, w] of the highest density, in [0, 1].
-    """
+    """[H, W, 3] the greyed image under the density, opaque in proportion to the root of its ``share`` [h, w]."""
     height, width = image.shape[:2]
     wide = F.interpolate(share[None, None], size=(height, width), mode="bilinear", antialias=True, align_corners=False)
     strength = wide[0, 0].clamp(0, 1).numpy()

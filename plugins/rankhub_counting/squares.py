@@ -42,13 +42,7 @@ def cut(image: Tensor, square: Square, size: int) -> Tensor:
 
     Only pixels that the square touches are read, so that nothing from beyond its edge shows in the result.
 
-    Args:
-        image: [3, H, W] uint8.
-        square: Inside the image.
-        size: Side of the result in pixels.
-
-    Returns:
-        [3, size, size] uint8, not sharing memory with ``image``.
+    [3, size, size] uint8, not sharing memory with ``image`` [3, H, W], inside which the square lies.
     """
     height, width = image.shape[-2:]
     left, top = max(math.floor(square.left), 0), max(math.floor(square.top), 0)

@@ -1,7 +1,7 @@
 """Data sets of images; see them with `rankhub plugins list`."""
 
 import rankhub
-from rankhub import Component
+from rankhub import Component, Verb
 
 
 @rankhub.hookimpl
@@ -13,6 +13,13 @@ def rankhub_components() -> list[Component]:
             "coco",
             "rankhub_data.coco:Coco",
             "COCO 2017 as it is unpacked: 118,000 photos of everyday scenes, 5,000 to test, 123,000 more.",
+        ),
+        Component(
+            "dataset",
+            "from_python",
+            "rankhub_data.given:FromPython",
+            "Images that a Python program hands over: paths, PIL images, arrays, tensors, a data set of torch.",
+            role="given",
         ),
         Component(
             "dataset",
@@ -40,3 +47,9 @@ def rankhub_components() -> list[Component]:
             "STL-10 as its authors ship it: 13,000 labelled and 100,000 unlabeled photos, 96 px.",
         ),
     ]
+
+
+@rankhub.hookimpl
+def rankhub_verbs() -> list[Verb]:
+    """The verbs of this plugin."""
+    return [Verb("data", "rankhub_data.verb:app", "Fetch a data set.")]

@@ -15,9 +15,13 @@ from pathlib import Path
 from typing import IO, Any
 
 from rankhub.interfaces.errors import UserError
-from rankhub_data.download import Progress, download, forget, size_of
+from rankhub_data.download import Progress, download, forget, refuse_links, size_of
 
 _CHUNK = 1 << 20
+_UNSTATED = 1 << 26
+"""Bytes, at most, of a file whose size is not stated."""
+_BESIDE = 1 << 30
+"""Bytes, at most, of what an archive holds beside the wanted files: it is unpacked too, to be passed over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,7 @@ def fetch_archive(archive: Archive, folder: Path, mirror: str | None, progress: 
     with _sentences(folder):
         folder.mkdir(parents=True, exist_ok=True)
         packed = folder / archive.name
+        refuse_links(packed)
         _check_room(archive, folder, packed)
         if packed.is_file():
             if size_of(packed) != archive.size or _md5(packed, archive.size, progress) != archive.md5:
@@ -174,7 +179,11 @@ def _unpack(archive: Archive, packed: Path, place: Path, progress: Progress) -> 
         with open(packed, "rb") as file:
             stream: Any = _Watched(file, archive.size, progress)
             with tarfile.open(fileobj=stream, mode="r|*", bufsize=_CHUNK) as tar:
+                left = _BESIDE + sum(_UNSTATED if size is None else size for size in archive.files.values())
                 for member in tar:
+                    left -= member.size
+                    if left < 0:
+                        raise UserError(f"{packed} unpacks to far more than it should hold; delete it and try again")
                     _unpack_member(archive, tar, member, beside)
         lacking = archive.absent(beside)
         if lacking:
@@ -200,6 +209,11 @@ def _unpack_member(archive: Archive, tar: tarfile.TarFile, member: tarfile.TarIn
     parent, name = posixpath.split(posixpath.normpath(member.name))
     if member.isdir() or parent != archive.folder or name not in archive.files:
         return
+    size = archive.files[name]
+    if member.size > _UNSTATED if size is None else member.size != size:
+        raise UserError(
+            f"the archive's {member.name} has {member.size:,} bytes: it is another file, and is not unpacked"
+        )
     content = tar.extractfile(member)
     assert content is not None
     with content, open(to / name, "wb") as file:

@@ -21,7 +21,7 @@ import PIL
 from rankhub_data.scan import Fault, ImageFile
 from rankhub_data.store import Images
 
-_LAYOUT = 2
+_LAYOUT = 3
 """To be raised whenever decoding, or what an entry consists of, changes."""
 _PIXELS, _INDEX, _FAULTS = "pixels.bin", "index.npz", "faults.json"
 _PART = ".part"
@@ -38,7 +38,7 @@ class Facts:
         sources: [n, 2] height and width of the file's image, upright, before it was shrunk.
         file_digests: [n] hash of the encoded bytes.
         pixel_digests: [n] hash of the decoded image and its shape.
-        remarks: [n] uint8, :class:`~rankhub_data.decode.Remark`.
+        remarks: [n] uint8, :class:`~rankhub_data.deep.Remark`.
     """
 
     rows: npt.NDArray[np.int64]

@@ -24,6 +24,8 @@ TIMEOUT_S = 30.0
 """Seconds without a byte until a connection is given up."""
 RETRIES = 4
 """Failures in a row, without a byte between them, until the download is given up."""
+SLOWEST, WINDOW_S = 1000, 60.0
+"""Bytes a second, over so many seconds, below which a connection is given up as one that brings nothing."""
 PAUSE_S = 1.0
 """Seconds before the first retry; doubled each time."""
 
@@ -32,8 +34,26 @@ _BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
 _NOTHING_BEHIND = 416
 
 
+# No opener of files or of FTP: to such an address a server could send us on.
+_OPENER = urllib.request.OpenerDirector()
+for _handler in (
+    urllib.request.ProxyHandler,
+    urllib.request.UnknownHandler,
+    urllib.request.HTTPHandler,
+    urllib.request.HTTPSHandler,
+    urllib.request.HTTPDefaultErrorHandler,
+    urllib.request.HTTPRedirectHandler,
+    urllib.request.HTTPErrorProcessor,
+):
+    _OPENER.add_handler(_handler())
+
+
 class _DroppedError(Exception):
     """The connection failed in a way that another try may mend."""
+
+
+class _SlowError(_DroppedError):
+    """The connection brought next to nothing: that some bytes came is no success."""
 
 
 def download(url: str, part: Path, size: int, progress: Progress) -> bool:
@@ -57,12 +77,14 @@ def download(url: str, part: Path, size: int, progress: Progress) -> bool:
     """
     if urllib.parse.urlsplit(url).scheme not in ("http", "https"):
         raise UserError(f"{url} is not an address that begins with http:// or https://")
+    refuse_links(part, _notes(part))
     earlier, failures = size_of(part) > 0, 0
     while (before := size_of(part)) != size:
         try:
             earlier = _fetch(url, part, size, progress) and earlier
         except _DroppedError as dropped:
-            failures = failures + 1 if size_of(part) <= before else 0
+            came = size_of(part) > before and not isinstance(dropped, _SlowError)
+            failures = 0 if came else failures + 1
             if failures > RETRIES:
                 raise UserError(f"{url}: {dropped}; {_kept(part)}") from None
             time.sleep(PAUSE_S * 2**failures)
@@ -76,6 +98,16 @@ def forget(part: Path) -> None:
     """Remove a partial file, so that the next download starts over."""
     part.unlink(missing_ok=True)
     _notes(part).unlink(missing_ok=True)
+
+
+def refuse_links(*paths: Path) -> None:
+    """Refuse to write where a link would lead elsewhere.
+
+    Raises:
+        UserError: One of the paths is a link.
+    """
+    if link := next((path for path in paths if path.is_symlink()), None):
+        raise UserError(f"{link} is a link, through which another file would be overwritten; remove it")
 
 
 def size_of(path: Path) -> int:
@@ -98,12 +130,17 @@ def _fetch(url: str, part: Path, size: int, progress: Progress) -> bool:
         _notes(part).write_text(json.dumps({"url": url, "validator": _validator(response.headers)}), "utf-8")
         with open(part, "r+b" if have else "wb") as file:
             file.seek(have)
+            since, mark = time.monotonic(), have
             while chunk := _read(response):
-                file.write(chunk)
                 have += len(chunk)
-                progress(have, size, "downloading")
                 if have > size:
                     raise UserError(f"{url} sends more than the archive's {size:,} bytes: it is another file")
+                file.write(chunk)
+                progress(have, size, "downloading")
+                if (passed := time.monotonic() - since) >= WINDOW_S:
+                    if have - mark < SLOWEST * passed:
+                        raise _SlowError(f"the server sends less than {SLOWEST:,} bytes a second")
+                    since, mark = time.monotonic(), have
     if have < size:
         raise _DroppedError(f"the connection was lost after {have:,} of {size:,} bytes")
     return start > 0
@@ -118,9 +155,10 @@ def _connect(url: str, part: Path, have: int) -> http.client.HTTPResponse:
         if known.get("url") == url and known.get("validator"):
             headers["If-Range"] = str(known["validator"])
     try:
-        response: http.client.HTTPResponse = urllib.request.urlopen(
+        response: http.client.HTTPResponse | None = _OPENER.open(
             urllib.request.Request(url, headers=headers), timeout=TIMEOUT_S
         )
+        assert response is not None  # a handler for what is unknown is there
         return response
     except urllib.error.HTTPError as error:
         error.close()
@@ -164,7 +202,7 @@ def _start_of(response: http.client.HTTPResponse, url: str, size: int) -> int:
 
 def _read(response: http.client.HTTPResponse) -> bytes:
     try:
-        return response.read(_CHUNK)
+        return response.read1(_CHUNK)  # what is there: to wait for a whole chunk would hide how slow it comes
     except (OSError, http.client.HTTPException) as error:
         raise _DroppedError(f"the connection was lost ({_said(error)})") from None
 

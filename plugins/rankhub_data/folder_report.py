@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rankhub.interfaces.data import DataReport
-from rankhub_data.decode import Remark
+from rankhub_data.deep import Remark
 from rankhub_data.reading import Folder
 from rankhub_data.scan import Fault, Listing
 
@@ -92,15 +92,7 @@ def _notes(folder: Folder, rows: npt.NDArray[np.int64], faults: Sequence[Fault],
             f"{copies:,} images are copies of another, pixel for pixel: in training the two count as negatives of each "
             "other, which they are not (`duplicates: drop` leaves copies out)"
         )
-    remarks = facts.remarks[rows]
-    for remark, sentence in (
-        (Remark.FIRST_FRAME, "{} files have several frames or pages, of which the first is taken"),
-        (Remark.TRANSPARENT, "{} images are transparent in places and are laid on white"),
-        (Remark.DIM, "{} images of 16 bits use less than a sixteenth of their range and come out dark: scale them"),
-    ):
-        count = int(np.count_nonzero(remarks & int(remark)))
-        if count:
-            yield sentence.format(f"{count:,}")
+    yield from remarked(facts.remarks[rows])
     if listing.ignored:
         yield f"passed over what is no image: {_endings(listing.ignored)}"
     if listing.hidden:
@@ -110,6 +102,27 @@ def _notes(folder: Folder, rows: npt.NDArray[np.int64], faults: Sequence[Fault],
     if folder.cached is not None:
         size = folder.decoded.images.nbytes / 1e9
         yield f"decoded images are kept in {folder.cached} ({size:.1f} GB), which may be deleted at any time"
+
+
+def remarked(remarks: npt.NDArray[np.uint8]) -> Iterator[str]:
+    """What is worth telling of decoded images; see :class:`~rankhub_data.deep.Remark`."""
+    for remark, sentence in (
+        (Remark.FIRST_FRAME, "{} files have several frames or pages, of which the first is taken"),
+        (Remark.TRANSPARENT, "{} images are transparent in places and are laid on white"),
+        (
+            Remark.DIM,
+            "{} images of more than 8 bits use less than a sixteenth of the range that is taken for theirs and come "
+            "out dark: scale them",
+        ),
+        (Remark.CLIPPED, "{} images of floats reach a little beyond 0 to 1, and are clipped to it"),
+        (
+            Remark.STRETCHED,
+            "{} images are of no known range: each is stretched from its own lowest to its highest value",
+        ),
+    ):
+        count = int(np.count_nonzero(remarks & int(remark)))
+        if count:
+            yield sentence.format(f"{count:,}")
 
 
 def _why(faults: Sequence[Fault]) -> str:

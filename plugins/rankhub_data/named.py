@@ -19,7 +19,8 @@ from rankhub_data.folder_report import shown, size_range
 from rankhub_data.parts import originals
 from rankhub_data.reading import Folder, read_folder
 from rankhub_data.scan import ImageFile, Listing
-from rankhub_data.wording import number_of_images, some
+from rankhub_tables.names import folded
+from rankhub_tables.wording import number_of_images, some
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def read_named(
     Args:
         root: The folder that the names are relative to; absolute.
         names: [n] as the table has them. Where no file is called exactly so, one whose name differs in upper and
-            lower case only, or by ``\`` for ``/``, is taken. Absolute paths are as good.
+            lower case, in how accents are written, or by ``\`` for ``/`` only is taken. Absolute paths are as good.
         resize: Shorter side in pixels to which images are shrunk; None = as they are.
         context: Where and how much to keep.
         keep: Whether to use the cache though the images fit into memory.
@@ -172,24 +173,24 @@ class _Lookup:
         return None
 
     def _other_case(self, name: str) -> str | None:
-        """The one path that differs in upper and lower case only; in each folder an exact name goes first."""
+        """The one path that differs only in case or in how accents are written; an exact name goes first."""
         path = ""
         for part in os.path.normpath(name).split(os.sep):
             names = self._names(path)
-            actual = names.get(part) or names.get(part.casefold())
+            actual = names.get(part) or names.get(folded(part))
             if not actual:
                 return None
             path = f"{path}/{actual}" if path else actual
         return path
 
     def _names(self, folder: str) -> dict[str, str]:
-        """Name as it is, and in lower case -> name, of all entries; empty for a lower-case name that two share."""
+        """Name as it is, and folded -> name, of all entries; empty for a folded name that two share."""
         if folder not in self.folders:
             try:
                 entries = os.listdir(os.path.join(self.root, folder))
             except OSError:
                 entries = []
-            counts = Counter(entry.casefold() for entry in entries)
-            folded = {entry.casefold(): entry if counts[entry.casefold()] == 1 else "" for entry in entries}
-            self.folders[folder] = {**folded, **{entry: entry for entry in entries}}
+            counts = Counter(map(folded, entries))
+            alone = {folded(entry): entry if counts[folded(entry)] == 1 else "" for entry in entries}
+            self.folders[folder] = {**alone, **{entry: entry for entry in entries}}
         return self.folders[folder]

@@ -22,7 +22,7 @@ import numpy as np
 from rankhub.interfaces.data import OpenContext
 from rankhub.interfaces.errors import UserError
 from rankhub_data.cache import Decoded, Draft, Facts, key_of, load
-from rankhub_data.decode import Pixels, Remark, UndecodableError, decode
+from rankhub_data.decode import NoRoomError, Pixels, Remark, UndecodableError, decode
 from rankhub_data.formats import learn_formats
 from rankhub_data.scan import Fault, ImageFile, Listing, scan
 from rankhub_data.store import Collector
@@ -32,7 +32,11 @@ _BYTES_A_TASK = 1 << 20
 """Small files go to a thread many at once, since handing over costs as much as decoding; large ones alone."""
 
 
-_Decode = Callable[[bytes, str], tuple[Pixels, Remark, tuple[int, int]]]
+_ROOM, _ROOM_A_CORE = 1 << 26, 1 << 24
+"""Pixels that are decoded at once, and that wait for their turn, at the least and for each core; a larger image is
+decoded alone."""
+
+_Decode = Callable[..., tuple[Pixels, Remark, tuple[int, int]]]
 """What :func:`~rankhub_data.decode.decode` does, once it is said how far images are shrunk."""
 
 
@@ -161,6 +165,7 @@ def _decode_into(
         digests.append((result.file_digest, result.pixel_digest))
         sources.append(result.source)
         remarks.append(int(result.remark))
+        del result  # before the next is decoded
     both = np.array(digests, dtype=np.uint64).reshape(-1, 2)
     facts = Facts(
         np.array(rows, np.int64),
@@ -182,21 +187,53 @@ class _Image:
     remark: Remark
 
 
+class _Room:
+    """Counts the pixels in flight.
+
+    Args:
+        pixels: How many there may be.
+    """
+
+    def __init__(self, pixels: int) -> None:
+        self._left = pixels
+        self._lock = threading.Lock()
+
+    def enter(self, pixels: int) -> None:
+        """Take room, or raise NoRoomError: to wait could be for ever, as images are handed over in order."""
+        with self._lock:
+            if pixels > self._left:
+                raise NoRoomError
+            self._left -= pixels
+
+    def leave(self, pixels: int) -> None:
+        """Give room back."""
+        with self._lock:
+            self._left += pixels
+
+
 def _decode_all(
     root: Path, files: Sequence[ImageFile], shrunk: _Decode, progress: Callable[[int, int, str], None]
 ) -> Iterator[_Image | Fault]:
     """Each file's image or fault, in order. Few are in flight, so that memory stays bounded."""
     threads, done = min(32, cores() + 4), 0
-    tasks = _tasks(files)
+    room, tasks = _Room(max(_ROOM, cores() * _ROOM_A_CORE)), _tasks(files)
     with warnings.catch_warnings(), ThreadPoolExecutor(threads, thread_name_prefix="decode") as pool:
         warnings.simplefilter("ignore")  # Pillow's remarks on odd files; what matters is reported
-        pending = deque(pool.submit(_decode_task, root, task, shrunk) for task in islice(tasks, threads + 2))
+        decode_task = partial(_decode_task, root, shrunk=shrunk, room=room)
+        pending = deque(pool.submit(decode_task, task) for task in islice(tasks, threads + 2))
         try:
             while pending:
-                results = pending.popleft().result()
-                pending.extend(pool.submit(_decode_task, root, task, shrunk) for task in islice(tasks, 1))
-                yield from results
-                done += len(results)
+                results = deque(pending.popleft().result())
+                pending.extend(pool.submit(decode_task, task) for task in islice(tasks, 1))
+                while results:  # each is let go before the next, as large ones are decoded here, where they are due
+                    result = results.popleft()
+                    if isinstance(result, ImageFile):
+                        yield _decode_file(root, result, shrunk)
+                    else:
+                        yield result
+                        room.leave(0 if isinstance(result, Fault) else result.pixels[0].size)
+                    del result
+                    done += 1
                 progress(done, len(files), "decoding images")
         finally:
             pool.shutdown(cancel_futures=True)
@@ -215,18 +252,36 @@ def _tasks(files: Sequence[ImageFile]) -> Iterator[list[ImageFile]]:
         yield task
 
 
-def _decode_task(root: Path, files: Sequence[ImageFile], shrunk: _Decode) -> list[_Image | Fault]:
-    return [_decode_file(root, file, shrunk) for file in files]
+def _decode_task(
+    root: Path, files: Sequence[ImageFile], shrunk: _Decode, room: _Room
+) -> list[_Image | Fault | ImageFile]:
+    return [_decode_in(room, root, file, shrunk) for file in files]
+
+
+def _decode_in(room: _Room, root: Path, file: ImageFile, shrunk: _Decode) -> _Image | Fault | ImageFile:
+    """An image that holds as much room as it has pixels, a fault; or the file itself where there is no room for it."""
+    entered = 0
+
+    def admit(pixels: int) -> None:
+        nonlocal entered
+        room.enter(pixels)
+        entered = pixels
+
+    try:
+        result = _decode_file(root, file, partial(shrunk, admit=admit))
+    except NoRoomError:
+        return file
+    room.leave(entered - (0 if isinstance(result, Fault) else result.pixels[0].size))
+    return result
 
 
 def _decode_file(root: Path, file: ImageFile, shrunk: _Decode) -> _Image | Fault:
     try:
         with open(f"{root}/{file.path}", "rb") as opened:
             data = opened.read()
+        pixels, remark, source = shrunk(data, file.ending)
     except (OSError, MemoryError) as error:
         return Fault(file.path, "unreadable", (getattr(error, "strerror", None) or str(error)).lower())
-    try:
-        pixels, remark, source = shrunk(data, file.ending)
     except UndecodableError as error:
         return error.at(file.path)
     return _Image(pixels, source, _hash(data), _hash(pixels.data, pixels.shape), remark)

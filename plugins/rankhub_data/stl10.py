@@ -11,11 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from rankhub.interfaces.data import DataReport, Dataset, Fetchable, LabelSpec, OpenContext, Sample
+from rankhub.interfaces.data import DataReport, Dataset, LabelSpec, OpenContext, Sample
 from rankhub.interfaces.errors import Objection, UserError
 from rankhub.interfaces.options import Ge, Le
 from rankhub_data.archive import Archive, fetch_archive
-from rankhub_data.tables.text import read_lines
+from rankhub_data.fetchable import Fetchable
+from rankhub_tables.text import read_lines
 
 SIDE = 96
 IMAGE_BYTES = 3 * SIDE * SIDE

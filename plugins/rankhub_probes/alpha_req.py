@@ -12,8 +12,7 @@ from torch import Tensor
 from rankhub.interfaces.errors import Objection
 from rankhub.interfaces.evaluate import EvaluationResult, EvaluationSource, Evaluator
 from rankhub.interfaces.options import DataName, Ge, OutputName
-from rankhub_probes.features import ROUNDING, collapsed, matrix, some, undefined
-from rankhub_probes.spectrum import singular_values
+from rankhub_probes.features import ROUNDING, collapsed, matrix, singular_values, some, undefined
 
 _FEWEST = 3
 """Eigenvalues without which a line through them says nothing."""
@@ -108,12 +107,7 @@ class PowerLaw:
 
 
 def covariance_values(values: Tensor, device: torch.device) -> Tensor:
-    """[r] eigenvalues of the covariance (divided by n - 1) above the rounding of float32, the largest first.
-
-    Args:
-        values: [n, D], finite.
-        device: Where to compute.
-    """
+    """[r] eigenvalues of the covariance of [n, D] (over n - 1) above the rounding of float32, the largest first."""
     if collapsed(values):
         return torch.empty(0, dtype=torch.float64)
     eigenvalues = singular_values(values, device, centre=True).square() / (len(values) - 1)
@@ -121,13 +115,7 @@ def covariance_values(values: Tensor, device: torch.device) -> Tensor:
 
 
 def power_law(eigenvalues: Tensor, first: int, last: int) -> PowerLaw:
-    """The line through (ln j, ln lambda_j) for j from ``first`` to ``last``, weighted by 1/j.
-
-    Args:
-        eigenvalues: [r] above 0, the largest first.
-        first: First rank, from 1.
-        last: Last rank; r where there are fewer.
-    """
+    """The line through (ln j, ln lambda_j), weighted by 1/j, over ranks j from ``first`` (1 or more) to ``last``."""
     last = min(last, len(eigenvalues))
     if last < first + _FEWEST - 1:
         return PowerLaw(float("nan"), float("nan"), first, last)

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rankhub.interfaces.draws import Draws
-from rankhub.interfaces.similarity import RESOLUTION
+from rankhub_ranking.similarity import RESOLUTION
 
 if TYPE_CHECKING:
     from sklearn.linear_model import LogisticRegression
@@ -50,7 +50,7 @@ class Prediction:
 
     Attributes:
         likeliest: [m, classes] which classes no other exceeds; several where their logits are equal, compared on the
-            grid of :mod:`rankhub.interfaces.similarity`.
+            grid of :mod:`rankhub_ranking.similarity`.
         classes: [classes] their numbers.
         converged: Whether the solver stopped before its last iteration.
     """
@@ -86,16 +86,7 @@ def choose(
     trials in a row are worse than the best by two standard errors: the larger C that remain fit ever closer to the
     training images, and are by far the slowest.
 
-    Args:
-        features: [n, D], finite.
-        labels: [n] at least two classes.
-        grid: Candidates.
-        share: Share of each class that is held out.
-        seed: Another seed holds out other images.
-        max_iter: Iterations of each fit.
-
-    Returns:
-        None where no class has two images, so that nothing can be held out.
+    None where no class has two images, so that nothing can be held out.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
@@ -133,13 +124,6 @@ def predict(features: Features, labels: Ints, test: Features, c: float, max_iter
 
     The same as scikit-learn's ``LogisticRegression(C=c, max_iter=max_iter)`` on features from its
     ``StandardScaler``, in float64.
-
-    Args:
-        features: [n, D], finite.
-        labels: [n] at least two classes.
-        test: [m, D], finite.
-        c: Inverse strength of the regularisation.
-        max_iter: Iterations of the solver.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression

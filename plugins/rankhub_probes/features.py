@@ -1,7 +1,8 @@
-"""Outputs as matrices of features, and what may be wrong with them."""
+"""Outputs as matrices of features, what may be wrong with them, and the smooth rank of their spectrum."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -79,12 +80,7 @@ class Views:
 
     @classmethod
     def of(cls, values: Tensor, index: Tensor) -> Views:
-        """Views by the samples they come from.
-
-        Args:
-            values: [N, D].
-            index: [N] int64, the sample of each view.
-        """
+        """Views [N, D] by ``index`` [N], the samples that they come from."""
         values = values.double()
         _, image, counts = torch.unique(index, return_inverse=True, return_counts=True)
         sums = values.new_zeros((len(counts), values.shape[1])).index_add_(0, image, values)
@@ -117,3 +113,37 @@ def seen_views(
     if len(samples) < 2:
         raise UserError(f"{evaluator} needs at least two images, data set {data!r} has one")
     return values, index
+
+
+_BLOCK = 4
+"""Rows of a block over columns of the matrix: large enough that the triangle adds little work."""
+
+
+def singular_values(values: Tensor, device: torch.device, *, centre: bool = False) -> Tensor:
+    """[min(n, D)] float64 on the CPU, the largest first.
+
+    The rows pass through a QR decomposition block by block, so that no float64 copy of the whole matrix is
+    made and, unlike with the Gram matrix, small singular values are exact too.
+
+    ``centre`` takes the mean row off first.
+    """
+    width = values.shape[1]
+    shift = values.mean(dim=0, dtype=torch.float64).to(device) if centre else 0.0
+    triangle = torch.empty((0, width), dtype=torch.float64, device=device)
+    for block in torch.split(values, max(_BLOCK * width, 1024)):
+        rows = torch.cat([triangle, block.to(device, torch.float64) - shift])
+        triangle = torch.linalg.qr(rows, mode="r").R
+    found: Tensor = torch.linalg.svdvals(triangle)
+    return found.cpu()
+
+
+def smooth_rank(weights: Tensor, eps: float) -> float:
+    """exp(-sum_k p_k ln p_k) with p_k = w_k / sum_j w_j + eps; 0 where all weights are 0.
+
+    The exponential of the entropy of the normalised spectrum (Roy and Vetterli, EUSIPCO 2007): r equal weights
+    give r.
+    """
+    total = float(weights.sum())
+    if total == 0:
+        return 0.0
+    return math.exp(float(torch.special.entr(weights / total + eps).sum()))

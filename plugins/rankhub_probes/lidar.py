@@ -11,8 +11,7 @@ from torch import Tensor
 
 from rankhub.interfaces.evaluate import EvaluationResult, EvaluationSource, Evaluator
 from rankhub.interfaces.options import DataName, Ge, Gt, OutputName, StreamName
-from rankhub_probes.features import ROUNDING, Views, seen_views, undefined
-from rankhub_probes.spectrum import smooth_rank
+from rankhub_probes.features import ROUNDING, Views, seen_views, smooth_rank, undefined
 
 
 class LiDAR(Evaluator):
@@ -93,10 +92,7 @@ def discriminant_values(views: Views, delta: float, device: torch.device) -> Ten
     They are the squared singular values of L^-1 (mu_i - mu) / sqrt(n - 1) with S_w = L L^T, so that S_b is never
     formed. All are 0 where the differences between images are the rounding of float32.
 
-    Args:
-        views: The features. With unequal numbers of views, n (q - 1) is N - n.
-        delta: Added to the diagonal of S_w.
-        device: Where to compute.
+    With unequal numbers of views, n (q - 1) is N - n.
     """
     images, width = views.means.shape
     count = min(width, images - 1)

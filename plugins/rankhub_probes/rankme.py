@@ -8,8 +8,7 @@ from typing import Annotated
 from rankhub.interfaces.embeddings import unit_rows
 from rankhub.interfaces.evaluate import EvaluationResult, EvaluationSource, Evaluator
 from rankhub.interfaces.options import DataName, Ge, OutputName
-from rankhub_probes.features import collapsed, matrix, some, undefined
-from rankhub_probes.spectrum import singular_values, smooth_rank
+from rankhub_probes.features import collapsed, matrix, singular_values, smooth_rank, some, undefined
 
 
 class RankMe(Evaluator):

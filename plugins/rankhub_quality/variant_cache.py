@@ -61,12 +61,7 @@ class VariantCache:
         return self.folder / name[:2] / f"{name}.npy"
 
     def read(self, path: Path, size: tuple[int, int]) -> list[Variants] | None:
-        """The versions in a file, memory-mapped; None if it is not there or damaged.
-
-        Args:
-            path: The file.
-            size: Height and width of the image.
-        """
+        """The versions of an image of a size in a file, memory-mapped; None if it is not there or damaged."""
         head, record = self._form(size)
         length = len(head) + record.itemsize * self._count
         try:
@@ -135,13 +130,9 @@ class VariantCache:
 def kept_or_made(
     cache: VariantCache, image: Pixels, make: Callable[[], list[Variants]], trouble: Callable[[str], None]
 ) -> list[Variants]:
-    """The versions of an image from the cache; made and kept if they are not there.
+    """The versions of an image [3, H, W] from the cache; if they are not there, they are made and kept.
 
-    Args:
-        cache: Where to look.
-        image: [3, H, W] uint8.
-        make: Makes them.
-        trouble: Told in a sentence if they cannot be kept.
+    ``trouble`` is told in a sentence if they cannot be kept.
     """
     path = cache.path_of(image)
     found = cache.read(path, (image.shape[1], image.shape[2]))

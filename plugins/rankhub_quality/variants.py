@@ -6,14 +6,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from rankhub.interfaces.draws import ViewDraws
 from rankhub_quality.distortion.kinds import KINDS
-from rankhub_quality.distortion.reach import distinct
+from rankhub_quality.distortion.pixels import Pixels
 from rankhub_quality.ranked_sets import Position, RankedGroup
 
-Pixels = npt.NDArray[np.uint8]
+
+def distinct(image: Pixels, variants: Sequence[Pixels]) -> list[bool]:
+    """For each level, mild to strong, whether it differs from the last one that did (at first, from the image).
+
+    A codec can be at its limit, a grey image has no colours to lose, a flat one nothing to blur: the pixels then equal
+    those of the milder level, and a pair of the two would teach that equal images differ in quality.
+    """
+    result, before = [], image
+    for variant in variants:
+        result.append(not np.array_equal(variant, before))
+        before = variant
+    return result
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +46,7 @@ def make_variants(image: Pixels, groups: Sequence[RankedGroup], draws: ViewDraws
     kind share it, so that a stronger degree is the same noise made stronger and more patches contain the fewer ones:
     with noise of its own each, a strong degree could be the better image by chance.
 
-    Args:
-        image: [3, H, W] uint8, the whole original.
-        groups: What to make.
-        draws: One row, that of the image.
-
-    Returns:
-        One a group.
+    ``image`` is the whole original [3, H, W]; ``draws`` one row, that of the image.
     """
     source = np.ascontiguousarray(image.transpose(1, 2, 0))
     made: dict[tuple[tuple[str, float], ...], Pixels] = {(): source}

@@ -1,4 +1,8 @@
-"""Official plugin: what quality and counting share to learn from ranked views (Liu, van de Weijer, Bagdanov, 2019)."""
+"""Official plugin: what quality and counting share to learn from ranked views (Liu, van de Weijer, Bagdanov, 2019).
+
+As a base for others it also holds what exact ranks rest on: comparable pairs, similarities that may be compared, means
+that do not depend on an order.
+"""
 
 import rankhub
 from rankhub import Component

@@ -62,11 +62,7 @@ class Labeled:
 def labeled(source: EvaluationSource, data: str, output: str, lack: tuple[str, str]) -> Labeled:
     """Predictions and labels of the images of ``data`` that have a label; NaN is none.
 
-    Args:
-        source: Of the predictions.
-        data: The data set.
-        output: The predicted number.
-        lack: What no image does where none has a label, and some do without ("is annotated", "are not annotated and").
+    ``lack``: what no image does where none has a label, and some do without ("is annotated", "are not annotated and").
 
     Raises:
         UserError: No image has a label, or the output is not one number an image.
@@ -121,11 +117,8 @@ def summary(
 ) -> dict[str, float]:
     """Metrics over several sets of images, as far as they are defined there; NaN where one is in none.
 
-    Args:
-        lines: The metrics of each set.
-        names: Of the metrics.
-        of: Which of ``mean``, ``median`` and ``std`` (divided by their number less one; 0 of a single one).
-        sets: Stands before these in the names of what comes back: ``METRIC_fold_mean``.
+    ``of``: which of ``mean``, ``median`` and ``std`` (divided by their number less one; 0 of a single one). ``sets``
+    stands before these in the names of what comes back: ``METRIC_fold_mean``.
     """
     found: dict[str, float] = {}
     for name in names:

@@ -17,8 +17,8 @@ from rankhub.interfaces.loss import Loss, LossContext, LossResult, Scope
 from rankhub.interfaces.model import OutputSpec
 from rankhub.interfaces.options import Ge
 from rankhub.interfaces.order import RankTarget
-from rankhub.interfaces.pairs import ordered_pairs
-from rankhub_ranking.outputs import one_number
+from rankhub_ranking.pairs import ordered_pairs
+from rankhub_ranking.regression import one_number
 
 Shape = Literal["hinge", "logistic"]
 

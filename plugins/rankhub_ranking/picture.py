@@ -10,13 +10,7 @@ from matplotlib.figure import Figure
 
 
 def chart(width: float, height: float, title: str) -> tuple[Axes, FigureCanvasAgg]:
-    """Axes to draw on, with a title and a grid behind what is drawn, and the canvas below them.
-
-    Args:
-        width: In hundreds of pixels.
-        height: Likewise.
-        title: Above the picture.
-    """
+    """Axes with a title and a grid behind what is drawn, and the canvas below them; sides in hundreds of pixels."""
     figure = Figure(figsize=(width, height), dpi=100, layout="constrained")
     axes = figure.add_subplot()
     axes.set_title(title, fontsize="medium")

@@ -14,12 +14,22 @@ from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.embeddings import full_precision
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.generator import ViewSpec
-from rankhub.interfaces.loss import Loss, LossContext, LossResult, Scope
+from rankhub.interfaces.loss import Loss, LossContext, LossResult, Scope, single_output
 from rankhub.interfaces.model import OutputSpec
 from rankhub.interfaces.options import Gt
 from rankhub.interfaces.order import RankTarget
 from rankhub.interfaces.points import Points
-from rankhub_ranking.outputs import one_number
+
+
+def one_number(outputs: Mapping[str, OutputSpec], owner: str) -> str:
+    """The name of the one score; where there is none of the one count, and else of the one mean of a map.
+
+    Raises:
+        Objection: There is none, or more than one.
+    """
+    kinds = {spec.kind for spec in outputs.values()}
+    kind = next((kind for kind in ("score", "count", "pooled") if kind in kinds), "score")
+    return single_output(outputs, kind, owner)
 
 
 class RegressionLoss(Loss):

@@ -14,12 +14,59 @@ from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.evaluate import EvaluationResult, EvaluationSource, Evaluator
 from rankhub.interfaces.options import DataName, Ge, Gt, OutputName
-from rankhub.interfaces.similarity import inner_products
-from rankhub.interfaces.sums import exact_mean
-from rankhub_retrieval.classes import labelled_rows, without_classes
-from rankhub_retrieval.features import Unit, collapsed, unit_features
+from rankhub_ranking.similarity import RESOLUTION, inner_products, rounded
+from rankhub_ranking.sums import exact_mean
+from rankhub_retrieval.features import Unit, collapsed, labelled_rows, unit_features, without_classes
 from rankhub_retrieval.ranking import block_of
-from rankhub_retrieval.vote import credit, vote
+
+LEAST = 1e-5
+"""The fewest votes of a neighbour: one that counted 0 would leave its class without a vote."""
+
+_GRAIN = 30
+"""Binary places of a vote. Votes are whole numbers of grains, so that their sums are exact and equal ones equal."""
+
+
+def vote(products: Tensor, labels: Tensor, classes: int, k: int, temperature: float | None) -> Tensor:
+    """How many votes each class has among the k nearest items.
+
+    An item nearer than the k-th has its whole vote; those that are as near as the k-th share, evenly, the votes that
+    are left. That is the mean over all orders of the equals.
+
+    [m, classes] int64, to be compared within a row only. ``products`` [m, n] are
+    :func:`~rankhub_ranking.similarity.inner_products`, -inf where an item takes no part; they are rounded here: only
+    those that may be among the nearest, which saves most of the time. An item s below the nearest one has exp(-s /
+    temperature) votes; None = one each.
+    """
+    count, items = products.shape
+    best, last = rounded(products.topk(k, dim=1).values[:, [0, -1]]).unbind(1)
+    query, item = (products > last[:, None] - RESOLUTION).nonzero().unbind(1)
+    found = rounded(products[query, item])
+    near = found >= last[query]
+    query, item, found = query[near], item[near], found[near]
+    above = found > last[query]
+    nearer = query[above].bincount(minlength=count)
+    left, sharing = k - nearer, query.bincount(minlength=count) - nearer
+    places = min(_GRAIN, 62 - (k * items).bit_length())
+    votes = torch.full_like(item, 2**places)
+    if temperature is not None:
+        falls = (best[query] - found) / temperature
+        votes = falls.neg_().exp_().clamp_(min=LEAST).mul_(2.0**places).round_().long()
+    # In shares of one vote over the number of equals, so that nothing has to be divided.
+    votes *= torch.where(above, sharing[query], left[query])
+    sums = votes.new_zeros(count * classes).index_add_(0, query * classes + labels[item], votes)
+    return sums.view(count, classes)
+
+
+def credit(votes: Tensor, labels: Tensor, places: int = 1) -> Tensor:
+    """[m] probability that a label stands among the first ``places`` by votes, if chance orders equal ones.
+
+    0 where the label got no vote, or is -1: none of the classes.
+    """
+    own = votes.gather(1, labels.clamp(min=0)[:, None])
+    before, equal = (votes > own).sum(1), (votes == own).sum(1)
+    share = ((places - before).double() / equal).clamp(0, 1)
+    return share.where((labels >= 0) & (own[:, 0] > 0), 0.0)
+
 
 _MOST = 4096
 """Images whose votes, one number a class, are held at a time."""
@@ -31,7 +78,7 @@ class KNearest(Evaluator):
     Nothing is trained, so it measures the representation itself. The search is exact. Images without a label are left
     out of the bank and of the test. Classes are matched by name.
 
-    Similarities are compared on a grid of about 1e-6 (:mod:`rankhub.interfaces.similarity`). Equals count with the mean
+    Similarities are compared on a grid of about 1e-6 (:mod:`rankhub_ranking.similarity`). Equals count with the mean
     over their orders: images of the bank that are as near as the k-th share the votes that are left for them, and
     classes with equal votes share the place. So neither the order of the files nor the names of the classes change a
     figure, and a collapsed network gets chance.

@@ -1,17 +1,19 @@
-"""Every query's ranking of a whole gallery, by blocks of queries."""
+"""Every query's ranking of a whole gallery, by blocks of queries, and what it is worth."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from rankhub.interfaces.similarity import similarities
+from rankhub_ranking.similarity import similarities
+from rankhub_ranking.sums import exact_mean
 from rankhub_retrieval.features import Unit
-from rankhub_retrieval.ties import LAST, Rankings, ranking_keys
+from rankhub_retrieval.sides import Task
+from rankhub_retrieval.ties import LAST, Rankings, chance_average_precision, ranking_keys
 
 BLOCK_ITEMS = {"cpu": 2**23, "cuda": 2**25}
 """Similarities made at a time: on a CPU enough rows for the product with a large gallery to run at full speed."""
@@ -25,18 +27,10 @@ def full_rankings(
     device: torch.device,
     own: npt.NDArray[np.int64] | None = None,
 ) -> Iterator[tuple[slice, Rankings]]:
-    """Rank the gallery for each query; an item is relevant if its id is the query's.
+    """Slices of the queries with their rankings of the gallery; an item is relevant if its id is the query's.
 
-    Args:
-        queries: [n, d] of unit length.
-        query_ids: [n]; each occurs in the gallery (beside the query itself).
-        gallery: [g, d] of unit length.
-        gallery_ids: [g].
-        device: Where the products and the sorting run.
-        own: [n] the gallery row that is the query itself and not ranked; None = the gallery holds no query.
-
-    Yields:
-        Slices of the queries with their rankings.
+    Features [n, d] and [g, d] have unit length, and each query's id occurs in the gallery (beside the query itself).
+    ``own`` [n]: the row that is the query itself and not ranked; None = the gallery holds no query.
     """
     items, item_ids = torch.from_numpy(gallery).to(device).double(), torch.from_numpy(gallery_ids).to(device)
     block = block_of(len(gallery), device)
@@ -62,3 +56,19 @@ def _sorted(keys: Tensor) -> Tensor:
         return keys.sort(dim=1).values
     keys.numpy().sort(axis=1)
     return keys
+
+
+def measure(task: Task, ks: Sequence[int], device: torch.device) -> dict[str, float]:
+    """The mAP over the whole ranking, mAP and recall at each depth, and the mAP of a random ranking.
+
+    All are the same bit for bit whatever the order of queries and gallery, the blocks and the number of threads.
+    """
+    names = ["mAP", *(f"mAP@{k}" for k in ks), *(f"recall@{k}" for k in ks)]
+    values = torch.empty(len(names), len(task.queries.ids), dtype=torch.float64)
+    sides = task.queries.features, task.queries.ids, task.gallery.features, task.gallery.ids
+    for rows, rankings in full_rankings(*sides, device, task.own):
+        precisions = [rankings.average_precision(k) for k in (None, *ks)]
+        values[:, rows] = torch.stack(precisions + [rankings.recall(k) for k in ks]).cpu()
+    chance = chance_average_precision(torch.from_numpy(task.relevant), task.ranked)
+    means = exact_mean(values, 1).tolist()
+    return dict(zip(names, means, strict=True)) | {"mAP_chance": float(exact_mean(chance))}

@@ -12,9 +12,8 @@ from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.evaluate import EvaluationResult, EvaluationSource, Evaluator
 from rankhub.interfaces.options import DataName, Ge, OutputName, StreamName
-from rankhub_retrieval.classes import labelled_rows, without_classes
-from rankhub_retrieval.features import collapsed, unit_features
-from rankhub_retrieval.measure import measure
+from rankhub_retrieval.features import collapsed, labelled_rows, unit_features, without_classes
+from rankhub_retrieval.ranking import measure
 from rankhub_retrieval.sheet import neighbour_sheet
 from rankhub_retrieval.sides import Side, Task, make_task
 
@@ -27,7 +26,7 @@ class Retrieval(Evaluator):
     - ``recall@k``: share of the queries with a relevant image among the first k, as in metric learning.
     - ``mAP_chance``: the mAP of a random ranking.
 
-    Similarities are compared on a grid of about 1e-6 (:mod:`rankhub.interfaces.similarity`), and equals count with the
+    Similarities are compared on a grid of about 1e-6 (:mod:`rankhub_ranking.similarity`), and equals count with the
     mean over all their orders (McSherry and Najork, ECIR 2008): a collapsed network gets chance, and the order of the
     files changes no figure. A query never finds itself. Queries to which nothing is relevant are left out and counted
     in a note. The picture ``neighbours`` shows a few queries with their 8 nearest images, relevant ones framed green;

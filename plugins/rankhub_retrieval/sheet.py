@@ -11,7 +11,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from rankhub.interfaces.similarity import similarities
+from rankhub_ranking.similarity import similarities
 from rankhub_retrieval.sides import Task
 
 _SIDE, _FRAME, _TEXT, _GAP = 72, 3, 13, 6
@@ -20,13 +20,7 @@ _RIGHT, _WRONG, _QUERY = (34, 160, 70), (214, 50, 48), (90, 90, 90)
 
 
 class Tile(NamedTuple):
-    """One framed image.
-
-    Attributes:
-        image: [3, H, W] uint8.
-        text: What stands below it.
-        frame: Colour.
-    """
+    """One framed image [3, H, W] uint8, and what stands below it."""
 
     image: Tensor
     text: str
@@ -48,16 +42,8 @@ def neighbour_sheet(
     The queries are drawn with a fixed seed from those of the task, so that all rows of a report show the same. An image
     that occurs more than once (by several views) is shown at its nearest.
 
-    Args:
-        task: At least one query.
-        image_of_query: From the position in the queries' data set to [3, H, W] uint8.
-        image_of_item: From the position in the gallery's data set to [3, H, W] uint8.
-        name_of: From an id to the text below a query; None = the number of its image.
-        queries: The most rows.
-        neighbours: The most neighbours of each.
-
-    Returns:
-        [H, W, 3] uint8.
+    [H, W, 3] uint8. Images [3, H, W] uint8 come by their position in the data set; ``name_of`` turns an id into the
+    text below a query, None = the number of its image.
     """
     count = len(task.queries.ids)
     drawn = np.random.default_rng(0).permutation(count)

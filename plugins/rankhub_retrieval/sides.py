@@ -50,12 +50,7 @@ class Task:
 
 
 def make_task(queries: Side, gallery: Side) -> Task:
-    """Leave out the queries to which nothing is relevant; there may be none left.
-
-    Args:
-        queries: All queries.
-        gallery: What is searched; the same object if each query searches among the others.
-    """
+    """Leave out the queries to which nothing is relevant; if both sides are one object, each searches the others."""
     known, counts = np.unique(gallery.ids, return_counts=True)
     place = np.searchsorted(known, queries.ids).clip(max=len(known) - 1)
     relevant = np.where(known[place] == queries.ids, counts[place], 0) - (queries is gallery)

@@ -4,7 +4,7 @@ A collapsed network gives every image the same similarity. Any fixed way of orde
 of the files; the mean over all orders gives chance instead. It has a closed form (McSherry and Najork: Computing
 information retrieval performance measures efficiently in the presence of tied scores, ECIR 2008).
 
-A ranking is handed over as sorted integer keys, one row a query: the similarity as :mod:`rankhub.interfaces.similarity`
+A ranking is handed over as sorted integer keys, one row a query: the similarity as :mod:`rankhub_ranking.similarity`
 rounds it, and in the lowest bit whether the item is relevant. Items of one grid cell are equals.
 """
 
@@ -13,22 +13,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from rankhub.interfaces.similarity import RESOLUTION
-from rankhub.interfaces.sums import fixed_point
+from rankhub_ranking.similarity import RESOLUTION
+from rankhub_ranking.sums import fixed_point
 
 LAST = 2**31 - 2
 """The key of an item that is not ranked: behind all others, and not relevant."""
 
 
 def ranking_keys(similarity: Tensor, relevant: Tensor) -> Tensor:
-    """Integers that order items by falling similarity, relevant ones behind their equals; not sorted yet.
+    """[m, n] int32 that order items by falling similarity, relevant ones behind their equals; not sorted yet.
 
-    Args:
-        similarity: [m, n] from :func:`~rankhub.interfaces.similarity.similarities`; overwritten.
-        relevant: [m, n] bool.
-
-    Returns:
-        [m, n] int32.
+    ``similarity`` comes from :func:`~rankhub_ranking.similarity.similarities` and is overwritten.
     """
     return similarity.mul_(-1 / RESOLUTION).round_().int().mul_(2).add_(relevant)
 

@@ -35,7 +35,7 @@ def rankhub_components() -> list[Component]:
         Component(
             "loss",
             "fast_ap",
-            "rankhub_s2r2.fast_ap:FastAP",
+            "rankhub_s2r2.histogram_ap:FastAP",
             "Average precision from a histogram of distances.",
         ),
         Component(

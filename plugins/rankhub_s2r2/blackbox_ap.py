@@ -36,7 +36,7 @@ class BlackboxAP(RetrievalLoss):
 
     The authors scale the margin by |a normal number|, new for each pair. Here it is the same for all (as in
     their recall loss), so that the loss is a function of the embeddings: equal on any number of processes, and in both
-    passes of an accumulated step. The ranks compare cosines as :mod:`rankhub.interfaces.similarity` rounds them, in
+    passes of an accumulated step. The ranks compare cosines as :mod:`rankhub_ranking.similarity` rounds them, in
     the backward too: equals are equal wherever they stand, and cosines less than 1e-6 apart may be.
 
     For the log: "mAP" (without margin), "precision_at_1", "positive_cosine", "cosine_mean", "cosine_std" as in
@@ -70,12 +70,7 @@ class BlackboxAP(RetrievalLoss):
 
 
 class BlackboxPrecision(Statistic):
-    """1 - AP of each query, with the gradient of :class:`BlackboxAP`.
-
-    Args:
-        strength: lambda.
-        margin: m.
-    """
+    """1 - AP of each query, with the gradient of :class:`BlackboxAP`."""
 
     exact = True
 

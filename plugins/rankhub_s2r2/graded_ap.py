@@ -111,12 +111,7 @@ def relevance(target: RankTarget) -> Tensor:
 
 
 class GradedRanks(Statistic):
-    """H-rank and R of each positive.
-
-    Args:
-        step: H.
-        level: [n, P] relevance of the positives of all queries.
-    """
+    """H-rank and R of each positive, by the relevance ``level`` [n, P] of the positives of all queries."""
 
     def __init__(self, step: PairStep, level: Tensor) -> None:
         self.step, self.level = step, level

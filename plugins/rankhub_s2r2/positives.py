@@ -25,15 +25,9 @@ class Queries:
 
 
 def queries_by_size(group: Tensor, include_self: bool = False, only: Tensor | None = None) -> Iterator[Queries]:
-    """Every row that has a positive, as a query; one item for each size of group.
+    """Every row that shares its ``group`` [N] with another, as a query; one item for each size of group.
 
-    Args:
-        group: [N] integers in any order; rows of one group are each other's positives.
-        include_self: Whether a query is one of its own positives.
-        only: [N] bool, the rows that may be queries; None = all. Any row may be a positive.
-
-    Yields:
-        Queries of equal number of positives: group size - 1, or group size with ``include_self``.
+    ``only`` [N]: the rows that may be queries; None = all. Any row may be a positive.
     """
     order = torch.argsort(group, stable=True)
     sizes = torch.unique_consecutive(group[order], return_counts=True)[1]

@@ -1,4 +1,4 @@
-"""Average precision of every query, with any step."""
+"""Ranks of the positives of every query, and its average precision, with any step."""
 
 from __future__ import annotations
 
@@ -7,27 +7,58 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from rankhub.interfaces.sums import exact_mean
+from rankhub_ranking.sums import exact_mean
 from rankhub_s2r2.positives import Queries
-from rankhub_s2r2.ranks import positive_ranks
-from rankhub_s2r2.steps import Heaviside, Step, Window
+from rankhub_s2r2.steps import Heaviside, SlopedStep, Step, Window
+from rankhub_s2r2.streamed import Block, Statistic, streamed
+
+
+def positive_ranks(
+    rows: Tensor, queries: Queries, step: Step, block_bytes: int | None = None, *, among: Step | None = None
+) -> tuple[Tensor, Tensor]:
+    """How many items stand above each positive, for every query.
+
+    With s_q(j) the inner product of rows q and j, P_q the query's positives and N_q all other rows but q:
+
+        among[q, i] = 1 + Σ_{j in P_q, j != i} H⁺(s_q(j) - s_q(i))
+        above[q, i] =     Σ_{j in N_q}         H(s_q(j) - s_q(i))
+
+    ``among`` is R⁺ and ``among + above`` is R of the average-precision losses. Streamed, with the closed-form gradient.
+
+    [n, P] each, of steps H and H⁺ (``among``; None = H). They have a graph if H is a :class:`SlopedStep`; else the
+    similarities are compared as :mod:`rankhub_ranking.similarity` rounds them, so that equals are equal.
+    """
+    counted, above = streamed(rows, queries, Ranks(step, among or step), block_bytes)
+    return counted, above
+
+
+class Ranks(Statistic):
+    """R⁺ (by the step ``among``) and R - R⁺ (by ``step``) of each positive."""
+
+    def __init__(self, step: Step, among: Step) -> None:
+        self.step, self.among = step, among
+        self.sloped = isinstance(step, SlopedStep)
+        self.exact = not self.sloped
+
+    def values(self, block: Block) -> tuple[Tensor, ...]:
+        """[m, P] R⁺ and [m, P] R - R⁺."""
+        among = self.among.sums(block.own, block.own).add_(1 - self.among.at_zero)
+        return among, self.step.sums(block.scores, block.own)
+
+    def pull_back(self, block: Block, grads: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+        """The closed form, by the slopes of the steps."""
+        at_among, at_above = grads
+        assert isinstance(self.step, SlopedStep)
+        at_scores, at_own = self.step.pull_back(block.scores, block.own, at_above)
+        if isinstance(self.among, SlopedStep):
+            at_own = at_own + sum(self.among.pull_back(block.own, block.own, at_among), torch.zeros_like(at_own))
+        return at_scores, at_own
 
 
 def query_precision(
     rows: Tensor, queries: Queries, step: Step, block_bytes: int | None = None, *, among: Step | None = None
 ) -> Tensor:
-    """AP_q = 1/|P_q| Σ_{i in P_q} R⁺(i) / R(i), with the ranks of :func:`~rankhub_s2r2.ranks.positive_ranks`.
-
-    Args:
-        rows: [N, d] of unit length.
-        queries: n queries with P positives each.
-        step: H of the ranks; the result has a gradient if the step has a slope.
-        block_bytes: Bytes of similarities held at a time; None = what suits the device.
-        among: The step among positives; None = ``step``.
-
-    Returns:
-        [n] in (0, 1].
-    """
+    """AP_q = 1/|P_q| Σ_{i in P_q} R⁺(i) / R(i), [n] in (0, 1], with the ranks of :func:`positive_ranks`."""
     counted, above = positive_ranks(rows, queries, step, block_bytes, among=among)
     return (counted / (counted + above)).mean(1)
 
@@ -35,17 +66,9 @@ def query_precision(
 def average_precision(
     rows: Tensor, queries: Sequence[Queries], step: Step, block_bytes: int | None = None
 ) -> tuple[Tensor, Tensor]:
-    """:func:`query_precision` of queries with different numbers of positives, at their rows.
+    """:func:`query_precision` at the rows of the queries, [N], 0 at others; and [N] bool, which rows are queries.
 
-    Args:
-        rows: [N, d] of unit length.
-        queries: From :func:`~rankhub_s2r2.positives.queries_by_size`; may be empty.
-        step: H of the ranks; the result has a gradient if the step has a slope.
-        block_bytes: Bytes of similarities held at a time; None = what suits the device.
-
-    Returns:
-        [N] precision in (0, 1], 0 at rows that are no query, with a graph also where there is no query at all; and
-        [N] bool, which rows are queries.
+    It has a graph also where there is no query at all.
     """
     precision = rows.new_zeros(len(rows)) + rows[:0].sum()
     valid = torch.zeros(len(rows), dtype=torch.bool, device=rows.device)
@@ -59,7 +82,7 @@ def average_precision(
 def exact_precision(rows: Tensor, queries: Sequence[Queries]) -> tuple[Tensor, Tensor]:
     """Two scalars: the means over the queries of the exact average precision, and of the precision at 1.
 
-    Equals, by the rule of :mod:`rankhub.interfaces.similarity`, count half in the first. In the second a query counts 1
+    Equals, by the rule of :mod:`rankhub_ranking.similarity`, count half in the first. In the second a query counts 1
     if no negative is as near as its nearest positive, else 0, so that a collapsed network has none. Both are 0 without
     queries, and the same bit for bit whatever the order of the rows, the blocks and the number of threads.
     """

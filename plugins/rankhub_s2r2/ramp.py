@@ -5,8 +5,38 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from rankhub_s2r2.sorting import argsort, prefix_sums, sort
 from rankhub_s2r2.steps import SlopedStep
+
+_LOW = 0xFFFFFFFF
+
+
+def sort(values: Tensor) -> Tensor:
+    """[m, n] floating point with ascending rows; ``values`` may be overwritten."""
+    if values.device.type != "cpu":
+        return values.sort(1).values
+    values.numpy().sort(axis=1)
+    return values
+
+
+def argsort(values: Tensor) -> tuple[Tensor, Tensor]:
+    """[m, n] with ascending rows, and [m, n] int64 from where each value came; no NaN, n below 2^32."""
+    if values.device.type != "cpu" or values.dtype != torch.float32:
+        ordered, order = values.sort(1)
+        return ordered, order
+    bits = values.contiguous().view(torch.int32)
+    bits = bits ^ ((bits >> 31) & 0x7FFFFFFF)  # the more negative a number, the larger its bits: turn them round
+    keys = (bits.long() << 32).bitwise_or_(torch.arange(values.shape[1]))
+    keys.numpy().sort(axis=1)
+    order = keys.bitwise_and_(_LOW)
+    return values.gather(1, order), order
+
+
+def prefix_sums(values: Tensor) -> Tensor:
+    """[m, n + 1] float64: at k the sum of the first k values of the row."""
+    sums = torch.zeros(len(values), values.shape[1] + 1, dtype=torch.float64, device=values.device)
+    torch.cumsum(values, 1, dtype=torch.float64, out=sums[:, 1:])
+    return sums
+
 
 _TILE_BYTES = {"cpu": 2**19, "cuda": 2**26}
 """Bytes of scores sorted at a time: on a CPU what stays in the second-level cache together with its prefix sums."""
@@ -22,9 +52,6 @@ class Ramp(SlopedStep):
     with C the prefix sums: O(n log n + P log n) for n scores and P pivots. C is summed in float64, since windows are
     small differences of large sums. The gradient at a score sums over the windows that it lies in; along the sorted
     scores that changes at the 2P ends of windows only, so it is a prefix sum too.
-
-    Args:
-        width: w, above 0, in units of the scores.
     """
 
     def __init__(self, width: float) -> None:

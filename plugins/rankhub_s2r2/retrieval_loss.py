@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 
 from rankhub.interfaces.data import LabelSpec
@@ -14,9 +15,29 @@ from rankhub.interfaces.generator import ViewSpec
 from rankhub.interfaces.loss import Loss, LossContext, LossResult, Scope, single_output
 from rankhub.interfaces.model import OutputSpec
 from rankhub.interfaces.order import RankTarget, has_partner
-from rankhub_s2r2.cosines import cosine_parts
 from rankhub_s2r2.positives import Queries, queries_by_size
 from rankhub_s2r2.precision import exact_precision, share_within
+
+
+@torch.no_grad()
+def cosine_parts(rows: Tensor, group: Tensor) -> dict[str, Tensor]:
+    """How near positives are, and how all pairs spread; a collapsed network has means of 1 and no spread.
+
+    Sums over pairs come from the sums of the groups and from the d x d matrix ZᵀZ, never from the N x N cosines.
+
+    "positive_cosine" is the mean over the pairs within groups (alignment is 2 - 2 of it); "cosine_mean" and
+    "cosine_std" are over all pairs of different rows [N, d] of unit length. 0 where there is no pair.
+    """
+    rows = rows.double()
+    _, which, sizes = torch.unique(group, return_inverse=True, return_counts=True)
+    sums = rows.new_zeros(len(sizes), rows.shape[1]).index_add_(0, which, rows)
+    squares = rows.square().sum(1)
+    within, pairs = sizes.square().sum() - len(rows), max(1, len(rows) * (len(rows) - 1))
+    positive = (sums.square().sum() - squares.sum()) / within.clamp(min=1)
+    mean = (rows.sum(0).square().sum() - squares.sum()) / pairs
+    second = ((rows.T @ rows).square().sum() - squares.square().sum()) / pairs
+    parts = {"positive_cosine": positive, "cosine_mean": mean, "cosine_std": (second - mean**2).clamp(min=0).sqrt()}
+    return {name: part.float() for name, part in parts.items()}
 
 
 class RetrievalLoss(Loss):
@@ -71,25 +92,16 @@ class RetrievalLoss(Loss):
 
     @abstractmethod
     def terms(self, rows: Tensor, queries: Queries, target: RankTarget) -> Tensor:
-        """The loss of each query.
-
-        Args:
-            rows: [N, d] of unit length, in full precision.
-            queries: n of the queries.
-            target: The order among the rows.
-
-        Returns:
-            [n] with a graph.
-        """
+        """[n] with a graph: the loss of each of n queries, among rows [N, d] of unit length in full precision."""
 
     def parts(self, rows: Tensor, plan: Sequence[Queries], target: RankTarget) -> dict[str, Tensor]:
         """For the log, equal in meaning for all these losses: how well the queries find their positives, and spread.
 
         "mAP" is the exact average precision, equals counting half; "precision_at_1" the share of queries whose nearest
         row is a positive; "pairs_with_gradient" the share of pairs of a positive and another item nearer to each other
-        than ``reach``. These three compare similarities as :mod:`rankhub.interfaces.similarity` rounds them, and are
+        than ``reach``. These three compare similarities as :mod:`rankhub_ranking.similarity` rounds them, and are
         the same bit for bit whatever the order of the rows. The others are those of
-        :func:`~rankhub_s2r2.cosines.cosine_parts`.
+        :func:`~rankhub_s2r2.retrieval_loss.cosine_parts`.
         """
         precision, first = exact_precision(rows, plan)
         parts = {"mAP": precision, "precision_at_1": first} | cosine_parts(rows, target.group)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from rankhub.interfaces.similarity import RESOLUTION
+from rankhub_ranking.similarity import RESOLUTION
 
 Levels = tuple[Tensor, Tensor]
 """Relevance of items [m, n] and of pivots [m, P]."""
@@ -124,13 +124,7 @@ class PairStep(SlopedStep):
         """dH/d(scaled gap), in the place of the gaps; 0 at -inf."""
 
     def sums(self, scores: Tensor, pivots: Tensor, levels: Levels | None = None) -> Tensor:
-        """Σ_j H(scores[q, j] - pivots[q, i]), or Σ_j min(l_j, l_i) H(...) with levels.
-
-        Args:
-            scores: [m, n], or -inf where an item is to be left out.
-            pivots: [m, P] finite.
-            levels: [m, n] of the scores and [m, P] of the pivots.
-        """
+        """Σ_j H(scores[q, j] - pivots[q, i]); with ``levels`` of both Σ_j min(l_j, l_i) H(...)."""
         out = torch.empty_like(pivots)
         for tile, gaps in self._gaps(scores, pivots):
             shares = self.share_(gaps)
@@ -160,11 +154,7 @@ class PairStep(SlopedStep):
 
 
 class Sigmoid(PairStep):
-    """The logistic step G(x) = 1 / (1 + exp(-x / tau)) of Smooth-AP (Brown et al., ECCV 2020); G' = G (1 - G) / tau.
-
-    Args:
-        tau: Temperature, above 0, in units of the scores.
-    """
+    """The logistic step G(x) = 1 / (1 + exp(-x / tau)) of Smooth-AP (Brown et al., ECCV 2020); G' = G (1 - G) / tau."""
 
     def __init__(self, tau: float) -> None:
         self.scale = 1.0 / tau

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from rankhub.interfaces.similarity import similarities
+from rankhub_ranking.similarity import similarities
 from rankhub_s2r2.positives import Queries
 
 _BLOCK_BYTES = {"cpu": 2**22, "cuda": 2**26}
@@ -29,7 +29,7 @@ class Block:
     Attributes:
         at: Which of the queries.
         scores: [m, N], -inf at the query and at its positives, so that what remains are its negatives. In the
-            precision of the rows; rounded by the rule of :mod:`rankhub.interfaces.similarity` for a statistic that
+            precision of the rows; rounded by the rule of :mod:`rankhub_ranking.similarity` for a statistic that
             is ``exact``.
         own: [m, P], those of its positives.
     """
@@ -67,18 +67,10 @@ class Statistic(ABC):
 def streamed(
     rows: Tensor, queries: Queries, statistic: Statistic, block_bytes: int | None = None
 ) -> tuple[Tensor, ...]:
-    """The values of a statistic for every query.
+    """The values of a statistic for every query, with n rows; they have a graph if it is sloped.
 
-    The similarities are made in blocks of queries and again in the backward; between the two only ``rows`` are kept.
-
-    Args:
-        rows: [N, d] of unit length, float32 or float64.
-        queries: n queries with P positives each.
-        statistic: What to take. The result has a graph if it is sloped.
-        block_bytes: Bytes of similarities held at a time (at least one query's); None = what suits the device.
-
-    Returns:
-        What :meth:`Statistic.values` returns, with n rows.
+    The similarities are made in blocks of queries (``block_bytes`` at a time, at least one query's; None = what suits
+    the device) and again in the backward; between the two only ``rows`` [N, d] are kept.
     """
     with torch.autocast(rows.device.type, enabled=False):
         if statistic.sloped:

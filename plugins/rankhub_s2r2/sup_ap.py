@@ -11,7 +11,7 @@ from torch import Tensor
 from rankhub.interfaces.model import OutputSpec
 from rankhub.interfaces.options import Ge, Gt, Le
 from rankhub.interfaces.order import RankTarget
-from rankhub.interfaces.similarity import RESOLUTION
+from rankhub_ranking.similarity import RESOLUTION
 from rankhub_s2r2.positives import Queries
 from rankhub_s2r2.precision import query_precision
 from rankhub_s2r2.retrieval_loss import RetrievalLoss
@@ -34,7 +34,7 @@ class SupAP(RetrievalLoss):
                                 + 1/|N_q| Σ_{j in N_q} (s_q(j) - negative_margin)₊ )
 
     Cosines at most 1e-6 apart are equal in R⁺ and at the jump of H⁻ (the second form of the rule in
-    :mod:`rankhub.interfaces.similarity`), so that copies count alike wherever they stand.
+    :mod:`rankhub_ranking.similarity`), so that copies count alike wherever they stand.
 
     H⁻ is never below the true step, so the first line of L_q bounds the true 1 - AP from above; beyond delta it keeps a
     constant slope, so badly ranked negatives keep their gradient at any tau. The calibration makes the similarities of
@@ -99,15 +99,7 @@ class SupAP(RetrievalLoss):
 
 
 class SupStep(PairStep):
-    """H⁻ of :class:`SupAP`; its jumps have no gradient.
-
-    Args:
-        tau: Temperature of the sigmoid.
-        rho: Slope beyond delta.
-        delta: Gap from which the step is linear.
-        start: Added to the sigmoid above 0.
-        offset: Value just beyond delta.
-    """
+    """H⁻ of :class:`SupAP`, whose options it takes; its jumps have no gradient."""
 
     def __init__(self, tau: float, rho: float, delta: float, start: float, offset: float) -> None:
         self.scale = 1.0 / tau
@@ -129,12 +121,7 @@ class SupStep(PairStep):
 
 
 class Calibration(Statistic):
-    """Mean (positive - s)₊ over a query's positives plus mean (s - negative)₊ over its negatives.
-
-    Args:
-        positive: Margin of positives.
-        negative: Margin of negatives.
-    """
+    """Mean (positive - s)₊ over a query's positives plus mean (s - negative)₊ over its negatives."""
 
     def __init__(self, positive: float, negative: float) -> None:
         self.positive, self.negative = positive, negative

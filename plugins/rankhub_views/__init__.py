@@ -1,7 +1,7 @@
 """Views of images, made in batches on the training device."""
 
 import rankhub
-from rankhub import Component
+from rankhub import Component, Verb
 
 
 @rankhub.hookimpl
@@ -19,3 +19,9 @@ def rankhub_components() -> list[Component]:
         Component("predict", "whole", "rankhub_views.whole:Whole", "The whole image in its own size, one pass."),
         Component("predict", "tiles", "rankhub_views.tiles:Tiles", "A large image tile by tile, for heads with a map."),
     ]
+
+
+@rankhub.hookimpl
+def rankhub_verbs() -> list[Verb]:
+    """The verbs of this plugin."""
+    return [Verb("show", "rankhub_views.show:app", "Draw what a component makes of an image.")]

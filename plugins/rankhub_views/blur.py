@@ -18,14 +18,9 @@ def kernel_for(size: int) -> int:
 
 
 def blur_(images: Tensor, rows: npt.NDArray[np.int64], sigma: Tensor, kernel: int, scratch: Scratch) -> None:
-    """Blur some views as torchvision's ``gaussian_blur`` does, which mirrors the image at its edges.
+    """Blur views at ``rows`` [k] as torchvision's ``gaussian_blur`` does, which mirrors the image at its edges.
 
-    Args:
-        images: [n, 3, S, S] float32, changed in place.
-        rows: [k] the views to blur.
-        sigma: [k] standard deviations in pixels, on the images' device.
-        kernel: Taps of the filter, odd.
-        scratch: Memory for what comes between.
+    ``images`` [n, 3, S, S] float32 change in place; ``sigma`` [k] in pixels, on their device; ``kernel`` taps, odd.
     """
     at = torch.from_numpy(rows).to(images.device)
     size = images.shape[-1]

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rankhub_views.geometry import Floats, Ints
+from rankhub_views.parameters import Floats, Ints
 from rankhub_views.scratch import Scratch
 
 RED, GREEN, BLUE = 0.2989, 0.587, 0.114
@@ -106,12 +106,8 @@ def jitter_(images: Tensor, rows: Ints, factors: Floats, order: Ints, scratch: S
     At each place of the order, views are arranged by the change that is due, so that each change is done once for
     all views that wait for it.
 
-    Args:
-        images: [n, 3, P], changed in place.
-        rows: [k] the views to change.
-        factors: [n, 4] brightness, contrast, saturation, hue.
-        order: [n, at most 4] a row gives the changes by number, first to last.
-        scratch: Memory for what comes between.
+    ``images`` [n, 3, P] change in place at ``rows`` [k]; ``factors`` [n, 4] are brightness, contrast, saturation, hue,
+    and a row of ``order`` [n, at most 4] gives the changes by number, first to last.
     """
     if not order.size:
         return

@@ -18,8 +18,7 @@ from rankhub.interfaces.options import Ge, Gt, Le
 from rankhub.interfaces.order import Label, RankTarget
 from rankhub.interfaces.points import Points
 from rankhub_views.blur import kernel_for
-from rankhub_views.geometry import compose
-from rankhub_views.parameters import Law, Parameters
+from rankhub_views.parameters import Law, Parameters, compose
 from rankhub_views.render import Renderer
 from rankhub_views.resample import Interpolation
 

@@ -11,8 +11,7 @@ from torch import Tensor
 
 from rankhub_views.blur import blur_
 from rankhub_views.colour import grey_, jitter_
-from rankhub_views.geometry import Boxes
-from rankhub_views.parameters import Parameters
+from rankhub_views.parameters import Boxes, Parameters
 from rankhub_views.resample import Interpolation, resample, windows
 from rankhub_views.scratch import Scratch, scratch_for
 from rankhub_views.turned import askew, resample_turned
@@ -22,13 +21,7 @@ WORKING_SET = {"cpu": 16 * 2**20, "cuda": 512 * 2**20}
 
 
 def views_at_once(images: Tensor, views: int, size: int) -> int:
-    """How many views, at least 1, to resample at once.
-
-    Args:
-        images: [..., H, W], whose device and size count.
-        views: Views of an image.
-        size: Side of the views.
-    """
+    """How many views of side ``size``, at least 1, to resample at once from [..., H, W], ``views`` of an image."""
     height, width = images.shape[-2:]
     return _fitting(size * (height + 5 * width + 6 * size) + 3 * height * width // views, images.device)
 
@@ -58,10 +51,8 @@ class Renderer:
         Crop, turn, flip and resize; then brightness, contrast, saturation and hue; then grey; then blur: the order of
         SimCLR's authors and of torchvision's and lightly's pipelines.
 
-        Args:
-            images: [B, 3, H, W] uint8, or float in [0, 1].
-            parameters: Of B * V views; the boxes lie inside the images, without their padding.
-            out: [B * V, 3, S, S] float32 on the device of ``images``, where the views are written.
+        ``images`` [B, 3, H, W] uint8, or float in [0, 1], in which all boxes lie; ``out`` [B * V, 3, S, S] float32, on
+        their device, is where the views are written.
         """
         with torch.autocast(images.device.type, enabled=False):
             scratch = scratch_for(images.device)

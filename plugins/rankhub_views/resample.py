@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from rankhub_views.geometry import Bools, Boxes, Floats, Ints
+from rankhub_views.parameters import Bools, Boxes, Floats, Ints
 from rankhub_views.scratch import Scratch
 
 Interpolation = Literal["bilinear", "bicubic"]
@@ -62,13 +62,9 @@ def resample(
     The products cost about ``3 * S * W * (H + S)`` multiplications a view. H and W are the sides of the part of
     ``images`` that any of the views may see.
 
-    Args:
-        images: [B, 3, H, W] uint8, or float in [0, 1]; may be padded at the right and the bottom.
-        down: Rows that B * V views show, the views of an image together.
-        across: Columns that they show.
-        interpolation: The filter.
-        out: [B * V, 3, S, S] float32.
-        scratch: Memory for what comes between.
+    ``images`` [B, 3, H, W] uint8, or float in [0, 1], may be padded at the right and the bottom. ``down`` and
+    ``across`` are the rows and columns that B * V views show, those of an image together; ``out`` [B * V, 3, S, S]
+    float32.
     """
     top, left = int(down.first.min()), int(across.first.min())
     part = images[:, :, top : int(down.stop.max()), left : int(across.stop.max())]
@@ -94,14 +90,7 @@ def resample(
 
 
 def _weights(window: Window, origin: int, interpolation: Interpolation, out: Tensor) -> None:
-    """The share of each input pixel in each output pixel.
-
-    Args:
-        window: Of n views.
-        origin: The first input pixel, in pixels of the image.
-        interpolation: The filter.
-        out: [n, outputs, inputs], where the weights are written; each row sums to 1.
-    """
+    """The share of each input pixel, from ``origin`` on, in each output pixel: rows of ``out`` [n, outputs, inputs]."""
     _, outputs, inputs = out.shape
     step = window.step[:, None]
     narrow = 1 / np.maximum(step, 1)  # distances are measured in units of the widened filter

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from rankhub_views.geometry import Boxes, Floats, Ints, Turn
+from rankhub_views.parameters import Boxes, Floats, Ints, Turn
 from rankhub_views.resample import REACH, Interpolation, cubic
 
 

@@ -87,13 +87,7 @@ def without_maps(outputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def resized(images: Tensor, height: int, width: int) -> Tensor:
-    """Images in another size, bilinear and antialiased.
-
-    Args:
-        images: [..., 3, H, W] float in [0, 1].
-        height: New height in pixels.
-        width: New width in pixels.
-    """
+    """Images [..., 3, H, W], float in [0, 1], in another size, bilinear and antialiased."""
     if images.shape[-2:] == (height, width):
         return images
     stack = images if images.ndim == 4 else images[None]

@@ -1,18 +1,19 @@
 """The catalog: which components there are, and how one is made.
 
-It is built once and passed on; nothing registers itself by being imported. Building it imports only the small
-modules behind the entry points: a component's own module is imported when a recipe uses it.
+It is built once and passed on; nothing registers itself by being imported. Building it imports only the small modules
+behind the entry points: a component's own module is imported when a recipe uses it.
 """
 
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from rankhub.catalog.discovery import BrokenPlugin, Plugin, Source, ask_all, brief, installed
+from rankhub.catalog.discovery import BrokenPlugin, Origin, Plugin, Source, ask_all, brief, installed
 from rankhub.catalog.nearest import nearest, suggestion
 from rankhub.interfaces.component import Component
 from rankhub.interfaces.errors import UserError
@@ -31,20 +32,26 @@ class CatalogError(UserError):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ComponentInfo(Origin):
     """A component with the plugin that it came from.
 
     Attributes:
-        component: The plugin's record.
-        owner: The plugin.
-        distribution: The installed package that the plugin came with.
-        version: Version of that package.
+        component: Its record.
+        name: What a recipe writes after ``use:``: ``owner/name`` where two plugins give one of that name.
     """
 
     component: Component
-    owner: str
-    distribution: str
-    version: str
+    name: str
+
+    @property
+    def kind(self) -> str:
+        """What kind of component it is."""
+        return self.component.kind
+
+    @property
+    def summary(self) -> str:
+        """One line that says what it does."""
+        return self.component.summary
 
     @property
     def full_name(self) -> str:
@@ -54,29 +61,26 @@ class Entry:
     @property
     def title(self) -> str:
         """For sentences: ``loss 'smooth_ap' of plugin rankhub_s2r2``."""
-        return f"{self.component.kind} {self.component.name!r} of plugin {self.owner}"
+        return f"{self.kind} {self.component.name!r} of plugin {self.owner}"
 
 
 class Catalog:
-    """All components of all plugins that work, and the reasons of those that do not. Never changes.
-
-    Attributes:
-        plugins: The plugins that work, with the versions of their distributions.
-        broken: The plugins that do not, each with its reason.
-    """
+    """All components of all ``plugins`` that work, and the reasons of those that are ``broken``. Never changes."""
 
     def __init__(self, answers: Iterable[Plugin | BrokenPlugin]) -> None:
         listed = list(answers)
         self.plugins = tuple(answer for answer in listed if isinstance(answer, Plugin))
         self.broken = tuple(answer for answer in listed if isinstance(answer, BrokenPlugin))
-        self._table: dict[tuple[str, str], tuple[Entry, ...]] = {}
-        for plugin in self.plugins:
-            for component in plugin.components:
-                key = (component.kind, component.name)
-                entry = Entry(component, plugin.owner, plugin.distribution, plugin.version)
-                self._table[key] = (*self._table.get(key, ()), entry)
-        self._classes: dict[Entry, type] = {}
-        self._models: dict[Entry, type[BaseModel]] = {}
+        found = [(plugin, component) for plugin in self.plugins for component in plugin.components]
+        count = Counter((component.kind, component.name) for _, component in found)
+        self._table: dict[tuple[str, str], tuple[ComponentInfo, ...]] = {}
+        for plugin, component in found:
+            key = (component.kind, component.name)
+            name = component.name if count[key] == 1 else f"{plugin.owner}/{component.name}"
+            entry = ComponentInfo(plugin.owner, plugin.distribution, plugin.version, component, name)
+            self._table[key] = (*self._table.get(key, ()), entry)
+        self._classes: dict[ComponentInfo, type] = {}
+        self._models: dict[ComponentInfo, type[BaseModel]] = {}
 
     @classmethod
     def discover(cls) -> Catalog:
@@ -92,20 +96,11 @@ class Catalog:
 
         return cls(ask_all(Source(owner, owner, version, give(plugin)) for owner, plugin in plugins.items()))
 
-    def renamed(self, names: Mapping[tuple[str, str], str]) -> Catalog:
-        """The same catalog with other names: (kind, name) -> new name. Shows that nobody relies on a name."""
-
-        def rename(component: Component) -> Component:
-            return replace(component, name=names.get((component.kind, component.name), component.name))
-
-        answers = [replace(plugin, components=tuple(map(rename, plugin.components))) for plugin in self.plugins]
-        return Catalog([*answers, *self.broken])
-
     def names(self, kind: str) -> list[str]:
         """The names of one kind, in order."""
         return sorted(name for of, name in self._table if of == kind)
 
-    def entries(self, kind: str) -> list[Entry]:
+    def entries(self, kind: str) -> list[ComponentInfo]:
         """All components of one kind by name, then by owner."""
         return [entry for name in self.names(kind) for entry in self._table[kind, name]]
 
@@ -120,17 +115,14 @@ class Catalog:
             raise UserError(f"no plugin offers a {kind} for the role {role!r}; see `rankhub plugins list`")
         return found[0]
 
-    def clashes(self) -> dict[tuple[str, str], tuple[Entry, ...]]:
+    def clashes(self) -> dict[tuple[str, str], tuple[ComponentInfo, ...]]:
         """(kind, name) -> the entries of that name, where several plugins give one."""
         return {key: entries for key, entries in self._table.items() if len(entries) > 1}
 
-    def find(self, kind: str, name: str, origin: str = "") -> Entry:
+    def find(self, kind: str, name: str, origin: str = "") -> ComponentInfo:
         """The component that a recipe calls ``name``, or ``owner/name``.
 
-        Args:
-            kind: Its kind.
-            name: As the recipe has it.
-            origin: The distribution that ships the recipe; of components of one name it means its own. "" = a user's.
+        Of components of one name a recipe that ships with the distribution ``origin`` means its own.
 
         Raises:
             CatalogError: There is none, or several plugins give one of that name.
@@ -154,9 +146,9 @@ class Catalog:
         return found[0]
 
     def _no_owned(self, kind: str, owner: str, name: str) -> str:
-        for plugin in self.broken:
-            if plugin.owner == owner:
-                return f"plugin {owner} cannot be used: {plugin.reason}"
+        reason = next((plugin.reason for plugin in self.broken if plugin.owner == owner), None)
+        if reason is not None:
+            return f"plugin {owner} cannot be used: {reason}"
         owners = [plugin.owner for plugin in self.plugins]
         if owner not in owners:
             return f"no plugin is called {owner!r}{suggestion(owner, owners)}"
@@ -178,32 +170,21 @@ class Catalog:
             text += f"; or is it in plugin {plugin.owner}, which cannot be used: {plugin.reason}"
         return text
 
-    def load(self, entry: Entry) -> type:
-        """Import a component's class.
-
-        Raises:
-            CatalogError: The import fails (the plugin's own error is shown), or the class is not of its kind.
-        """
+    def load(self, entry: ComponentInfo) -> type:
+        """Import a component's class; a CatalogError shows the plugin's own error, or that it is not of its kind."""
         if entry not in self._classes:
             self._classes[entry] = _import(entry)
         return self._classes[entry]
 
-    def options(self, entry: Entry) -> type[BaseModel]:
-        """A component's options as a pydantic model made from its constructor.
-
-        Raises:
-            CatalogError: It cannot be loaded, or its constructor does not follow the rules.
-        """
+    def options(self, entry: ComponentInfo) -> type[BaseModel]:
+        """A component's options as a pydantic model made from its constructor; CatalogError if none can be made."""
         if entry not in self._models:
-            from rankhub.catalog.docs import docs_of
             from rankhub.catalog.options import UnreadableConstructor, options_model
 
-            cls = self.load(entry)
             try:
-                model = options_model(cls, KINDS[entry.component.kind], docs_of(cls).args)
+                self._models[entry] = options_model(self.load(entry), KINDS[entry.kind])
             except UnreadableConstructor as error:
                 raise CatalogError(f"{entry.title} has a constructor that no recipe can use: {error}") from error
-            self._models[entry] = model
         return self._models[entry]
 
     def arguments(
@@ -211,13 +192,7 @@ class Catalog:
     ) -> dict[str, Any]:
         """The keyword arguments for a component's constructor: checked, with defaults, schedules made.
 
-        Args:
-            kind: The component's kind.
-            spec: ``use`` and options.
-            clock: If given, schedules become their number at that time.
-
-        Raises:
-            CatalogError: The options do not fit; all that is wrong with them.
+        With a ``clock``, schedules become their number at that time. A CatalogError names all that does not fit.
         """
         from pydantic import ValidationError
 
@@ -245,16 +220,10 @@ class Catalog:
     def build(
         self, kind: str, spec: ComponentSpec | Mapping[str, Any], /, *wired: Any, clock: Clock | None = None
     ) -> Any:
-        """Make a component.
+        """Make a component; CatalogError if it cannot be found or loaded, or its options do not fit.
 
-        Args:
-            kind: The component's kind.
-            spec: ``use`` and options.
-            wired: What the engine hands to every component of the kind (see ``KINDS``).
-            clock: If given, the constructor gets numbers in place of schedules (optimisers want that).
-
-        Raises:
-            CatalogError: It cannot be found or loaded, or its options do not fit.
+        ``wired`` is what the engine hands to every component of the kind (see ``KINDS``). With a ``clock``, the
+        constructor gets numbers in place of schedules (optimisers want that).
         """
         cls = self.load(self.find(kind, _parts(spec)[0]))
         return cls(*wired, **self.arguments(kind, spec, clock))
@@ -284,13 +253,13 @@ def _parts(spec: ComponentSpec | Mapping[str, Any]) -> tuple[str, dict[str, Any]
     return spec.use, spec.options
 
 
-def _import(entry: Entry) -> type:
+def _import(entry: ComponentInfo) -> type:
     module, _, attribute = entry.component.target.partition(":")
     try:
         cls = getattr(import_module(module), attribute)
     except (Exception, SystemExit) as error:
         raise CatalogError(f"{entry.title} cannot be imported: {brief(error)}") from error
-    base, _, protocol = KINDS[entry.component.kind].protocol.partition(":")
+    base, _, protocol = KINDS[entry.kind].protocol.partition(":")
     expected = getattr(import_module(base), protocol)
     if not isinstance(cls, type) or not issubclass(cls, expected):
         raise CatalogError(

@@ -1,21 +1,21 @@
 """Asks each plugin alone what it brings, so that one cannot spoil another.
 
-pluggy stops a call at the first exception, so every plugin gets a manager of its own. What goes wrong is
-a value (:class:`BrokenPlugin`), not an exception: the other plugins work, and the list of plugins shows the
-reason.
+pluggy stops a call at the first exception, so every plugin gets a manager of its own. What goes wrong is a value
+(:class:`BrokenPlugin`), not an exception: the other plugins work, and the list of plugins shows the reason.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import Distribution, EntryPoint, entry_points
+from importlib.util import find_spec
 from typing import TypeVar
 
 from pluggy import HookCaller, HookRelay, PluginManager
 
 from rankhub.catalog import hookspecs
-from rankhub.catalog.markers import PROJECT
 from rankhub.catalog.nearest import suggestion
 from rankhub.interfaces.component import API_VERSION, Component, Verb
 from rankhub.interfaces.kinds import KINDS
@@ -27,39 +27,34 @@ GROUP = "rankhub.plugins"
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """A plugin that has not been loaded yet.
+class Origin:
+    """Where something comes from.
 
     Attributes:
-        owner: Name of the entry point: what a recipe writes before the slash in ``owner/name``.
+        owner: The plugin, by its entry point: what a recipe writes before the slash in ``owner/name``.
         distribution: The installed package that the plugin came with.
         version: Version of that package.
-        load: Imports and returns the plugin's module.
     """
 
     owner: str
     distribution: str
     version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Source(Origin):
+    """A plugin that has not been loaded yet, and what imports and returns its module."""
+
     load: Callable[[], object]
 
 
 @dataclass(frozen=True, slots=True)
-class Plugin:
-    """A plugin that works.
+class Plugin(Origin):
+    """A plugin that works: what it brings, and what calls the hooks of this plugin and of no other.
 
-    Attributes:
-        owner: Name of the entry point.
-        distribution: The installed package that it came with.
-        version: Version of that package.
-        components: What recipes can use of it.
-        verbs: What it adds to the command line.
-        recipes: Packages of its recipes.
-        hooks: Calls the hooks of this plugin and of no other.
+    ``recipes`` are the packages that hold them.
     """
 
-    owner: str
-    distribution: str
-    version: str
     components: tuple[Component, ...]
     verbs: tuple[Verb, ...]
     recipes: tuple[str, ...]
@@ -67,28 +62,26 @@ class Plugin:
 
 
 @dataclass(frozen=True, slots=True)
-class BrokenPlugin:
+class BrokenPlugin(Origin):
     """A plugin that cannot be used, and why: one sentence without its owner's name."""
 
-    owner: str
-    distribution: str
-    version: str
     reason: str
 
 
 def installed() -> list[Source]:
     """Every installed plugin, in the order of their names. Imports none of them."""
-    sources: dict[tuple[str, str], Source] = {}
+    # The same plugin seen twice (two folders on the path) is one plugin.
+    points: dict[tuple[str, str], EntryPoint] = {}
     for point in entry_points(group=GROUP):
-        # The same plugin seen twice (two folders on the path) is one plugin.
-        sources.setdefault((point.name, point.value), _source(point))
-    return [sources[key] for key in sorted(sources)]
-
-
-def _source(point: EntryPoint) -> Source:
-    distribution = point.dist
-    name, version = (distribution.name, distribution.version) if distribution else ("unknown", "unknown")
-    return Source(point.name, name, version, point.load)
+        points.setdefault((point.name, point.value), point)
+    facts: dict[Distribution | None, tuple[str, str]] = {None: ("unknown", "unknown")}
+    sources = []
+    for _, point in sorted(points.items()):
+        if point.dist is not None and point.dist not in facts:  # reading them takes longer than all else here
+            known = point.dist.metadata
+            facts[point.dist] = (known["Name"], known["Version"])
+        sources.append(Source(point.name, *facts[point.dist], point.load))
+    return sources
 
 
 def ask_all(sources: Iterable[Source]) -> Iterator[Plugin | BrokenPlugin]:
@@ -113,20 +106,16 @@ def ask(source: Source) -> Plugin | BrokenPlugin:
     try:
         wanted = getattr(module, "RANKHUB_API", 1)
         if wanted != API_VERSION:
-            return BrokenPlugin(
-                *facts,
+            raise InvalidAnswer(
                 f"it asks for version {wanted!r} of the plugin interface, this rankhub has version {API_VERSION}; "
-                "install releases of both that fit",
+                "install releases of both that fit"
             )
         hooks = _register(module, source.owner)
-        components = _components(hooks)
-        verbs = _verbs(hooks)
-        recipes = _answers(hooks.rankhub_recipes, str, "list of package names")
+        return Plugin(*facts, _components(hooks), _verbs(hooks), _recipes(hooks), hooks)
     except InvalidAnswer as error:
         return BrokenPlugin(*facts, str(error))
     except (Exception, SystemExit) as error:
         return BrokenPlugin(*facts, f"it fails when asked what it brings: {brief(error)}")
-    return Plugin(*facts, components, verbs, recipes, hooks)
 
 
 def brief(error: BaseException) -> str:
@@ -140,7 +129,7 @@ class InvalidAnswer(Exception):
 
 
 def _register(module: object, owner: str) -> HookRelay:
-    manager = PluginManager(PROJECT)
+    manager = PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
     manager.register(module, owner)
     manager.check_pending()  # a misspelled hook would otherwise be passed over in silence
@@ -153,10 +142,7 @@ def _answers(hook: HookCaller, record: type[T], wanted: str) -> tuple[T, ...]:
     """What a plugin answers to one hook; nothing if it does not have it."""
     if not hook.get_hookimpls():
         return ()
-    answers = hook()
-    if not answers:
-        raise InvalidAnswer(f"its {hook.name} returned None, not a {wanted}")
-    answer = answers[0]
+    answer = next(iter(hook()), None)  # pluggy leaves None out
     if not isinstance(answer, Iterable) or isinstance(answer, str):
         raise InvalidAnswer(f"its {hook.name} returned {answer!r}, not a {wanted}")
     listed = tuple(answer)
@@ -167,22 +153,36 @@ def _answers(hook: HookCaller, record: type[T], wanted: str) -> tuple[T, ...]:
 
 
 def _components(hooks: HookRelay) -> tuple[Component, ...]:
-    seen: set[tuple[str, str]] = set()
     components = _answers(hooks.rankhub_components, Component, "list of rankhub.Component")
     for component in components:
         if component.kind not in KINDS:
             unknown = f"its component {component.name!r} is of the unknown kind {component.kind!r}"
             raise InvalidAnswer(unknown + suggestion(component.kind, KINDS))
-        if (component.kind, component.name) in seen:
-            raise InvalidAnswer(f"it names two components of kind {component.kind} {component.name!r}")
-        seen.add((component.kind, component.name))
+    _refuse_twice(f"components of kind {component.kind} {component.name!r}" for component in components)
     return components
+
+
+def _recipes(hooks: HookRelay) -> tuple[str, ...]:
+    packages = _answers(hooks.rankhub_recipes, str, "list of package names")
+    for package in packages:
+        if not folders_of(package):
+            raise InvalidAnswer(f"its rankhub_recipes names {package!r}, which is no package")
+    return packages
+
+
+def folders_of(package: str) -> list[str]:
+    """Where the files of a package are, which is not imported; empty if it is none."""
+    spec = find_spec(package)
+    return [] if spec is None else list(spec.submodule_search_locations or ())
 
 
 def _verbs(hooks: HookRelay) -> tuple[Verb, ...]:
     verbs = _answers(hooks.rankhub_verbs, Verb, "list of rankhub.Verb")
-    names = [verb.name for verb in verbs]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise InvalidAnswer(f"it names two verbs {twice!r}")
+    _refuse_twice(f"verbs {verb.name!r}" for verb in verbs)
     return verbs
+
+
+def _refuse_twice(names: Iterable[str]) -> None:
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise InvalidAnswer(f"it names two {name}")

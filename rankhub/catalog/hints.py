@@ -1,17 +1,19 @@
 """Type hints as data: their marks, the way down into them, and what they say in words.
 
-One reading of the hints serves the recipe's errors, the overrides, the ``describe`` pages and the search for
-names that must exist, so that none of them states again what a constructor already says.
+One reading serves the recipe's errors, the overrides, the ``describe`` pages and the search for names that must exist,
+so that none of them states again what a constructor already says.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import functools
+import json
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -35,12 +37,11 @@ class Reads:
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """A marked value inside a larger one, and the hint that carries the mark."""
+    """A marked value inside a larger one."""
 
     steps: Steps
     value: Any
     mark: Any
-    hint: Any
 
 
 def dotted(steps: Sequence[str | int]) -> str:
@@ -50,24 +51,17 @@ def dotted(steps: Sequence[str | int]) -> str:
 
 def unwrap(hint: Any) -> tuple[Any, tuple[Any, ...]]:
     """The hint without ``Annotated``, and all its metadata, the outermost last."""
-    metadata: list[Any] = []
-    while get_origin(hint) is Annotated:
-        hint, *own = get_args(hint)
-        metadata[:0] = own
-    flat: list[Any] = []
-    for item in metadata:
-        if isinstance(item, FieldInfo):
-            flat.extend(item.metadata)
-        elif isinstance(item, GroupedMetadata):
-            flat.extend(item)
-        else:
-            flat.append(item)
-    return hint, tuple(flat)
+    if get_origin(hint) is not Annotated:
+        return hint, ()
+    bare, *metadata = get_args(hint)
+    groups = [item.metadata if isinstance(item, FieldInfo) else item for item in metadata]
+    return bare, tuple(chain.from_iterable(g if isinstance(g, list | GroupedMetadata) else [g] for g in groups))
 
 
 def members(hint: Any) -> tuple[Any, ...]:
-    """The members of a union, or the hint alone. ``hint`` has no ``Annotated`` around it."""
-    return get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    """The members of a union, or the hint alone, without ``Annotated`` around it."""
+    bare, _ = unwrap(hint)
+    return get_args(bare) if get_origin(bare) in (Union, types.UnionType) else (bare,)
 
 
 def fields_of(bare: Any) -> dict[str, Any] | None:
@@ -78,69 +72,72 @@ def fields_of(bare: Any) -> dict[str, Any] | None:
 @functools.lru_cache(maxsize=256)
 def _fields_of(bare: type) -> dict[str, Any] | None:
     if issubclass(bare, BaseModel):
-        hints = get_type_hints(bare, include_extras=True)
-        return {info.alias or name: hints[name] for name, info in bare.model_fields.items()}
-    if dataclasses.is_dataclass(bare):
-        hints = get_type_hints(bare, include_extras=True)
-        return {field.name: hints[field.name] for field in dataclasses.fields(bare) if field.init}
-    return None
+        names = {info.alias or name: name for name, info in bare.model_fields.items()}
+    elif dataclasses.is_dataclass(bare):
+        names = {field.name: field.name for field in dataclasses.fields(bare) if field.init}
+    else:
+        return None
+    hints = get_type_hints(bare, include_extras=True)
+    return {key: hints[name] for key, name in names.items()}
 
 
 def step(hint: Any, segment: str | int) -> Any:
     """The hint of what lies at ``segment``; None where nothing can lie there, Any where anything can."""
-    bare, _ = unwrap(hint)
+    bare, *others = members(hint)
+    if others:
+        return next((inner for one in (bare, *others) if (inner := step(one, segment)) is not None), None)
     if bare is Any:
         return Any
-    if len(members(bare)) > 1:
-        found = [inner for inner in (step(member, segment) for member in members(bare)) if inner is not None]
-        return found[0] if found else None
     known = fields_of(bare)
     if known is not None:
         free = issubclass(bare, BaseModel) and bare.model_config.get("extra") == "allow"
         return known.get(str(segment), Any if free else None)
-    origin, args = get_origin(bare) or bare, get_args(bare)
-    if _is(origin, Mapping):
+    args = get_args(bare)
+    if _is_mapping(bare):
         return args[1] if args else Any
-    if origin is tuple and args and args[-1] is not Ellipsis:
-        return args[segment] if isinstance(segment, int) and segment < len(args) else None
-    if _is(origin, Sequence | set | frozenset) and origin is not str and isinstance(segment, int):
-        return args[0] if args else Any
-    return None
+    if not _is_list(bare) or not isinstance(segment, int):
+        return None
+    if _is_fixed(bare):
+        return args[segment] if segment < len(args) else None
+    return args[0] if args else Any
 
 
 def walk(hint: Any, value: Any, steps: Steps = ()) -> Iterator[Spot]:
     """Every value under ``value`` (plain data of a recipe) whose hint carries a mark, parents first."""
     bare, metadata = unwrap(hint)
     for mark in metadata:
-        yield Spot(steps, value, mark, hint)
+        yield Spot(steps, value, mark)
     if len(members(bare)) > 1:
         for member in members(bare):
             if _fits(member, value):
                 yield from walk(member, value, steps)
-        return
-    if isinstance(value, Mapping):
-        pairs: Sequence[tuple[str | int, Any]] = list(value.items())
-    elif isinstance(value, list):
-        pairs = list(enumerate(value))
-    else:
-        return
-    for segment, inner in pairs:
-        below = step(bare, segment)
-        if below is not None and below is not Any:
-            yield from walk(below, inner, (*steps, segment))
+    elif isinstance(value, Mapping | list):
+        for segment, inner in value.items() if isinstance(value, Mapping) else enumerate(value):
+            below = step(bare, segment)
+            if below is not None and below is not Any:
+                yield from walk(below, inner, (*steps, segment))
 
 
 def _fits(member: Any, value: Any) -> bool:
     """Whether plain data of this shape could be meant for this member of a union."""
     bare, _ = unwrap(member)
+    takes_keys = fields_of(bare) is not None or _is_mapping(bare)
+    return takes_keys == isinstance(value, Mapping) and _is_list(bare) == isinstance(value, list)
+
+
+def _is_mapping(bare: Any) -> bool:
     origin = get_origin(bare) or bare
-    takes_keys = fields_of(bare) is not None or _is(origin, Mapping)
-    takes_items = origin is not str and _is(origin, Sequence | set | frozenset)
-    return takes_keys == isinstance(value, Mapping) and takes_items == isinstance(value, list)
+    return isinstance(origin, type) and issubclass(origin, Mapping)
 
 
-def _is(origin: Any, base: Any) -> bool:
-    return isinstance(origin, type) and issubclass(origin, base)
+def _is_list(bare: Any) -> bool:
+    origin = get_origin(bare) or bare
+    return isinstance(origin, type) and issubclass(origin, Sequence | set | frozenset) and origin is not str
+
+
+def _is_fixed(bare: Any) -> bool:
+    """Whether it is a tuple of a fixed number of items."""
+    return get_origin(bare) is tuple and get_args(bare)[-1:] not in ((), (Ellipsis,))
 
 
 _PLAIN = {
@@ -152,8 +149,20 @@ _PLAIN = {
     Path: "a path",
     Any: "anything",
 }
-_BOUNDS = {Gt: ("gt", "above"), Ge: ("ge", "at least"), Lt: ("lt", "below"), Le: ("le", "at most")}
-_NAMES = {"data": "an entry under `data:`", "head": "an entry under `heads:`", "stream": "a stream"}
+_BOUNDS: dict[type, str] = {
+    Gt: "above {0.gt:g}",
+    Ge: "at least {0.ge:g}",
+    Lt: "below {0.lt:g}",
+    Le: "at most {0.le:g}",
+    MinLen: "at least {0.min_length}",
+    MaxLen: "at most {0.max_length}",
+}
+_NAMES = {
+    "data": "the name of an entry under `data:`",
+    "head": "the name of an entry under `heads:`",
+    "stream": "the name of a stream",
+    "output": "an output: `backbone` or HEAD.OUTPUT",
+}
 
 
 def words(hint: Any) -> str:
@@ -163,8 +172,7 @@ def words(hint: Any) -> str:
         if isinstance(mark, Uses):
             return f"{with_article(mark.kind)}, {{use: NAME, ...}}"
         if isinstance(mark, Refers):
-            place = _NAMES.get(mark.to, "an output: `backbone` or HEAD.OUTPUT")
-            return place if mark.to == "output" else f"the name of {place}"
+            return _NAMES[mark.to]
         if isinstance(mark, Reads):
             return mark.text
     if len(members(bare)) > 1:
@@ -172,60 +180,44 @@ def words(hint: Any) -> str:
         parts = sorted(members(bare), key=lambda member: member is type(None))
         texts = list(dict.fromkeys(words(Annotated[part, *metadata] if metadata else part) for part in parts))
         return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} or {texts[-1]}"
-    origin, args = get_origin(bare) or bare, get_args(bare)
-    if origin is Literal:
-        return _choice([_literal(arg) for arg in args])
+    if get_origin(bare) is Literal:
+        return _choice(get_args(bare))
     if isinstance(bare, type) and issubclass(bare, Enum):
-        return _choice([_literal(member.value) for member in bare])
+        return _choice([member.value for member in bare])
     if bare in _PLAIN:
         return _PLAIN[bare] + (_bounded(metadata) if bare in (int, float) else "")
-    return _structure(bare, origin, args, metadata)
+    return _structure(bare, _bounded(metadata))
 
 
-def _structure(bare: Any, origin: Any, args: tuple[Any, ...], metadata: tuple[Any, ...]) -> str:
+def _structure(bare: Any, bounds: str) -> str:
+    args = get_args(bare)
     if isinstance(bare, type) and issubclass(bare, ComponentSpec):
         return "a component, {use: NAME, ...}"
     known = fields_of(bare)
     if known is not None:
         return f"a mapping with the keys {', '.join(known)}"
-    if _is(origin, Mapping):
+    if _is_mapping(bare):
         inner = unwrap(args[1])[0] if args else Any
         simple = inner in _PLAIN and inner is not Any
-        return f"a mapping{_counted(metadata)}" + (f" from names to {words(args[1])}" if simple else "")
-    if origin is tuple and args and args[-1] is not Ellipsis:
-        inner = list(dict.fromkeys(words(arg) for arg in args))
-        return f"a list of {len(args)}: " + (f"each {inner[0]}" if len(inner) == 1 else ", ".join(map(words, args)))
-    if _is(origin, Sequence | set | frozenset):
-        each = ""
-        if args and args[0] is not Any:
-            each = f", each {'a mapping' if fields_of(unwrap(args[0])[0]) else words(args[0])}"
-        return f"a list{_counted(metadata)}{each}"
+        return f"a mapping{bounds}" + (f" from names to {words(args[1])}" if simple else "")
+    if _is_fixed(bare):
+        texts = [words(arg) for arg in args]
+        return f"a list of {len(args)}: " + (f"each {texts[0]}" if len(set(texts)) == 1 else ", ".join(texts))
+    if _is_list(bare):
+        if not args or args[0] is Any:
+            return f"a list{bounds}"
+        return f"a list{bounds}, each {'a mapping' if fields_of(unwrap(args[0])[0]) else words(args[0])}"
     return f"a {getattr(bare, '__name__', bare)}"
 
 
 def _bounded(metadata: Sequence[Any]) -> str:
-    texts = []
-    for item in metadata:
-        if type(item) in _BOUNDS:
-            attribute, word = _BOUNDS[type(item)]
-            texts.append(f"{word} {getattr(item, attribute):g}")
-    if not texts:
-        return ""
-    return f" {'of ' if texts[0].startswith('at ') else ''}{' and '.join(texts)}"
+    texts = [_BOUNDS[type(item)].format(item) for item in metadata if type(item) in _BOUNDS]
+    return f" {'of ' if texts[0].startswith('at ') else ''}{' and '.join(texts)}" if texts else ""
 
 
-def _counted(metadata: Sequence[Any]) -> str:
-    least = [f"at least {m.min_length}" for m in metadata if isinstance(m, MinLen) and m.min_length]
-    most = [f"at most {m.max_length}" for m in metadata if isinstance(m, MaxLen)]
-    return f" of {' and '.join(least + most)}" if least or most else ""
-
-
-def _choice(texts: Sequence[str]) -> str:
+def _choice(values: Sequence[Any]) -> str:
+    texts = [json.dumps(value) if isinstance(value, bool | None) else str(value) for value in values]
     return f"one of {', '.join(texts)}" if len(texts) > 1 else texts[0]
-
-
-def _literal(value: Any) -> str:
-    return {True: "true", False: "false", None: "null"}[value] if isinstance(value, bool | None) else str(value)
 
 
 def with_article(noun: str) -> str:

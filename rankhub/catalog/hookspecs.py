@@ -1,15 +1,24 @@
-"""What a plugin may answer. Each hook is called on each plugin alone, so that one cannot spoil another."""
+"""What a plugin may answer. Each hook is called on each plugin alone, so that one cannot spoil another.
+
+Plugins import the marker ``hookimpl`` from here by way of ``rankhub``, so this module imports next to nothing.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from rankhub.catalog.markers import hookspec
+import pluggy
+
 from rankhub.interfaces.component import Component, Verb
 
 if TYPE_CHECKING:
     from rankhub.interfaces.callback import Callback, RunInfo
+
+PROJECT = "rankhub"
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
 @hookspec

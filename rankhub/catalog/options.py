@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 import json
-import operator
-import types
+import re
+import textwrap
 import typing
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Union, get_origin
+from functools import reduce
+from operator import or_
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic.errors import PydanticUserError
@@ -20,6 +21,9 @@ from rankhub.interfaces.kinds import Kind
 from rankhub.interfaces.options import MayChange
 from rankhub.interfaces.schedule import Schedule
 
+_SECTION = re.compile(r"^Args:\n((?: .*\n?|\n)*)", re.MULTILINE)
+_ENTRY = re.compile(r"^\*{0,2}(\w+)(?: \([^)]*\))?:(.*(?:\n(?: .*)?)*)", re.MULTILINE)
+
 
 class UnreadableConstructor(Exception):
     """A constructor does not follow the rules for components; the text says which one, for the plugin's author."""
@@ -28,21 +32,16 @@ class UnreadableConstructor(Exception):
 _CONFIG = ConfigDict(extra="forbid", strict=True, frozen=True, ser_json_inf_nan="constants", protected_namespaces=())
 
 
-def options_model(cls: type, kind: Kind, docs: Mapping[str, str]) -> type[BaseModel]:
+def options_model(cls: type, kind: Kind) -> type[BaseModel]:
     """The options of ``cls`` as a pydantic model, one field for each keyword-only parameter.
 
     A constructor that ends in ``**options`` has those of its base as well, with its own in front of equal names.
-
-    Args:
-        cls: A component's class.
-        kind: Its kind, which says how many positional-only parameters the engine fills in.
-        docs: Option -> what it means, kept as the field's description.
 
     Raises:
         UnreadableConstructor: The parameters are not as the kind has them, a hint is missing or cannot stand
             in a recipe, or a default does not fit its own hint.
     """
-    fields: dict[str, Any] = {}
+    docs, fields = docs_of(cls).args, dict[str, Any]()
     for name, parameter in _parameters(cls, kind).items():
         attribute = f"{name}_" if hasattr(BaseModel, name) else name  # an option may be called `copy` or `json`
         default = ... if parameter.default is parameter.empty else parameter.default
@@ -59,12 +58,9 @@ def options_model(cls: type, kind: Kind, docs: Mapping[str, str]) -> type[BaseMo
 
 
 def validate_options(model: type[BaseModel], options: Mapping[str, Any]) -> BaseModel:
-    """The options, checked and with defaults.
+    """The options, checked and with defaults; pydantic's ValidationError if some do not fit.
 
-    Options are read as JSON is: strictly, but a list may fill a tuple, text a path, a mapping a dataclass.
-
-    Raises:
-        pydantic.ValidationError: Some do not fit.
+    They are read as JSON is: strictly, but a list may fill a tuple, text a path, a mapping a dataclass.
     """
     return model.model_validate_json(json.dumps(dict(options), default=str))
 
@@ -86,15 +82,33 @@ def recipe_hint(hint: Any) -> Any:
         bounds = tuple(mark for mark in metadata if not isinstance(mark, MayChange))
         numbers = [member for member in members(bare) if member is not Schedule]
         bounded = [Annotated[number, *bounds] if bounds else number for number in numbers]
-        return _union([*bounded, Annotated[ComponentSpec, Uses("schedule")]])
-    if get_origin(bare) in (Union, types.UnionType):
-        inner = _union(recipe_hint(member) for member in members(bare))
+        return reduce(or_, [*bounded, Annotated[ComponentSpec, Uses("schedule")]])
+    if len(members(bare)) > 1:
+        inner = reduce(or_, map(recipe_hint, members(bare)))
         return Annotated[inner, *metadata] if metadata else inner
     return hint
 
 
-def _union(hints: Iterable[Any]) -> Any:
-    return functools.reduce(operator.or_, hints)
+class Docs(NamedTuple):
+    """A docstring: everything but its section ``Args:``, and parameter -> its text there, as one line."""
+
+    body: str
+    args: dict[str, str]
+
+
+def docs_of(cls: type) -> Docs:
+    """The docstring of a class; a parameter that it does not describe is looked up in its bases."""
+    body, args = _parse(cls.__doc__ or "")
+    for base in cls.__mro__[1:]:
+        args = _parse(base.__doc__ or "").args | args
+    return Docs(body, args)
+
+
+def _parse(docstring: str) -> Docs:
+    text = inspect.cleandoc(docstring)
+    section = textwrap.dedent("".join(_SECTION.findall(text)))
+    args = {name: " ".join(words.split()) for name, words in _ENTRY.findall(section)}
+    return Docs(_SECTION.sub("", text).strip(), args)
 
 
 def _parameters(cls: type, kind: Kind) -> dict[str, inspect.Parameter]:
@@ -121,15 +135,13 @@ def _parameters(cls: type, kind: Kind) -> dict[str, inspect.Parameter]:
 def _constructors(cls: type) -> list[tuple[type, list[inspect.Parameter]]]:
     """The class's constructor; where it ends in ``**options``, also the next base's, to which it hands them on."""
     found: list[tuple[type, list[inspect.Parameter]]] = []
-    owners = [base for base in cls.__mro__ if "__init__" in vars(base) and base is not object]
-    for number, owner in enumerate(owners, 1):
-        parameters = list(inspect.signature(owner if found else cls).parameters.values())
-        catches_all = bool(parameters) and parameters[-1].kind is inspect.Parameter.VAR_KEYWORD
-        hands_on = catches_all and number < len(owners)
-        found.append((owner, parameters[:-1] if hands_on else parameters))
-        if not hands_on:
-            break
-    return found or [(cls, list(inspect.signature(cls).parameters.values()))]
+    *owners, last = [base for base in cls.__mro__ if "__init__" in vars(base) and base is not object] or [cls]
+    for owner in owners:
+        parameters = list(inspect.signature(owner).parameters.values())
+        if not parameters or parameters[-1].kind is not inspect.Parameter.VAR_KEYWORD:
+            return [*found, (owner, parameters)]
+        found.append((owner, parameters[:-1]))
+    return [*found, (last, list(inspect.signature(last).parameters.values()))]
 
 
 def _check_each(options: Iterable[inspect.Parameter], kind: Kind) -> None:
@@ -159,16 +171,11 @@ def _hints(cls: type, annotations: Mapping[str, Any]) -> dict[str, Any]:
 
 def _check_defaults(model: type[BaseModel]) -> None:
     """What a default writes into the resolved recipe must be readable again."""
-    fields = {
-        attribute: (info.annotation if not info.metadata else Annotated[info.annotation, *info.metadata], info)
-        for attribute, info in model.model_fields.items()
-        if not info.is_required()
-    }
-    defaults = create_model("Defaults", __config__=_CONFIG, **typing.cast("dict[str, Any]", fields))
+    defaults = model.model_construct().model_dump(mode="json", by_alias=True, warnings=False)
     try:
-        validate_options(defaults, plain(defaults()))
+        validate_options(model, defaults)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise UnreadableConstructor(
-            f"the default {first.get('input')!r} of its option {first['loc'][0]!r} does not fit the option's type hint"
-        ) from error
+        for wrong in error.errors(include_url=False):
+            if (option := wrong["loc"][0]) in defaults:  # the others have no default
+                reason = f"the default {wrong['input']!r} of its option {option!r} does not fit the option's type hint"
+                raise UnreadableConstructor(reason) from error

@@ -1,22 +1,18 @@
-"""What there is to say of a component: a record for programs, a page for people."""
+"""What there is to say of a component."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rankhub.catalog.catalog import Catalog, Entry
+from rankhub.catalog.catalog import Catalog, ComponentInfo
 from rankhub.interfaces.kinds import KINDS, Wired
 
 
 @dataclass(frozen=True, slots=True)
 class OptionInfo:
-    """One option of a component.
+    """One option of a component: what it takes, in words, and its default as a recipe would write it.
 
-    Attributes:
-        name: What a recipe writes.
-        takes: What may stand there, in words.
-        default: As a recipe would write it; None = it must be given.
-        meaning: From the component's docstring.
+    Without a default it must be given.
     """
 
     name: str
@@ -26,32 +22,13 @@ class OptionInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class ComponentInfo:
-    """A component in a list.
-
-    Attributes:
-        kind: Its kind.
-        name: What a recipe writes after ``use:``; ``owner/name`` where two plugins give one of that name.
-        owner: The plugin.
-        version: Version of the plugin's distribution.
-        summary: One line.
-    """
-
-    kind: str
-    name: str
-    owner: str
-    version: str
-    summary: str
-
-
-@dataclass(frozen=True, slots=True)
 class ComponentPage:
     """All that a recipe's author needs to know of a component.
 
     Attributes:
         info: Its line in lists.
         text: Its docstring without the options.
-        options: Its options.
+        options: What a recipe may write beside ``use``.
         wired: What the engine hands to it.
         place: Where a recipe names one.
         target: ``module:attribute`` of its class.
@@ -65,24 +42,17 @@ class ComponentPage:
     target: str
 
 
-def info_of(catalog: Catalog, entry: Entry) -> ComponentInfo:
-    """A component's line."""
-    component = entry.component
-    clashes = (component.kind, component.name) in catalog.clashes()
-    name = entry.full_name if clashes else component.name
-    return ComponentInfo(component.kind, name, entry.owner, entry.version, component.summary)
-
-
-def page_of(catalog: Catalog, kind: str, name: str) -> ComponentPage:
-    """A component's page. Imports the component.
+def describe(kind: str, name: str, catalog: Catalog | None = None) -> ComponentPage:
+    """A component with its options, read from the component itself.
 
     Raises:
-        CatalogError: There is no such component, or it cannot be imported.
+        UserError: There is no such component, or it cannot be imported.
     """
     from rankhub.catalog.complaints import show
-    from rankhub.catalog.docs import docs_of
     from rankhub.catalog.hints import fields_of, words
+    from rankhub.catalog.options import docs_of
 
+    catalog = catalog or Catalog.discover()
     entry = catalog.find(kind, name)
     cls, model = catalog.load(entry), catalog.options(entry)
     hints = fields_of(model) or {}
@@ -92,5 +62,4 @@ def page_of(catalog: Catalog, kind: str, name: str) -> ComponentPage:
         default = None if field.is_required() else show(field.default)
         options.append(OptionInfo(own, words(hints[own]), default, field.description or ""))
     row = KINDS[kind]
-    info = info_of(catalog, entry)
-    return ComponentPage(info, docs_of(cls).body, tuple(options), row.wired, row.place, entry.component.target)
+    return ComponentPage(entry, docs_of(cls).body, tuple(options), row.wired, row.place, entry.component.target)

@@ -1,22 +1,20 @@
-"""What the verbs print with."""
+"""What the verbs share."""
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import Annotated
 
-if TYPE_CHECKING:
-    from rich.console import Console
+import typer
 
-OVERLAY_HELP = "A file of changes, or the name of one that comes along; applied before other changes. May be repeated."
-
-
-def console() -> Console:
-    """Standard output: coloured on a terminal, and of any width where it is none."""
-    from rich.console import Console
-
-    out = Console(highlight=False)
-    return out if out.is_terminal else Console(highlight=False, width=max(out.width, 160))
+RECIPE_HELP = "A recipe's file, or the name of one that comes along."
+Overrides = Annotated[list[str] | None, typer.Argument(help="Changes to it, such as optimizer.lr=0.3.")]
+Overlays = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="A file of changes, or the name of one that comes along; applied before other changes. May be repeated."
+    ),
+]
 
 
 def print_error(text: str) -> None:

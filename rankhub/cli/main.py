@@ -34,10 +34,7 @@ CORE = (
     Verb("run", "rankhub.cli.run:run", "Train a recipe, or go on with a run."),
     Verb("predict", "rankhub.cli.predict:predict", "Score the images of a folder with a trained network."),
     Verb("validate", "rankhub.cli.validate:validate", "Check a recipe without running it."),
-    Verb("describe", "rankhub.cli.describe:describe", "Show what a recipe can use: kinds, components, their options."),
-    Verb("recipes", "rankhub.cli.recipes:app", "List the recipes that come along, or copy one."),
     Verb("plugins", "rankhub.cli.plugins:app", "List the plugins, also those that cannot be used."),
-    Verb("schema", "rankhub.cli.schema:schema", "Write the JSON schema of recipes, for editors."),
 )
 """The core's own verbs. Plugins bring the others, and cannot replace these."""
 
@@ -83,15 +80,16 @@ class _Group(TyperGroup):
 
 def build(arguments: Sequence[str]) -> typer.Typer:
     """The app, with the verb that ``arguments`` call and the names of the others."""
+    called = next((argument for argument in arguments if not argument.startswith("-")), None)
     app = typer.Typer(
         cls=_Group,
         help="Train networks on orders over images: representations, image quality and counting by ranking.",
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
+        rich_markup_mode="rich" if called else None,  # what draws a list of verbs takes as long as all else
     )
     app.callback()(_options)
-    called = next((argument for argument in arguments if not argument.startswith("-")), None)
     core = {verb.name: verb for verb in CORE}
     brought = {} if called in core else plugin_verbs(Catalog.discover())
     for name, verb in {**core, **brought}.items():
@@ -135,6 +133,8 @@ def _register(app: typer.Typer, name: str, verb: Verb) -> None:
         if verb in CORE:
             raise
         raise UserError(f"the verb {name} cannot be imported: {brief(error)}; see `rankhub plugins list`") from error
+    if not callable(loaded):
+        raise UserError(f"the verb {name} cannot be called: {verb.target} is no function; tell its author")
     if isinstance(loaded, typer.Typer):
         app.add_typer(loaded, name=name, short_help=verb.summary)
     else:

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rankhub.cli.console import console
-
 if TYPE_CHECKING:
     from rankhub.catalog.catalog import Catalog
     from rankhub.catalog.discovery import BrokenPlugin, Plugin
 
 app = typer.Typer(
-    help="Plugins bring all components: losses, data sets, generators and the rest.", no_args_is_help=True
+    help="Plugins bring all components (losses, data sets, generators and the rest), verbs and recipes.",
+    no_args_is_help=True,
 )
 
 
@@ -27,7 +26,7 @@ def _group() -> None:
 
 @app.command("list")
 def list_plugins(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with every component.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with all that each brings.")] = False,
 ) -> None:
     """List the plugins with what they bring, and the broken ones with the reason."""
     from rankhub.catalog.catalog import Catalog
@@ -43,7 +42,12 @@ def as_data(catalog: Catalog) -> dict[str, Any]:
     """The catalog as plain data: ``plugins``, ``broken`` and ``clashes``."""
     return {
         "plugins": [
-            {**_facts(plugin), "components": [asdict(component) for component in plugin.components]}
+            {
+                **_facts(plugin),
+                "components": [asdict(component) for component in plugin.components],
+                "verbs": [asdict(verb) for verb in plugin.verbs],
+                "recipes": list(plugin.recipes),
+            }
             for plugin in catalog.plugins
         ],
         "broken": [{**_facts(plugin), "reason": plugin.reason} for plugin in catalog.broken],
@@ -61,6 +65,10 @@ def _facts(plugin: Plugin | BrokenPlugin) -> dict[str, str]:
 def _brings(plugin: Plugin) -> str:
     kinds = Counter(component.kind for component in plugin.components)
     parts = [f"{count} {kind if count == 1 else _plural(kind)}" for kind, count in kinds.items()]
+    if plugin.verbs:
+        parts.append(f"{'verb' if len(plugin.verbs) == 1 else 'verbs'} {' '.join(verb.name for verb in plugin.verbs)}")
+    if plugin.recipes:
+        parts.append("recipes")
     if plugin.hooks.rankhub_observers.get_hookimpls():
         parts.append("watches runs")
     return ", ".join(parts) or "nothing"
@@ -71,17 +79,16 @@ def _plural(noun: str) -> str:
 
 
 def _print(catalog: Catalog) -> None:
-    from rich.markup import escape
-    from rich.table import Table
-
-    out = console()
-    table = Table("plugin", "of", "version", "brings", box=None, pad_edge=False, header_style="bold")
-    for plugin in catalog.plugins:
-        table.add_row(plugin.owner, plugin.distribution, plugin.version, _brings(plugin))
-    out.print(table)
+    """Aligned by hand: a library for tables takes longer to import than all else here."""
+    head = ("plugin", "of", "version", "brings")
+    rows = [head, *((p.owner, p.distribution, p.version, _brings(p)) for p in catalog.plugins)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        line = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+        typer.secho(line, bold=row is head)
     for broken in catalog.broken:
-        name = escape(f"{broken.owner} ({broken.distribution} {broken.version})")
-        out.print(f"[red]broken[/red]  {name}: {escape(broken.reason)}", soft_wrap=True)
+        name = f"{broken.owner} ({broken.distribution} {broken.version})"
+        typer.echo(f"{typer.style('broken', fg='red')}  {name}: {broken.reason}")
     for (kind, name), entries in catalog.clashes().items():
         choices = " or ".join(entry.full_name for entry in entries)
-        out.print(f"[yellow]clash[/yellow]  {kind} {name}: write {escape(choices)}", soft_wrap=True)
+        typer.echo(f"{typer.style('clash', fg='yellow')}  {kind} {name}: write {choices}")

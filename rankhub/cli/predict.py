@@ -33,21 +33,20 @@ def predict(
         raise UserError(f"--out {out} is there already; name another file, or --force to replace it")
     if out is not None and not out.absolute().parent.is_dir():
         raise UserError(f"--out {out}: there is no folder {out.absolute().parent}; make it first")
-    from rankhub import api
+    from rankhub import load_run, open_data, talking
     from rankhub.engine import folder as folders
     from rankhub.engine.answers import column_of, scale_of
-    from rankhub.engine.fitting import check_images
 
     # Where the table is printed, what is said about it goes beside it.
-    talk = api.talking(stderr=out is None)
-    with api.load_run(run, overrides=overrides or []) as trained:
+    talk = talking(stderr=out is None)
+    with load_run(run, overrides=overrides or []) as trained:
         reader = {"use": trained.recipe.catalog.in_role("dataset", "folder"), "root": str(folder)}
-        images, report = api.open_data(reader, trained.recipe, talk.work)
+        images, report = open_data(reader, trained.recipe, talk.work)
         if not trained.labels:
             raise UserError("no head of this run gives one number an image; `rankhub predict` writes scores and counts")
-        check_images("predict", images, [trained.predictor])
         columns = {output: column_of(output, trained.labels) for output in trained.labels}
-        paths, rows, drawn = images.facts("path") or [], list[dict[str, Any]](), 0
+        paths = images.facts("path") or [str(number) for number in range(len(images))]
+        rows, drawn = list[dict[str, Any]](), 0
         for answer in trained.answers(images):
             path = paths[answer.index]
             rows.append({"path": path} | {name: trained.number(answer, output) for output, name in columns.items()})

@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from rankhub.cli.console import OVERLAY_HELP
+from rankhub.cli.console import RECIPE_HELP, Overlays, Overrides
 from rankhub.interfaces.errors import UserError
 
 
 def run(
-    recipe: Annotated[str | None, typer.Argument(help="A recipe's file, or the name of one that comes along.")] = None,
-    overrides: Annotated[list[str] | None, typer.Argument(help="Changes to it, such as optimizer.lr=0.3.")] = None,
-    overlay: Annotated[list[str] | None, typer.Option(help=OVERLAY_HELP)] = None,
+    recipe: Annotated[str | None, typer.Argument(help=RECIPE_HELP)] = None,
+    overrides: Overrides = None,
+    overlay: Overlays = None,
     out: Annotated[Path | None, typer.Option(help="The run's folder, instead of runs/RECIPE/TIME.")] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with the run in this folder.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done and cost, and stop.")] = False,
@@ -30,13 +30,13 @@ def run(
         raise UserError(
             "name a recipe: rankhub run RECIPE [a.b.c=value ...] (rankhub recipes lists those that come along)"
         )
-    from rankhub import api
+    from rankhub import api, talking
 
     if resume is not None:
-        ended = api.resume(resume, progress=api.talking())
+        ended = api.resume(resume, progress=talking())
     else:
         loaded = api.load_recipe(str(recipe), overrides or [], overlays=overlay or [], need_data=True)
-        talk = api.talking()
+        talk = talking()
         if dry_run:
             api.estimate(loaded, progress=talk)
             return talk.line("Dry run: nothing was trained or written.")

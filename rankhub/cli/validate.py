@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
-from rankhub.cli.console import OVERLAY_HELP
+from rankhub.cli.console import RECIPE_HELP, Overlays, Overrides
 
 
 def validate(
-    recipe: Annotated[str, typer.Argument(help="A recipe's file, or the name of one that comes along.")],
-    overrides: Annotated[list[str] | None, typer.Argument(help="Changes to it, such as optimizer.lr=0.3.")] = None,
-    overlay: Annotated[list[str] | None, typer.Option(help=OVERLAY_HELP)] = None,
+    recipe: Annotated[str, typer.Argument(help=RECIPE_HELP)],
+    overrides: Overrides = None,
+    overlay: Overlays = None,
     data: Annotated[bool, typer.Option("--data", help="Data that are not there are an error too.")] = False,
 ) -> None:
     """Check a recipe: its shape, every component, and whether the parts make sense together.

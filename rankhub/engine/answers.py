@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from rankhub.engine.views import blocks
-from rankhub.interfaces.data import Dataset, LabelSpec
-from rankhub.interfaces.predict import Forward, Predict
+from rankhub.engine.source import ImageOutputs, blocks
+from rankhub.interfaces.data import LabelSpec
+from rankhub.interfaces.embeddings import unit_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,35 +43,20 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One image and all that was said of it.
+    """One image and all that was said of it."""
 
-    Attributes:
-        index: Position in its data set.
-        image: [3, H, W] uint8.
-        outputs: ``HEAD.OUTPUT`` or ``backbone`` -> [...] float32 on the CPU; of a map [1, h, w].
-    """
-
-    index: int
-    image: Tensor
-    outputs: Mapping[str, Tensor]
+    index: int  # its position in its data set
+    image: Tensor  # [3, H, W] uint8
+    outputs: Mapping[str, Tensor]  # HEAD.OUTPUT or backbone -> [...] float32 on the CPU; of a map [1, h, w]
 
 
-def answers(dataset: Dataset, predict: Predict, forward: Forward, device: torch.device, block: int) -> Iterator[Answer]:
-    """What ``predict`` says of each image, a block at a time, so that memory does not grow with their number.
-
-    Args:
-        dataset: Open.
-        predict: Test time.
-        forward: The network.
-        device: That of the network.
-        block: Images that are decoded and predicted together.
-    """
-    for part in blocks(range(len(dataset)), block):
-        images = [dataset[index].image for index in part]
-        said = predict([image.to(device) for image in images], forward)
-        cpu = {name: [row.float().cpu() for row in rows] for name, rows in said.items()}
+def answers(outputs: ImageOutputs, block: int) -> Iterator[Answer]:
+    """What is said of each image, so many at a time, so that memory does not grow with their number."""
+    for part in blocks(range(len(outputs.dataset)), block):
+        images = [outputs.dataset[index].image for index in part]
+        said = outputs.of(images)
         for row, (index, image) in enumerate(zip(part, images, strict=True)):
-            yield Answer(index, image, {name: rows[row] for name, rows in cpu.items()})
+            yield Answer(index, image, {name: rows[row] for name, rows in said.items()})
 
 
 def column_of(output: str, outputs: Mapping[str, LabelSpec]) -> str:
@@ -100,7 +85,5 @@ def scale_of(label: LabelSpec) -> str:
 
 def stacked(rows: Sequence[Tensor], normalize: bool) -> Tensor:
     """Vectors as [n, d] float32, of length 1 if wanted."""
-    from rankhub.interfaces.embeddings import unit_rows
-
     table = torch.stack([row.flatten() for row in rows])
     return unit_rows(table) if normalize else table

@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,51 +18,38 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from rankhub.interfaces.errors import UserError
+from rankhub.interfaces.evaluate import EvaluationResult, Evaluator
 
 MODEL, AVERAGE = "model.safetensors", "average.safetensors"
+Results = dict[str, EvaluationResult]
+"""By the label of an evaluator."""
+
 FORMAT = 1
 """Version of the layout; a checkpoint of another one is refused."""
 
 
 @dataclass(slots=True)
 class State:
-    """All that training needs to go on.
+    """All that training needs to go on."""
 
-    Attributes:
-        step: Steps done in the run.
-        weights: The network's state.
-        average: The averaged network's state, or None.
-        optimizer: The optimiser's state; tensors and plain numbers only.
-        random: Name -> state of a random generator.
-        scaler: State of the fp16 scaler.
-        facts: Plain numbers and strings, such as the best metric so far.
-    """
-
-    step: int
-    weights: Mapping[str, Tensor]
-    average: Mapping[str, Tensor] | None
-    optimizer: Mapping[str, Any]
-    random: Mapping[str, Tensor]
-    scaler: Mapping[str, Any]
-    facts: Mapping[str, Any]
+    step: int  # steps done in the run
+    weights: Mapping[str, Tensor]  # the network's state
+    average: Mapping[str, Tensor] | None  # the averaged network's
+    optimizer: Mapping[str, Any]  # tensors and plain numbers only
+    random: Mapping[str, Tensor]  # name -> state of a random generator
+    scaler: Mapping[str, Any]  # of fp16
+    facts: Mapping[str, Any]  # plain numbers and strings, such as the best metric so far
 
 
 class Checkpoints:
-    """The checkpoints of one run.
-
-    Args:
-        folder: ``checkpoints`` of the run's folder.
-        keep: How many of the newest stay.
-    """
+    """The checkpoints of one run in its folder ``checkpoints``, of which the newest ``keep`` stay."""
 
     def __init__(self, folder: Path, keep: int) -> None:
         self.folder, self.keep = folder, keep
 
     def all(self) -> list[Path]:
         """Complete checkpoints, oldest first."""
-        if not self.folder.is_dir():
-            return []
-        return sorted(path for path in self.folder.glob("step_*") if path.is_dir() and not path.suffix)
+        return _complete(self.folder, "step_*")
 
     def last(self) -> Path | None:
         """The newest complete checkpoint, or None."""
@@ -70,11 +57,7 @@ class Checkpoints:
         return found[-1] if found else None
 
     def save(self, state: State) -> Path:
-        """Write a checkpoint, and remove those that are too old.
-
-        Raises:
-            UserError: A weight is not finite (nothing is written), or the disk is full.
-        """
+        """Write a checkpoint, see :func:`write`, and remove those that are too old."""
         place = self.folder / f"step_{state.step:09d}"
         if place.is_dir():
             return place  # the same step of the same run: the same weights
@@ -84,13 +67,51 @@ class Checkpoints:
         return place
 
 
-def write(place: Path, state: State, last: Path | None = None) -> None:
-    """Write a checkpoint to ``place``, whole or not at all.
+class Best:
+    """Keeps ``best_step_*`` beside the other checkpoints, which come and go.
 
-    Args:
-        place: Its folder, which is not there yet.
-        state: What to write.
-        last: The last good checkpoint, for messages.
+    ``wanted`` is ``EVALUATOR`` (its first headline metric) or ``EVALUATOR.METRIC``, as the recipe's ``keep_best`` says.
+    """
+
+    def __init__(self, folder: Path, wanted: str, evaluators: Mapping[str, Evaluator]) -> None:
+        self.folder = folder
+        self.label, _, metric = wanted.partition(".")
+        evaluator = evaluators[self.label]
+        self.metric = metric or evaluator.headline()[0]
+        self.sign = evaluator.sign(self.metric)
+
+    def kept(self) -> tuple[Path, float] | None:
+        """The best checkpoint and its metric, or None."""
+        kept = [(path, json.loads((path / "state.json").read_text())) for path in _complete(self.folder, "best_step_*")]
+        found = [(path, float(stored["facts"]["best"])) for path, stored in kept]
+        return max(found, key=lambda pair: self.sign * pair[1]) if found else None
+
+    def improves(self, results: Results) -> bool:
+        """Whether these are better than all before; a metric that is missing or NaN is not."""
+        if self.label not in results or self.metric not in results[self.label].metrics:
+            return False
+        known = self.kept()
+        value = self.sign * results[self.label].metrics[self.metric]
+        return value == value if known is None else value > self.sign * known[1]
+
+    def save(self, state: State, results: Results) -> None:
+        """Keep this state, and let go of the one that was the best before."""
+        place = self.folder / f"best_step_{state.step:09d}"
+        shutil.rmtree(place, ignore_errors=True)
+        value = results[self.label].metrics[self.metric]
+        write(place, replace(state, facts={**state.facts, "best": value}))
+        for old in self.folder.glob("best_step_*"):
+            if old != place:
+                shutil.rmtree(old)
+
+
+def _complete(folder: Path, pattern: str) -> list[Path]:
+    """Checkpoints that are there whole, in the order of their names."""
+    return sorted(path for path in folder.glob(pattern) if path.is_dir() and not path.suffix)
+
+
+def write(place: Path, state: State, last: Path | None = None) -> None:
+    """Write a checkpoint to its new folder ``place``, whole or not at all; ``last`` is the last good one, for messages.
 
     Raises:
         UserError: A weight is not finite (nothing is written), or the disk is full.
@@ -139,11 +160,7 @@ def _sync(path: Path) -> None:
 
 
 def load(folder: Path) -> State:
-    """Read a checkpoint; nothing in it is executed.
-
-    Raises:
-        UserError: A file is missing, broken or of another version; one sentence with its path.
-    """
+    """Read a checkpoint; nothing in it is executed. A UserError if a file is missing, broken or of another version."""
     try:
         facts = json.loads((folder / "state.json").read_text())
         if facts.get("format") != FORMAT:
@@ -168,18 +185,7 @@ def load(folder: Path) -> State:
 
 
 def read_weights(place: Path, *, average: bool) -> tuple[dict[str, Tensor], Path]:
-    """The weights of a checkpoint, without the rest of its state.
-
-    Args:
-        place: A run's folder, whose newest checkpoint is taken, or a checkpoint.
-        average: Whether the moving average of the weights is wanted.
-
-    Returns:
-        Name -> tensor, and the file that they come from.
-
-    Raises:
-        UserError: There is none, or it cannot be read; one sentence.
-    """
+    """The weights of a checkpoint, or of a run's newest, or their moving average; and the file that they come from."""
     folder = place if (place / MODEL).is_file() else Checkpoints(place / "checkpoints", 1).last()
     if folder is None:
         what = "has no checkpoint yet" if place.is_dir() else "is not there"

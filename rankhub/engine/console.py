@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from rankhub.engine.estimate import human_seconds
-from rankhub.engine.plan import PhasePlan
-from rankhub.engine.step import Stepped
+if TYPE_CHECKING:  # what speaks to people needs no torch
+    from rankhub.engine.plan import PhasePlan
+    from rankhub.engine.step import Stepped
 
 log = logging.getLogger("rankhub")
 
@@ -23,11 +24,7 @@ PLAIN_INTERVAL = 5.0
 
 
 class Talk:
-    """Prints for a person, or for a log file.
-
-    Args:
-        console: Where to; tests give their own.
-    """
+    """Prints for a person, or for a log file; ``console`` is where to."""
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(highlight=False, soft_wrap=True)
@@ -53,21 +50,15 @@ class Talk:
 
     def work(self, done: int, total: int, what: str) -> None:
         """Progress of something that is not training: opening data, evaluating."""
-        if not self.live:
-            if what != self._what:
-                self._what, self._last = what, time.monotonic()
-            elif time.monotonic() - self._last >= PLAIN_INTERVAL:
-                self._last = time.monotonic()
-                self.line(f"{what}: {done}/{total}")
-            return
-        if what != self._what:
-            self.finish()
-            self._what = what
-            self._begin(what, total)
-        assert self._bar is not None
-        self._bar.update(self._task, completed=done, total=total)
-        if done >= total:
-            self.finish()
+        if self.live:
+            self._show(what, what, done, total)
+            if done >= total:
+                self.finish()
+        elif what != self._what:
+            self._what, self._last = what, time.monotonic()
+        elif time.monotonic() - self._last >= PLAIN_INTERVAL:
+            self._last = time.monotonic()
+            self._plain(f"{what}: {done}/{total}")
 
     def step(self, number: int, steps: int, plan: PhasePlan, stepped: Stepped, speed: float) -> None:
         """Progress of training, after step ``number`` of ``steps``."""
@@ -75,33 +66,37 @@ class Talk:
         epoch = min(done // plan.steps_per_epoch + 1, max(1, -(-plan.steps // plan.steps_per_epoch)))
         text = f"{plan.phase.name} epoch {epoch}  loss {stepped.losses['loss']:.4f}  {speed:,.0f} views/s"
         if self.live:
-            if self._what != "training":
-                self.finish()
-                self._what = "training"
-                self._begin(text, steps)
-            assert self._bar is not None
-            self._bar.update(self._task, completed=number, description=text)
-            return
-        now = time.monotonic()
-        if now - self._last >= PLAIN_INTERVAL or number == steps:
-            self._last = now
+            self._show("training", text, number, steps)
+        elif time.monotonic() - self._last >= PLAIN_INTERVAL or number == steps:
+            self._last = time.monotonic()
             left = (steps - number) * stepped.views / speed if speed > 0 else 0.0
-            self.line(f"step {number}/{steps}  {text}  {human_seconds(left)} left")
+            self._plain(f"step {number}/{steps}  {text}  {human_seconds(left)} left")
 
-    def _begin(self, what: str, total: int) -> None:
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            console=self.console,
-            transient=True,
-            speed_estimate_period=120,
-        )
-        self._bar.start()
-        self._task = self._bar.add_task(what, total=total)
+    def _plain(self, text: str) -> None:
+        """Progress where there is no bar."""
+        self.line(text)
+
+    def _show(self, what: str, text: str, done: int, total: int) -> None:
+        """Move the bar of this work; one of other work is taken away before."""
+        if what != self._what or self._bar is None:
+            self.finish()
+            self._what, self._bar = (
+                what,
+                Progress(
+                    TextColumn("{task.description}"),
+                    BarColumn(bar_width=24),
+                    MofNCompleteColumn(),
+                    TimeElapsedColumn(),
+                    TextColumn("left"),
+                    TimeRemainingColumn(),
+                    console=self.console,
+                    transient=True,
+                    speed_estimate_period=120,
+                ),
+            )
+            self._bar.start()
+            self._task = self._bar.add_task(text, total=total)
+        self._bar.update(self._task, completed=done, total=total, description=text)
 
     def finish(self) -> None:
         """Take the progress bar away; must be called before anything else is printed."""
@@ -122,16 +117,12 @@ class Talk:
 
 
 class Told(Talk):
-    """Progress for a program: a bar, or a function that is told; everything else goes to the logger ``rankhub``.
-
-    Args:
-        console: Where the bar goes; quiet = nowhere.
-        tell: ``tell(done, total, what)``, called in place of drawing a bar.
-    """
+    """Progress for a program: a bar, or ``tell(done, total, what)``; all else goes to the logger ``rankhub``."""
 
     def __init__(self, console: Console, tell: Callable[[int, int, str], None] | None = None) -> None:
         super().__init__(console)
         self.tell = tell
+        self.live = self.live or tell is not None
 
     def line(self, text: str = "") -> None:
         """For the log."""
@@ -152,35 +143,34 @@ class Told(Talk):
         for row in rows:
             log.info("%s", ", ".join(f"{name} {value}".strip() for name, value in row.items()))
 
-    def work(self, done: int, total: int, what: str) -> None:
-        """Progress of something that is not training."""
+    def _plain(self, text: str) -> None:
+        """Progress is not for the log."""
+
+    def _show(self, what: str, text: str, done: int, total: int) -> None:
         if self.tell is not None:
             self.tell(done, total, what)
-        elif self.live:
-            super().work(done, total, what)
-
-    def step(self, number: int, steps: int, plan: PhasePlan, stepped: Stepped, speed: float) -> None:
-        """Progress of training."""
-        if self.tell is not None:
-            self.tell(number, steps, "training")
-        elif self.live:
-            super().step(number, steps, plan, stepped, speed)
+        else:
+            super()._show(what, text, done, total)
 
 
 def talk_for(progress: Talk | Callable[[int, int, str], None] | bool | None) -> Talk:
-    """Where a run speaks.
-
-    Args:
-        progress: None or True = a bar on a terminal and in a notebook; False = nothing; a function that is told; or
-            where to speak.
-    """
+    """Where a run speaks; see :data:`rankhub.api.Progress`."""
     if isinstance(progress, Talk):
         return progress
     return Told(Console(quiet=progress is False), progress if callable(progress) else None)
 
 
-def listening(talk: Talk) -> Talk:
-    """Let ``talk`` show the warnings of engine and plugins as notes, each in the place of any that listened before."""
+def talking(*, stderr: bool = False) -> Talk:
+    """Where a verb speaks to people: lines, notes, tables, progress of long work.
+
+    Warnings of engine and plugins are shown there as notes, in the place of any that listened before. Of several
+    processes only the first one speaks.
+
+    Args:
+        stderr: Whether it speaks beside standard output, which then belongs to a table.
+    """
+    quiet = os.environ.get("RANK", "0") != "0"
+    talk = Talk(Console(stderr=stderr, quiet=quiet, highlight=False, soft_wrap=True))
 
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
@@ -190,3 +180,16 @@ def listening(talk: Talk) -> Talk:
     logger.handlers = [Handler()]
     logger.propagate = False
     return talk
+
+
+def human_seconds(seconds: float) -> str:
+    """``2 h 05 min``."""
+    if seconds < 1:
+        return "under 1 s"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours >= 48:
+        return f"{hours // 24} days {hours % 24} h"
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min"

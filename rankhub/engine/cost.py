@@ -1,12 +1,19 @@
-"""What a run will do and cost, said before it starts."""
+"""What a run will do and cost, measured by a trial step on copies and said before it starts."""
 
 from __future__ import annotations
 
 import copy
 import dataclasses
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from rankhub.engine.estimate import Cost, human_bytes, human_seconds, trial
+import torch
+from torch import Tensor
+
+from rankhub.engine.console import human_seconds
+from rankhub.engine.device import Compute
 from rankhub.engine.learner import Turn
 from rankhub.engine.network import has_batch_statistics
 from rankhub.engine.parts import Parts
@@ -15,46 +22,52 @@ from rankhub.engine.step import take_step
 from rankhub.engine.training import new_learner, new_optimizer, portion_of
 
 
-def describe(parts: Parts, name: str, *, measure: bool) -> dict[str, str]:
-    """Lines for the user: device, data, network, and for each phase its steps.
+class Lines(dict[str, str]):
+    """What is said of a run before it starts, line by line.
 
-    Args:
-        parts: What the recipe names.
-        name: The recipe's name.
-        measure: Whether to do trial steps on copies and say the expected memory and time.
+    Attributes:
+        seconds: Of training as it is expected, without evaluation; 0 = not measured.
     """
+
+    seconds: float = 0.0
+
+
+def describe(parts: Parts, name: str, *, measure: bool) -> Lines:
+    """Lines for the user: device, data, network, steps of phases; if wanted, memory and time from trial steps."""
     count = sum(parameter.numel() for parameter in parts.network.parameters())
-    lines = {
-        "recipe": f"{name}, seed {parts.recipe.seed}",
-        "device": parts.compute.describe(),
-        "data": ", ".join(f"{data} {len(dataset):,} images" for data, dataset in parts.datasets.items()),
-        "network": f"{count / 1e6:.2f} M parameters",
-    }
+    lines = Lines(
+        recipe=f"{name}, seed {parts.recipe.seed}",
+        device=parts.compute.describe(),
+        data=", ".join(f"{data} {len(dataset):,} images" for data, dataset in parts.datasets.items()),
+        network=f"{count / 1e6:.2f} M parameters",
+    )
     for plan in parts.plans:
         lines[f"phase {plan.phase.name}"] = _phase(parts, plan)
     if measure:
         costs = [trial_cost(parts, plan) for plan in parts.plans]
-        seconds = sum(cost.seconds * plan.steps for cost, plan in zip(costs, parts.plans, strict=True))
+        lines.seconds = sum(cost.seconds * plan.steps for cost, plan in zip(costs, parts.plans, strict=True))
         lines["expected"] = (
             f"{human_bytes(max(cost.memory for cost in costs))} for training, beside data and libraries; "
-            f"{human_seconds(seconds)} of training (from a trial step)"
+            f"{human_seconds(lines.seconds)} of training (from a trial step)"
         )
     if parts.processes.count > 1:
         lines["processes"] = f"{parts.processes.count}, each with an equal share of every batch"
-    accumulates = any(stream.accumulate > 1 for plan in parts.plans for stream in plan.streams.values())
-    if has_batch_statistics(parts.network) and (accumulates or parts.processes.count > 1):
+    mixing = [plan for plan in parts.plans if has_batch_statistics(parts.network, plan.phase.freeze)]
+    accumulates = any(stream.accumulate > 1 for plan in mixing for stream in plan.streams.values())
+    if mixing and (accumulates or parts.processes.count > 1):
         over = "a micro-batch" if accumulates else "the share of a process"
         lines["batch norm"] = (
             f"with BatchNorm {over} is another function than the whole batch: the gradient is not that of one process "
-            "and one batch; networks with GroupNorm, or on several processes SyncBatchNorm, are free of it"
+            "and one batch; networks with GroupNorm or frozen norms, or on several processes SyncBatchNorm, are free "
+            "of it"
         )
-    heard = {plan.phase.name: [one for one in plan.streams.values() if one.statistics] for plan in parts.plans}
+    heard = {plan.phase.name: [one for one in plan.streams.values() if one.statistics] for plan in mixing}
     several = [name for name, streams in heard.items() if len(streams) > 1]
-    if has_batch_statistics(parts.network) and several:
+    if several:
         lines["streams"] = (
             f"with BatchNorm, phase {several[0]} leaves statistics that mix the views of its streams, and images are "
             "scored with them; let one stream set them (`statistics: false` at the others), or take a network with "
-            "GroupNorm or LayerNorm"
+            "GroupNorm, LayerNorm or frozen norms"
         )
     return lines
 
@@ -96,3 +109,46 @@ def trial_cost(parts: Parts, plan: PhasePlan) -> Cost:
         return kept
 
     return trial(parts.compute, step, state)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Cost of one step."""
+
+    seconds: float  # views included
+    memory: int  # bytes that training holds at its peak, beside the data
+
+
+def trial(compute: Compute, step: Callable[[], None], state: Callable[[], Mapping[str, Any]]) -> Cost:
+    """Do a step, on copies, twice and measure the second; ``state`` gives the tensors that stay between steps."""
+    saved: dict[int, int] = {}  # what autograd keeps for the backward pass: storage -> bytes
+
+    def note(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        saved[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    cuda = compute.device.type == "cuda"
+    with torch.random.fork_rng(devices=[compute.device] if cuda else []):
+        if cuda:
+            torch.cuda.reset_peak_memory_stats(compute.device)
+        with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+            step()
+        compute.synchronize()
+        start = time.perf_counter()
+        step()
+        compute.synchronize()
+        seconds = time.perf_counter() - start
+    if cuda:
+        return Cost(seconds, torch.cuda.max_memory_allocated(compute.device))
+    kept = sum(tensor.nbytes for tensor in state().values() if isinstance(tensor, Tensor))
+    return Cost(seconds, sum(saved.values()) + kept)
+
+
+def human_bytes(count: float) -> str:
+    """``1.5 GB``."""
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"

@@ -1,11 +1,13 @@
-"""Where and how precisely a run computes."""
+"""Where and how precisely a run computes; and what it must leave of the process as it was."""
 
 from __future__ import annotations
 
 import contextlib
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from rankhub.engine.processes import ALONE, Processes
@@ -17,25 +19,15 @@ _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 @dataclass(frozen=True, slots=True)
 class Compute:
-    """Device and precision of a run.
+    """Device and precision of a run."""
 
-    Attributes:
-        device: CPU or one CUDA device.
-        dtype: Reduced precision for the network's forward pass, or None for fp32.
-        channels_last: Memory layout of images and convolution weights.
-    """
-
-    device: torch.device
-    dtype: torch.dtype | None = None
-    channels_last: bool = False
+    device: torch.device  # CPU or one CUDA device
+    dtype: torch.dtype | None = None  # reduced precision of the network's forward pass; None for fp32
+    channels_last: bool = False  # memory layout of images and convolution weights
 
     @classmethod
     def of(cls, recipe: Recipe, processes: Processes = ALONE) -> Compute:
-        """What the recipe asks for; each process of a machine has a CUDA device of its own.
-
-        Raises:
-            UserError: It asks for a CUDA device that is not there, or for fp16 on the CPU.
-        """
+        """What the recipe asks for, if it is there; each process of a machine has a CUDA device of its own."""
         name = recipe.device
         if name == "auto":
             name = "cuda" if torch.cuda.is_available() else "cpu"
@@ -63,14 +55,11 @@ class Compute:
             torch.set_num_threads(recipe.threads)
         return cls(device, _DTYPES.get(recipe.precision), recipe.channels_last)
 
-    @contextlib.contextmanager
-    def autocast(self) -> Iterator[None]:
+    def autocast(self) -> contextlib.AbstractContextManager[None]:
         """The network's forward pass in reduced precision. Losses leave it by themselves where they must."""
         if self.dtype is None:
-            yield
-            return
-        with torch.autocast(self.device.type, dtype=self.dtype):
-            yield
+            return contextlib.nullcontext()
+        return torch.autocast(self.device.type, dtype=self.dtype)
 
     def scaler(self) -> torch.amp.GradScaler:
         """Scales gradients for fp16; does nothing otherwise."""
@@ -98,3 +87,21 @@ class Compute:
         """Wait for the device, so that a clock read next means something."""
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
+
+
+@contextlib.contextmanager
+def preserved() -> Iterator[None]:
+    """Put random numbers (Python's, numpy's, torch's), torch's threads and its current device back at the end."""
+    python, legacy, threads = random.getstate(), np.random.get_state(), torch.get_num_threads()
+    used = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    device = torch.cuda.current_device() if used else None
+    try:
+        with torch.random.fork_rng(devices=range(torch.cuda.device_count()) if device is not None else []):
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(legacy)
+        if torch.get_num_threads() != threads:
+            torch.set_num_threads(threads)
+        if device is not None:
+            torch.cuda.set_device(device)

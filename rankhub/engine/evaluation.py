@@ -16,8 +16,9 @@ import torch
 from torch import nn
 
 from rankhub.engine import folder as folders
+from rankhub.engine.checkpoint import Results
 from rankhub.engine.device import Compute
-from rankhub.engine.network import Network
+from rankhub.engine.network import Network, batch_statistics
 from rankhub.engine.source import Source
 from rankhub.interfaces.data import Dataset
 from rankhub.interfaces.draws import Draws
@@ -27,8 +28,6 @@ from rankhub.interfaces.predict import Predict
 
 CALIBRATION_IMAGES = 1024
 CALIBRATION_BLOCK = 64
-
-Results = dict[str, EvaluationResult]
 
 
 def evaluate_row(source: Source, evaluators: Mapping[str, Evaluator], folder: Path | None) -> Results:
@@ -58,10 +57,12 @@ def calibrated(network: Network, dataset: Dataset, predict: Predict, compute: Co
     """A copy whose untouched batch statistics are measured on images of the training data.
 
     A network that was never trained has the statistics 0 and 1 in its BatchNorm layers, with which it would be
-    scored far below what its random weights can do. Layers that have seen data keep what they have.
+    scored far below what its random weights can do. Layers that have seen data keep what they have, and so do those
+    that their network keeps in evaluation.
     """
-    twin = copy.deepcopy(network).eval()
-    fresh = [m for m in twin.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and _untouched(m)]
+    twin = copy.deepcopy(network).train()
+    fresh = [module for module in batch_statistics(twin) if _untouched(module)]
+    twin.eval()
     if not fresh:
         return twin
     for module in fresh:
@@ -105,11 +106,7 @@ def _first_view(predict: Predict, image: torch.Tensor, features: FeatureSpec) ->
 
 
 class Keep:
-    """Stands in for a network, and keeps what is shown to it.
-
-    Attributes:
-        seen: Stacks [v, 3, H, W], in order.
-    """
+    """Stands in for a network, and keeps what is shown to it: ``seen``, stacks [v, 3, H, W] in order."""
 
     outputs: Mapping[str, OutputSpec] = MappingProxyType({})
 
@@ -124,8 +121,11 @@ class Keep:
 
 
 def _untouched(module: nn.Module) -> bool:
-    seen = getattr(module, "num_batches_tracked", None)
-    return seen is not None and int(seen) == 0
+    """Whether a layer has seen no data. Its counter alone does not tell: weights of other makers come without it."""
+    held = dict(module.named_buffers(recurse=False))
+    if not {"running_mean", "running_var", "num_batches_tracked"} <= held.keys():
+        return False
+    return not held["num_batches_tracked"] and not held["running_mean"].any() and bool((held["running_var"] == 1).all())
 
 
 Row = tuple[str, Results]

@@ -2,40 +2,104 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
-from rankhub.engine.collate import collate, first_view
 from rankhub.engine.processes import ALONE, Processes
 from rankhub.interfaces.batch import Batch, View
-from rankhub.interfaces.data import Dataset
+from rankhub.interfaces.data import Dataset, LabelSpec, Sample
 from rankhub.interfaces.draws import Draws
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.generator import DeviceGenerator, Generator, ViewSpec, WorkerGenerator
+from rankhub.interfaces.order import Label, RankTarget
+from rankhub.interfaces.points import Points
+from rankhub.interfaces.predict import Predict
+from rankhub.recipe.assembly import plan_chain
+
+
+def first_view(sample: Sample) -> View:
+    """The view that a chain starts from: the whole image."""
+    return View(sample.image, sample.index, label=sample.label, meta=sample.meta)
+
+
+def stack_images(images: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Images of any size, padded at the right and the bottom to [n, 3, H, W], and [n, 2] their heights and widths."""
+    sizes = torch.tensor([image.shape[-2:] for image in images], dtype=torch.int64).reshape(-1, 2)
+    height, width = sizes.max(dim=0).values.tolist()
+    # By numpy: a stack is made in the feed's thread, where torch would start a second team of threads that spins.
+    stack = np.zeros((len(images), images[0].shape[0], height, width), dtype=images[0].numpy().dtype)
+    for row, image in zip(stack, images, strict=True):
+        row[:, : image.shape[-2], : image.shape[-1]] = image.numpy()
+    return torch.from_numpy(stack), sizes
+
+
+def _labels(views: Sequence[View], sizes: Tensor, maps: Tensor, label: LabelSpec) -> Label | None:
+    if label.kind is None:
+        return None
+    if label.kind == "points":
+        return Points.of([view.label for view in views], sizes).moved(maps, sizes)
+    kept: list[Any] = [view.label for view in views]
+    if label.kind == "class":
+        return torch.tensor([-1 if value is None else int(value) for value in kept], dtype=torch.int64)
+    return torch.tensor([float("nan") if value is None else float(value) for value in kept], dtype=torch.float32)
+
+
+def collate(views: Sequence[View], groups: int, label: LabelSpec) -> Batch:
+    """Views, those of one sample together, as a batch of one stack; (index, kind of ``groups``) is a group's id."""
+    stack, sizes = stack_images([view.image for view in views])
+    index = torch.tensor([view.index for view in views], dtype=torch.int64)
+    kind = torch.tensor([view.kind for view in views], dtype=torch.int64)
+    maps = torch.from_numpy(np.stack([view.map for view in views]))
+    target = RankTarget(
+        index=index,
+        view=torch.tensor([view.view for view in views], dtype=torch.int64),
+        group=index * groups + kind,
+        level=torch.tensor([view.level for view in views], dtype=torch.float32),
+        label=_labels(views, sizes, maps, label),
+        kind=kind,
+    )
+    return Batch((stack,), sizes, maps, target)
+
+
+def check_images(user: str, dataset: Dataset, users: Sequence[Generator | Predict]) -> None:
+    """See that all images of an open data set suit what takes them (``user`` in the message), before any is taken."""
+    sizes = dataset.sizes()
+    if sizes is None or not len(sizes):
+        return
+    for step in users:
+        objection = step.check_images(sizes)
+        if objection is None:
+            continue
+        why, which = objection
+        first = int(which.argmax())
+        path, (height, width) = dataset[first].path, sizes[first].tolist()
+        raise UserError(
+            f"{user}: {int(which.sum())} of {len(sizes)} images {why}; the first is "
+            f"{path or f'number {first}'} with {width} x {height} pixels"
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """A stream's generator: what becomes of its images.
+    """A stream's generator: what becomes of its images."""
 
-    Attributes:
-        steps: Worker steps, then device steps.
-        views: What comes out for one image.
-        seed: The recipe's seed.
-        address: The name under which views are drawn.
-    """
-
-    steps: Sequence[Generator]
-    views: ViewSpec
+    steps: Sequence[Generator]  # worker steps, then device steps
+    views: ViewSpec  # what comes out for one image
     seed: int
-    address: str
+    address: str  # the name under which views are drawn
+
+    def drawn(self, purpose: str, seed: int | None = None) -> Chain:
+        """The same generator, which draws other views: for a purpose other than training, perhaps by another seed."""
+        return replace(self, address=f"{purpose}/{self.address}", seed=self.seed if seed is None else seed)
 
     @property
     def own_size(self) -> list[Generator]:
@@ -55,6 +119,11 @@ class Chain:
                 views = step.apply(views, Draws(self.seed, self.address, epoch, number))
         return views
 
+    def batch(self, samples: Iterable[Sample], epoch: int, label: LabelSpec) -> Batch:
+        """The views of samples on the CPU, the worker steps done."""
+        views = [view for sample in samples for view in self.in_worker([first_view(sample)], epoch)]
+        return collate(views, self.views.groups, label)
+
     @torch.no_grad()
     def on_device(self, batch: Batch, epoch: int) -> Batch:
         """The device steps on a batch; without any, the views as floats in [0, 1]."""
@@ -65,6 +134,24 @@ class Chain:
         return Batch(images, batch.sizes, batch.maps, batch.target)
 
 
+def make_views(generators: Sequence[Generator], image: Tensor, seed: int = 0) -> tuple[Batch, ViewSpec]:
+    """The views that a stream's generator makes of one image, as in training.
+
+    Args:
+        generators: Its steps.
+        image: [3, H, W] uint8, RGB; it is not changed.
+        seed: Draws the views.
+
+    Returns:
+        The views, floats in [0, 1]; and what they are.
+
+    Raises:
+        UserError: The steps do not fit one after the other, or the image does not suit them.
+    """
+    chain = Chain(generators, plan_chain(generators), seed, "show")
+    return chain.on_device(chain.batch([Sample(image.clone(), 0)], 0, LabelSpec()), 0), chain.views
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where in a stream a batch stands."""
@@ -73,29 +160,11 @@ class Place:
     number: int
 
 
-class Feed:
-    """Batches of one stream, from any position on.
-
-    Args:
-        name: For messages.
-        dataset: Open.
-        chain: What becomes of the images.
-        batch_size: Images a batch.
-        workers: Processes that fetch and run the worker steps; 0 = a thread of this process.
-        processes: Those of the run, which share the images of each batch.
-
-    Raises:
-        UserError: Fewer images than a batch.
-    """
+class Feed(TorchDataset[Batch]):
+    """Batches of one stream, from any position on; a UserError if there are fewer images than a batch."""
 
     def __init__(
-        self,
-        name: str,
-        dataset: Dataset,
-        chain: Chain,
-        batch_size: int,
-        workers: int,
-        processes: Processes = ALONE,
+        self, name: str, dataset: Dataset, chain: Chain, batch_size: int, workers: int, processes: Processes = ALONE
     ) -> None:
         if len(dataset) < batch_size:
             raise UserError(
@@ -104,7 +173,7 @@ class Feed:
             )
         self.dataset, self.chain, self.batch_size, self.workers = dataset, chain, batch_size, workers
         self.batches_per_epoch = len(dataset) // batch_size
-        self.share = processes.share(batch_size)
+        self.share = processes.share(batch_size)  # of each batch's images
         self._shuffled: tuple[int, npt.NDArray[np.int64]] | None = None
 
     def place(self, position: int) -> Place:
@@ -116,63 +185,50 @@ class Feed:
 
         The batch of a step is the same for any number of processes.
         """
-        order = self._order(place.epoch)
+        if self._shuffled is None or self._shuffled[0] != place.epoch:
+            draws = Draws(self.chain.seed, self.chain.address, place.epoch)
+            self._shuffled = (place.epoch, draws.shuffled(len(self.dataset)))
+        order = self._shuffled[1]
         return order[place.number * self.batch_size : (place.number + 1) * self.batch_size][self.share]
-
-    def _order(self, epoch: int) -> npt.NDArray[np.int64]:
-        if self._shuffled is None or self._shuffled[0] != epoch:
-            self._shuffled = (epoch, Draws(self.chain.seed, self.chain.address, epoch).shuffled(len(self.dataset)))
-        return self._shuffled[1]
 
     def fetch(self, place: Place) -> Batch:
         """One batch on the CPU, the worker steps done."""
-        views: list[View] = []
-        for index in self.indices(place).tolist():
-            views += self.chain.in_worker([first_view(self.dataset[index])], place.epoch)
-        return collate(views, self.chain.views.groups, self.dataset.label)
+        samples = (self.dataset[index] for index in self.indices(place).tolist())
+        return self.chain.batch(samples, place.epoch, self.dataset.label)
+
+    def __getitem__(self, position: int) -> Batch:
+        """In a process of torch's loader."""
+        torch.set_num_threads(1)
+        return self.fetch(self.place(position))
 
     def batches(self, position: int, stop: int, *, pin: bool = False) -> Iterator[tuple[Place, Batch]]:
         """The batches from ``position`` on, before ``stop``, fetched ahead of their use."""
         places = [self.place(p) for p in range(position, stop)]
         if self.workers:
-            loader = DataLoader(
-                _Places(self, places),
-                batch_size=None,
-                num_workers=self.workers,
-                pin_memory=False,
-                multiprocessing_context="fork",
-                prefetch_factor=2,
+            fetched: Iterator[Batch] = iter(
+                DataLoader(
+                    self,
+                    batch_size=None,
+                    sampler=range(position, stop),
+                    num_workers=self.workers,
+                    multiprocessing_context="fork",
+                    prefetch_factor=2,
+                )
             )
-            fetched: Iterator[Batch] = iter(loader)
         else:
-            fetched = _ahead(self, places)
+            fetched = self._ahead(places)
         for place, batch in zip(places, fetched, strict=True):
             yield place, _pinned(batch) if pin else batch
 
-
-class _Places(TorchDataset[Batch]):
-    """A feed's batches as torch's loader wants them."""
-
-    def __init__(self, feed: Feed, places: Sequence[Place]) -> None:
-        self.feed, self.places = feed, places
-
-    def __len__(self) -> int:
-        return len(self.places)
-
-    def __getitem__(self, number: int) -> Batch:
-        torch.set_num_threads(1)
-        return self.feed.fetch(self.places[number])
-
-
-def _ahead(feed: Feed, places: Sequence[Place]) -> Iterator[Batch]:
-    """Fetch the next batch in a thread while this one is used."""
-    with ThreadPoolExecutor(1, thread_name_prefix="feed") as pool:
-        pending = [pool.submit(feed.fetch, place) for place in places[:1]]
-        for following in [*places[1:], None]:
-            batch = pending.pop().result()
-            if following is not None:
-                pending.append(pool.submit(feed.fetch, following))
-            yield batch
+    def _ahead(self, places: Sequence[Place]) -> Iterator[Batch]:
+        """Fetch the next batch in a thread while this one is used."""
+        with ThreadPoolExecutor(1, thread_name_prefix="feed") as pool:
+            pending = [pool.submit(self.fetch, place) for place in places[:1]]
+            for following in [*places[1:], None]:
+                batch = pending.pop().result()
+                if following is not None:
+                    pending.append(pool.submit(self.fetch, following))
+                yield batch
 
 
 def _pinned(batch: Batch) -> Batch:

@@ -1,4 +1,4 @@
-"""A run's folder: where it lies and what is written beside a run."""
+"""A run's folder: where it lies and what is written in it, but for checkpoints."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import dataclasses
 import importlib.metadata
 import io
 import json
+import math
 import platform
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -32,38 +33,33 @@ _LOCKED = ("rankhub", "torch", "torchvision", "timm", "numpy", "pillow", "scipy"
 
 
 def new_folder(name: str, out: Path | None) -> Path:
-    """Make the folder of a new run, ``runs/<name>/<time>`` unless ``out`` names one.
-
-    Raises:
-        UserError: ``out`` is there already and is not empty; a run never overwrites another.
-    """
+    """Make the folder of a new run, ``runs/<name>/<time>`` unless ``out`` names one; a run overwrites no other."""
     if out is not None:
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise UserError(f"--out {out} is there already; a run overwrites nothing: name another folder, or --resume")
-        _make(out, exist_ok=True)
-        return out
+        return _made(out, exist_ok=True)
     base = Path("runs") / name
     stamp = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
     for number in range(1, 1000):
         folder = base / (stamp if number == 1 else f"{stamp}_{number}")
         if not folder.exists():
-            _make(folder, exist_ok=False)
-            return folder
+            return _made(folder, exist_ok=False)
     raise UserError(f"{base} holds too many runs of {stamp}; name a folder with --out")
 
 
-def _make(folder: Path, *, exist_ok: bool) -> None:
+def _made(folder: Path, *, exist_ok: bool) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=exist_ok)
     except OSError as error:
         raise UserError(f"the run's folder {folder.absolute()} cannot be made: {error.strerror}") from error
+    return folder
 
 
 def write_text(path: Path, text: str) -> None:
     """Write beside and rename, so that a reader never sees half a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(path.name + ".partial")
-    beside.write_text(text)
+    beside.write_text(text, newline="")
     beside.replace(path)
 
 
@@ -74,15 +70,20 @@ def write_start(folder: Path, text: str, resolved: str, overrides: Sequence[str]
     write_text(folder / RESOLVED, resolved)
 
 
-def resolved_recipe(place: Path) -> Source:
-    """The resolved recipe of a run.
+def home_of(place: Path) -> Path:
+    """The folder of a run, given it or one of its checkpoints; a UserError if it is no run."""
+    return next((home for home in (place, place.parent.parent) if (home / RESOLVED).is_file()), None) or _no_run(place)
 
-    Raises:
-        UserError: ``place`` is no run's folder, or its recipe has the form of an earlier version.
-    """
+
+def _no_run(place: Path) -> NoReturn:
+    raise UserError(f"{place.absolute()} is no run's folder: {RESOLVED} is not in it")
+
+
+def resolved_recipe(place: Path) -> Source:
+    """The resolved recipe of a run; a UserError if ``place`` is none, or one of an earlier version."""
     path = place / RESOLVED
     if not path.is_file():
-        raise UserError(f"{place.absolute()} is no run's folder: {RESOLVED} is not in it")
+        _no_run(place)
     source = read_file(path)
     if old_forms(read(source.text, source.file).data):
         raise UserError(
@@ -92,18 +93,6 @@ def resolved_recipe(place: Path) -> Source:
     return source
 
 
-def home_of(place: Path) -> Path:
-    """The folder of a run, given it or one of its checkpoints.
-
-    Raises:
-        UserError: It is no run.
-    """
-    home = place if (place / RESOLVED).is_file() else place.parent.parent
-    if not (home / RESOLVED).is_file():
-        raise UserError(f"{place.absolute()} is no run's folder: {RESOLVED} is not in it")
-    return home
-
-
 def write_labels(folder: Path, labels: Mapping[str, LabelSpec]) -> None:
     """Write what the labels are, so that the network can be built again, and its answers read, without the data."""
     plain = {name: dataclasses.asdict(label) for name, label in labels.items()}
@@ -111,21 +100,15 @@ def write_labels(folder: Path, labels: Mapping[str, LabelSpec]) -> None:
 
 
 def read_labels(folder: Path) -> dict[str, LabelSpec]:
-    """What :func:`write_labels` wrote.
-
-    Raises:
-        UserError: It is not there or cannot be read.
-    """
+    """What :func:`write_labels` wrote; a UserError if it cannot be read."""
     path = folder / LABELS
     try:
-        stored = json.loads(path.read_text())
-        return {name: LabelSpec(**{**label, **_tuples(label)}) for name, label in stored.items()}
+        stored: dict[str, dict[str, Any]] = json.loads(path.read_text())
+        for label in stored.values():
+            label.update({key: tuple(value) for key, value in label.items() if isinstance(value, list)})
+        return {name: LabelSpec(**label) for name, label in stored.items()}
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise UserError(f"{path} is not there or cannot be read ({error}); name the folder of a whole run") from None
-
-
-def _tuples(label: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: tuple(value) for key, value in label.items() if isinstance(value, list)}
 
 
 def versions(catalog: Catalog) -> dict[str, Any]:
@@ -162,12 +145,8 @@ def changed_versions(folder: Path, now: Mapping[str, Any]) -> list[str]:
 
 
 def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write rows as CSV, beside and renamed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(path.name + ".partial")
-    with beside.open("w", newline="") as file:
-        file.write(as_csv(rows))
-    beside.replace(path)
+    """Write rows as CSV."""
+    write_text(path, as_csv(rows))
 
 
 def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -183,3 +162,39 @@ def write_picture(path: Path, picture: npt.NDArray[np.uint8]) -> None:
     """Write [H, W, 3] uint8 as PNG."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(picture).save(path)
+
+
+class Journal:
+    """Appends to ``metrics.jsonl``; ``path`` None: nothing is written.
+
+    Lines of steps later than ``step``, and a last line cut short, are removed.
+    """
+
+    def __init__(self, path: Path | None, step: int) -> None:
+        if path is not None and path.exists():
+            kept = [line for line in path.read_text().splitlines() if 0 <= _step(line) <= step]
+            write_text(path, "".join(line + "\n" for line in kept))
+        self._file = None if path is None else path.open("a", buffering=1)
+
+    def write(self, values: Mapping[str, Any]) -> None:
+        """One line; it must have a ``step``. It is handed to the system at once."""
+        if self._file is not None:
+            self._file.write(json.dumps({key: _plain(value) for key, value in values.items()}) + "\n")
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+
+
+def _step(line: str) -> int:
+    try:
+        return int(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):
+        return -1  # cut short
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return round(value, 9) if isinstance(value, float) and abs(value) >= 1e-3 else value

@@ -3,74 +3,85 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from rankhub.catalog.catalog import Catalog
 from rankhub.catalog.nearest import suggestion
-from rankhub.interfaces.data import Dataset, GivenData, LabelKind, LabelSpec
+from rankhub.engine.parts import Progress, context_for
+from rankhub.interfaces.data import DataReport, Dataset, GivenData, LabelSpec
 from rankhub.interfaces.errors import UserError
+from rankhub.recipe.address import labels_of
 from rankhub.recipe.assembly import Assembly
-from rankhub.recipe.labels import labels_of
 from rankhub.recipe.load import LoadedRecipe, load_recipe
+from rankhub.recipe.schema import Recipe, trained_streams, used_data
 from rankhub.recipe.shipped import Source
-from rankhub.recipe.streams import trained_streams, used_data
 
-ROLE = "given"
+FOLDER, GIVEN = "folder", "given"
+"""The roles of data sets that take what is handed over."""
+
+Spec = dict[str, Any]
 
 
-def dataset_of(value: Any, catalog: Catalog, label: LabelSpec | None = None) -> Dataset:
-    """A data set of what was handed over.
+def dataset_of(
+    value: Any, catalog: Catalog, options: Mapping[str, Any] | None = None, *, labeled: bool = False, first: int = 0
+) -> tuple[Dataset, Spec]:
+    """A data set of what was handed over, and how a recipe writes it.
 
-    Args:
-        value: A data set; images; or a pair (images, labels). See :class:`rankhub.interfaces.data.GivenData`.
-        catalog: Where components come from.
-        label: What labels mean where the data do not say it: direction, range, unit.
-
-    Raises:
-        UserError: It cannot be taken.
+    ``value`` is a data set, a folder, or what :meth:`rankhub.interfaces.data.GivenData.give` takes, where ``labeled``
+    and ``first`` are explained. Of the options it gets those that it has.
     """
+    asked = dict(options or {})
     if isinstance(value, Dataset):
-        return value
-    images, labels = value if isinstance(value, tuple) and len(value) == 2 else (value, None)
-    spec = replace(label or LabelSpec(), kind=None if labels is None else kind_of(labels))
-    made: GivenData = catalog.build("dataset", spec_of(spec, catalog))
-    made.give(images, labels)
-    return made
+        return value, {**_spec(catalog, GIVEN, asked), **_meaning(value.label)}
+    if isinstance(value, str | Path) and Path(value).expanduser().is_dir():
+        spec = {**_spec(catalog, FOLDER, asked), "root": os.path.abspath(Path(value).expanduser())}
+        folder: Dataset = catalog.build("dataset", spec)
+        return folder, spec
+    spec = _spec(catalog, GIVEN, asked)
+    made: GivenData = catalog.build("dataset", spec)
+    made.give(value, labeled=labeled, first=first)
+    return made, {"use": spec["use"], **made.options()}
 
 
-def kind_of(labels: Any) -> LabelKind:
-    """What labels are, by the first that is there: a whole number or a name is a class, a number a score."""
-    known = [label for label in list(labels) if label is not None]
-    if not known:
-        raise UserError("no label is there; leave the labels out")
-    first = np.asarray(known[0])
-    if first.ndim > 0:
-        return "points"
-    return "score" if np.issubdtype(first.dtype, np.floating) else "class"
+def _spec(catalog: Catalog, role: str, options: Mapping[str, Any]) -> Spec:
+    """The data set of a role, with those of these options that it and the one for images both have."""
+    use = catalog.in_role("dataset", role)
+    known = [
+        {field.alias or name for name, field in catalog.options(catalog.find("dataset", name)).model_fields.items()}
+        for name in {use, catalog.in_role("dataset", GIVEN)}
+    ]
+    return {"use": use, **{name: value for name, value in options.items() if all(name in each for each in known)}}
 
 
-def spec_of(label: LabelSpec, catalog: Catalog) -> dict[str, Any]:
-    """How a recipe says that its data are handed over."""
-    options = {"kind": label.kind, "higher_is_better": label.higher_is_better, "unit": label.unit}
+def _meaning(label: LabelSpec) -> dict[str, Any]:
+    """What labels mean, as options."""
     bounds = None if label.range is None else list(label.range)
-    return {"use": catalog.in_role("dataset", ROLE), **options, "range": bounds}
+    return {"kind": label.kind, "higher_is_better": label.higher_is_better, "range": bounds, "unit": label.unit}
+
+
+def _in_place_of(loaded: LoadedRecipe, assembly: Assembly, name: str, value: Any) -> tuple[Dataset, Spec]:
+    """What is taken in place of a data set of a recipe; its options and the meaning of its labels are kept."""
+    data = loaded.recipe.data
+    if name not in data:
+        raise UserError(f"the recipe {loaded.name} has no data set {name!r}{suggestion(name, list(data))}")
+    options = {**assembly.at("data", name), **_meaning(assembly.label(name) or LabelSpec())}
+    try:
+        return dataset_of(value, loaded.catalog, options, labeled=True)
+    except UserError as error:
+        raise UserError(f"data.{name}: {error}") from None
 
 
 def put_data(
-    loaded: LoadedRecipe, data: Mapping[str, Any], catalog: Catalog
+    loaded: LoadedRecipe, data: Mapping[str, Any], *, training: bool = True
 ) -> tuple[LoadedRecipe, dict[str, Dataset], list[str]]:
     """A recipe in which some data sets are handed over.
 
-    Evaluators that name a data set which is then neither handed over nor there are left out.
-
-    Args:
-        loaded: The recipe.
-        data: Name of a data set of the recipe -> what is taken in its place.
-        catalog: Where components come from.
+    Evaluators that name a data set which is then neither handed over nor there are left out. Unless it is for
+    ``training``, the data of its streams need not be there.
 
     Returns:
         The recipe, the data sets by name, and a sentence for each evaluator that is left out.
@@ -78,29 +89,57 @@ def put_data(
     Raises:
         UserError: The recipe has no such data set, or the data cannot be taken, or data of a stream are missing.
     """
-    recipe = loaded.recipe
-    unknown = [name for name in data if name not in recipe.data]
-    if unknown:
-        raise UserError(
-            f"the recipe {loaded.name} has no data set {unknown[0]!r}{suggestion(unknown[0], list(recipe.data))}"
-        )
-    assembly = Assembly.of(recipe, catalog)
-    given = {name: dataset_of(value, catalog, assembly.label(name)) for name, value in data.items()}
+    recipe, assembly = loaded.recipe, Assembly.of(loaded.recipe, loaded.catalog)
+    given = {name: _in_place_of(loaded, assembly, name, value) for name, value in data.items()}
+    trained = [recipe.streams[stream].data for stream in trained_streams(recipe)] if training else []
     others = [name for name in recipe.data if name in used_data(recipe) and name not in given]
     absent = {name: sentence for name in others if (sentence := assembly.get("data", name).missing()) is not None}
-    for stream in trained_streams(recipe):
-        name = recipe.streams[stream].data
+    for name in trained:
         if name in absent:
             raise UserError(f"data.{name}: {absent[name]}; or hand it over: data={{{name!r}: ...}}")
-    changes = [f"data.{name}={json.dumps(spec_of(dataset.label, catalog))}" for name, dataset in given.items()]
+    changes = [f"data.{name}={json.dumps(spec)}" for name, (_, spec) in given.items()]
+    if not training:  # what the streams learned from keeps its place
+        changes += [change for name in given for change in _beside(recipe, name)]
     kept, best, left_out = without_evaluators(recipe.model_dump(mode="json"), list(absent))
     if left_out:
         changes += [f"evaluate={json.dumps(kept)}", f"keep_best={json.dumps(best)}"]
     source = Source(loaded.resolved_text(), loaded.document.file)
-    put = load_recipe(source, changes, catalog)
+    put = load_recipe(source, changes, loaded.catalog)
     said = tuple(f"data.{name}: given in Python" for name in given)
     put = replace(put, text=loaded.text, path=loaded.path, changes=(*loaded.changes, *said))
-    return put, given, [f"{label} is left out: its data are not there ({absent[name]})" for label, name in left_out]
+    notes = [f"{label} is left out: its data are not there ({absent[name]})" for label, name in left_out]
+    return put, {name: dataset for name, (dataset, _) in given.items()}, notes
+
+
+def _beside(recipe: Recipe, name: str) -> list[str]:
+    """Changes after which the streams of a data set name a copy of its entry."""
+    copy = name
+    while copy in recipe.data:
+        copy += "_trained"
+    streams = [stream for stream, body in recipe.streams.items() if body.data == name]
+    entry = f"data.{copy}={json.dumps(recipe.data[name].model_dump(mode='json'))}"
+    return [entry, *(f"streams.{stream}.data={copy}" for stream in streams)] if streams else []
+
+
+def data_again(loaded: LoadedRecipe, data: Mapping[str, Any]) -> dict[str, Dataset]:
+    """The data sets that were handed over when a run began, handed over again.
+
+    Raises:
+        UserError: They are not what the run began with, as far as its recipe tells.
+    """
+    assembly, found = Assembly.of(loaded.recipe, loaded.catalog), dict[str, Dataset]()
+    for name, value in data.items():
+        found[name], spec = _in_place_of(loaded, assembly, name, value)
+        then = assembly.at("data", name)
+        if spec["use"] != then["use"]:
+            raise UserError(f"data.{name} was not handed over like this when the run began; leave it out")
+        for option, now in spec.items():
+            if then.get(option) != now:
+                raise UserError(
+                    f"data.{name}: `{option}` was {then.get(option)!r} when the run began and is {now!r} now; "
+                    "hand over the same data in the same order"
+                )
+    return found
 
 
 def without_evaluators(
@@ -130,3 +169,25 @@ def without_evaluators(
             own = labels_of(kept)[-1]  # of two of a name the second may be the only one now
             best = f"{own}.{metric}" if metric else own
     return kept, best, left_out
+
+
+def open_data(
+    data: Mapping[str, Any] | Dataset, recipe: LoadedRecipe, progress: Progress
+) -> tuple[Dataset, DataReport]:
+    """Open a data set with the loader of a recipe (its cache, its limit of memory).
+
+    Args:
+        data: ``use`` and options, or a data set that is not open yet.
+        recipe: Whose loader it is.
+        progress: Told now and then.
+
+    Returns:
+        The data set, and what it found while it opened.
+
+    Raises:
+        UserError: The data are not there, or cannot be used.
+    """
+    dataset: Dataset = recipe.catalog.build("dataset", data) if isinstance(data, Mapping) else data
+    if (missing := dataset.missing()) is not None:
+        raise UserError(missing)
+    return dataset, dataset.open(context_for(recipe.recipe, progress))

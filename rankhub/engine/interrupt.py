@@ -7,7 +7,7 @@ import signal
 import socket
 import threading
 import time
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any
 
 SAME = 5.0
@@ -21,9 +21,8 @@ PATIENCE = 20.0
 class Interrupt:
     """While active, the first signal only sets ``asked``; the second one ends the program as usual.
 
-    Args:
-        several: Whether this is one of several processes. Then the program ends by itself if it is still active
-            :data:`PATIENCE` seconds after the signal, whatever it waits for.
+    One of ``several`` processes ends by itself if it is still active :data:`PATIENCE` seconds after the signal,
+    whatever it waits for.
     """
 
     def __init__(self, several: bool = False) -> None:
@@ -52,9 +51,7 @@ class Interrupt:
             return
         self.asked, self._since = signal.Signals(number).name, now
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
         for number, handler in self._before.items():

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.instancenorm import _InstanceNorm
 
+from rankhub.engine import checkpoint
+from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.loss import Loss
 from rankhub.interfaces.model import Backbone, Features, Head
-from rankhub.recipe.names import matching
+from rankhub.recipe.schema import StartFrom, matching
 
 Outputs = dict[str, Mapping[str, Tensor]]
 LossKey = tuple[str, str]
@@ -26,10 +32,7 @@ class _Named(nn.ModuleDict):
 class Network(nn.Module):
     """Backbone, heads and losses under the names that a recipe's patterns address.
 
-    Args:
-        backbone: Images to features.
-        heads: By name.
-        losses: By stream and label, for all phases; those with parameters or buffers are part of the state.
+    The losses are those of all phases; what they have of parameters or buffers is part of the state.
     """
 
     def __init__(self, backbone: Backbone, heads: Mapping[str, Head], losses: Mapping[LossKey, Loss]) -> None:
@@ -42,11 +45,7 @@ class Network(nn.Module):
         self.losses = _Named({stream: _Named(by_label) for stream, by_label in by_stream.items()})
 
     def forward(self, images: Sequence[Tensor], heads: Iterable[str]) -> Outputs:
-        """Each view through the backbone once, then through the heads.
-
-        Args:
-            images: One float stack a size.
-            heads: The heads that are wanted.
+        """Each view, in one float stack a size, through the backbone once, then through the heads that are wanted.
 
         Returns:
             Head -> output -> [N, ...], rows in the order of the stacks; ``backbone`` -> ``pooled`` is always there.
@@ -80,6 +79,63 @@ def train_mode(network: Network) -> None:
             module.eval()
 
 
-def has_batch_statistics(network: nn.Module) -> bool:
-    """Whether a view's output depends on the other views of its (micro-)batch."""
-    return any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in network.modules())
+def batch_statistics(network: nn.Module) -> Iterator[Any]:
+    """The layers that, in the mode they are in, normalise a view by statistics of all views of its (micro-)batch."""
+    for module in network.modules():
+        kept = dict(module.named_buffers(recurse=False)).get("running_var")
+        if isinstance(module, _BatchNorm):
+            mixes = module.training or kept is None
+        else:  # other makes of it, such as EvoNorm-B
+            mixes = module.training and kept is not None and not isinstance(module, _InstanceNorm)
+        if mixes:
+            yield module
+
+
+def has_batch_statistics(network: Network, frozen: Sequence[str] = ()) -> bool:
+    """Whether in training a view's output depends on the other views of its (micro-)batch.
+
+    The network is left as a phase begins in which the ``frozen`` patterns do not train; see :func:`freeze`.
+    """
+    freeze(network, frozen)
+    train_mode(network)
+    return any(True for _ in batch_statistics(network))
+
+
+def load_weights(network: nn.Module, weights: Any, folder: object) -> None:
+    """Load a state dict from ``folder``; a UserError if some name or shape does not fit."""
+    try:
+        network.load_state_dict(weights, strict=True)
+    except RuntimeError as error:
+        first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
+        raise UserError(f"the weights in {folder} do not fit this recipe's network: {first}") from error
+
+
+def take_over(network: Network, start: StartFrom) -> None:
+    """Begin with weights of another run: those that match its patterns; a UserError if they do not fit."""
+    weights, file = checkpoint.read_weights(Path(start.run).expanduser(), average=start.average)
+    own = network.state_dict()
+    for pattern in start.parts:
+        ours, theirs = set(matching(own, pattern)), set(matching(weights, pattern))
+        if not ours or not theirs:
+            where = "this recipe's network" if not ours else str(file)
+            raise UserError(f"start_from.parts: {pattern!r} matches no weight of {where}")
+        differ = sorted(
+            n for n in ours | theirs if n not in own or n not in weights or own[n].shape != weights[n].shape
+        )
+        if differ:
+            raise UserError(
+                f"start_from: {len(differ)} weights of {pattern!r} in {file} do not fit this recipe's network, first "
+                f"{differ[0]}; build the same network, or leave that part out of start_from.parts"
+            )
+        own.update({name: weights[name] for name in ours})
+    network.load_state_dict(own)
+
+
+def reset(network: Network, fresh: Network, patterns: list[str]) -> None:
+    """Start the matching parameters and buffers afresh, with the values of a newly built network."""
+    new = fresh.state_dict()
+    names = {name for pattern in patterns for name in matching(new, pattern)}
+    with torch.no_grad():
+        for name, value in network.state_dict().items():
+            if name in names:
+                value.copy_(new[name])

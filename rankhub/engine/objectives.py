@@ -18,21 +18,13 @@ from rankhub.interfaces.schedule import Clock, Schedule, value_at
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """One objective of a stream in one phase, built.
+    """One objective of a stream in one phase, built."""
 
-    Attributes:
-        name: ``STREAM/LABEL``, for logs and messages.
-        head: The head whose outputs it uses.
-        outputs: Names of those outputs.
-        loss: The loss, the same module in every phase.
-        weights: Numbers or schedules; its weight is their product: its own, and that of the stream in the phase.
-    """
-
-    name: str
-    head: str
-    outputs: tuple[str, ...]
-    loss: Loss
-    weights: tuple[float | Schedule, ...] = (1.0,)
+    name: str  # STREAM/LABEL, for logs and messages
+    head: str  # the head whose outputs it uses
+    outputs: tuple[str, ...]  # names of those
+    loss: Loss  # the same module in every phase
+    weights: tuple[float | Schedule, ...] = (1.0,)  # its own and that of the stream in the phase; their product counts
 
     def weight(self, clock: Clock) -> float:
         """Its weight in the step that is about to be done."""
@@ -48,14 +40,10 @@ class LossNotFiniteError(UserError):
 
 
 def check_finite(values: Mapping[str, Tensor], step: int, last_good: str) -> dict[str, float]:
-    """The values as numbers.
-
-    Raises:
-        LossNotFiniteError: One of them is not finite; names the objective, the step and the last checkpoint.
-    """
+    """The values as numbers; raises a LossNotFiniteError that names objective, step and last checkpoint."""
     numbers = dict(zip(values, torch.stack(list(values.values())).tolist(), strict=True)) if values else {}
     for name, number in numbers.items():
-        if number != number or number in (float("inf"), float("-inf")):
+        if not math.isfinite(number):
             raise LossNotFiniteError(
                 f"the loss of objective {name} is {number} at step {step}; the weights were not changed by it. "
                 f"Last good checkpoint: {last_good}. Lower the learning rate, set clip_grad, or use precision: fp32"
@@ -65,51 +53,28 @@ def check_finite(values: Mapping[str, Tensor], step: int, last_good: str) -> dic
 
 @dataclass(slots=True)
 class Weighed:
-    """The objectives of one stream on one (micro-)batch.
+    """The objectives of one stream on one (micro-)batch."""
 
-    Attributes:
-        total: Scalar with a graph, weighted and divided by the global counts.
-        values: Objective -> its share of the mean loss, unweighted, without a graph.
-        parts: ``OBJECTIVE/part`` -> scalar for the log.
-    """
-
-    total: Tensor
-    values: dict[str, Tensor]
-    parts: dict[str, Tensor]
+    total: Tensor  # scalar with a graph, weighted and divided by the global counts
+    values: dict[str, Tensor]  # objective -> its share of the mean loss, unweighted, without a graph
+    parts: dict[str, Tensor]  # OBJECTIVE/part -> scalar for the log
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What all objectives of a stream share in a step.
+    """What all objectives of a stream share in a step."""
 
-    Attributes:
-        clock: Where the phase stands.
-        log: Whether diagnostics are wanted.
-        counts: Objective -> global count; a micro-batch is divided by the count of the whole batch.
-        queries: [N] bool where several processes share the views: the rows whose terms this one computes.
-        processes: How many they are. A loss that is no sum over queries is computed whole by each, so each of them
-            takes so large a part of it.
-    """
-
-    clock: Clock
-    log: bool
-    counts: Mapping[str, Tensor]
-    queries: Tensor | None = None
-    processes: int = 1
+    clock: Clock  # where the phase stands
+    log: bool  # whether diagnostics are wanted
+    counts: Mapping[str, Tensor]  # by objective, over the whole batch; a micro-batch is divided by them too
+    queries: Tensor | None = None  # [N] bool where processes share the views: the rows whose terms this one computes
+    processes: int = 1  # a loss that is no sum over queries is computed whole by each, which takes so large a part
 
 
 def weigh(
     objectives: Sequence[Objective], outputs: Outputs, teacher: Outputs | None, target: RankTarget, setting: Setting
 ) -> Weighed:
-    """Add up the objectives of a stream.
-
-    Args:
-        objectives: The objectives.
-        outputs: The network's outputs on these views.
-        teacher: The averaged network's outputs on the same views, if there is a teacher.
-        target: What the views are.
-        setting: What they share.
-    """
+    """Add up the objectives of a stream on some views, from the network's outputs and, if there is one, a teacher's."""
     terms: list[Tensor] = []
     values: dict[str, Tensor] = {}
     parts: dict[str, Tensor] = {}

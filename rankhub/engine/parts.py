@@ -10,22 +10,19 @@ import torch
 
 from rankhub.catalog.catalog import Catalog
 from rankhub.engine.device import Compute
-from rankhub.engine.feed import Chain, Feed
-from rankhub.engine.fitting import check_images
-from rankhub.engine.network import Network
+from rankhub.engine.feed import Chain, Feed, check_images
+from rankhub.engine.network import Network, take_over
 from rankhub.engine.objectives import Objective
 from rankhub.engine.plan import PhasePlan, plan_phases
 from rankhub.engine.processes import ALONE, Processes
-from rankhub.engine.state import take_over
-from rankhub.interfaces.data import DataReport, Dataset, OpenContext
+from rankhub.interfaces.data import DataReport, Dataset, GivenData, OpenContext
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.evaluate import Evaluator
 from rankhub.interfaces.loss import Loss
 from rankhub.interfaces.predict import Predict
 from rankhub.interfaces.schedule import Schedule
 from rankhub.recipe.assembly import Assembly
-from rankhub.recipe.schema import Recipe
-from rankhub.recipe.streams import phase_streams, trained_streams, used_data
+from rankhub.recipe.schema import Recipe, phase_streams, trained_streams, used_data
 
 Progress = Callable[[int, int, str], None]
 StreamKey = tuple[str, str]
@@ -34,58 +31,33 @@ StreamKey = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What a run is given beside its recipe.
+    """What a run is given beside its recipe."""
 
-    Attributes:
-        catalog: Where components come from.
-        progress: Told now and then while data are opened.
-        processes: Those of the run, connected.
-        compute: Device and precision; None = what the recipe asks for.
-        data: Data sets that are used in place of those of the recipe, by name.
-    """
-
-    catalog: Catalog
-    progress: Progress
-    processes: Processes = ALONE
-    compute: Compute | None = None
-    data: Mapping[str, Dataset] = field(default_factory=dict)
+    catalog: Catalog  # where components come from
+    progress: Progress  # told now and then while data are opened
+    processes: Processes = ALONE  # those of the run, connected
+    compute: Compute | None = None  # None = what the recipe asks for
+    data: Mapping[str, Dataset] = field(default_factory=dict)  # used in place of those of the recipe, by name
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """All that a recipe names, built.
-
-    Attributes:
-        recipe: The recipe.
-        assembly: Makes its components; knows the labels of the open data.
-        compute: Device and precision.
-        processes: Those of the run.
-        datasets: Open data sets by name.
-        reports: What they found while they opened.
-        feeds: Phase and stream -> its batches.
-        objectives: Phase and stream -> what is learned.
-        plans: The phases, laid out.
-        network: On its device, initialised.
-        predict: Test time.
-        evaluators: By the label under which they are reported.
-        during: Labels of those that also run in the middle of training.
-        left_out: Why an optional evaluator does not run.
-    """
+    """All that a recipe names, built."""
 
     recipe: Recipe
-    assembly: Assembly
+    assembly: Assembly  # makes its components; knows the labels of the open data
     compute: Compute
     processes: Processes
-    datasets: Mapping[str, Dataset]
-    reports: Mapping[str, DataReport]
+    datasets: Mapping[str, Dataset]  # open, by name
+    reports: Mapping[str, DataReport]  # what they found while they opened
     feeds: Mapping[StreamKey, Feed]
     objectives: Mapping[StreamKey, list[Objective]]
     plans: list[PhasePlan]
-    network: Network
-    predict: Predict
-    evaluators: Mapping[str, Evaluator]
-    during: frozenset[str]
-    left_out: list[str]
+    network: Network  # on its device, initialised
+    predict: Predict  # test time
+    evaluators: Mapping[str, Evaluator]  # by the label under which they are reported
+    during: frozenset[str]  # labels of those that also run in the middle of training
+    left_out: list[str]  # why an optional evaluator does not run
 
     def schedule(self, plan: PhasePlan) -> Schedule | None:
         """The factor on a phase's learning rate."""
@@ -99,12 +71,7 @@ class Parts:
 
 
 def build(recipe: Recipe, resources: Resources, *, fresh: bool = True) -> Parts:
-    """Open the data and build the network.
-
-    Args:
-        recipe: Checked.
-        resources: What the run is given.
-        fresh: Whether the run begins, with the weights that the recipe names; not when a checkpoint gives them.
+    """Open the data and build the network; one that is not ``fresh`` gets its weights from a checkpoint.
 
     Raises:
         UserError: Data that are missing or cannot be used, fewer images than a batch, a batch that the processes
@@ -159,17 +126,23 @@ def open_data(
     context = context_for(recipe, resources.progress)
     names = [name for name in recipe.data if name in wanted]
     datasets: dict[str, Dataset] = {name: resources.data.get(name) or assembly.get("data", name) for name in names}
-    reports = {name: dataset.open(context) for name, dataset in datasets.items()}
+    for name, dataset in datasets.items():
+        if (sentence := dataset.missing()) is not None:
+            raise UserError(f"data.{name}: {sentence}")
+    reports: dict[str, DataReport] = {}
+    for name, dataset in datasets.items():
+        try:
+            reports[name] = dataset.open(context)
+        except UserError as error:
+            if isinstance(dataset, GivenData):  # others name their folder
+                raise UserError(f"data.{name}: {error}") from None
+            raise
     assembly.labels.update({name: dataset.label for name, dataset in datasets.items()})
     return datasets, reports
 
 
 def check_shares(recipe: Recipe, processes: Processes) -> None:
-    """See that every process gets as many images of a step as the others, in equal micro-batches.
-
-    Raises:
-        UserError: It does not; names the stream and the nearest batch size.
-    """
+    """See that every process gets as many images of a step as the others, in equal micro-batches, or say what would."""
     for _, name, stream in phase_streams(recipe):
         parts = processes.count * stream.accumulate
         if stream.batch_size % parts:
@@ -210,13 +183,7 @@ def evaluation_chains(recipe: Recipe, assembly: Assembly) -> dict[str, Chain]:
 
 
 def build_network(recipe: Recipe, assembly: Assembly, seed: int | None = None) -> Network:
-    """The network with seeded weights.
-
-    Args:
-        recipe: The recipe.
-        assembly: Makes its components; none of the network's is made yet.
-        seed: None = the recipe's.
-    """
+    """The network with weights of a seed, by default the recipe's; ``assembly`` has made none of its components yet."""
     torch.manual_seed(recipe.seed if seed is None else seed)
     backbone = assembly.get("backbone")
     heads = {name: assembly.get("heads", name) for name in recipe.heads}

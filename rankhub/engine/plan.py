@@ -6,29 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rankhub.interfaces.schedule import Clock
-from rankhub.recipe.schema import Alternate, Phase, Recipe, Stream
-from rankhub.recipe.streams import stream_in
+from rankhub.recipe.schema import Alternate, Phase, Recipe, Stream, stream_in
 
 
 @dataclass(frozen=True, slots=True)
 class PhasePlan:
-    """A phase, laid out.
+    """A phase, laid out."""
 
-    Attributes:
-        phase: What the recipe says.
-        streams: Name -> the stream as it is in this phase, in the order of their turns.
-        clock: The stream whose epochs are counted.
-        steps: Optimiser steps of the phase.
-        steps_per_epoch: Steps in which the clock stream sees its data once.
-        first_step: Steps of the run before this phase.
-    """
-
-    phase: Phase
-    streams: Mapping[str, Stream]
-    clock: str
-    steps: int
-    steps_per_epoch: int
-    first_step: int
+    phase: Phase  # what the recipe says
+    streams: Mapping[str, Stream]  # as they are in this phase, in the order of their turns
+    clock: str  # the stream whose epochs are counted
+    steps: int  # optimiser steps of the phase
+    steps_per_epoch: int  # steps in which the clock stream sees its data once
+    first_step: int  # steps of the run before this phase
 
     @classmethod
     def of(

@@ -42,25 +42,15 @@ class PeerLostError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Processes:
-    """This process among those of its run.
+    """This process among those of its run."""
 
-    Attributes:
-        rank: Number of this process, from 0.
-        count: How many there are.
-        local_rank: Number of this process on its machine.
-    """
-
-    rank: int = 0
-    count: int = 1
-    local_rank: int = 0
+    rank: int = 0  # number of this process
+    count: int = 1  # how many there are
+    local_rank: int = 0  # number of this process on its machine
 
     @classmethod
     def from_environment(cls) -> Processes:
-        """As ``torchrun`` says it; alone without it.
-
-        Raises:
-            UserError: The launcher's variables are incomplete.
-        """
+        """As ``torchrun`` says it; alone without it. A UserError if the launcher's variables are incomplete."""
         names = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
         given = {name: os.environ[name] for name in names if name in os.environ}
         if int(given.get("WORLD_SIZE", 1)) == 1:
@@ -177,11 +167,7 @@ def _buckets(gradients: Sequence[Tensor]) -> Iterator[list[Tensor]]:
 
 
 def _call(collective: Callable[[], Any]) -> None:
-    """Do a collective operation.
-
-    Raises:
-        PeerLostError: Another process did not take part.
-    """
+    """Do a collective operation; a PeerLostError if another process did not take part."""
     try:
         collective()
     except RuntimeError as error:  # gloo's, and torch's DistBackendError, which is one

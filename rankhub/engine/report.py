@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rankhub.engine import evaluation, folder
-from rankhub.engine.average import WeightAverage
+from rankhub.engine.checkpoint import Results
 from rankhub.engine.console import Talk
+from rankhub.engine.learner import WeightAverage
 from rankhub.engine.network import Network
 from rankhub.engine.parts import Parts
 from rankhub.engine.source import NetworkForward, RawPixels, Source
 from rankhub.engine.training import Training
 from rankhub.engine.watch import Watchers
-from rankhub.interfaces.callback import Callback
 from rankhub.interfaces.predict import Forward
 
 PIXELS, BEFORE, AFTER = "raw pixels", "before training", "after training"
@@ -25,17 +24,10 @@ RESULTS = "results.csv"
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The measurements of one run.
-
-    Attributes:
-        parts: What the recipe names.
-        folder: The run's folder.
-        talk: Where it says what it does.
-        watchers: Who is told.
-    """
+    """The measurements of one run."""
 
     parts: Parts
-    folder: Path
+    folder: Path  # the run's
     talk: Talk
     watchers: Watchers
 
@@ -64,14 +56,10 @@ class Report:
     def _row_folder(self, row: str) -> Path:
         return self.folder / "evaluation" / row.replace(" ", "_")
 
-    def row(self, row: str, forward: Forward, step: int, during: bool = False) -> evaluation.Results:
-        """Compute one row; all processes compute features, the first one has the results.
+    def row(self, row: str, forward: Forward, step: int, during: bool = False) -> Results:
+        """Compute one row, ``during`` training only what is wanted then.
 
-        Args:
-            row: Name of the row.
-            forward: The row's network, or what stands in for it.
-            step: Steps done.
-            during: Whether this is in the middle of training.
+        All processes compute features, the first one has the results.
         """
         parts = self.parts
         source = Source(
@@ -99,7 +87,7 @@ class Report:
         self.watchers.tell(lambda callback: callback.evaluated(step, row, results))
         return results
 
-    def between(self, average: WeightAverage | None, step: int) -> evaluation.Results:
+    def between(self, average: WeightAverage | None, step: int) -> Results:
         """An evaluation in the middle of training."""
         if not self.parts.during:
             return {}
@@ -145,18 +133,6 @@ class Report:
         talk.line(f"Scored: {which}.")
         for sentence in evaluation.beaten(rows, parts.evaluators):
             talk.note(f"training did not help: {sentence}")
-
-
-class Pictures(Callback):
-    """Keeps pictures of views in the run's folder."""
-
-    def __init__(self, place: Path) -> None:
-        self.place = place
-
-    def pictures(self, step: int, pictures: Mapping[str, Any]) -> None:
-        """Write each picture as PNG."""
-        for name, picture in pictures.items():
-            folder.write_picture(self.place / f"{name}_step_{step}.png", picture)
 
 
 def scored(parts: Parts, average: WeightAverage | None) -> tuple[Network, str]:

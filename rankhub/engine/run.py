@@ -6,60 +6,48 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from rich.console import Console
 
 from rankhub.catalog.catalog import Catalog
 from rankhub.engine import checkpoint, folder
-from rankhub.engine.best import Best
-from rankhub.engine.console import Talk
-from rankhub.engine.cost import describe
-from rankhub.engine.device import Compute
+from rankhub.engine.checkpoint import Best
+from rankhub.engine.console import Talk, talk_for
+from rankhub.engine.cost import Lines, describe
+from rankhub.engine.device import Compute, preserved
+from rankhub.engine.folder import Journal
+from rankhub.engine.given import put_data
 from rankhub.engine.interrupt import Interrupt
-from rankhub.engine.journal import Journal
 from rankhub.engine.parts import Parts, Resources, build
 from rankhub.engine.processes import Processes, joined
-from rankhub.engine.report import Pictures, Report, announce, write_reports
-from rankhub.engine.seeds import seeded
+from rankhub.engine.report import Report, announce, write_reports
 from rankhub.engine.training import Status, Training, new_learner
-from rankhub.engine.watch import Watchers
+from rankhub.engine.watch import Pictures, Watchers
 from rankhub.interfaces.callback import Callback, RunInfo
 from rankhub.interfaces.data import Dataset
+from rankhub.interfaces.draws import seeded
 from rankhub.recipe.load import LoadedRecipe
 
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """What surrounds a run.
+    """What surrounds a run."""
 
-    Attributes:
-        catalog: Where components come from.
-        talk: Where it says what it does.
-        data: Data sets that are used in place of those of the recipe, by name.
-        callbacks: Further ones than the recipe and the plugins have.
-    """
-
-    catalog: Catalog
-    talk: Talk = field(default_factory=Talk)
-    data: Mapping[str, Dataset] = field(default_factory=dict)
-    callbacks: Sequence[Callback] = ()
+    catalog: Catalog  # where components come from
+    talk: Talk = field(default_factory=Talk)  # where it says what it does
+    data: Mapping[str, Dataset] = field(default_factory=dict)  # used in place of those of the recipe, by name
+    callbacks: Sequence[Callback] = ()  # further ones than the recipe and the plugins have
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a run ended.
-
-    Attributes:
-        status: ``done``, or ``stopped`` before its end.
-        folder: The run's folder.
-        interrupted: Whether it was stopped by a signal, and not because a callback asked.
-    """
+    """How a run ended."""
 
     status: Status
     folder: Path
-    interrupted: bool = False
+    interrupted: bool = False  # stopped by a signal, and not because a callback asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +58,8 @@ class _Begun:
     host: Host
     parts: Parts
 
-    @property
-    def talk(self) -> Talk:
-        return self.host.talk
-
     def train(self, place: Path, state: checkpoint.State | None) -> Ended:
-        """Train to the end and report, or until Ctrl-C.
-
-        Raises:
-            UserError: See :class:`~rankhub.engine.training.Training`.
-        """
+        """Train to the end and report, or until Ctrl-C."""
         parts, first = self.parts, self.parts.processes.first
         steps = parts.plans[-1].first_step + parts.plans[-1].steps
         info = RunInfo(self.loaded.name, place, self.loaded.resolved(), 0 if state is None else state.step, steps)
@@ -87,9 +67,9 @@ class _Begun:
         watchers.tell(lambda callback: callback.run_started(info))
         checkpoints = checkpoint.Checkpoints(place / "checkpoints", parts.recipe.checkpoint.keep)
         journal = Journal(place / "metrics.jsonl" if first else None, info.step)
-        report = Report(parts, place, self.talk, watchers)
+        report = Report(parts, place, self.host.talk, watchers)
         status: Literal["done", "stopped", "failed"] = "failed"
-        interrupted = False
+        interrupted, training = False, None
         try:
             references = report.references()
             torch.manual_seed(seeded(parts.recipe.seed, "train"))
@@ -102,24 +82,28 @@ class _Begun:
                     journal,
                     watchers,
                     interrupt,
-                    show=lambda number, plan, stepped, speed: self.talk.step(number, steps, plan, stepped, speed),
+                    show=lambda number, plan, stepped, speed: self.host.talk.step(number, steps, plan, stepped, speed),
                     evaluate=lambda number: report.between(learner.average, number),
                     best=self._best(checkpoints),
                 )
                 status = training.run(state)
             interrupted = status == "stopped" and interrupt.asked is not None
-            self.talk.finish()
+            self.host.talk.finish()
             if status == "done":
                 report.close(training, references)
         except KeyboardInterrupt:  # outside of training's own care: in the evaluation, or a second Ctrl-C
             status, interrupted = "stopped", True
         finally:
-            self.talk.finish()
+            self.host.talk.finish()
             journal.close()
-            watchers.tell(lambda callback: callback.run_ended(steps, status))
+            reached = info.step if training is None else training.done
+            watchers.tell(lambda callback: callback.run_ended(reached, status))
         if status == "stopped":
-            self.talk.line(f"Stopped; last checkpoint: {checkpoints.last() or 'none yet'}.")
-            self.talk.line(f"Go on with: rankhub run --resume {place}")
+            self.host.talk.line(f"Stopped; last checkpoint: {checkpoints.last() or 'none yet'}.")
+            again = (
+                f"rankhub.resume({str(place)!r}, data={{...}})" if self.host.data else f"rankhub run --resume {place}"
+            )
+            self.host.talk.line(f"Go on with: {again}")
         return Ended(status, place, interrupted)
 
     def _callbacks(self, info: RunInfo) -> list[Callback]:
@@ -136,18 +120,9 @@ class _Begun:
 
 
 def start(loaded: LoadedRecipe, host: Host, out: Path | None = None) -> Ended:
-    """Run a recipe from its beginning.
-
-    Args:
-        loaded: The recipe.
-        host: What surrounds the run.
-        out: The run's folder; None = ``runs/<name>/<time>``.
-
-    Raises:
-        UserError: Whatever the user can mend; one sentence.
-    """
+    """Run a recipe from its beginning, in the folder ``out`` or ``runs/<name>/<time>``."""
     with _begun(loaded, host, fresh=True) as begun:
-        parts, processes, talk = begun.parts, begun.parts.processes, begun.talk
+        parts, processes, talk = begun.parts, begun.parts.processes, begun.host.talk
         announce(parts, describe(parts, loaded.name, measure=True), talk)
         place = processes.from_first(folder.new_folder(loaded.name, out) if processes.first else Path())
         if processes.first:
@@ -159,34 +134,21 @@ def start(loaded: LoadedRecipe, host: Host, out: Path | None = None) -> Ended:
         return begun.train(place, None)
 
 
-def estimate(loaded: LoadedRecipe, host: Host) -> dict[str, str]:
-    """Say what a run would do and cost, and stop; nothing is trained or written.
-
-    Raises:
-        UserError: As for :func:`start`.
-    """
+def estimate(loaded: LoadedRecipe, host: Host) -> Lines:
+    """Say what a run would do and cost, and stop; nothing is trained or written."""
     with _begun(loaded, host, fresh=True) as begun:
         lines = describe(begun.parts, loaded.name, measure=True)
-        announce(begun.parts, lines, begun.talk)
+        announce(begun.parts, lines, begun.host.talk)
         return lines
 
 
 def resume(place: Path, loaded: LoadedRecipe, host: Host) -> Ended:
-    """Go on with a run from its last checkpoint, or from its beginning if it has none yet.
-
-    Args:
-        place: The run's folder.
-        loaded: The recipe that it began with.
-        host: What surrounds the run.
-
-    Raises:
-        UserError: The checkpoint does not fit.
-    """
+    """Go on with the run in ``place`` from its last checkpoint, or from its beginning if it has none yet."""
     checkpoints = checkpoint.Checkpoints(place / "checkpoints", loaded.recipe.checkpoint.keep)
     last = checkpoints.last()
     state = checkpoint.load(last) if last is not None else None
     with _begun(loaded, host, fresh=state is None) as begun:
-        talk = begun.talk
+        talk = begun.host.talk
         announce(begun.parts, describe(begun.parts, loaded.name, measure=False), talk)
         for sentence in folder.changed_versions(place, folder.versions(host.catalog)):
             talk.note(sentence)
@@ -207,3 +169,17 @@ def _begun(loaded: LoadedRecipe, host: Host, *, fresh: bool) -> Iterator[_Begun]
         parts = build(loaded.recipe, resources, fresh=fresh)
         host.talk.finish()
         yield _Begun(loaded, host, parts)
+
+
+@contextmanager
+def hosted(
+    loaded: LoadedRecipe, data: Mapping[str, Any] | None, progress: Any, callbacks: Sequence[Callback] = ()
+) -> Iterator[tuple[LoadedRecipe, Host]]:
+    """A recipe with the data that are handed over, and what surrounds its run; what belongs to the process is kept."""
+    with preserved():
+        talk, given = talk_for(progress), dict[str, Dataset]()
+        if data:
+            loaded, given, left_out = put_data(loaded, data)
+            for sentence in left_out:
+                talk.note(sentence)
+        yield loaded, Host(loaded.catalog, talk, given, callbacks)

@@ -1,8 +1,8 @@
-"""What evaluators ask for: outputs of one row of the report, computed once and shared."""
+"""What a network says of images and of views of them, a block at a time; and what evaluators ask of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, TypeVar, cast
@@ -12,11 +12,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from rankhub.engine.device import Compute
-from rankhub.engine.feed import Chain
-from rankhub.engine.fitting import check_images
+from rankhub.engine.feed import Chain, check_images
 from rankhub.engine.network import Network
 from rankhub.engine.processes import ALONE, Processes
-from rankhub.engine.views import blocks, see
 from rankhub.interfaces.data import Dataset
 from rankhub.interfaces.draws import Draws
 from rankhub.interfaces.errors import UserError
@@ -54,12 +52,7 @@ class RawPixels:
 
 
 class NetworkForward:
-    """A network in evaluation mode; see :class:`rankhub.interfaces.predict.Forward`.
-
-    Args:
-        network: Switched to evaluation mode.
-        compute: Device and precision.
-    """
+    """A network, switched to evaluation mode; see :class:`rankhub.interfaces.predict.Forward`."""
 
     def __init__(self, network: Network, compute: Compute) -> None:
         self.network, self.compute = network.eval(), compute
@@ -80,29 +73,78 @@ class NetworkForward:
         return flat
 
 
+@dataclass(frozen=True, slots=True)
+class ImageOutputs:
+    """What a network says of images by a recipe's test time; raises a UserError if that cannot take some of them."""
+
+    forward: Forward
+    predict: Predict
+    dataset: Dataset  # open
+    device: torch.device  # that of the network
+    user: str  # what takes the images, for a sentence
+
+    def __post_init__(self) -> None:
+        check_images(self.user, self.dataset, [self.predict])
+
+    def __call__(self, rows: Sequence[int]) -> Answers:
+        """Of one block of images, by their positions: float32 on the CPU, one row an image."""
+        return self.of([self.dataset[row].image for row in rows])
+
+    def of(self, images: Sequence[Tensor]) -> Answers:
+        """Of images that are decoded already."""
+        said = self.predict([image.to(self.device) for image in images], self.forward)
+        return {
+            name: rows.float().cpu() if isinstance(rows, Tensor) else [one.float().cpu() for one in rows]
+            for name, rows in said.items()
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ViewOutputs:
+    """What a network says of every view that a stream's generator makes of images, as :class:`ImageOutputs`."""
+
+    forward: Forward
+    chain: Chain
+    dataset: Dataset
+    device: torch.device
+    user: str
+
+    def __post_init__(self) -> None:
+        check_images(self.user, self.dataset, self.chain.own_size)
+
+    def __call__(self, rows: Sequence[int], draw: int) -> tuple[dict[str, Tensor], RankTarget]:
+        """Of one block of images, by their positions; another number ``draw`` draws other views.
+
+        Returns:
+            Name -> [views, ...] float32, without maps, which are of no use view by view; and what the views are.
+        """
+        views = self.chain.batch((self.dataset[row] for row in rows), draw, self.dataset.label)
+        batch = self.chain.on_device(views.to(self.device), draw)
+        stacks = [self.forward(stack) for stack in batch.images]
+        plain = [name for name, rows in stacks[0].items() if rows.ndim < 3]
+        values = {name: torch.cat([stack[name].float().cpu() for stack in stacks]) for name in plain}
+        return values, batch.target.to(torch.device("cpu"))
+
+
+def blocks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """The items, ``size`` at a time."""
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
 @dataclass(slots=True)
 class Source:
     """One row of the report; see :class:`rankhub.interfaces.evaluate.EvaluationSource`.
 
-    Attributes:
-        row: Name of the row.
-        forward: The row's network, or what stands in for it.
-        datasets: Open data sets.
-        chains: Stream -> its generator.
-        predict: The recipe's test time.
-        compute: Device and precision.
-        pictures: Whether pictures are wanted.
-        progress: Told now and then.
-        processes: Those of the run. The first one evaluates and asks; each computes its share of every table.
+    What is asked for is computed once. The first process evaluates and asks; each computes its share of every table.
     """
 
     row: str
-    forward: Forward
+    forward: Forward  # the row's network, or what stands in for it
     datasets: Mapping[str, Dataset]
-    chains: Mapping[str, Chain]
+    chains: Mapping[str, Chain]  # by stream
     predict: Predict
     compute: Compute
-    pictures: bool
+    pictures: bool  # whether they are wanted
     progress: Progress
     processes: Processes = ALONE
     _tables: dict[str, Answers] = field(default_factory=dict)
@@ -160,24 +202,23 @@ class Source:
     def _predict(self, data: str) -> Answers:
         dataset = self.datasets[data]
         found: list[Answers] = []
-        check_images(f"predict on data {data!r}", dataset, [self.predict])
+        outputs = ImageOutputs(self.forward, self.predict, dataset, self.device, f"predict on data {data!r}")
         mine = self._share(range(len(dataset)))
         for part in blocks(mine, BLOCK):
-            images = [dataset[index].image.to(self.device) for index in part]
-            found.append({name: _on_cpu(rows) for name, rows in self.predict(images, self.forward).items()})
+            found.append(outputs(part))
             self.progress(mine.index(part[-1]) + 1, len(mine), f"{self.row}: {data}")
         return {name: self._answers([block[name] for block in found], len(dataset)) for name in found[0]}
 
     def _view(self, stream: str, data: str, limit: int) -> tuple[dict[str, Tensor], RankTarget]:
         dataset, chain = self.datasets[data], self.chains[stream]
-        check_images(f"stream {stream!r} on data {data!r}", dataset, chain.own_size)
-        seen = Chain(chain.steps, chain.views, chain.seed, f"evaluate/{chain.address}")
+        seen = chain.drawn("evaluate")
+        outputs = ViewOutputs(self.forward, seen, dataset, self.device, f"stream {stream!r} on data {data!r}")
         shuffled = Draws(chain.seed, seen.address, 0).shuffled(len(dataset))
         picked = sorted(shuffled[:limit].tolist())
         mine = self._share(picked)
         values: list[dict[str, Tensor]] = []
         for part in blocks(mine, VIEWED):
-            block, target = see(self.forward, seen, dataset, part, 0, self.device)
+            block, target = outputs(part, 0)
             kind = torch.zeros_like(target.index) if target.kind is None else target.kind
             ids = torch.stack([target.index, target.view, target.group, kind], dim=1)
             values.append({**block, _IDS: ids, _LEVEL: target.level})
@@ -210,10 +251,6 @@ class Source:
         share = self.processes.share(items)
         rows = torch.cat(list(blocks))
         return self.processes.gather_uneven(rows[:0] if share.start == share.stop else rows)
-
-
-def _on_cpu(rows: Tensor | Sequence[Tensor]) -> Tensor | Sequence[Tensor]:
-    return rows.float().cpu() if isinstance(rows, Tensor) else [one.float().cpu() for one in rows]
 
 
 _IDS, _LEVEL = "target ids", "target level"

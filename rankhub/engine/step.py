@@ -2,47 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from rankhub.engine.groups import ScheduledOptimizer
-from rankhub.engine.learner import Learner, Portion, Turn
-from rankhub.engine.network import train_mode
-from rankhub.engine.objectives import Weighed, after_step, check_finite
-from rankhub.engine.passes import GatheredPass, PlainPass, StreamPass
+from rankhub.engine.device import Compute
+from rankhub.engine.learner import Learner, Portion, ScheduledOptimizer, Turn
+from rankhub.engine.network import Network, Outputs, train_mode
+from rankhub.engine.objectives import Objective, Setting, Weighed, after_step, check_finite, counts_of, heads_of, weigh
+from rankhub.engine.wide import (
+    Gathering,
+    Key,
+    Micro,
+    as_outputs,
+    assembled,
+    buffers_kept,
+    keys_of,
+    leaf,
+    pick,
+    split_by_sample,
+)
+from rankhub.interfaces.batch import Batch
+from rankhub.interfaces.draws import seeded
 from rankhub.interfaces.schedule import value_at
+
+Note = Callable[[Weighed], None]
+"""Told the values of objectives, a micro-batch at a time."""
 
 
 @dataclass(slots=True)
 class Stepped:
-    """What one step did.
+    """What one step did."""
 
-    Attributes:
-        losses: Objective -> mean loss; ``loss`` is the weighted total.
-        parts: Diagnostics, when they were asked for.
-        views: Views that passed the network, on all processes.
-        rate: Learning rate.
-        gradient_norm: Norm before clipping, where gradients are clipped.
-    """
-
-    losses: dict[str, float]
-    parts: dict[str, float] = field(default_factory=dict)
-    views: int = 0
-    rate: float = 0.0
-    gradient_norm: float | None = None
+    losses: dict[str, float]  # objective -> mean loss; ``loss`` is the weighted total
+    parts: dict[str, float] = field(default_factory=dict)  # diagnostics, when they were asked for
+    views: int = 0  # that passed the network, on all processes
+    rate: float = 0.0  # learning rate
+    gradient_norm: float | None = None  # before clipping, where gradients are clipped
 
 
 def take_step(learner: Learner, portions: Mapping[str, Portion], optimizer: ScheduledOptimizer, turn: Turn) -> Stepped:
-    """Do one step.
-
-    Args:
-        learner: What it changes.
-        portions: Stream -> its part.
-        optimizer: The phase's.
-        turn: Which step it is.
+    """Do one step on each stream's portion.
 
     Raises:
         LossNotFiniteError: A loss is not finite. The weights are as they were before the step.
@@ -63,7 +65,7 @@ def take_step(learner: Learner, portions: Mapping[str, Portion], optimizer: Sche
 
     for stream, portion in portions.items():
         with learner.statistics(learn=portion.statistics):
-            _pass(learner, stream, portion, turn).run(note)
+            _pass_views(learner, stream, portion, turn, note)
     if learner.processes.count > 1:
         learner.processes.sum_gradients(optimizer.parameters())
         _add_up(learner, sums, parts, turn.log)
@@ -76,15 +78,6 @@ def take_step(learner: Learner, portions: Mapping[str, Portion], optimizer: Sche
     shown = {name: float(value) for name, value in parts.items()}
     views = sum(len(portion.batch) for portion in portions.values()) * learner.processes.count
     return Stepped(numbers, shown, views, rate, norm)
-
-
-def _pass(learner: Learner, stream: str, portion: Portion, turn: Turn) -> PlainPass | GatheredPass:
-    """How a stream's views pass: by parts, or, where a loss needs to see all views of a shared batch, at once."""
-    views = StreamPass.of(learner, stream, portion, turn)
-    shared = learner.processes.count > 1 or portion.accumulate > 1
-    if shared and any(objective.loss.scope == "batch" for objective in portion.objectives):
-        return GatheredPass(views)
-    return PlainPass(views)
 
 
 def _add_up(learner: Learner, sums: dict[str, Tensor], parts: dict[str, Tensor], log: bool) -> None:
@@ -108,3 +101,158 @@ def _move(learner: Learner, optimizer: ScheduledOptimizer) -> float | None:
     learner.scaler.step(optimizer.optimizer)
     learner.scaler.update()
     return norm
+
+
+def _pass_views(learner: Learner, stream: str, portion: Portion, turn: Turn, note: Note) -> None:
+    """Add the gradient of all objectives of a stream to the parameters'; ``note`` is told their values.
+
+    Each micro-batch passes by itself where every loss is a sum over its samples or groups, or one process has the whole
+    batch; else, where a loss depends on views that micro-batches or processes share, all outputs come first.
+    """
+    views = _StreamPass(learner, stream, portion, split_by_sample(portion.batch, portion.accumulate), turn)
+    wide = [objective for objective in portion.objectives if objective.loss.scope == "batch"]
+    if wide and (learner.processes.count > 1 or portion.accumulate > 1):
+        views.gathered(wide, note)
+    else:
+        views.plain(note)
+
+
+@dataclass(frozen=True, slots=True)
+class _StreamPass:
+    """One stream's views in a step, and what the network and its teacher say of them."""
+
+    learner: Learner
+    stream: str
+    portion: Portion
+    micro: Sequence[Micro]  # the micro-batches in which they pass
+    turn: Turn
+
+    def plain(self, note: Note) -> None:
+        """Each micro-batch through the network and back by itself."""
+        objectives = self.portion.objectives
+        setting = self._setting(objectives)
+        for number, part in enumerate(self.micro):
+            outputs, teacher = self._forward(number), self._teacher(number)
+            self._draw_as("loss")
+            weighed = weigh(objectives, outputs, teacher, part.batch.target, setting)
+            note(weighed)
+            torch.autograd.backward(self._scaled(weighed.total))
+
+    def gathered(self, wide: Sequence[Objective], note: Note) -> None:
+        """All views to their outputs, the ``wide`` losses on all of these together, then each micro-batch back.
+
+        See :mod:`rankhub.engine.wide` for the method.
+        """
+        narrow = [objective for objective in self.portion.objectives if objective not in wide]
+        setting = self._setting(narrow)
+        keys = keys_of(wide)
+        kept, taught = self._embed(keys)
+        gradients = self._gradients(wide, kept, taught, note)
+        for number, part in enumerate(self.micro):
+            outputs = kept[0] if len(self.micro) == 1 else self._forward(number)
+            tensors: list[Tensor] = []
+            starts: list[Tensor | None] = []
+            for key, value in pick(outputs, keys).items():
+                if value.requires_grad:
+                    tensors.append(value)
+                    starts.append(gradients[key][part.rows.to(value.device)].to(value.dtype))
+            if narrow:
+                weighed = weigh(narrow, outputs, taught[number], part.batch.target, setting)
+                note(weighed)
+                tensors.append(self._scaled(weighed.total))
+                starts.append(None)
+            torch.autograd.backward(tensors, starts)
+
+    def _embed(self, keys: Sequence[Key]) -> tuple[list[Outputs], list[Outputs | None]]:
+        """The outputs of every micro-batch, with a graph where there is only one, and the teacher's."""
+        if len(self.micro) == 1:
+            return [self._forward(0)], [self._teacher(0)]
+        network = self.learner.network
+        kept: list[Outputs] = []
+        taught: list[Outputs | None] = []
+        with torch.no_grad(), buffers_kept(network.backbone, network.heads):
+            for number in range(len(self.micro)):
+                kept.append(as_outputs(pick(self._forward(number), keys)))
+                taught.append(self._teacher(number))
+        return kept, taught
+
+    def _gradients(
+        self, wide: Sequence[Objective], kept: Sequence[Outputs], taught: Sequence[Outputs | None], note: Note
+    ) -> dict[Key, Tensor]:
+        """The gradient of the batch-wide objectives at this process's outputs."""
+        keys, processes = keys_of(wide), self.learner.processes
+        gathering = Gathering.of(self.portion.batch, processes)
+
+        def everywhere(outputs: Sequence[Outputs]) -> dict[Key, Tensor]:
+            rows = [part.rows for part in self.micro]
+            local = assembled([(some, pick(found, keys)) for some, found in zip(rows, outputs, strict=True)])
+            return {key: gathering.rows(value) for key, value in local.items()}
+
+        leaves = {key: leaf(value) for key, value in everywhere(kept).items()}
+        known = [outputs for outputs in taught if outputs is not None]
+        teacher = as_outputs(everywhere(known)) if known else None
+        target = gathering.target(self.portion.batch.target)
+        self._draw_as("loss")
+        counts = counts_of(wide, target)
+        setting = Setting(self.turn.clock, self.turn.log, counts, gathering.queries, processes.count)
+        weighed = weigh(wide, as_outputs(leaves), teacher, target, setting)
+        note(weighed)
+        torch.autograd.backward(self._scaled(weighed.total))
+        return gathering.gradient(leaves)
+
+    def _setting(self, summed: Sequence[Objective]) -> Setting:
+        """What objectives that are sums over samples or groups share, with their global counts."""
+        counts = counts_of(summed, self.portion.batch.target)
+        if counts and self.learner.processes.count > 1:
+            added = self.learner.processes.sum(torch.stack(list(counts.values())))
+            counts = dict(zip(counts, added, strict=True))
+        return Setting(self.turn.clock, self.turn.log, counts)
+
+    def _forward(self, number: int) -> Outputs:
+        """The network's outputs on a micro-batch; the same each time that it is asked in a step."""
+        self._draw_as(f"{self.learner.processes.rank}/{number}")
+        images = [self.learner.compute.images(stack) for stack in self.micro[number].batch.images]
+        with self.learner.compute.autocast():
+            outputs: Outputs = self.learner.network(images, heads_of(self.portion.objectives))
+        return outputs
+
+    def _teacher(self, number: int) -> Outputs | None:
+        """The teacher's outputs on a micro-batch; None without a teacher."""
+        average = self.learner.average
+        if average is None or not average.teaches:
+            return None
+        batch, objectives = self.micro[number].batch, self.portion.objectives
+        return teacher_outputs(average.network, self.learner.compute, batch, objectives)
+
+    def _draw_as(self, what: str) -> None:
+        """Seed torch's generators for one purpose in this step, so that a second pass draws what the first one drew."""
+        torch.manual_seed(seeded(self.learner.seed, f"step {self.turn.number}/{self.stream}/{what}"))
+
+    def _scaled(self, total: Tensor) -> Tensor:
+        """A loss as its backward pass starts from it."""
+        scaled: Tensor = self.learner.scaler.scale(total)
+        return scaled
+
+
+@torch.no_grad()
+def teacher_outputs(teacher: Network, compute: Compute, batch: Batch, objectives: Sequence[Objective]) -> Outputs:
+    """What a teacher, in training mode, says of the views of a batch.
+
+    It sees only the stacks that hold a view which some loss asks for (the large crops); the rows of the others are 0.
+    """
+    lengths = [len(stack) for stack in batch.images]
+    limits = [objective.loss.teacher_views for objective in objectives]
+    most = max((limit for limit in limits if limit is not None), default=0)
+    every = len(lengths) == 1 or None in limits
+    wanted = [every or bool((views < most).any()) for views in torch.split(batch.target.view, lengths)]
+    images = [compute.images(stack) for stack, seen in zip(batch.images, wanted, strict=True) if seen]
+    with compute.autocast():
+        outputs: Outputs = teacher(images, heads_of(objectives))
+    if all(wanted):
+        return outputs
+    rows = torch.tensor(wanted).repeat_interleave(torch.tensor(lengths)).nonzero().flatten()
+
+    def spread(value: Tensor) -> Tensor:
+        return value.new_zeros((len(batch), *value.shape[1:])).index_copy_(0, rows.to(value.device), value)
+
+    return {head: {name: spread(value) for name, value in said.items()} for head, said in outputs.items()}

@@ -8,23 +8,18 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from rankhub.engine import checkpoint
-from rankhub.engine.average import WeightAverage
-from rankhub.engine.best import Best
-from rankhub.engine.evaluation import Results
+from rankhub.engine.checkpoint import Results
 from rankhub.engine.feed import Place
-from rankhub.engine.groups import ScheduledOptimizer, parameter_groups
+from rankhub.engine.folder import Journal
 from rankhub.engine.interrupt import Interrupt
-from rankhub.engine.journal import Journal
-from rankhub.engine.learner import Learner, Portion, Turn
-from rankhub.engine.network import freeze
+from rankhub.engine.learner import Learner, Portion, ScheduledOptimizer, Turn, WeightAverage, parameter_groups
+from rankhub.engine.network import freeze, reset
 from rankhub.engine.parts import Parts, build_network
-from rankhub.engine.pictures import view_sheet
 from rankhub.engine.plan import PhasePlan
-from rankhub.engine.seeds import seeded
-from rankhub.engine.state import capture, load_optimizer, optimizer_state, reset, restore
 from rankhub.engine.step import Stepped, take_step
-from rankhub.engine.watch import Watchers
+from rankhub.engine.watch import Watchers, view_sheet
 from rankhub.interfaces.batch import Batch
+from rankhub.interfaces.draws import seeded
 
 Status = Literal["done", "stopped"]
 Show = Callable[[int, PhasePlan, Stepped, float], None]
@@ -37,16 +32,8 @@ def new_learner(parts: Parts) -> Learner:
     if recipe.average is not None:
         average = WeightAverage(parts.network, "teacher" in recipe.average.use_for)
     decay = parts.assembly.number("average", "decay") if recipe.average is not None else 0.0
-    return Learner(
-        parts.network,
-        average,
-        decay,
-        parts.compute,
-        parts.compute.scaler(),
-        recipe.clip_grad,
-        recipe.seed,
-        parts.processes,
-    )
+    compute, processes = parts.compute, parts.processes
+    return Learner(parts.network, average, decay, compute, compute.scaler(), recipe.clip_grad, recipe.seed, processes)
 
 
 def new_optimizer(parts: Parts, plan: PhasePlan) -> ScheduledOptimizer:
@@ -65,31 +52,19 @@ def portion_of(parts: Parts, plan: PhasePlan, stream: str, batch: Batch) -> Port
 
 @dataclass(slots=True)
 class Training:
-    """Trains from where ``state`` stands to the end, or until it is asked to stop.
-
-    Attributes:
-        parts: What the recipe names.
-        learner: Network, average, precision.
-        checkpoints: Where states go.
-        journal: Where numbers go.
-        watchers: Who is told.
-        interrupt: Set by Ctrl-C.
-        show: The progress bar or the plain lines.
-        evaluate: Called with the number of steps done when the recipe or a callback asks for an evaluation.
-        best: Keeps the checkpoint with the best metric, if the recipe names one.
-        views: Views that have passed the network so far.
-    """
+    """Trains to the end, or until it is asked to stop."""
 
     parts: Parts
     learner: Learner
     checkpoints: checkpoint.Checkpoints
     journal: Journal
     watchers: Watchers
-    interrupt: Interrupt
+    interrupt: Interrupt  # set by Ctrl-C
     show: Show
-    evaluate: Callable[[int], Results]
-    best: Best | None = None
-    views: int = 0
+    evaluate: Callable[[int], Results]  # called with the steps done when the recipe or a callback asks for it
+    best: checkpoint.Best | None = None  # if the recipe names a metric
+    views: int = 0  # that have passed the network so far
+    done: int = 0  # steps of the run
     _optimizer: ScheduledOptimizer | None = None
     _rate: _Rate = field(default_factory=lambda: _Rate())
 
@@ -99,26 +74,21 @@ class Training:
         return self.parts.plans[-1].first_step + self.parts.plans[-1].steps
 
     def run(self, state: checkpoint.State | None) -> Status:
-        """Train.
-
-        Raises:
-            LossNotFiniteError: A loss is not finite.
-            UserError: A checkpoint does not fit, or cannot be written.
-        """
+        """Train from ``state``, or from the beginning."""
         if state is not None:
-            restore(self.learner, state, self.checkpoints.last())
+            self.learner.restore(state, self.checkpoints.last())
             self.views = int(state.facts["views"])
-        done = 0 if state is None else state.step
+        self.done = 0 if state is None else state.step
         for plan in self.parts.plans:
-            if done >= plan.first_step + plan.steps:
+            if self.done >= plan.first_step + plan.steps:
                 continue
-            self._enter(plan, done - plan.first_step, state)
+            self._enter(plan, self.done - plan.first_step, state)
             state = None
-            for number in self._steps(plan, done - plan.first_step):
-                done = number
+            for number in self._steps(plan, self.done - plan.first_step):
+                self.done = number
                 wanted = [self.interrupt.asked is not None, self.watchers.take("stop")]
-                if any(self.parts.processes.any(wanted)) and done < self.steps:
-                    self._save(done)
+                if any(self.parts.processes.any(wanted)) and number < self.steps:
+                    self._save(number)
                     return "stopped"
         if state is not None:  # it was killed after its last step: only the closing evaluation is still to come
             self._enter(self.parts.plans[-1], self.parts.plans[-1].steps, state)
@@ -129,13 +99,13 @@ class Training:
         network, phase = self.parts.network, plan.phase
         known = state.optimizer if state is not None else None
         if known is None and self._optimizer is not None:
-            known = optimizer_state(network, self._optimizer)
+            known = self._optimizer.state(network)
         if step == 0 and phase.reset:
             seed = seeded(self.parts.recipe.seed, f"reset/{phase.name}")
             reset(network, build_network(self.parts.recipe, self.parts.assembly.again(), seed), phase.reset)
         self._optimizer = new_optimizer(self.parts, plan)
         if known is not None and (step > 0 or phase.optimizer_state == "keep"):
-            load_optimizer(network, self._optimizer, known, same_phase=step > 0)
+            self._optimizer.load(network, known, same_phase=step > 0)
 
     def _steps(self, plan: PhasePlan, start: int) -> Iterator[int]:
         """Do the phase's steps from ``start`` on; yields the steps done in the run after each."""
@@ -190,11 +160,11 @@ class Training:
         if epoch is not None and (last or _every(epoch, recipe.log.pictures_every_epochs)):
             self._pictures(number, views)
         asked, wanted = self.parts.processes.any([self.watchers.take("save"), self.watchers.take("evaluate")])
-        by_epoch = epoch is not None and _every(epoch, recipe.checkpoint.every_epochs)
-        if last or asked or by_epoch or _every(number, recipe.checkpoint.every_steps):
+        due = _every(epoch, recipe.checkpoint.every_epochs) or _every(number, recipe.checkpoint.every_steps)
+        if last or asked or due:
             self._save(number)
         final = last and plan is self.parts.plans[-1]
-        if not final and (wanted or (epoch is not None and _every(epoch, recipe.evaluate_every_epochs))):
+        if not final and (wanted or _every(epoch, recipe.evaluate_every_epochs)):
             self.learner.mean_statistics()
             self.consider(number, self.evaluate(number))
             self._rate.restart()
@@ -206,7 +176,7 @@ class Training:
 
     def _state(self, number: int) -> checkpoint.State:
         assert self._optimizer is not None
-        return capture(self.learner, self._optimizer, number, {"views": self.views})
+        return self.learner.state(self._optimizer, number, {"views": self.views})
 
     def _save(self, number: int) -> None:
         self.learner.mean_statistics()
@@ -221,8 +191,8 @@ class Training:
         self.watchers.tell(lambda callback: callback.pictures(number, sheets))
 
 
-def _every(count: int, interval: int | None) -> bool:
-    return interval is not None and count % interval == 0
+def _every(count: int | None, interval: int | None) -> bool:
+    return count is not None and interval is not None and count % interval == 0
 
 
 @dataclass(slots=True)

@@ -1,21 +1,29 @@
-"""Passes what happens in a run on to its callbacks. A callback that fails is left out; it cannot end a run."""
+"""Passes what happens in a run on to its callbacks, and makes pictures of what the network is shown."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from rankhub.engine import folder
+from rankhub.interfaces.batch import Batch
 from rankhub.interfaces.callback import Callback
 
 log = logging.getLogger("rankhub")
 
+GAP, ROWS, COLUMNS = 2, 8, 12
+
 
 class Watchers:
-    """The callbacks of a run, and what they have asked for.
+    """The callbacks of a run in the order in which they are told, and what they have asked for.
 
-    Args:
-        callbacks: In the order in which they are told.
+    A callback that fails is left out; it cannot end a run.
     """
 
     def __init__(self, callbacks: Sequence[Callback]) -> None:
@@ -43,3 +51,32 @@ class Watchers:
         asked = request in self.asked
         self.asked.discard(request)
         return asked
+
+
+class Pictures(Callback):
+    """Keeps pictures of views in the run's folder."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+
+    def pictures(self, step: int, pictures: Mapping[str, Any]) -> None:
+        """Write each picture as PNG."""
+        for name, picture in pictures.items():
+            folder.write_picture(self.place / f"{name}_step_{step}.png", picture)
+
+
+def view_sheet(batch: Batch) -> npt.NDArray[np.uint8]:
+    """The views of the first samples of a batch, one sample a line, at most 8 of 12 views: [H, W, 3] uint8."""
+    views = [view for stack in batch.images for view in stack]
+    index = batch.target.index.tolist()
+    samples = list(dict.fromkeys(index))[:ROWS]
+    lines = [[row for row, i in enumerate(index) if i == sample][:COLUMNS] for sample in samples]
+    height = max(int(view.shape[-2]) for view in views) + GAP
+    width = max(int(view.shape[-1]) for view in views) + GAP
+    sheet = np.full((len(lines) * height + GAP, max(map(len, lines)) * width + GAP, 3), 255, dtype=np.uint8)
+    for y, line in enumerate(lines):
+        for x, row in enumerate(line):
+            pixels = (views[row].detach().float().clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0)
+            top, left = GAP + y * height, GAP + x * width
+            sheet[top : top + pixels.shape[0], left : left + pixels.shape[1]] = pixels.cpu().numpy()
+    return sheet

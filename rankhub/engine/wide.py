@@ -37,15 +37,10 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Micro:
-    """A micro-batch: some views of a process's batch that pass the network together.
+    """A micro-batch: some views of a process's batch that pass the network together."""
 
-    Attributes:
-        rows: [n] int64 on the CPU, ascending: which views of the batch.
-        batch: Those views.
-    """
-
-    rows: Tensor
-    batch: Batch
+    rows: Tensor  # [n] int64 on the CPU, ascending: which views of the batch
+    batch: Batch  # those views
 
 
 def split_by_sample(batch: Batch, parts: int) -> list[Micro]:
@@ -91,24 +86,15 @@ class Gathering:
 
     A batch holds one stack of views after the other; processes take equal shares of the samples in order. So in the
     one-process order the processes' shares of the first stack come first, then those of the second.
-
-    Attributes:
-        processes: The processes.
-        order: [count * n] int64: row of the gathered tensor -> row by rank.
-        own: [n] int64: where this process's rows are in the gathered tensor.
     """
 
     processes: Processes
-    order: Tensor
-    own: Tensor
+    order: Tensor  # [count * n] int64: row of the gathered tensor -> row by rank
+    own: Tensor  # [n] int64: where this process's rows are in the gathered tensor
 
     @classmethod
     def of(cls, batch: Batch, processes: Processes) -> Gathering:
-        """For the views of this process.
-
-        Raises:
-            UserError: The processes have stacks of different lengths.
-        """
+        """For the views of this process; a UserError if the processes have stacks of different lengths."""
         lengths, total = [len(stack) for stack in batch.images], len(batch)
         if processes.count > 1:
             held = processes.gather(torch.tensor([lengths], device=batch.target.index.device)).tolist()

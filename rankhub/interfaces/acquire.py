@@ -52,27 +52,17 @@ class PoolSource(Protocol):
         """Images of the pool, labeled ones too."""
 
     def outputs(self, output: str, rows: Rows) -> OutputTable:
-        """One row an image, by the recipe's ``predict``; computed once.
+        """One row an image of the pool, by the recipe's ``predict``; computed once.
 
-        Args:
-            output: ``HEAD.OUTPUT``, or ``backbone``, the pooled features.
-            rows: Of the pool.
+        ``output`` is ``HEAD.OUTPUT``, or ``backbone``, the pooled features.
         """
 
     def views(self, stream: str, output: str, rows: Rows, draws: int) -> Iterator[OutputTable]:
         """Views of images, made by the generator of ``stream``, a block of images and one draw at a time.
 
-        They are a pure function of the seed, the row and the number of the draw, whatever else is asked for.
-
-        Args:
-            stream: One of ``streams``.
-            output: ``HEAD.OUTPUT``.
-            rows: Of the pool.
-            draws: How often each image is drawn anew, at least 1.
-
-        Yields:
-            One row a view; ``target.index`` is the row of the pool. All views of an image by one draw stand in one
-            table, and its groups are not those of another draw.
+        They are a pure function of the seed, the row of the pool and the number of the draw, whatever else is asked
+        for. Each image is drawn anew ``draws`` times, at least once. A table has one row a view, ``target.index`` is
+        the row of the pool. All views of an image by one draw stand in one table; each draw has groups of its own.
         """
 
     def members(self) -> Sequence[PoolSource]:

@@ -17,14 +17,9 @@ Request = Literal["stop", "save", "evaluate"]
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """The run that is about to start or to go on.
+    """The run that is about to start or to go on: the recipe's name, the run's folder, the resolved recipe.
 
-    Attributes:
-        name: The recipe's name.
-        folder: The run's folder.
-        recipe: The resolved recipe.
-        step: Steps already done (more than 0 when a run is resumed).
-        steps: Steps the run will have done at its end.
+    ``step`` steps are done already (more than 0 when a run is resumed), of the ``steps`` of the whole run.
     """
 
     name: str

@@ -12,9 +12,16 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
+def _check(what: str, name: str, target: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{what} name {name!r} must be lower case letters, digits and underscores")
+    if not _TARGET.fullmatch(target):
+        raise ValueError(f"target {target!r} of {what} {name!r} must be 'module:attribute'")
+
+
 @dataclass(frozen=True, slots=True)
 class Component:
-    """One part that a recipe can use, named but not yet imported.
+    """One part that a recipe can use, named but not yet imported; a ValueError where a name is not of its form.
 
     Args:
         kind: One of the names in :data:`rankhub.interfaces.kinds.KINDS`, such as ``"loss"``.
@@ -25,9 +32,7 @@ class Component:
             the CSV file ``listed`` names in its column ``path``. ``scores``: those with a ``score`` in the CSV file
             ``table``; ``higher_is_better``, ``range`` and ``unit`` say what scores mean. ``points``: those with points
             ``x``, ``y`` in the CSV file ``annotations``; ``unit`` says what is counted. Both with ``part: all``.
-
-    Raises:
-        ValueError: ``name`` or ``target`` is not of that form.
+            ``given``: those that are handed over in Python, see :class:`rankhub.interfaces.data.GivenData`.
     """
 
     kind: str
@@ -37,24 +42,18 @@ class Component:
     role: str = ""
 
     def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.name):
-            raise ValueError(f"component name {self.name!r} must be lower case letters, digits and underscores")
-        if not _TARGET.fullmatch(self.target):
-            raise ValueError(f"target {self.target!r} of component {self.name!r} must be 'module:attribute'")
+        _check("component", self.name, self.target)
 
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """One verb of the command line, named but not yet imported.
+    """One verb of the command line, named but not yet imported; a ValueError where a name is not of its form.
 
     Args:
         name: What is typed after ``rankhub``; lower case, digits, underscores.
         target: ``"module:attribute"`` of its function, or of a typer app with verbs of its own; imported when it is
             called. A function is made a verb as typer makes one: from its parameters, hints and docstring.
         summary: Its line in ``rankhub --help``.
-
-    Raises:
-        ValueError: ``name`` or ``target`` is not of that form.
     """
 
     name: str
@@ -62,7 +61,4 @@ class Verb:
     summary: str
 
     def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.name):
-            raise ValueError(f"the name of verb {self.name!r} must be lower case letters, digits and underscores")
-        if not _TARGET.fullmatch(self.target):
-            raise ValueError(f"target {self.target!r} of verb {self.name!r} must be 'module:attribute'")
+        _check("verb", self.name, self.target)

@@ -47,10 +47,9 @@ class LabelSpec:
         return scores if self.higher_is_better else -scores
 
     def measured(self, scores: npt.NDArray[np.float64]) -> LabelSpec:
-        """The same, with the mean and the standard deviation of these turned scores or numbers of points.
+        """The same, with the mean and the standard deviation of [n] turned scores or numbers of points.
 
-        Args:
-            scores: [n], NaN where missing. Without any the mean is 0; where all are equal the standard deviation is 1.
+        They are NaN where missing. Without any the mean is 0; where all are equal the standard deviation is 1.
         """
         known = scores[~np.isnan(scores)]
         if not len(known):
@@ -59,16 +58,10 @@ class LabelSpec:
         return replace(self, mean=float(known.mean()), std=spread if spread > 0 else 1.0)
 
     def in_classes_of(self, other: LabelSpec, labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """Class numbers as ``other`` numbers its classes: two folders number theirs each for itself.
+        """[n] class numbers from 0 as ``other`` numbers its classes: two folders number theirs each for itself.
 
-        They are matched by name; where one of the two has no names, the numbers are taken to mean the same.
-
-        Args:
-            other: The labels of another data set.
-            labels: [n] class numbers from 0.
-
-        Returns:
-            [n], -1 where ``other`` has no class of that name.
+        They are matched by name, -1 where ``other`` has no class of that name. Where one of the two has no names, the
+        numbers are taken to mean the same.
         """
         if not self.classes or not other.classes or self.classes == other.classes:
             return labels
@@ -181,44 +174,39 @@ class Dataset(ABC):
 
 
 class GivenData(Dataset):
-    """Images that are handed over in Python and not read from a place that a recipe names.
+    """Images that are handed over in Python, and not read from a place that a recipe names.
 
-    A component of this protocol has the role ``given``. Its options say what labels mean: ``kind``,
-    ``higher_is_better``, ``range``, ``unit`` of :class:`LabelSpec`. Until :meth:`give` is called it is missing.
+    A component of this protocol has the role ``given``. Its options say what labels mean, as :class:`LabelSpec` does:
+    ``kind`` (what is expected where labels leave it open), ``higher_is_better``, ``range`` and ``unit``. Of further
+    options it takes over those that the data set has in whose place it is put. Until :meth:`give` is called it is
+    missing. From then on its images can be had without :meth:`open`, each read when it is asked for; :meth:`open` reads
+    labels, and files once for all.
+
+    Attributes:
+        one: Whether an image was given by itself, and not as a list of one.
     """
 
+    one: bool = False
+
     @abstractmethod
-    def give(self, images: Any, labels: Any = None) -> None:
-        """Take the images.
+    def give(self, value: Any, *, labeled: bool = False, first: int = 0) -> None:
+        """Take images. What is given is never written to, and must not change while it is in use.
 
         Args:
-            images: One image or several, each a path, a PIL image, an array [H, W, 3] or [H, W] (uint8, or floats in
-                [0, 1]), or a tensor [3, H, W] or [1, H, W] (the same). Paths are decoded when they are asked for, as
-                the images of a folder are, upright by EXIF; arrays and tensors are taken as they are, RGB.
-            labels: As many class numbers or names, scores, or arrays [n, 2] of points (x, y in pixels from the top
-                left corner); None = there are none.
+            value: An image: a path; a PIL image; an array [H, W, 3] or [H, W]; a tensor [3, H, W] or [1, H, W]; arrays
+                and tensors being RGB or grey, uint8 or floats in [0, 1]. Or several: a stack [n, H, W, 3] of an array
+                or [n, 3, H, W] of a tensor, a list, or anything else with a length and items, such as a data set of
+                torch, whose items are images or pairs (image, label). Files are decoded as the images of a folder are;
+                files and PIL images are turned upright by EXIF, arrays and tensors are taken as they are.
+            labeled: Whether labels are taken: those of the items, or in a pair ``(images, labels)`` as many class
+                numbers or names, scores, or arrays [n, 2] of points (x, y in pixels from the top left corner of the
+                upright image). Else such a pair is two images, and labels of items are passed over.
+            first: Position of the first image, for messages.
 
         Raises:
             UserError: They cannot be taken; one sentence with the position of the first that cannot.
         """
 
-
-class Fetchable(ABC):
-    """Mixed into a data set that ``rankhub data fetch NAME`` can download."""
-
-    @classmethod
     @abstractmethod
-    def fetch(cls, folder: Path | None, mirror: str | None, progress: Callable[[int, int, str], None]) -> Path:
-        """Download, check and unpack; goes on where an earlier call stopped.
-
-        Args:
-            folder: Where to; None = where the data set looks by default.
-            mirror: Address of the archive in place of the usual one.
-            progress: ``progress(done, total, what)`` in bytes.
-
-        Returns:
-            The folder in which the data set will find its files.
-
-        Raises:
-            UserError: The download failed or its checksum is wrong; one sentence.
-        """
+    def options(self) -> Mapping[str, Any]:
+        """All its options as plain data, with what was given: what a recipe writes of it, to be told again by."""

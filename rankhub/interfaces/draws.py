@@ -1,9 +1,8 @@
 """Random numbers that are a pure function of their address.
 
-A view's parameters must not depend on the batch size, on the number of workers or processes, or on what
-was drawn before: so there is no generator state. Each number is a hash of (seed, stream, epoch, step of the
-chain, index, view, slot). The hash is the finaliser of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014) applied
-to each word of the address in turn; it is vectorised over views.
+A view's parameters must not depend on the batch size, on the number of workers or processes, or on what was drawn
+before: so there is no generator state. Each number is a hash of (seed, stream, epoch, step of the chain, index, view,
+slot): the finaliser of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014) applied to each word of the address in turn.
 """
 
 from __future__ import annotations
@@ -33,6 +32,11 @@ def _mix(state: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
 
 def _word(text: str) -> np.uint64:
     return np.uint64(int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little"))
+
+
+def seeded(seed: int, purpose: str) -> int:
+    """A seed in [0, 2**63) for one purpose of a run, such as to seed a generator of torch: a function of both."""
+    return int(_word(f"{seed}/{purpose}")) >> 1
 
 
 def _absorb(state: npt.NDArray[np.uint64], words: npt.ArrayLike) -> npt.NDArray[np.uint64]:

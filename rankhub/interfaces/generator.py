@@ -48,16 +48,10 @@ class Generator(ABC):
         """
 
     def check_images(self, sizes: npt.NDArray[np.int64]) -> tuple[str, npt.NDArray[np.bool_]] | None:
-        """What is wrong with images of these sizes, asked once the data are open and before training.
+        """What is wrong with images of these sizes [n, 2], height and width; None if all can be taken.
 
-        Only steps to which images come in their own size are asked.
-
-        Args:
-            sizes: [n, 2] height and width.
-
-        Returns:
-            None if all can be taken; else the end of a sentence on the images ("are smaller than the crop of 96
-            pixels; ...") and [n] which ones.
+        Else the end of a sentence on the images ("are smaller than the crop of 96 pixels; ...") and [n] which ones.
+        Asked once the data are open and before training, of steps to which images come in their own size.
         """
         return None
 

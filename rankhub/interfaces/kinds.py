@@ -76,19 +76,9 @@ _ROWS = (
         (Wired("params", "parameter groups; a group with `vector: True` holds biases and norm weights"),),
         "optimizer",
     ),
+    Kind("schedule", "A number that changes in training.", "rankhub.interfaces.schedule:Schedule", (), "schedule"),
     Kind(
-        "schedule",
-        "A number that changes in training.",
-        "rankhub.interfaces.schedule:Schedule",
-        (),
-        "schedule",
-    ),
-    Kind(
-        "predict",
-        "How one image becomes one answer at test time.",
-        "rankhub.interfaces.predict:Predict",
-        (),
-        "predict",
+        "predict", "How one image becomes one answer at test time.", "rankhub.interfaces.predict:Predict", (), "predict"
     ),
     Kind(
         "evaluator",
@@ -98,13 +88,7 @@ _ROWS = (
         "evaluate[]",
         reserved=("optional", "during_training"),
     ),
-    Kind(
-        "acquirer",
-        "Which images of a pool to label next.",
-        "rankhub.interfaces.acquire:Acquirer",
-        (),
-        "acquire",
-    ),
+    Kind("acquirer", "Which images of a pool to label next.", "rankhub.interfaces.acquire:Acquirer", (), "acquire"),
     Kind(
         "callback",
         "Watches a run; may ask to stop, save or evaluate.",

@@ -10,6 +10,7 @@ from typing import ClassVar, Literal
 from torch import Tensor, nn
 
 from rankhub.interfaces.data import LabelSpec
+from rankhub.interfaces.errors import Objection
 from rankhub.interfaces.generator import ViewSpec
 from rankhub.interfaces.model import OutputSpec
 from rankhub.interfaces.order import RankTarget
@@ -103,13 +104,7 @@ class Loss(nn.Module, ABC):
 
 
 def single_output(outputs: Mapping[str, OutputSpec], kind: str, owner: str) -> str:
-    """The name of the one output of ``kind``.
-
-    Raises:
-        Objection: There is none, or more than one; the sentence lists what the head has.
-    """
-    from rankhub.interfaces.errors import Objection
-
+    """The name of the one output of ``kind``; an Objection that lists what the head has if there is not just one."""
     names = [name for name, spec in outputs.items() if spec.kind == kind]
     if len(names) != 1:
         have = ", ".join(f"{name} ({spec.kind})" for name, spec in outputs.items()) or "none"

@@ -75,6 +75,10 @@ class Backbone(nn.Module, ABC):
     starts_trained: bool = False
     """Whether :meth:`initialise` loads weights that were trained before."""
 
+    def missing(self) -> str | None:
+        """One sentence if the weights that the options ask for are not there, and what gets them; reads none."""
+        return None
+
     def initialise(self) -> None:
         """Load pretrained weights, if the options ask for them. Called once, and not when a run is resumed.
 
@@ -86,12 +90,7 @@ class Backbone(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, images: Tensor, maps: bool = False) -> Features:
-        """Features of one stack.
-
-        Args:
-            images: [n, 3, H, W] float in [0, 1], RGB; the backbone normalises.
-            maps: Whether a head asks for the feature maps.
-        """
+        """Features of a stack [n, 3, H, W] of RGB in [0, 1], which the backbone normalises; maps if a head asks."""
 
 
 class Head(nn.Module, ABC):
@@ -114,15 +113,12 @@ class Head(nn.Module, ABC):
     def picture(
         self, image: Tensor, answers: Mapping[str, Tensor], label: LabelSpec, name: str
     ) -> npt.NDArray[np.uint8] | None:
-        """What the head says of one image, drawn onto it; None where there is nothing to draw.
+        """What the head says of an image [3, H, W] uint8, drawn onto it: [H', W', 3] uint8; None = nothing to draw.
 
         Args:
-            image: [3, H, W] uint8.
+            image: What is drawn onto.
             answers: The names of ``outputs`` -> what ``predict`` gave for it, maps [1, h, w].
             label: What the head was trained on.
             name: Of the image, for a title.
-
-        Returns:
-            [H', W', 3] uint8.
         """
         return None

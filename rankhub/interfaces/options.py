@@ -17,9 +17,9 @@ from rankhub.interfaces.schedule import Schedule
 
 @dataclass(frozen=True, slots=True)
 class Refers:
-    """The string names an entry of the recipe: a data set, a stream of a phase, or an output."""
+    """The string names an entry of the recipe: a data set, a head, a stream, or an output."""
 
-    to: Literal["data", "stream", "output"]
+    to: Literal["data", "head", "stream", "output"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ DataName = Annotated[str, Refers("data")]
 """Name of an entry under ``data:``."""
 
 StreamName = Annotated[str, Refers("stream")]
-"""Name of a stream of any phase."""
+"""Name of an entry under ``streams:``."""
 
 OutputName = Annotated[str, Refers("output")]
 """``backbone`` (the pooled features) or ``HEAD.OUTPUT``."""

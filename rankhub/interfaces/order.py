@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -48,38 +50,29 @@ class RankTarget:
                 raise ValueError(f"RankTarget.{name} must be int64 of shape [{n}], got {ids.dtype} {list(ids.shape)}")
         if self.level.ndim not in (1, 2) or len(self.level) != n:
             raise ValueError(f"RankTarget.level must be [{n}] or [{n}, K], got {list(self.level.shape)}")
-        if self.label is not None and len(self.label) != n:
-            raise ValueError(f"RankTarget.label has {len(self.label)} rows, the target {n}")
-        if self.kind is not None and len(self.kind) != n:
-            raise ValueError(f"RankTarget.kind has {len(self.kind)} rows, the target {n}")
+        for name in ("label", "kind"):
+            part = getattr(self, name)
+            if part is not None and len(part) != n:
+                raise ValueError(f"RankTarget.{name} has {len(part)} rows, the target {n}")
 
     def __len__(self) -> int:
         return len(self.index)
 
     def to(self, device: torch.device) -> RankTarget:
         """The same target on ``device``."""
-        label = None if self.label is None else self.label.to(device)
-        index, view, group = self.index.to(device), self.view.to(device), self.group.to(device)
-        kind = None if self.kind is None else self.kind.to(device)
-        return RankTarget(index, view, group, self.level.to(device), label, kind)
+        return self._each(lambda part: part.to(device))
 
     def rows(self, rows: Tensor) -> RankTarget:
         """The given rows (integers), in their order."""
-        label = self.label
-        if label is not None:
-            label = label.rows(rows) if isinstance(label, Points) else label[rows]
-        kind = None if self.kind is None else self.kind[rows]
-        return RankTarget(self.index[rows], self.view[rows], self.group[rows], self.level[rows], label, kind)
+        return self._each(lambda part: part.rows(rows) if isinstance(part, Points) else part[rows])
+
+    def _each(self, change: Callable[[Label], Any]) -> RankTarget:
+        parts: list[Any] = [getattr(self, name) for name in self.__slots__]
+        changed: list[Any] = [None if part is None else change(part) for part in parts]
+        return RankTarget(*changed)
 
 
 def has_partner(group: Tensor) -> Tensor:
-    """Which rows share their group with another row.
-
-    Args:
-        group: [N] integers in any order.
-
-    Returns:
-        [N] bool.
-    """
+    """[N] bool, which rows share their group ([N] integers in any order) with another row."""
     _, which, sizes = torch.unique(group, return_inverse=True, return_counts=True)
     return torch.gt(sizes[which], 1)

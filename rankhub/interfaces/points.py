@@ -43,11 +43,9 @@ class Points:
 
     @classmethod
     def of(cls, points: Sequence[npt.NDArray[np.float64]], sizes: Tensor) -> Points:
-        """The points of whole images.
+        """The points of whole images of ``sizes`` [N, 2], height and width; all count as inside.
 
-        Args:
-            points: N arrays [n, 2] of x and y in pixels, or [n, 3] with the extent too. All count as inside.
-            sizes: [N, 2] height and width of the images.
+        ``points`` are N arrays [n, 2] of x and y in pixels, or [n, 3] with the extent too.
         """
         rows = [np.asarray(one, dtype=np.float64) for one in points]
         rows = [row.reshape(len(row), row.shape[1] if row.ndim == 2 else 2) for row in rows]
@@ -109,10 +107,9 @@ class Points:
     def moved(self, maps: Tensor, sizes: Tensor) -> Points:
         """The points in views of these views; one that lies outside stays outside, whatever becomes of it.
 
-        Args:
-            maps: [N, 2, 3] from the present view to the new one, pixels to pixels: scaled and moved, perhaps flipped
-                or turned. A turned view holds its own left and top edge, beyond 90 degrees the right and bottom one.
-            sizes: [N, 2] height and width of the new views.
+        ``maps`` [N, 2, 3] lead from the present view to the new one, pixels to pixels: scaled and moved, perhaps
+        flipped or turned; a turned view holds its own left and top edge, beyond 90 degrees the right and bottom one.
+        ``sizes`` [N, 2] are height and width of the new views.
         """
         device, dtype = self.values.device, self.values.dtype
         maps, sizes = maps.to(device=device, dtype=dtype), sizes.to(device)

@@ -29,11 +29,7 @@ class Forward(Protocol):
     outputs: Mapping[str, OutputSpec]
 
     def __call__(self, images: Tensor) -> Mapping[str, Tensor]:
-        """Name -> [n, ...]: the ``outputs``, and ``backbone``, the pooled features.
-
-        Args:
-            images: [n, 3, H, W] float in [0, 1].
-        """
+        """Images [n, 3, H, W] float in [0, 1] to name -> [n, ...]: ``outputs``, and ``backbone``, pooled features."""
 
 
 class Predict(ABC):
@@ -44,12 +40,7 @@ class Predict(ABC):
 
     @abstractmethod
     def __call__(self, images: Sequence[Tensor], forward: Forward) -> Answers:
-        """One row an image.
-
-        Args:
-            images: [3, H, W] uint8 each, of any size, on the device of the network.
-            forward: The network in evaluation mode, or what stands in for it.
-        """
+        """One row an image, each [3, H, W] uint8 of any size, on the device of the network."""
 
     def remarks(self, outputs: Mapping[str, OutputSpec], features: FeatureSpec) -> Iterable[str]:
         """Sentences that belong beside the answers for these outputs, such as that they are approximate."""

@@ -27,7 +27,8 @@ from rankhub.interfaces.generator import DeviceGenerator, Generator, ViewSpec, W
 from rankhub.interfaces.kinds import KINDS
 from rankhub.interfaces.model import FeatureSpec, OutputSpec
 from rankhub.interfaces.schedule import Clock
-from rankhub.recipe.labels import labels_of
+from rankhub.recipe.address import labels_of
+from rankhub.recipe.reader import at, list_at, mapping_at
 from rankhub.recipe.schema import Recipe
 
 T = TypeVar("T")
@@ -53,14 +54,10 @@ class Maker:
 class Assembly:
     """The components of a recipe, each made once, when it or what it is wired to is first asked for.
 
-    Attributes:
-        data: The recipe in its long form, as plain data.
-        catalog: Where components come from.
-        maker: Makes them, and says what becomes of a failure.
-        labels: Data set -> what its labels are; of those that are not in it, what the data sets say before they open.
+    ``labels``: data set -> what its labels are; of those that are not in it, what the data sets say before they open.
     """
 
-    data: Mapping[str, Any]
+    data: Mapping[str, Any]  # the recipe in its long form
     catalog: Catalog
     maker: Maker = field(default_factory=Maker)
     labels: dict[str, LabelSpec] = field(default_factory=dict)
@@ -111,35 +108,19 @@ class Assembly:
 
     def at(self, *steps: str | int) -> Any:
         """What stands at a place; None if nothing does."""
-        here: Any = self.data
-        for segment in steps:
-            inside = isinstance(here, Mapping) and segment in here
-            inside = inside or (isinstance(here, Sequence) and isinstance(segment, int) and segment < len(here))
-            if not inside or isinstance(here, str):
-                return None
-            here = here[segment]
-        return here
+        return at(self.data, steps)
 
     def names(self, *steps: str | int) -> list[str]:
         """The keys of the mapping at a place."""
-        here = self.at(*steps)
-        return list(here) if isinstance(here, Mapping) else []
+        return list(mapping_at(self.data, *steps))
 
     def places(self, *steps: str | int) -> list[Steps]:
         """The places of the items of the list at a place."""
-        here = self.at(*steps)
-        return [(*steps, number) for number in range(len(here))] if isinstance(here, list) else []
+        return [(*steps, number) for number in range(len(list_at(self.data, *steps)))]
 
     def listed(self, *steps: str | int) -> list[tuple[str, Steps]]:
         """The items of the list at a place, each with its label."""
-        here = self.at(*steps)
-        return list(zip(labels_of(here), self.places(*steps), strict=True)) if isinstance(here, list) else []
-
-    def trained(self) -> list[str]:
-        """The streams that phases use, in the order in which they first do."""
-        used = chain.from_iterable(self.names(*phase, "streams") for phase in self.places("phases"))
-        known = self.names("streams")
-        return [name for name in dict.fromkeys(used) if name in known]
+        return list(zip(labels_of(list_at(self.data, *steps)), self.places(*steps), strict=True))
 
     def label(self, data: Any) -> LabelSpec | None:
         """What the labels of a data set are; None if that cannot be told."""
@@ -150,15 +131,15 @@ class Assembly:
 
     def head_label(self, head: str) -> LabelSpec | None:
         """The labels of the first stream with labels that trains a head: of kind None without one; None if unknown."""
-        trains = [name for name in self.trained() if head in self.heads_of(name)]
-        labels = [self.label(self.at("streams", name, "data")) for name in trains]
+        used = dict.fromkeys(name for phase in self.places("phases") for name in self.names(*phase, "streams"))
+        labels = [
+            self.label(self.at("streams", name, "data"))
+            for name in used
+            if any(self.at(*place, "head") == head for place in self.places("streams", name, "objectives"))
+        ]
         if None in labels:
             return None
         return next((label for label in labels if label is not None and label.kind is not None), LabelSpec())
-
-    def heads_of(self, stream: str) -> list[Any]:
-        """The heads that the objectives of a stream train."""
-        return [self.at(*place, "head") for place in self.places("streams", stream, "objectives")]
 
     def features(self) -> FeatureSpec | None:
         """What the backbone gives."""
@@ -188,11 +169,8 @@ class Assembly:
         steps: list[Generator] = []
         views = ViewSpec()
         for place in self.places("streams", stream, "generator"):
-            generator: Generator | None = self.get(*place)
-            if generator is None:
-                return None
-            steps.append(generator)
-            planned = self.maker.attempt(place, lambda: plan_chain(steps))
+            steps.append(self.get(*place))
+            planned = None if steps[-1] is None else self.maker.attempt(place, lambda: plan_chain(steps))
             if planned is None:
                 return None
             views = planned
@@ -200,19 +178,13 @@ class Assembly:
 
 
 def _chosen(head: str, output: Any, outputs: Outputs) -> Outputs:
-    if output is None:
-        return outputs
-    if output not in outputs:
+    if output is not None and output not in outputs:
         raise Objection(f"head {head!r} has no output {output!r}{suggestion(str(output), outputs)}")
-    return {output: outputs[output]}
+    return outputs if output is None else {output: outputs[output]}
 
 
 def plan_chain(generators: Sequence[Generator]) -> ViewSpec:
-    """What a whole chain makes of one image.
-
-    Raises:
-        Objection: A worker step stands after a device step, or a step cannot take what comes to it.
-    """
+    """What a whole chain makes of one image; an Objection where a step cannot take what comes to it."""
     views, device = ViewSpec(), False
     for generator in generators:
         if device and isinstance(generator, WorkerGenerator):
@@ -222,20 +194,16 @@ def plan_chain(generators: Sequence[Generator]) -> ViewSpec:
     return views
 
 
-def _trial_groups(assembly: Assembly, steps: Steps) -> list[dict[str, Any]]:
-    """Parameter groups to make an optimiser with before there is a network."""
-    return [
-        {"params": [nn.Parameter(torch.zeros(2, 2))], "vector": False, "lr_scale": 1.0},
-        {"params": [nn.Parameter(torch.zeros(2))], "vector": True, "lr_scale": 1.0},
-    ]
-
-
 _WIRES: Mapping[str, Callable[[Assembly, Steps], Any]] = MappingProxyType(
     {
         "features": lambda assembly, steps: assembly.features(),
         "label": lambda assembly, steps: assembly.head_label(str(steps[-1])),
         "outputs": lambda assembly, steps: assembly.used(steps),
-        "params": _trial_groups,
+        # Groups to make an optimiser with before there is a network.
+        "params": lambda assembly, steps: [
+            {"params": [nn.Parameter(torch.zeros(2, 2))], "vector": False, "lr_scale": 1.0},
+            {"params": [nn.Parameter(torch.zeros(2))], "vector": True, "lr_scale": 1.0},
+        ],
     }
 )
 """What can be wired into a component, by the names that its kind's row has."""

@@ -7,49 +7,105 @@ those, so that it hides no other.
 
 from __future__ import annotations
 
+import copy
 import json
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from rankhub.catalog.catalog import CatalogError
+from rankhub.catalog.catalog import Catalog, CatalogError, ComponentInfo
 from rankhub.catalog.complaints import complaints
 from rankhub.catalog.discovery import brief
-from rankhub.catalog.hints import Steps, fields_of, unwrap, walk
+from rankhub.catalog.hints import Steps, walk
 from rankhub.catalog.nearest import suggestion
 from rankhub.catalog.options import plain, validate_options
 from rankhub.catalog.spec import Uses
 from rankhub.interfaces.errors import UserError
+from rankhub.interfaces.kinds import KINDS
 from rankhub.interfaces.options import Refers
-from rankhub.recipe.draft import Checked, Draft
-from rankhub.recipe.reader import Document
+from rankhub.recipe.phases import PHASES, STREAMS, is_short
+from rankhub.recipe.reader import Document, at, list_at, mapping_at
 from rankhub.recipe.report import Problem
-from rankhub.recipe.schema import NameOf, Recipe, length_objection, phase_names_objection
-from rankhub.recipe.streams import used_data
+from rankhub.recipe.schema import LENGTHS, Recipe, used_data
 
 if TYPE_CHECKING:
     from rankhub.interfaces.data import Dataset
+    from rankhub.interfaces.model import Backbone
     from rankhub.recipe.load import LoadedRecipe
 
 
-def check(draft: Draft, *, need_data: bool = False) -> None:
-    """Add everything that is wrong to ``draft.problems``; without problems ``draft.recipe`` is the recipe.
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A component of the recipe whose options, here with defaults, fit its constructor."""
 
-    Args:
-        draft: The recipe, overridden, without ``like``.
-        need_data: Whether data that are not there are an error too.
+    entry: ComponentInfo
+    options: BaseModel
+
+    def refers(self) -> Iterator[tuple[Steps, str, str]]:
+        """The names in its options: where they stand, of what they are names, and the names."""
+        for spot in walk(type(self.options), plain(self.options)):
+            if isinstance(spot.mark, Refers) and isinstance(spot.value, str):
+                yield spot.steps, spot.mark.to, spot.value
+
+
+@dataclass(slots=True)
+class Draft:
+    """A recipe as data, what is wrong with it so far, and which of its components have passed."""
+
+    document: Document
+    catalog: Catalog
+    problems: list[Problem] = field(default_factory=list)
+    recipe: Recipe | None = None  # once its shape is right
+    components: dict[Steps, Checked] = field(default_factory=dict)
+    wrong: set[Steps] = field(default_factory=set)  # places at which something is
+
+    def __post_init__(self) -> None:
+        self.wrong.update(problem.steps for problem in self.problems)
+
+    def add(self, steps: Steps, text: str, owner: str = "") -> None:
+        """Something is wrong at ``steps``; ``owner`` is by default the plugin of the component there."""
+        component = self.components.get(steps)
+        self.wrong.add(steps)
+        self.problems.append(self.document.problem(steps, text, owner or (component.entry.owner if component else "")))
+
+    def failed(self, steps: Steps) -> bool:
+        """Whether something is wrong with what stands at ``steps`` or inside it."""
+        return any(known[: len(steps)] == steps for known in self.wrong)
+
+    def resolved(self) -> dict[str, Any]:
+        """The recipe's data with every component that passed as ``owner/name``, with all its options."""
+        data = copy.deepcopy(self.document.data)
+        for steps, component in sorted(self.components.items(), key=lambda item: len(item[0])):
+            # The schedules among the options follow: their places are longer.
+            at(data, steps).update({"use": component.entry.full_name, **plain(component.options)})
+        return data
+
+    def mapping(self, *steps: str | int) -> dict[str, Any]:
+        """The mapping at ``steps``; empty if no mapping stands there."""
+        return mapping_at(self.document.data, *steps)
+
+    def phases(self) -> list[Any]:
+        """The phases, as far as there is a list of them."""
+        return list_at(self.document.data, PHASES)
+
+
+def check(draft: Draft, *, need_data: bool = False) -> None:
+    """Add everything that is wrong to ``draft.problems``; with ``need_data`` also data that are not there.
+
+    Without problems ``draft.recipe`` is the recipe.
     """
     check_shape(draft)
     check_components(draft)
     check_names(draft)
     from rankhub.recipe.meaning import check_meaning  # imports torch, which a typo must not wait for
 
-    datasets = check_meaning(draft)
+    parts = check_meaning(draft)
     if need_data:
-        used = set(datasets) if draft.recipe is None else used_data(draft.recipe)
-        there = {name: dataset for name, dataset in datasets.items() if name in used}
-        draft.problems.extend(missing(draft.document, there))
+        for name in () if draft.recipe is None else draft.recipe.data.keys() - used_data(draft.recipe):
+            parts.pop(("data", name), None)
+        draft.problems.extend(missing(draft.document, parts))
 
 
 def check_shape(draft: Draft) -> None:
@@ -63,30 +119,38 @@ def check_shape(draft: Draft) -> None:
             caused = complaint.steps[:2] in known  # without `use` only because its `like` could not be followed
             if complaint.steps and not caused:
                 draft.add(complaint.steps, complaint.text)
-    # The two rules about several fields: pydantic leaves them out where a field is wrong as well.
-    phases = draft.items("phases")
-    for number, phase in enumerate(phases):
-        if isinstance(phase, dict):
-            steps: Steps = ("phases", number)
-            streams = len(draft.mapping(*steps, "streams"))
-            objection = length_objection(phase.get("epochs"), phase.get("steps"), streams, phase.get("clock"))
-            if objection:
-                draft.add(steps, objection)
-    names = [phase["name"] for phase in phases if isinstance(phase, dict) and isinstance(phase.get("name"), str)]
-    objection = phase_names_objection(names)
-    if objection:
-        draft.add(("phases",), objection)
+    _check_phases(draft)
+
+
+def _check_phases(draft: Draft) -> None:
+    """What several keys of the phases must have together; said also where one of them is wrong."""
+    names = []
+    for number, written in enumerate(draft.phases()):
+        phase, steps = draft.mapping(PHASES, number), cast("Steps", (PHASES, number))
+        names += [phase["name"]] if isinstance(phase.get("name"), str) else []
+        given = [key for key in LENGTHS if phase.get(key) is not None]
+        # A recipe that lists no phases has no line for its one phase; the key's own says it better.
+        steps = (*steps, given[-1]) if given and is_short(draft.document) else steps
+        if len(given) > 1:
+            draft.add(steps, "`epochs` and `steps` both say how long the phase is; keep one of them")
+        elif not given and isinstance(written, dict):
+            draft.add(steps, "nothing says how long the phase is; expected `epochs: NUMBER` or `steps: NUMBER`")
+        elif given == ["epochs"] and len(draft.mapping(PHASES, number, STREAMS)) > 1 and phase.get("clock") is None:
+            text = "a phase of several streams with `epochs` needs `clock: STREAM`, the stream whose epochs are counted"
+            draft.add(steps, text)
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        draft.add((PHASES,), f"phase names must differ, {', '.join(twice)} stands more than once")
 
 
 def check_components(draft: Draft) -> None:
     """Each ``use`` against the catalog, each option against the constructor."""
     for spot in walk(Recipe, draft.document.data):
         if isinstance(spot.mark, Uses):
-            own = fields_of(unwrap(spot.hint)[0]) or {}
-            _check_component(draft, spot.steps, spot.mark.kind, spot.value, own)
+            _check_component(draft, spot.steps, spot.mark.kind, spot.value)
 
 
-def _check_component(draft: Draft, steps: Steps, kind: str, value: Any, own: Iterable[str] = ("use",)) -> None:
+def _check_component(draft: Draft, steps: Steps, kind: str, value: Any) -> None:
     if not isinstance(value, Mapping) or not isinstance(value.get("use"), str):
         return  # the shape is wrong, and said to be
     if draft.failed((*steps, "like")):
@@ -99,6 +163,7 @@ def _check_component(draft: Draft, steps: Steps, kind: str, value: Any, own: Ite
         model = draft.catalog.options(entry)
     except CatalogError as error:
         return draft.add((*steps, "use"), str(error), entry.owner)
+    own = ("use", *KINDS[kind].reserved)
     options = {name: option for name, option in value.items() if name not in own}
     for spot in walk(model, options):
         if isinstance(spot.mark, Uses):
@@ -110,29 +175,32 @@ def _check_component(draft: Draft, steps: Steps, kind: str, value: Any, own: Ite
             draft.add((*steps, *complaint.steps), complaint.text, entry.owner)
         return
     if not draft.failed(steps):
-        draft.components[steps] = Checked(kind, entry, {"use": value["use"], **options}, checked)
+        draft.components[steps] = Checked(entry, checked)
 
 
 def check_names(draft: Draft) -> None:
     """Names of data sets, heads and streams; and streams that nobody uses."""
     used: set[Any] = set()
     for spot in walk(Recipe, draft.document.data):
-        if isinstance(spot.mark, NameOf):
-            _check_name(draft, spot.steps, spot.mark.what, spot.value)
+        if isinstance(spot.mark, Refers):
+            _check_name(draft, spot.steps, spot.mark.to, spot.value)
+        elif isinstance(spot.mark, Uses) and spot.steps not in draft.components and isinstance(spot.value, Mapping):
+            used.update(value for value in spot.value.values() if isinstance(value, str))  # were it not wrong
     for steps, component in list(draft.components.items()):
-        for spot in walk(type(component.options), plain(component.options)):
-            if isinstance(spot.mark, Refers) and spot.mark.to != "output":  # outputs are known once heads are built
-                _check_name(draft, (*steps, *spot.steps), spot.mark.to, spot.value, component.entry.owner)
-                if spot.mark.to == "stream":
-                    used.add(spot.value)
-    for number in range(len(draft.items("phases"))):
-        for name in draft.mapping("phases", number, "streams"):
-            _check_name(draft, ("phases", number, "streams", name), "stream", name)
+        for below, what, name in component.refers():
+            if what != "output":  # which are known once heads are built
+                _check_name(draft, (*steps, *below), what, name, component.entry.owner)
+                used.add(name if what == "stream" else None)
+    for number in range(len(draft.phases())):
+        for name in draft.mapping(PHASES, number, STREAMS):
+            _check_name(draft, (PHASES, number, STREAMS, name), "stream", name)
             used.add(name)
-    for name in draft.mapping("streams"):
-        if name not in used and not any(problem.steps[:1] == ("phases",) for problem in draft.problems):
+    if any(problem.steps[:1] == (PHASES,) for problem in draft.problems):
+        return  # who uses what is not known
+    for name in draft.mapping(STREAMS):
+        if name not in used:
             said = "no phase uses this stream, and nothing else names it; name it in a phase, or take it out"
-            draft.add(("streams", name), said)
+            draft.add((STREAMS, name), said)
 
 
 _NOUNS = {"data": ("data", "data set"), "head": ("heads", "head"), "stream": ("streams", "stream")}
@@ -143,35 +211,38 @@ def _check_name(draft: Draft, steps: Steps, what: str, name: Any, owner: str = "
         return
     key, noun = _NOUNS[what]
     names, where = set(draft.mapping(key)), ""
-    if steps[:1] == ("phases",) and steps[2:] == ("clock",):
-        names, where = set(draft.mapping(*steps[:2], "streams")), " in this phase"
+    if steps[:1] == (PHASES,) and steps[2:] == ("clock",):
+        names, where = set(draft.mapping(*steps[:2], STREAMS)), " in this phase"
     if names and name not in names:
         draft.add(steps, f"no {noun} is called {name!r}{where}{suggestion(name, names)}", owner)
 
 
 def missing_data(loaded: LoadedRecipe) -> list[Problem]:
-    """The data sets of a checked recipe that are not there, each with the command that gets it. Reads no data."""
-    used = used_data(loaded.recipe)
-    datasets = {
-        name: loaded.catalog.build("dataset", spec) for name, spec in loaded.recipe.data.items() if name in used
+    """What a checked recipe reads and is not there, data and weights, each with what gets it. Reads nothing."""
+    from rankhub.recipe.meaning import on_meta
+
+    recipe, build, used = loaded.recipe, loaded.catalog.build, used_data(loaded.recipe)
+    parts: dict[Steps, Dataset | Backbone] = {
+        ("data", name): build("dataset", spec) for name, spec in recipe.data.items() if name in used
     }
-    return missing(loaded.document, datasets)
+    parts["backbone",] = on_meta(lambda: build("backbone", recipe.backbone))
+    return missing(loaded.document, parts)
 
 
-def missing(document: Document, datasets: Mapping[str, Dataset]) -> list[Problem]:
-    """A problem for each sentence that says what is missing, however many data sets say it."""
-    names: dict[str, list[str]] = {}
-    for name, dataset in datasets.items():
+def missing(document: Document, parts: Mapping[Steps, Dataset | Backbone]) -> list[Problem]:
+    """A problem for each sentence that says what is missing, however many parts say it."""
+    places: dict[str, list[Steps]] = {}
+    for steps, part in parts.items():
         try:
-            sentence = dataset.missing()
+            sentence = part.missing()
         except UserError as error:
             sentence = str(error)
         except Exception as error:
             sentence = f"its `missing` fails, which is for the plugin's author to mend: {brief(error)}"
         if sentence is not None:
-            names.setdefault(sentence, []).append(name)
+            places.setdefault(sentence, []).append(steps)
     problems = []
-    for sentence, (first, *others) in names.items():
-        also = f" (so for {', '.join(f'data.{other}' for other in others)})" if others else ""
-        problems.append(document.problem(("data", first), f"{sentence}{also}"))
+    for sentence, (first, *others) in places.items():
+        also = f" (so for {', '.join('.'.join(map(str, other)) for other in others)})" if others else ""
+        problems.append(document.problem(first, f"{sentence}{also}"))
     return problems

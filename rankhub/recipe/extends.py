@@ -1,33 +1,32 @@
-"""``extends: OTHER``: a recipe that says only in what it differs from another, or what a shared block leaves open."""
+"""``extends: OTHER``, a recipe, and ``{like: OTHER}``, a data set or stream, that say only in what they differ."""
 
 from __future__ import annotations
 
-import re
-from collections import Counter
+import copy
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from rankhub.catalog.catalog import Catalog
 from rankhub.catalog.complaints import show
 from rankhub.catalog.hints import Steps
+from rankhub.catalog.nearest import suggestion
 from rankhub.interfaces.errors import UserError
-from rankhub.recipe.phases import CHOICE, OF_THE_PHASE, PHASES
-from rankhub.recipe.reader import Document, read
-from rankhub.recipe.report import Place, RecipeErrors
+from rankhub.recipe.phases import CHOICE, OF_THE_PHASE, PHASES, STREAMS
+from rankhub.recipe.reader import Document, at, mapping_at, read
+from rankhub.recipe.report import Problem, RecipeErrors
 from rankhub.recipe.schema import LENGTHS
 from rankhub.recipe.shipped import Source, find
 
-KEY = "extends"
+EXTENDS, LIKE = "extends", "like"
 OWN = frozenset({"name", "description"})
 """Keys that say which recipe this is; they are not taken over from the one that is extended."""
 
-_SAYS_WHICH = ("use", "like")
-"""Keys that say whose options stand beside them."""
+PLACES: Mapping[str, tuple[str, str]] = {"data": ("data set", "use"), "streams": ("stream", "data")}
+"""Where an entry may be like another: what such an entry is called, and the key that it must get from there."""
 
 
 def expand_extends(document: Document, source: Source, catalog: Catalog) -> Source | None:
-    """Put what the recipe extends under what it says itself. Changes ``document`` in place.
+    """Put what the recipe extends under what it says itself, in place; returns that file, None without ``extends``.
 
     - A mapping is merged with the mapping in its place, key by key, at any depth; but one with another ``use`` or
       ``like`` replaces it whole, so that no option of one component reaches another.
@@ -38,20 +37,12 @@ def expand_extends(document: Document, source: Source, catalog: Catalog) -> Sour
 
     What is taken over keeps its file and line. ``name`` and ``description`` are not taken over.
 
-    Args:
-        document: A recipe as it was read.
-        source: Where it was read from.
-        catalog: The plugins, which bring what can be extended.
-
-    Returns:
-        The file that is extended; None without ``extends``.
-
     Raises:
         RecipeErrors: ``extends`` cannot be followed, so that nothing else can be judged.
     """
-    if KEY not in document.data:
+    if EXTENDS not in document.data:
         return None
-    other = document.data[KEY]
+    other = document.data[EXTENDS]
     if not isinstance(other, str) or not other:
         text = f"got {show(other)}; expected the name of a recipe or block that comes along, or a file's path"
         raise _refused(document, text)
@@ -59,139 +50,120 @@ def expand_extends(document: Document, source: Source, catalog: Catalog) -> Sour
         found = find(other, catalog, "block", "recipe", beside=source)
     except UserError as error:
         raise _refused(document, str(error)) from error
-    if None not in (source.path, found.path) and Path(str(found.path)).resolve() == Path(str(source.path)).resolve():
+    if source.path and found.path and found.path.resolve() == source.path.resolve():
         raise _refused(document, "a recipe cannot extend itself")
     base = read(found.text, found.file, origin=found.origin)
-    if KEY in base.data:
-        what = f"{found.file} extends {show(base.data[KEY])} itself, and a recipe that is extended may not"
+    if EXTENDS in base.data:
+        what = f"{found.file} extends {show(base.data[EXTENDS])} itself, and a recipe that is extended may not"
         raise _refused(document, f"{what}; write what is needed of it into one of the two")
-    del document.data[KEY]
-    replaced = _replaced(document.data)
-    base.data = {key: value for key, value in base.data.items() if key not in OWN and key not in replaced}
-    merge = _Merge(base, document)
-    document.data = merge.mappings(base.data, document.data, (), (), ())
-    document.places = merge.places
+    del document.data[EXTENDS]
+    given = {key for key in CHOICE if key in document.data}
+    replaced = {*CHOICE, *(OF_THE_PHASE if PHASES in given else ())} - given if given else set()
+    for key in OWN | replaced:
+        base.data.pop(key, None)
+        base.forget((key,))
+    document.data = _merged(base, document, (), base.data, document.data)
+    document.places = base.places
     return found
 
 
-def base_of(source: Source, catalog: Catalog) -> Source | None:
-    """The file that a recipe extends; None if it extends nothing.
-
-    Raises:
-        UserError: It cannot be found.
-        RecipeErrors: The recipe cannot be read.
-    """
-    other = read(source.text, source.file).data.get(KEY)
-    return find(other, catalog, "block", "recipe", beside=source) if isinstance(other, str) else None
-
-
-def with_base(text: str, other: str) -> str:
-    """A recipe's text, comments and all, with another name behind ``extends:``."""
-    return re.sub(rf"(?m)^{KEY}:[^#\n]*?(?=\s*(#|$))", f"{KEY}: {other}", text, count=1)
-
-
-def _replaced(own: Mapping[str, Any]) -> set[str]:
-    """Keys of the base that say how long it trains, where the recipe says that itself."""
-    said = {key for key in CHOICE if key in own}
-    if not said:
-        return set()
-    return {*CHOICE, *(OF_THE_PHASE if PHASES in said else ())} - said
-
-
 def _refused(document: Document, text: str) -> RecipeErrors:
-    return RecipeErrors([document.problem((KEY,), text)])
+    return RecipeErrors([document.problem((EXTENDS,), text)])
 
 
-class _Merge:
-    """Merges ``own`` over ``base``; the data of both must not be used afterwards.
-
-    Three places go down together: that in the base, that in the recipe itself and that in the outcome. They
-    differ below lists that are merged by name.
-
-    Attributes:
-        places: Where the entries of the outcome stand.
-    """
-
-    def __init__(self, base: Document, own: Document) -> None:
-        self.base = base
-        self.own = own
-        self.places: dict[Steps, Place] = {}
-
-    def value(self, base: Any, own: Any, in_base: Steps, in_own: Steps, to: Steps) -> Any:
-        if isinstance(own, dict) and isinstance(base, list) and base and all(isinstance(name, str) for name in base):
-            base = {name: {} for name in base}
-        if isinstance(base, dict) and isinstance(own, dict) and not _another(base, own):
-            return self.mappings(base, own, in_base, in_own, to)
-        if _named(base) and _named(own):
-            return self.lists(base, own, in_base, in_own, to)
-        return self.take(self.own, own, in_own, to)
-
-    def mappings(
-        self, base: dict[str, Any], own: dict[str, Any], in_base: Steps, in_own: Steps, to: Steps
-    ) -> dict[str, Any]:
-        self._place(self.own, in_own, to)
-        if in_own[:1] == (PHASES,) and any(own.get(key) is not None for key in LENGTHS):
-            base = {key: value for key, value in base.items() if key not in LENGTHS}
-        merged: dict[str, Any] = {}
-        for key in [*base, *(key for key in own if key not in base)]:
-            there, here, below = (*in_base, key), (*in_own, key), (*to, key)
-            if key not in own:
-                merged[key] = self.take(self.base, base[key], there, below)
-            elif key not in base:
-                merged[key] = self.take(self.own, own[key], here, below)
-            else:
-                merged[key] = self.value(base[key], own[key], there, here, below)
-        return merged
-
-    def lists(self, base: list[Any], own: list[Any], in_base: Steps, in_own: Steps, to: Steps) -> list[Any]:
-        self._place(self.own, in_own, to)
+def _merged(base: Document, own: Document, steps: Steps, under: Any, over: Any) -> Any:
+    """What ``own`` has at ``steps`` over what ``base`` has there, whose data and places become those of both."""
+    uses = steps[:1] == (PHASES,) and steps[2:] == (STREAMS,) and isinstance(over, dict)
+    if uses and isinstance(under, list) and all(isinstance(name, str) for name in under):
+        base.move(steps, dict(enumerate(under)))
+        under = {name: {} for name in under}
+    if isinstance(under, dict) and isinstance(over, dict) and not (steps and _says_another(under, over)):
+        base.places |= {steps: own.place(steps)}
+        if steps[:-1] == (PHASES,) and any(over.get(key) is not None for key in LENGTHS):
+            for key in LENGTHS:
+                under.pop(key, None)
+                base.forget((*steps, key))
+        for key, value in over.items():
+            under[key] = _merged(base, own, (*steps, key), under.get(key), value)
+        return under
+    if _named(under) and _named(over):
         # A name that stands twice is an error, and both items stay, to be reported as such.
-        mine = {key: number for number, key in enumerate(_numbered(own))}
-        theirs = _numbered(base)
-        merged: list[Any] = []
-        for number, (item, key) in enumerate(zip(base, theirs, strict=True)):
-            there, below = (*in_base, number), (*to, number)
-            if key in mine:
-                merged.append(self.value(item, own[mine[key]], there, (*in_own, mine[key]), below))
-            else:
-                merged.append(self.take(self.base, item, there, below))
-        for key, number in mine.items():
-            if key not in theirs:
-                merged.append(self.take(self.own, own[number], (*in_own, number), (*to, len(merged))))
-        return merged
-
-    def take(self, document: Document, value: Any, source: Steps, to: Steps) -> Any:
-        """``value`` as it is, with the places of all that is in it."""
-        self._place(document, source, to)
-        pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-        for segment, inner in pairs:
-            self.take(document, inner, (*source, segment), (*to, segment))
-        return value
-
-    def _place(self, document: Document, source: Steps, to: Steps) -> None:
-        if source in document.places:
-            self.places[to] = document.places[source]
+        names, mine = _numbered(under), _numbered(over)
+        names += [name for name in mine if name not in names]
+        own.move(steps, {number: names.index(name) for number, name in enumerate(mine)})
+        base.places |= {steps: own.place(steps)}
+        for name, value in zip(mine, over, strict=True):
+            position = names.index(name)
+            below = under[position : position + 1] or [None]
+            under[position : position + 1] = [_merged(base, own, (*steps, position), below[0], value)]
+        return under
+    base.take(own, steps)
+    return over
 
 
-def _another(base: dict[str, Any], own: dict[str, Any]) -> bool:
-    """Whether ``own`` says that it is another component than ``base``."""
-    return any(key in own and own[key] != base.get(key) for key in _SAYS_WHICH)
+def _says_another(under: dict[str, Any], over: dict[str, Any]) -> bool:
+    """Whether ``over`` says that the options beside it are those of another component, or another entry's."""
+    return any(key in over and over[key] != under.get(key) for key in ("use", LIKE))
 
 
 def _named(value: Any) -> bool:
-    """Whether ``value`` is a list whose items go by their names."""
-    return (
-        isinstance(value, list)
-        and bool(value)
-        and all(isinstance(item, dict) and isinstance(item.get("name"), str) for item in value)
-    )
+    """Whether this is a list whose items go by their names."""
+    return isinstance(value, list) and bool(value) and all(isinstance(at(item, ("name",)), str) for item in value)
 
 
 def _numbered(items: list[Any]) -> list[tuple[str, int]]:
     """The name of each item, and how often it stood before."""
-    seen: Counter[str] = Counter()
-    keys = []
-    for item in items:
-        keys.append((item["name"], seen[item["name"]]))
-        seen[item["name"]] += 1
-    return keys
+    names = [item["name"] for item in items]
+    return [(name, names[:number].count(name)) for number, name in enumerate(names)]
+
+
+def expand_like(document: Document) -> list[Problem]:
+    """Give each entry that says ``like: OTHER`` the keys of OTHER that it does not state, in place.
+
+    What was inherited is remembered, so that what is wrong with it is reported once and where it is written. Returned
+    are the entries whose ``like`` cannot be followed; they keep it.
+    """
+    problems = []
+    for place in PLACES:
+        entries = mapping_at(document.data, place)
+        written = dict(entries)
+        for name, entry in written.items():
+            if not isinstance(entry, dict) or LIKE not in entry:
+                continue
+            objection = _objection(place, name, written)
+            if objection:
+                problems.append(document.problem((place, name, LIKE), objection))
+                continue
+            other, own = entry[LIKE], {key: value for key, value in entry.items() if key != LIKE}
+            taken = {key: value for key, value in entries[other].items() if key not in own}
+            entries[name] = {**copy.deepcopy(taken), **own}
+            document.inherited.update({(place, name, key): (place, other, key) for key in taken})
+    return problems
+
+
+def source_of(data: Any, steps: Steps) -> Mapping[str, Any]:
+    """The entry that the one at ``steps`` is like; empty where it is like none, or that one is not there."""
+    other = at(data, (*steps, LIKE)) if len(steps) == 2 and steps[0] in PLACES else None
+    return mapping_at(data, steps[0], other) if isinstance(other, str) else {}
+
+
+def _objection(place: str, name: str, entries: Mapping[str, Any]) -> str | None:
+    """The sentence against what an entry is like; None if it can be followed."""
+    noun, needed = PLACES[place]
+    entry = entries[name]
+    other = entry[LIKE]
+    if needed in entry and place == "data":
+        return "`use` and `like` stand together; an entry takes `use` from the one it is like"
+    if not isinstance(other, str):
+        return f"got {show(other)}; expected the name of another entry under `{place}:`"
+    whole = [known for known, value in entries.items() if isinstance(value, dict) and LIKE not in value]
+    names = [known for known in whole if needed in entries[known]]
+    if other == name:
+        return f"{name!r} is like itself{suggestion('', names)}"
+    if other not in entries:
+        return f"no {noun} is called {other!r}{suggestion(other, names)}"
+    if isinstance(entries[other], dict) and LIKE in entries[other]:
+        return f"{other!r} is itself like another; name an entry that has `{needed}`{suggestion('', names)}"
+    if other not in names:
+        return f"{other!r} has no `{needed}` that could be taken over"
+    return None

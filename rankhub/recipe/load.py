@@ -9,20 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from rankhub.catalog.catalog import Catalog
-from rankhub.catalog.options import plain
-from rankhub.recipe.check import check
-from rankhub.recipe.draft import Draft
-from rankhub.recipe.extends import expand_extends
-from rankhub.recipe.like import expand_like
-from rankhub.recipe.overlay import apply_overlay, find_overlay
-from rankhub.recipe.overrides import apply_overrides
-from rankhub.recipe.phases import write_out
-from rankhub.recipe.reader import Document, read
+from rankhub.recipe.check import Draft, check
+from rankhub.recipe.extends import expand_extends, expand_like
+from rankhub.recipe.overrides import Change, apply_overlay, apply_overrides
+from rankhub.recipe.reader import Document, read, write_yaml
 from rankhub.recipe.report import RecipeErrors
-from rankhub.recipe.scalars import write_yaml
-from rankhub.recipe.schema import Recipe
+from rankhub.recipe.schema import Recipe, trained_streams, used_data
 from rankhub.recipe.shipped import Source, find
-from rankhub.recipe.streams import trained_streams, used_data
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,45 +65,35 @@ class LoadedRecipe:
 
 def load_recipe(
     source: str | Path | Source,
-    overrides: Sequence[str],
+    overrides: Sequence[str | Change],
     catalog: Catalog,
     *,
     overlays: Sequence[str] = (),
     need_data: bool = False,
 ) -> LoadedRecipe:
-    """Read and check a recipe.
-
-    Args:
-        source: A path, the name of a recipe that a plugin brings, or a recipe's text.
-        overrides: ``a.b.c=value``.
-        catalog: Where components come from.
-        overlays: Paths or names of overlays, applied one after the other, before the overrides.
-        need_data: Whether data that are not there are an error.
+    """Read and check a recipe, changed by overlays, paths or names, and then by overrides.
 
     Raises:
-        RecipeErrors: Everything that is wrong with it.
+        RecipeErrors: Everything that is wrong with it; with ``need_data`` also data that are not there.
         UserError: There is no such recipe or overlay.
     """
     found = source if isinstance(source, Source) else find(source, catalog)
-    laid_over = [find_overlay(name, catalog) for name in overlays]
+    laid_over = [find(name, catalog, "overlay") for name in overlays]
     document = read(found.text, found.file, origin=found.origin)
     base = expand_extends(document, found, catalog)
-    problems = write_out(document)
-    for overlay in laid_over:
-        problems += apply_overlay(document, overlay)
+    problems = [problem for overlay in laid_over for problem in apply_overlay(document, overlay)]
     problems += apply_overrides(document, overrides)
     problems += expand_like(document)
     draft = Draft(document, catalog, problems)
     check(draft, need_data=need_data)
     if draft.problems or draft.recipe is None:
         raise RecipeErrors(draft.problems, found.file)
-    recipe = resolve(draft, draft.recipe)
+    recipe = Recipe.model_validate(draft.resolved())
     if recipe.name is None:
         recipe = recipe.model_copy(update={"name": _name_of(found.file)})
-    text = found.text
-    text += "".join(_quoted(f"extends {other.file}, which says:", other) for other in [base] if other is not None)
+    text = found.text + (_quoted(f"extends {base.file}, which says:", base) if base is not None else "")
     text += "".join(_quoted(f"changed by the overlay {other.file}:", other) for other in laid_over)
-    changes = (*(f"--overlay={name}" for name in overlays), *overrides)
+    changes = (*(f"--overlay={name}" for name in overlays), *map(str, overrides))
     return LoadedRecipe(recipe, text, found.path, document, catalog, changes)
 
 
@@ -124,15 +107,3 @@ def _quoted(heading: str, source: Source) -> str:
     """Another file's text as comments."""
     lines = [f"#   {line}".rstrip() for line in source.text.splitlines()]
     return "\n".join(["", "", f"# ---- {heading}", *lines, ""])
-
-
-def resolve(draft: Draft, recipe: Recipe) -> Recipe:
-    """The checked recipe with every component as ``owner/name`` and every option of it written out."""
-    data = recipe.model_dump(mode="json")
-    for steps, component in sorted(draft.components.items(), key=lambda item: len(item[0])):
-        here: Any = data
-        for segment in steps:
-            here = here[segment]
-        here["use"] = component.entry.full_name
-        here.update(plain(component.options))  # the schedules among them follow: their places are longer
-    return Recipe.model_validate(data)

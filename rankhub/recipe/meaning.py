@@ -6,40 +6,41 @@ drawn. Nothing here reads data.
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from functools import cached_property
+from functools import partial
 from typing import Any, TypeVar
 
 import torch
 from torch import nn
 
 from rankhub.catalog.discovery import brief
-from rankhub.catalog.hints import Steps, walk
-from rankhub.catalog.nearest import suggestion
-from rankhub.catalog.options import plain
+from rankhub.catalog.hints import Steps
+from rankhub.catalog.nearest import nearest, suggestion
 from rankhub.interfaces.acquire import Acquirer
 from rankhub.interfaces.data import Dataset, LabelSpec
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.evaluate import Evaluator
 from rankhub.interfaces.loss import Loss
 from rankhub.interfaces.model import Backbone, Head
-from rankhub.interfaces.options import Refers
 from rankhub.interfaces.predict import Predict
-from rankhub.recipe.accumulation import division_objection
-from rankhub.recipe.anchors import check_anchors
 from rankhub.recipe.assembly import Assembly, Maker, numbers_of, output_names, pool_streams
-from rankhub.recipe.draft import Checked, Draft
-from rankhub.recipe.patterns import check_patterns
+from rankhub.recipe.check import Checked, Draft
+from rankhub.recipe.schema import matching
 
 T = TypeVar("T")
 
+_REMEDY = (
+    "add an objective on labeled data to the phase, start from trained weights (start_from, backbone.pretrained, "
+    "backbone.weights), or choose another option"
+)
 
-def check_meaning(draft: Draft) -> dict[str, Dataset]:
-    """Build every component that passed and hear its objections; returns the data sets, still closed."""
+
+def check_meaning(draft: Draft) -> dict[Steps, Dataset | Backbone]:
+    """Build every component that passed and hear its objections; returns those that read files, still closed."""
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # initialisers say that they do nothing on the meta device
+        warnings.simplefilter("ignore")  # of parts that are built to be asked alone
         return _Meaning(draft).check()
 
 
@@ -53,40 +54,31 @@ class Tolerant(Maker):
         """The component at ``steps``, None if it has failed before, or if it fails now."""
         if steps not in self.draft.components or self.draft.failed(steps):
             return None
-        return self.attempt(steps, (lambda: _on_meta(call)) if kind in ("backbone", "head", "loss") else call)
+        return self.attempt(steps, (lambda: on_meta(call)) if kind in ("backbone", "head", "loss") else call)
 
     def attempt(self, steps: Steps, call: Callable[[], T]) -> T | None:
         """What ``call`` gives; its objection becomes a problem at ``steps``, and so does a bug of a plugin."""
-        if self.draft.refused(steps):
+        if steps in self.draft.wrong:
             return None
-        owner = self.draft.owner(steps)
         try:
             return call()
         except UserError as error:
-            self.draft.add(steps, str(error), owner)
+            self.draft.add(steps, str(error))
         except Exception as error:
-            self.draft.add(steps, f"it fails while it is checked ({brief(error)}); tell its author", owner)
+            self.draft.add(steps, f"it fails while it is checked ({brief(error)}); tell its author")
         return None
 
 
-@dataclass
 class _Meaning:
     """The checks, over what could be built."""
 
-    draft: Draft
-    losses: dict[Steps, Loss] = field(default_factory=dict)
-    """Place of each objective -> its loss."""
+    def __init__(self, draft: Draft) -> None:
+        self.draft = draft
+        self.assembly = Assembly(draft.resolved(), draft.catalog, Tolerant(draft))
+        labels = {name: self.assembly.label(name) for name in self.assembly.names("data")}
+        self.labels = {name: label for name, label in labels.items() if label is not None}
 
-    @cached_property
-    def assembly(self) -> Assembly:
-        return Assembly(self.draft.qualified(), self.draft.catalog, Tolerant(self.draft))
-
-    @cached_property
-    def labels(self) -> dict[str, LabelSpec]:
-        found = {name: self.assembly.label(name) for name in self.assembly.names("data")}
-        return {name: label for name, label in found.items() if label is not None}
-
-    def check(self) -> dict[str, Dataset]:
+    def check(self) -> dict[Steps, Dataset | Backbone]:
         assembly = self.assembly
         for steps in assembly.sites:
             assembly.get(*steps)
@@ -94,72 +86,109 @@ class _Meaning:
             self.check_head(name)
         for name in assembly.names("streams"):
             self.check_stream(name)
-        for number, phase in enumerate(assembly.places("phases")):
+        for phase in assembly.places("phases"):
             for name in assembly.names(*phase, "streams"):
-                self.check_division(("phases", number, "streams", name), name)
-        backbone = assembly.get("backbone")
-        check_anchors(self.draft, self.losses, self.labels, isinstance(backbone, Backbone) and backbone.starts_trained)
+                self.check_division((*phase, "streams", name), name)
+        self.check_anchors()
         self.check_predict()
         for steps in assembly.places("evaluate"):
             self.check_evaluator(steps)
         self.check_keep_best()
         self.check_acquirer()
-        check_patterns(self.draft, self.modules())
-        datasets = {name: assembly.get("data", name) for name in assembly.names("data")}
-        return {name: dataset for name, dataset in datasets.items() if dataset is not None}
+        self.check_patterns()
+        reading: list[Steps] = [*(("data", name) for name in assembly.names("data")), ("backbone",)]
+        return {steps: part for steps in reading if (part := assembly.get(*steps)) is not None}
 
     def hear(self, steps: Steps, call: Callable[[], Iterable[str]]) -> None:
         """Note the sentences of a component against what comes to it."""
         for sentence in self.assembly.maker.attempt(steps, lambda: list(call())) or ():
-            self.draft.add(steps, sentence, self.draft.owner(steps))
+            self.draft.add(steps, sentence)
 
-    def modules(self) -> dict[str, nn.Module | None]:
-        """Prefix of parameter names -> module, None where it could not be built."""
-        found: dict[str, nn.Module | None] = {"backbone": self.assembly.get("backbone")}
-        for name in self.assembly.names("heads"):
-            found[f"heads.{name}"] = self.assembly.get("heads", name)
+    def check_patterns(self) -> None:
+        """Object to a pattern that means no parameter, which would be passed over in silence."""
+        modules: dict[str, nn.Module | None] = {"backbone": self.assembly.get("backbone")}
+        modules |= {f"heads.{name}": self.assembly.get("heads", name) for name in self.assembly.names("heads")}
         for stream in self.assembly.names("streams"):
             for label, place in self.assembly.listed("streams", stream, "objectives"):
-                found[f"losses.{stream}.{label}"] = self.assembly.get(*place)
-        return found
+                modules[f"losses.{stream}.{label}"] = self.assembly.get(*place)
+        built = {prefix: module for prefix, module in modules.items() if module is not None}
+        unbuilt = modules.keys() - built.keys()
+        names = [f"{prefix}.{name}" for prefix, module in built.items() for name, _ in module.named_parameters()]
+        buffers = [f"{prefix}.{name}" for prefix, module in built.items() for name, _ in module.named_buffers()]
+        for steps, pattern in self.patterns():
+            known = [*names, *buffers] if steps[2] == "reset" else names
+            fixed = re.split(r"[*?\[]", pattern)[0].rstrip(".")
+            unsure = any(prefix.startswith(fixed) or fixed.startswith(prefix) for prefix in unbuilt)
+            if unsure or self.draft.failed(steps) or matching(known, pattern):
+                continue
+            near = nearest(pattern, {part for name in known for part in _parts(name)})
+            prefixes = sorted(prefix for prefix, module in built.items() if any(True for _ in module.parameters()))
+            advice = f"; did you mean {near!r}?" if near else f"; the names begin with {', '.join(prefixes)}"
+            self.draft.add(steps, f"the pattern {pattern!r} matches no parameter of the network{advice}")
+
+    def patterns(self) -> Iterator[tuple[Steps, str]]:
+        """The patterns of the phases, and where they stand."""
+        for phase in self.assembly.places("phases"):
+            for key in ("freeze", "reset"):
+                for steps in self.assembly.places(*phase, key):
+                    if isinstance(pattern := self.assembly.at(*steps), str):
+                        yield steps, pattern
+            for pattern in self.assembly.names(*phase, "lr_scale"):
+                yield (*phase, "lr_scale", pattern), pattern
 
     def check_head(self, name: str) -> None:
         head: Head | None = self.assembly.get("heads", name)
         features = self.assembly.features()
-        if head is None or features is None:
-            return
-        if head.needs_maps and features.map_channels == 0:
-            steps = ("heads", name)
-            self.draft.add(steps, "the head needs feature maps, the backbone gives none", self.draft.owner(steps))
+        if head is not None and features is not None and head.needs_maps and features.map_channels == 0:
+            self.draft.add(("heads", name), "the head needs feature maps, the backbone gives none")
+
+    def losses(self, stream: str) -> dict[Steps, Loss]:
+        """Place of each objective of a stream -> its loss, as far as they could be built."""
+        places = self.assembly.places("streams", stream, "objectives")
+        return {place: loss for place in places if (loss := self.assembly.get(*place)) is not None}
+
+    def label_of(self, stream: str) -> LabelSpec | None:
+        """What the labels of a stream's data are; None if that cannot be told."""
+        return self.labels.get(str(self.assembly.at("streams", stream, "data")))
 
     def check_stream(self, name: str) -> None:
         self.check_division(("streams", name), name)
-        assembly = self.assembly
-        chain = assembly.chain(name)
-        label = self.labels.get(str(assembly.at("streams", name, "data")))
-        for place in assembly.places("streams", name, "objectives"):
-            loss: Loss | None = assembly.get(*place)
-            if loss is None:
-                continue
-            self.losses[place] = loss
-            if chain is not None and label is not None:
-                self.hear(place, lambda loss=loss, views=chain[1], label=label: loss.check(views, label))  # type: ignore[misc]
+        chain, label = self.assembly.chain(name), self.label_of(name)
+        if chain is not None and label is not None:
+            for place, loss in self.losses(name).items():
+                self.hear(place, partial(loss.check, chain[1], label))
 
     def check_division(self, steps: Steps, stream: str) -> None:
         """Whether a stream's batches, as it says or as a phase changes them, can be cut into micro-batches."""
-        values = {}
-        for key, otherwise in (("batch_size", None), ("accumulate", 1)):
-            at = self.draft.get(*steps, key)
-            place = steps if at is not None else ("streams", stream)
-            at = self.draft.get(*place, key)
-            values[key] = otherwise if at is None else at
+        own, values = self.draft.mapping(*steps), {}
+        for key in ("accumulate", "batch_size"):
+            place = steps if own.get(key) is not None else ("streams", stream)
+            values[key] = self.assembly.at(*place, key)
             if self.draft.failed((*place, key)):
                 return
-        if isinstance(values["batch_size"], int) and isinstance(values["accumulate"], int):
-            objection = division_objection(values["batch_size"], values["accumulate"])
-            own = [key for key in ("accumulate", "batch_size") if self.draft.get(*steps, key) is not None]
-            if objection and own:
-                self.draft.add((*steps, own[0]), objection)
+        given = [key for key in values if own.get(key) is not None]
+        batch, parts = values["batch_size"], values["accumulate"] or 1
+        if given and isinstance(batch, int) and batch % parts:
+            near = next(n for n in range(parts, 0, -1) if batch % n == 0)
+            text = f"batch_size {batch} cannot be cut into {parts} equal micro-batches; {near} would do"
+            self.draft.add((*steps, given[0]), text)
+
+    def check_anchors(self) -> None:
+        """Object to a loss of which a constant network is a minimum, where nothing holds the network.
+
+        What holds it: another objective of the phase on labeled data, weights that are loaded, or an earlier phase.
+        """
+        backbone: Backbone | None = self.assembly.get("backbone")
+        held = (backbone is not None and backbone.starts_trained) or self.assembly.at("start_from") is not None
+        for phase in self.assembly.places("phases"):
+            names = self.assembly.names(*phase, "streams")
+            said = [(place, name, loss.collapse()) for name in names for place, loss in self.losses(name).items()]
+            anchors = [self.label_of(name) for _, name, sentence in said if sentence is None]
+            labeled = any(label is not None and label.kind is not None for label in anchors)
+            for place, _, sentence in said:
+                if sentence is not None and not held and not labeled:
+                    self.draft.add(place, f"{sentence}; {_REMEDY}")
+            held = held or bool(anchors)
 
     def check_predict(self) -> None:
         predict: Predict | None = self.assembly.get("predict")
@@ -171,25 +200,23 @@ class _Meaning:
         self.hear(("predict",), lambda: predict.check(outputs, features))
 
     def check_keep_best(self) -> None:
-        wanted = self.draft.mapping().get("keep_best")
+        wanted = self.assembly.at("keep_best")
         evaluators = {label: self.assembly.get(*place) for label, place in self.assembly.listed("evaluate")}
         if not isinstance(wanted, str) or self.draft.failed(("keep_best",)) or None in evaluators.values():
             return
         label, _, metric = wanted.partition(".")
         evaluator: Evaluator | None = evaluators.get(label)
+        names, text = [] if evaluator is None else list(evaluator.headline()), ""
         if evaluator is None:
-            known = suggestion(label, list(evaluators))
-            return self.draft.add(("keep_best",), f"the recipe has no evaluator {label!r}{known}")
-        names = list(evaluator.headline())
-        if metric and metric not in names:
-            return self.draft.add(
-                ("keep_best",), f"{label} has no headline metric {metric!r}{suggestion(metric, names)}"
-            )
-        if self.draft.mapping().get("evaluate_every_epochs") is None:
+            text = f"the recipe has no evaluator {label!r}{suggestion(label, list(evaluators))}"
+        elif metric and metric not in names:
+            text = f"{label} has no headline metric {metric!r}{suggestion(metric, names)}"
+        elif self.assembly.at("evaluate_every_epochs") is None:
             text = "there is no evaluation during training to choose from; set evaluate_every_epochs"
+        elif self.assembly.at("evaluate", list(evaluators).index(label), "during_training") is False:
+            text = f"{label} has during_training: false, so there is nothing to choose from"
+        if text:
             self.draft.add(("keep_best",), text)
-        elif self.draft.get("evaluate", list(evaluators).index(label), "during_training") is False:
-            self.draft.add(("keep_best",), f"{label} has during_training: false, so there is nothing to choose from")
 
     def check_acquirer(self) -> None:
         """The acquirer of a recipe whose streams and heads are all known."""
@@ -203,19 +230,19 @@ class _Meaning:
             self.hear(steps, lambda: acquirer.check(pool_streams(self.assembly), numbers))
 
     def check_evaluator(self, steps: Steps) -> None:
-        component = self.draft.components.get(steps)
         evaluator: Evaluator | None = self.assembly.get(*steps)
-        if component is None or evaluator is None:
+        if evaluator is None:
             return
+        component = self.draft.components[steps]
         self.check_outputs(steps, component)
         missing = self.assembly.maker.attempt(steps, evaluator.requires)
         if missing:
             self.draft.add((*steps, "use"), missing, component.entry.owner)
-        named = set(_data_of(component))
+        named = {name for _, what, name in component.refers() if what == "data"}
         if not named <= set(self.labels):
             return
         unlabeled = [name for name in sorted(named) if self.labels[name].kind is None]
-        if unlabeled and self.draft.get(*steps, "optional") is True:
+        if unlabeled and self.assembly.at(*steps, "optional") is True:
             return  # the run leaves it out and says so
         self.hear(steps, lambda: evaluator.check(self.labels))
 
@@ -223,26 +250,28 @@ class _Meaning:
         """The outputs that an evaluator names; of heads that have failed nothing is known."""
         heads = self.assembly.all_outputs()
         names, failed = output_names(heads), set(self.assembly.names("heads")) - set(heads)
-        for spot in walk(type(component.options), plain(component.options)):
-            if not isinstance(spot.mark, Refers) or spot.mark.to != "output" or not isinstance(spot.value, str):
-                continue
-            if spot.value not in names and spot.value.partition(".")[0] not in failed:
-                text = f"no output is called {spot.value!r}{suggestion(spot.value, names)}"
-                self.draft.add((*steps, *spot.steps), text, component.entry.owner)
+        for below, what, name in component.refers():
+            if what == "output" and name not in names and name.partition(".")[0] not in failed:
+                text = f"no output is called {name!r}{suggestion(name, names)}"
+                self.draft.add((*steps, *below), text, component.entry.owner)
 
 
-def _on_meta(make: Callable[[], T]) -> T:
+def _parts(name: str) -> Iterator[str]:
+    """The parameter, every part of the network that holds it, and the pattern of all below."""
+    pieces = name.split(".")
+    for length in range(1, len(pieces) + 1):
+        yield ".".join(pieces[:length])
+        yield ".".join([*pieces[:length], "*"])
+
+
+def on_meta(make: Callable[[], T]) -> T:
     """Build without drawing weights; a constructor that needs real numbers gets them."""
-    try:
-        with torch.device("meta"):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # initialisers say that they do nothing on the meta device
+        try:
+            with torch.device("meta"):
+                return make()
+        except UserError:
+            raise
+        except Exception:
             return make()
-    except UserError:
-        raise
-    except Exception:
-        return make()
-
-
-def _data_of(component: Checked) -> Iterator[str]:
-    for spot in walk(type(component.options), plain(component.options)):
-        if isinstance(spot.mark, Refers) and spot.mark.to == "data" and isinstance(spot.value, str):
-            yield spot.value

@@ -1,19 +1,22 @@
-"""``a.b.c=value``: changes to a recipe from the command line, and those that an overlay makes."""
+"""Changes to a recipe: ``a.b.c=value`` from the command line, and overlays, files of changes that fit many recipes."""
 
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from rankhub.catalog.hints import Steps
+from rankhub.interfaces.errors import UserError
 from rankhub.recipe import phases
 from rankhub.recipe.address import NO_OVERRIDE, NO_PATH, Refused, targets
-from rankhub.recipe.like import source_of
-from rankhub.recipe.reader import Document, read_value
-from rankhub.recipe.report import Place, Problem, RecipeErrors
+from rankhub.recipe.extends import EXTENDS, source_of
+from rankhub.recipe.reader import Document, list_at, read, read_value
+from rankhub.recipe.report import Place, Problem
 from rankhub.recipe.schema import LENGTHS, Recipe
+from rankhub.recipe.shipped import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,66 +35,97 @@ class Change:
     place: Place
     inside: Mapping[Steps, Place] = field(default_factory=dict)
 
+    def __str__(self) -> str:
+        """As it would stand on the command line."""
+        return f"{self.path}={json.dumps(self.value, ensure_ascii=False, default=str)}"
 
-def apply_overrides(document: Document, overrides: Sequence[str], shape: Any = Recipe) -> list[Problem]:
-    """Change ``document`` in place; what an override sets stands at the override from then on.
 
-    The value is read as YAML. For the path see :func:`apply_changes`.
+def apply_overrides(document: Document, overrides: Iterable[str | Change], shape: Any = Recipe) -> list[Problem]:
+    """Change ``document`` in place, one override after the other; what each sets stands at the override from then on.
 
-    Args:
-        document: A recipe, or other data.
-        overrides: ``a.b.c=value``.
-        shape: The type of the data; None = any mapping.
+    The value is read as YAML. Paths lead through the recipe's long form, or through any mapping where ``shape`` is
+    None. A key that is not there yet is made where the recipe's schema has one of that name; whether it is a good one
+    is checked with the rest of the recipe. Returned are the overrides that cannot be applied.
 
-    Returns:
-        The overrides that cannot be applied.
+    Raises:
+        RecipeErrors: A value has the form of recipes of an earlier version.
     """
-    problems = []
+    problems = phases.write_out(document) if shape is Recipe else []
     for override in overrides:
-        place = Place(document.file, 0, override)
-        path, equals, text = override.partition("=")
+        change = override
+        if isinstance(change, str):
+            place = Place(document.file, 0, change)
+            path, equals, text = change.partition("=")
+            try:
+                change = Change(path.strip(), read_value(text), place)
+            except ValueError as error:
+                problems.append(Problem(place, (), f"the value {error}"))
+                continue
+            if not equals:
+                problems.append(Problem(place, (), NO_OVERRIDE))
+                continue
         try:
-            value = read_value(text)
-        except ValueError as error:
-            problems.append(Problem(place, (), f"the value {error}"))
-            continue
-        if equals:
-            problems += apply_changes(document, [Change(path.strip(), value, place)], shape)
-        else:
-            problems.append(Problem(place, (), NO_OVERRIDE))
-    return problems
-
-
-def apply_changes(document: Document, changes: Iterable[Change], shape: Any = Recipe) -> list[Problem]:
-    """Change ``document`` in place, one change after the other.
-
-    Paths lead through the recipe's long form. A key that is not there yet is made where the recipe's schema has one of
-    that name; whether it is a good one is checked with the rest of the recipe.
-
-    Returns:
-        The changes that cannot be made.
-    """
-    problems = []
-    for change in changes:
-        segments = change.path.split(".")
-        override = change.place.override is not None
-        try:
-            if not all(segments):
-                raise Refused((), NO_OVERRIDE if override else NO_PATH)
-            if segments == ["extends"]:
-                raise Refused((), "what a recipe extends is said in its file alone; write `extends:` there")
-            if shape is Recipe:
-                problems += phases.write_out(document)
-                segments = _long(document, segments, override)
-            for steps in targets(document.data, segments, shape):
-                _set(document, steps, copy.deepcopy(change.value), change)
-            if shape is Recipe:
-                problems += phases.write_out(document)
+            _apply(document, change, shape)
         except Refused as refused:
             problems.append(Problem(change.place, refused.steps, str(refused)))
-        except RecipeErrors as errors:
-            problems += errors.problems
+            continue
+        problems += phases.write_out(document) if shape is Recipe else []
     return problems
+
+
+def apply_overlay(document: Document, overlay: Source) -> list[Problem]:
+    """Change ``document`` in place: each path of the overlay, from top to bottom, as an override would.
+
+    What it sets stands at the overlay's lines from then on. Returned are the lines that cannot be applied.
+
+    Raises:
+        RecipeErrors: The overlay is no mapping or no YAML.
+    """
+    expected = "a mapping from paths in a recipe, such as optimizer.lr or phases.*.epochs, to values"
+    read_in = read(overlay.text, overlay.file, expected, overlay.origin)
+    changes = []
+    for path, value in read_in.data.items():
+        inside = {steps[1:]: place for steps, place in read_in.places.items() if steps[:1] == (path,) and steps[1:]}
+        changes.append(Change(path.strip(), value, read_in.place((path,)), inside))
+    return apply_overrides(document, changes)
+
+
+def read_options(words: Sequence[str]) -> dict[str, Any]:
+    """Options of a component as they are typed: ``option=value`` or ``option.part=value``, by the rules of overrides.
+
+    Raises:
+        UserError: A word is not of that form, or its value is no YAML.
+    """
+    options: dict[str, Any] = {}
+    for word in words:
+        path, equals, value = word.partition("=")
+        first, dot, rest = path.partition(".")
+        if not equals:
+            raise UserError(f"the option {word!r} has no value; write {word}=VALUE")
+        if dot and first not in options:
+            raise UserError(
+                f"the option {word!r} is a part of {first!r}, which is not given; write {first}={{{rest}: {value}}}"
+            )
+        problems = apply_overrides(Document(options, "options"), [word], shape=None)
+        if problems:
+            raise UserError(f"the option {word!r} cannot be used: {problems[0].text}")
+    if "use" in options:
+        raise UserError("`use` is no option: it names the component that has them")
+    return options
+
+
+def _apply(document: Document, change: Change, shape: Any) -> None:
+    """Make one change of a recipe in its long form, or of another mapping."""
+    segments = change.path.split(".")
+    override = change.place.override is not None
+    if not all(segments):
+        raise Refused((), NO_OVERRIDE if override else NO_PATH)
+    if segments == [EXTENDS]:
+        raise Refused((), "what a recipe extends is said in its file alone; write `extends:` there")
+    if shape is Recipe:
+        segments = _long(document, segments, override)
+    for steps in targets(document.data, segments, shape):
+        _set(document, steps, copy.deepcopy(change.value), change)
 
 
 def _long(document: Document, segments: list[str], override: bool) -> list[str]:
@@ -99,8 +133,7 @@ def _long(document: Document, segments: list[str], override: bool) -> list[str]:
     key = segments[0]
     if key not in phases.OF_THE_PHASE:
         return segments
-    found = document.data.get(phases.PHASES)
-    listed = found if isinstance(found, list) else []
+    listed = list_at(document.data, phases.PHASES)
     if not override and key in LENGTHS and not phases.is_short(document):
         # As a recipe that extends another would: the one length takes the place of all phases.
         document.forget((phases.PHASES,))
@@ -121,9 +154,7 @@ def _set(document: Document, steps: Steps, value: Any, change: Change) -> None:
     for length, segment in enumerate(steps[:-1], 1):
         if isinstance(parent, dict) and parent.get(segment) is None:
             # Of an entry that is like another, what is changed here is a copy from now on.
-            inherited = (
-                source_of(document.data, str(steps[0]), str(steps[1])).get(str(segment)) if length == 3 else None
-            )
+            inherited = source_of(document.data, steps[: length - 1]).get(str(segment))
             parent[segment] = {} if inherited is None else copy.deepcopy(inherited)
             document.places.setdefault(steps[:length], change.place)
         parent = parent[segment]

@@ -10,7 +10,7 @@ from typing import Any
 
 from rankhub.catalog.complaints import show
 from rankhub.catalog.hints import Steps
-from rankhub.recipe.reader import Document
+from rankhub.recipe.reader import Document, list_at, mapping_at
 from rankhub.recipe.report import Problem, RecipeErrors
 from rankhub.recipe.schema import LENGTHS, Stream, StreamUse
 
@@ -31,8 +31,7 @@ OF_A_STREAM = frozenset(Stream.model_fields) - frozenset(StreamUse.model_fields)
 def write_out(document: Document) -> list[Problem]:
     """Bring a recipe into its long form, in place; errors still point to the lines as they are written.
 
-    Returns:
-        Keys of a phase that stand at the top although phases are listed, and streams that are listed twice.
+    Returned are keys of a phase that stand at the top although phases are listed, and streams that are listed twice.
 
     Raises:
         RecipeErrors: The recipe has the form of an earlier version; one sentence for each change.
@@ -49,31 +48,23 @@ def write_out(document: Document) -> list[Problem]:
             problems.append(document.problem((key,), said))
             del data[key]
         if is_short(document) and (PHASES, 0, STREAMS) not in document.places:
-            _follow(data)
+            # The one phase of a recipe that lists none has all streams, also when a change has brought others.
+            phase, streams = mapping_at(data, PHASES, 0), mapping_at(data, STREAMS)
+            uses = mapping_at(phase, STREAMS)
+            phase.update({STREAMS: {name: uses.get(name, {}) for name in streams}} if streams else {})
     elif short or data.get(STREAMS):
         one_phase(document, short)
-    for number, phase in enumerate(data[PHASES] if isinstance(data.get(PHASES), list) else ()):
-        if isinstance(phase, dict):
-            problems += _name_streams(document, phase, (PHASES, number, STREAMS))
+    for number in range(len(list_at(data, PHASES))):
+        problems += _name_streams(document, (PHASES, number, STREAMS))
     return problems
 
 
 def one_phase(document: Document, keys: list[str]) -> None:
     """Make one phase of all streams, with the keys that stand at the top."""
     data = document.data
-    streams = data.get(STREAMS)
-    uses: dict[str, Any] = {name: {} for name in streams} if isinstance(streams, dict) else {}
+    uses: dict[str, Any] = {name: {} for name in mapping_at(data, STREAMS)}
     data[PHASES] = [{"name": ONE, STREAMS: uses, **{key: data.pop(key) for key in keys}}]
     document.inherited[PHASES, 0] = ()
-
-
-def _follow(data: dict[str, Any]) -> None:
-    """The one phase of a recipe that lists none has all streams, also when a change has brought others."""
-    listed = data[PHASES]
-    streams = data.get(STREAMS)
-    if isinstance(streams, dict) and isinstance(listed, list) and listed and isinstance(listed[0], dict):
-        uses = listed[0].get(STREAMS) or {}
-        listed[0][STREAMS] = {name: uses.get(name, {}) for name in streams}
 
 
 def is_short(document: Document) -> bool:
@@ -81,15 +72,13 @@ def is_short(document: Document) -> bool:
     return (PHASES, 0) in document.inherited
 
 
-def _name_streams(document: Document, phase: dict[str, Any], steps: Steps) -> list[Problem]:
+def _name_streams(document: Document, steps: Steps) -> list[Problem]:
     """A list of streams as a mapping; ``NAME:`` without a value says that nothing differs."""
+    phase = mapping_at(document.data, *steps[:-1])
     streams = phase.get(STREAMS)
     problems = []
-    if isinstance(streams, list) and all(isinstance(name, str) for name in streams):
-        for position, name in enumerate(streams):
-            place = document.places.pop((*steps, position), None)
-            if place is not None:
-                document.places.setdefault((*steps, name), place)
+    if isinstance(streams, list) and streams and all(isinstance(name, str) for name in streams):
+        document.move(steps, dict(enumerate(streams)))
         twice = sorted({name for name in streams if streams.count(name) > 1})
         if twice:
             problems.append(document.problem(steps, f"{', '.join(twice)} stands more than once; name a stream once"))
@@ -105,19 +94,15 @@ _SHOWN = {"objectives": "[{use: LOSS, head: HEAD, ...}]"}
 def old_forms(data: Any) -> list[tuple[Steps, str]]:
     """What has the form of recipes before streams stood at the top: where, and a sentence that shows the new one."""
     found: list[tuple[Steps, str]] = []
-    phases = data.get(PHASES) if isinstance(data, dict) else None
-    for number, phase in enumerate(phases if isinstance(phases, list) else ()):
-        uses = phase.get(STREAMS) if isinstance(phase, dict) else None
-        for name, use in uses.items() if isinstance(uses, dict) else ():
+    for number in range(len(list_at(data, PHASES))):
+        for name, use in mapping_at(data, PHASES, number, STREAMS).items():
             if isinstance(use, dict) and OF_A_STREAM & set(use):
                 keys = ", ".join(f"{key}: {_SHOWN.get(key, '...')}" for key in use)
                 new = f"streams: {{{name}: {{{keys}}}}}"
                 text = f"streams stand at the top now: write `{new}` there, and `streams: [{name}]` in the phase"
                 found.append(((PHASES, number, STREAMS, name), text))
-    streams = data.get(STREAMS) if isinstance(data, dict) else None
-    for name, stream in streams.items() if isinstance(streams, dict) else ():
-        objectives = stream.get("objectives") if isinstance(stream, dict) else None
-        for number, objective in enumerate(objectives if isinstance(objectives, list) else ()):
+    for name in mapping_at(data, STREAMS):
+        for number, objective in enumerate(list_at(data, STREAMS, name, "objectives")):
             if isinstance(objective, dict) and "loss" in objective and "use" not in objective:
                 found.append(((STREAMS, name, "objectives", number, "loss"), _flat(objective)))
     return found

@@ -1,7 +1,14 @@
-"""Reads a recipe's YAML and keeps the line of every entry."""
+"""Reads a recipe's YAML and keeps the line of every entry; and writes data so that they mean the same again.
+
+PyYAML follows YAML 1.1, where ``1e-3`` is text, ``no`` is a boolean, ``1:30`` is 90 and ``2024-01-01`` a date.
+Recipes follow the core schema of YAML 1.2 in its narrowest form: only ``true`` and ``false`` are booleans.
+"""
 
 from __future__ import annotations
 
+import math
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,13 +16,21 @@ import yaml
 
 from rankhub.catalog.hints import Steps
 from rankhub.recipe.report import Place, Problem, RecipeErrors
-from rankhub.recipe.scalars import scalar
 
 _MANY = 100_000
 """Entries beyond which aliases must have multiplied a file."""
 
+_LONGEST, _DEEPEST = 1_000_000, 50
+"""Characters of a recipe, and entries inside one another; more is no recipe, and takes minutes to read."""
+
 _TAGS = "tag:yaml.org,2002:"
 _STRING = f"{_TAGS}str"
+
+_NULL = frozenset({"", "~", "null"})
+_BOOL = {"true": True, "false": False}
+_INT = re.compile(r"[-+]?[0-9]{1,1000}")  # Python refuses to read numbers of some thousand digits
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_SPECIAL = re.compile(r"(?P<sign>[-+]?)\.(inf|Inf|INF)|\.(?P<nan>nan|NaN|NAN)")
 
 _PLAINER = {
     "mapping values are not allowed here": "a `:` where no key can stand; check the indentation, or quote the text",
@@ -72,17 +87,49 @@ class Document:
             for inside in [key for key in known if key[: len(steps)] == steps]:
                 del known[inside]
 
+    def take(self, other: Document, steps: Steps) -> None:
+        """Let an entry, and all inside it, stand where it does in another document."""
+        self.forget(steps)
+        self.places.update({key: place for key, place in other.places.items() if key[: len(steps)] == steps})
 
-def read(
-    text: str, file: str, expected: str = "a mapping with data, backbone, streams ...", origin: str = ""
-) -> Document:
-    """A recipe's text as data.
+    def move(self, steps: Steps, to: Mapping[int, str | int]) -> None:
+        """Give the items of a list other positions, or names; of two that get one name the first one stays."""
+        depth, places = len(steps), self.places
+        self.places = {}
+        for key, place in places.items():
+            inside = key[:depth] == steps and len(key) > depth
+            self.places.setdefault((*steps, to[int(key[depth])], *key[depth + 1 :]) if inside else key, place)
 
-    Args:
-        text: The file's text.
-        file: What errors call the file.
-        expected: What its top must be, for the sentence about a file that is no mapping.
-        origin: The distribution that ships the file.
+
+def at(data: Any, steps: Steps) -> Any:
+    """What stands at a place of plain data; None if nothing does."""
+    for segment in steps:
+        if isinstance(data, Mapping):
+            data = data.get(segment)
+        elif isinstance(data, list) and isinstance(segment, int) and segment < len(data):
+            data = data[segment]
+        else:
+            return None
+    return data
+
+
+def mapping_at(data: Any, *steps: str | int) -> dict[str, Any]:
+    """The mapping at a place; empty if no mapping stands there."""
+    here = at(data, steps)
+    return here if isinstance(here, dict) else {}
+
+
+def list_at(data: Any, *steps: str | int) -> list[Any]:
+    """The list at a place; empty if no list stands there."""
+    here = at(data, steps)
+    return here if isinstance(here, list) else []
+
+
+_EXPECTED = "a mapping with data, backbone, streams ..."
+
+
+def read(text: str, file: str, expected: str = _EXPECTED, origin: str = "") -> Document:
+    """A recipe's text as data; ``expected`` is what its top must be, for the sentence about a file that is no mapping.
 
     Raises:
         RecipeErrors: It is no YAML, has a key twice, or is no mapping; every such line.
@@ -93,25 +140,20 @@ def read(
         line = 1 if node is None else node.start_mark.line + 1
         what = "the file is empty" if node is None else "this is no recipe"
         raise RecipeErrors([Problem(Place(file, line), (), f"{what}; expected {expected}")])
-    data = reading.value(node, ())
+    reading.document.data = reading.value(node, ())
     if reading.problems:
         raise RecipeErrors(reading.problems)
-    reading.document.data = data
     return reading.document
 
 
 def read_value(text: str) -> Any:
-    """One value as it may stand behind a key: for overrides.
-
-    Raises:
-        ValueError: It is no YAML; the text says why.
-    """
+    """One value as it may stand behind a key; a ValueError says why it is no YAML."""
     try:
-        reading = _Reading(Document({}, ""))
         node = _compose(text, "")
-        value = None if node is None else reading.value(node, ())
     except RecipeErrors as error:
         raise ValueError(error.problems[0].text) from error
+    reading = _Reading(Document({}, ""))
+    value = None if node is None else reading.value(node, ())
     if reading.problems:
         raise ValueError(reading.problems[0].text)
     return value
@@ -125,6 +167,9 @@ class _Loader(yaml.SafeLoader):
 
 
 def _compose(text: str, file: str) -> yaml.Node | None:
+    if len(text) > _LONGEST:
+        what = f"this is no recipe: it has {len(text):,} characters, and the longest may have {_LONGEST:,}"
+        raise RecipeErrors([Problem(Place(file, 1), (), what)])
     try:
         node: yaml.Node | None = yaml.compose(text, _Loader)
     except yaml.MarkedYAMLError as error:
@@ -153,6 +198,11 @@ def _syntax(error: yaml.MarkedYAMLError, text: str, file: str) -> Problem:
     return Problem(Place(file, line + 1), (), f"this is not YAML: {what}")
 
 
+def _endless(node: yaml.ScalarNode) -> bool:
+    value = None if node.tag or node.style is not None else scalar(node.value)
+    return isinstance(value, float) and not math.isfinite(value)
+
+
 class _Reading:
     """Turns nodes into data; collects problems on the way."""
 
@@ -172,13 +222,18 @@ class _Reading:
             return self._refuse(node, steps, f"aliases blow this up to over {_MANY} entries") if first else None
         if node.tag not in ("", _STRING):
             return self._refuse(node, steps, f"tags such as {node.tag.replace(_TAGS, '!!')} are not part of recipes")
+        if len(self._open) > _DEEPEST:
+            return self._refuse(node, steps, f"this stands more than {_DEEPEST} levels deep")
+        if isinstance(node, yaml.ScalarNode) and _endless(node):
+            return self._refuse(node, steps, f"{node.value} is no finite number")
         self._open.append(node)
         try:
             if isinstance(node, yaml.MappingNode):
                 return self._mapping(node, steps)
             if isinstance(node, yaml.SequenceNode):
                 return [self.value(item, (*steps, number)) for number, item in enumerate(node.value)]
-            return self._scalar(node, steps)
+            quoted = isinstance(node, yaml.ScalarNode) and node.style is not None
+            return str(node.value) if node.tag or quoted else scalar(str(node.value))
         finally:
             self._open.pop()
 
@@ -191,25 +246,62 @@ class _Reading:
             key = str(key_node.value)
             below = (*steps, key)
             if key == "<<" and key_node.style is None:
-                self._refuse(
-                    key_node, below, "merging (<<) is not part of recipes; name an entry by `like:` or an alias"
-                )
-                continue
-            if key in data:
+                text = "merging (<<) is not part of recipes; name an entry by `like:` or an alias"
+                self._refuse(key_node, below, text)
+            elif key in data:
                 first = self.document.places[below].line
                 self._refuse(key_node, below, f"the key {key!r} stands here twice, first in line {first}")
-                continue
-            self.document.places[below] = self._place(key_node)
-            data[key] = self.value(value_node, below)
+            else:
+                self.document.places[below] = self._place(key_node)
+                data[key] = self.value(value_node, below)
         return data
-
-    def _scalar(self, node: yaml.Node, steps: Steps) -> Any:
-        text = str(node.value)
-        quoted = isinstance(node, yaml.ScalarNode) and node.style is not None
-        return text if node.tag or quoted else scalar(text)
 
     def _place(self, node: yaml.Node) -> Place:
         return Place(self.document.file, node.start_mark.line + 1, origin=self.document.origin)
 
     def _refuse(self, node: yaml.Node, steps: Steps, text: str) -> None:
         self.problems.append(Problem(self._place(node), steps, text))
+
+
+def scalar(text: str) -> str | int | float | bool | None:
+    """The value of a scalar without quotes."""
+    if text in _NULL:
+        return None
+    if text in _BOOL:
+        return _BOOL[text]
+    if _INT.fullmatch(text):
+        return int(text)
+    if _FLOAT.fullmatch(text):
+        return float(text)
+    special = _SPECIAL.fullmatch(text)
+    if special:
+        return float("nan" if special["nan"] else f"{special['sign']}inf")
+    return text
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes every string that a recipe would read as something else."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = None if isinstance(scalar(text), str) else "'"
+    if any(text.count(sign) for sign in "\x85\u2028\u2029"):  # which PyYAML would fold
+        style = '"'
+    return dumper.represent_scalar(_STRING, text, style=style)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def write_yaml(data: Any) -> str:
+    """Plain data as YAML that a recipe's reader turns back into the same data."""
+    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+
+
+def write_value(data: Any) -> str:
+    """Plain data as YAML in one line, as it may stand behind ``a.b.c=``."""
+    text = yaml.dump(data, Dumper=_Dumper, default_flow_style=True, sort_keys=False, allow_unicode=True, width=10**9)
+    return text.removesuffix("\n").removesuffix("\n...")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rankhub.catalog.hints import Steps, dotted
@@ -11,19 +11,12 @@ from rankhub.interfaces.errors import UserError
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where something stands.
-
-    Attributes:
-        file: The file, as the user gave it: the recipe's, that of what it extends, or an overlay's.
-        line: From 1.
-        override: The override that put it there, or None.
-        origin: The distribution that ships the file; "" = a user's.
-    """
+    """Where something stands: in a file, as the user gave it, or in an override."""
 
     file: str
-    line: int
+    line: int  # from 1
     override: str | None = None
-    origin: str = ""
+    origin: str = ""  # the distribution that ships the file; "" = a user's
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}" if self.override is None else f"override {self.override!r}"
@@ -31,19 +24,12 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong.
-
-    Attributes:
-        place: Where.
-        steps: The same place as keys and list positions from the top.
-        text: What is wrong, what was expected, the nearest valid name.
-        owner: The plugin whose component objects, or "".
-    """
+    """One thing that is wrong: what, what was expected, the nearest valid name."""
 
     place: Place
-    steps: Steps
+    steps: Steps  # the same place as keys and list positions from the top
     text: str
-    owner: str = ""
+    owner: str = ""  # the plugin whose component objects
 
     def __str__(self) -> str:
         path = f"{dotted(self.steps)}: " if self.steps else ""
@@ -61,18 +47,13 @@ class RecipeErrors(UserError):
     """
 
     def __init__(self, problems: Sequence[Problem], file: str | None = None) -> None:
-        file = file or problems[0].place.file
-        self.problems = in_order(problems, file)
+        self.file = file or problems[0].place.file
+        self.problems = sorted(dict.fromkeys(problems), key=self._order)
         count = len(self.problems)
-        lines = [f"{file} cannot be used:", *(f"  {problem}" for problem in self.problems)]
-        super().__init__("\n".join([*lines, f"{count} error{'s' if count > 1 else ''} in {file}"]))
+        lines = [f"{self.file} cannot be used:", *(f"  {problem}" for problem in self.problems)]
+        super().__init__("\n".join([*lines, f"{count} error{'s' if count > 1 else ''} in {self.file}"]))
 
-
-def in_order(problems: Iterable[Problem], file: str) -> list[Problem]:
-    """Each problem once: those of ``file`` by line, those of other files by line, then those of overrides."""
-
-    def key(problem: Problem) -> tuple[bool, bool, str, int]:
+    def _order(self, problem: Problem) -> tuple[bool, bool, str, int]:
+        """Those of the recipe's file by line, those of other files by line, then those of overrides."""
         place = problem.place
-        return place.override is not None, place.file != file, place.file, place.line
-
-    return sorted(dict.fromkeys(problems), key=key)
+        return place.override is not None, place.file != self.file, place.file, place.line

@@ -1,17 +1,22 @@
-"""The shape of a recipe. What a component's own options may be stands in that component's constructor."""
+"""The shape of a recipe, and what it says of its streams, data and parameters.
+
+What a component's own options may be stands in that component's constructor.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from rankhub.catalog.hints import Reads
 from rankhub.catalog.spec import ComponentSpec, Uses
 from rankhub.interfaces.kinds import KINDS
+from rankhub.interfaces.options import Refers
 
 Name = Annotated[
     str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$"), Reads("a name of letters, digits and _ that starts with a letter")
@@ -21,13 +26,6 @@ Pattern = Annotated[str, Reads("a pattern of parameter names such as backbone.*"
 FolderName = Annotated[
     str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"), Reads("a name of letters, digits and _ . -")
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class NameOf:
-    """Marks a string that must be the name of another entry of the recipe."""
-
-    what: Literal["data", "head", "stream"]
 
 
 class Part(BaseModel):
@@ -49,15 +47,19 @@ Number = Annotated[float | Annotated[ComponentSpec, Uses("schedule")], Field(des
 class ObjectiveSpec(ComponentSpec):
     """One loss on one head: the loss with its own options, and beside them what the recipe says of it."""
 
-    head: Annotated[str, NameOf("head")]
+    head: Annotated[str, Refers("head")]
     output: str | None = Field(default=None, description="one output of the head, where the loss could take several")
     weight: Number = 1.0
+
+
+SPECS: Mapping[str, type[ComponentSpec]] = MappingProxyType({"evaluator": EvaluatorSpec, "loss": ObjectiveSpec})
+"""Kinds whose places have keys of the recipe's own beside the component's options."""
 
 
 class Stream(Part):
     """Images, what becomes of them, and what is learned from them."""
 
-    data: Annotated[str, NameOf("data")]
+    data: Annotated[str, Refers("data")]
     batch_size: Annotated[int, Field(ge=1, description="images (not views) a step")]
     generator: list[Annotated[ComponentSpec, Uses("generator")]] = []
     objectives: Annotated[list[Annotated[ObjectiveSpec, Uses("loss")]], Field(min_length=1)]
@@ -86,7 +88,7 @@ class Phase(Part):
     name: Name
     epochs: Annotated[int, Field(ge=1)] | None = None
     steps: Annotated[int, Field(ge=1)] | None = None
-    clock: Annotated[str, NameOf("stream")] | None = Field(default=None, description="stream whose epochs are counted")
+    clock: Annotated[str, Refers("stream")] | None = Field(default=None, description="stream whose epochs are counted")
     mix: Literal["joint"] | Alternate = "joint"
     streams: Annotated[
         dict[Name, StreamUse],
@@ -102,27 +104,9 @@ class Phase(Part):
         default={}, description="name pattern -> factor on the learning rate"
     )
 
-    @model_validator(mode="after")
-    def _length(self) -> Phase:
-        objection = length_objection(self.epochs, self.steps, len(self.streams), self.clock)
-        if objection:
-            raise ValueError(objection)
-        return self
-
 
 LENGTHS = ("epochs", "steps")
 """How a phase may say its length; one of them."""
-
-
-def length_objection(epochs: object, steps: object, streams: int, clock: object) -> str | None:
-    """The sentence against the way a phase states its length; None if fine."""
-    if epochs is not None and steps is not None:
-        return "`epochs` and `steps` both say how long the phase is; keep one of them"
-    if epochs is None and steps is None:
-        return "nothing says how long the phase is; expected `epochs: NUMBER` or `steps: NUMBER`"
-    if epochs is not None and streams > 1 and clock is None:
-        return "a phase of several streams with `epochs` needs `clock: STREAM`, the stream whose epochs are counted"
-    return None
 
 
 class Average(Part):
@@ -189,7 +173,7 @@ class Recipe(Part):
     predict: Annotated[ComponentSpec, Uses("predict")]
     evaluate: list[Annotated[EvaluatorSpec, Uses("evaluator")]] = []
     acquire: Annotated[ComponentSpec, Uses("acquirer")] | None = Field(
-        default=None, description="which images of a pool `rankhub label next` chooses"
+        default=None, description="which images of a pool are labeled next"
     )
     evaluate_every_epochs: Annotated[int, Field(ge=1)] | None = None
     keep_best: str | None = Field(default=None, description="EVALUATOR or EVALUATOR.METRIC whose best weights are kept")
@@ -198,19 +182,6 @@ class Recipe(Part):
     checkpoint: Checkpoints = Checkpoints()
     log: Log = Log()
     loader: Loader = Loader()
-
-    @model_validator(mode="after")
-    def _phase_names(self) -> Recipe:
-        objection = phase_names_objection([phase.name for phase in self.phases])
-        if objection:
-            raise ValueError(objection)
-        return self
-
-
-def phase_names_objection(names: Sequence[object]) -> str | None:
-    """The sentence against phases of the same name; None if fine."""
-    twice = sorted({str(name) for name in names if names.count(name) > 1})
-    return f"phase names must differ, {', '.join(twice)} stands more than once" if twice else None
 
 
 def _with_places(base: type[Recipe]) -> type[Recipe]:
@@ -229,3 +200,40 @@ def _with_places(base: type[Recipe]) -> type[Recipe]:
 _TOP = r"\w+(\[\]|\.\*)?"
 if not TYPE_CHECKING:
     Recipe = _with_places(Recipe)
+
+
+def stream_in(recipe: Recipe, phase: Phase, name: str) -> Stream:
+    """A stream with what is different about it in a phase."""
+    use = phase.streams[name].model_dump(exclude={"weight"}, exclude_none=True)
+    return recipe.streams[name].model_copy(update=use)
+
+
+def phase_streams(recipe: Recipe) -> Iterator[tuple[int, str, Stream]]:
+    """Every stream of every phase, in the order of their turns: number of the phase, name, the stream there."""
+    for number, phase in enumerate(recipe.phases):
+        for name in phase.streams:
+            yield number, name, stream_in(recipe, phase, name)
+
+
+def trained_streams(recipe: Recipe) -> list[str]:
+    """The streams that phases use, in the order in which they first do."""
+    return list(dict.fromkeys(name for phase in recipe.phases for name in phase.streams))
+
+
+def used_data(recipe: Recipe) -> set[str]:
+    """The data sets that a stream of a phase or an evaluator names.
+
+    Others, such as a shared block's or those of a stream that no phase uses, need not be there.
+    """
+    found = {recipe.streams[name].data for name in trained_streams(recipe)}
+    options = [list(spec.options.values()) for spec in [*recipe.evaluate, *recipe.callbacks]]
+    named = {value for values in options for value in values if isinstance(value, str)}
+    return found | (named & set(recipe.data))
+
+
+def matching(names: Iterable[str], pattern: str) -> list[str]:
+    """The names of parameters that a recipe's pattern means: a shell pattern, or a whole part such as ``heads.score``.
+
+    Parameters are called ``backbone.*``, ``heads.HEAD.*`` and ``losses.STREAM.LABEL.*``.
+    """
+    return [name for name in names if fnmatchcase(name, pattern) or name.startswith(f"{pattern.rstrip('.*')}.")]

@@ -20,10 +20,8 @@ from torch import Tensor, nn
 
 from rankhub.catalog.catalog import Catalog
 from rankhub.catalog.spec import ComponentSpec
-from rankhub.engine.average import WeightAverage
 from rankhub.engine.device import Compute
-from rankhub.engine.groups import ScheduledOptimizer
-from rankhub.engine.learner import Learner, Portion, Turn
+from rankhub.engine.learner import Learner, Portion, ScheduledOptimizer, Turn, WeightAverage
 from rankhub.engine.network import Network
 from rankhub.engine.objectives import Objective
 from rankhub.engine.processes import ALONE, Processes
@@ -32,7 +30,7 @@ from rankhub.interfaces.batch import Batch
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.generator import ViewSpec
 from rankhub.interfaces.loss import Loss
-from rankhub.interfaces.model import Head, OutputSpec
+from rankhub.interfaces.model import Backbone, Head, OutputSpec
 from rankhub.interfaces.order import RankTarget
 from rankhub.interfaces.schedule import Clock
 from rankhub.recipe.assembly import Assembly
@@ -68,11 +66,13 @@ class Case:
         loss: Name of the component.
         micro: Micro-batches of each process.
         norm: Whether the network has BatchNorm.
+        timm: A network of timm that takes the place of the fake one, its norms frozen.
     """
 
     loss: str
     micro: int = 1
     norm: bool = False
+    timm: str | None = None
 
 
 @functools.cache
@@ -118,12 +118,22 @@ def batch(views: int, step: int, processes: Processes) -> Batch:
     return Batch(tuple(images), sizes, torch.zeros(len(index), 2, 3, dtype=torch.float64), target)
 
 
+def frozen(model: str) -> Backbone:
+    """A network of timm with frozen norms whose statistics are not those of a new one."""
+    backbone = catalog().build("backbone", ComponentSpec(use="timm", model=model, norms="frozen"))
+    for module in backbone.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean.uniform_(-0.2, 0.2)
+            module.running_var.uniform_(0.5, 1.5)
+    return backbone
+
+
 def gradients(case: Case, processes: Processes = ALONE) -> list[Tensor]:
     """The gradient of each step, and at the end what the loss holds in its buffers."""
     torch.manual_seed(5)
-    backbone = fakes.Flat(width=7, norm=case.norm)
+    backbone = fakes.Flat(width=7, norm=case.norm) if case.timm is None else frozen(case.timm)
     loss, output, views = build_loss(case.loss)
-    network = Network(backbone, {"both": Both(7)}, {("stream", "loss"): loss}).double()
+    network = Network(backbone, {"both": Both(backbone.spec.width)}, {("stream", "loss"): loss}).double()
     objectives = [Objective("stream/loss", "both", (output,), loss)]
     average = WeightAverage(network, teaches=True)
     compute = Compute(torch.device("cpu"))

@@ -8,10 +8,10 @@ import numpy as np
 from PIL import Image
 from werkzeug.test import Client
 
-from rankhub.labeling.page.app import App
-from rankhub.labeling.page.desk import Desk
-from rankhub.labeling.pool import Pool
-from rankhub.labeling.settings import Settings
+from rankhub_active.labeling.pool import Pool
+from rankhub_active.labeling.settings import Settings
+from rankhub_active.page.app import App
+from rankhub_active.page.desk import Desk
 
 TOKEN = "t" * 43
 PORT = 8123

@@ -11,12 +11,12 @@ import numpy as np
 from PIL import Image
 from rich.console import Console
 
-from rankhub.catalog.catalog import Catalog
-from rankhub.engine.console import Talk
+import rankhub
+from rankhub import Talk
 from rankhub.engine.training import Training
-from rankhub.labeling.pool import Pool
-from rankhub.labeling.setup import Wishes, set_up
-from rankhub.recipe.load import load_text
+from rankhub_active.labeling.pool import Pool
+from rankhub_active.labeling.settings import Wishes
+from rankhub_active.labeling.setup import set_up
 
 SCORED = """
 name: tiny_quality
@@ -28,20 +28,19 @@ backbone: {use: timm, model: test_resnet, stem: small}
 heads:
   score: {use: score, dropout: 0.2}
 optimizer: {use: adamw, lr: 1.0e-3}
-phases:
-- name: multitask
-  steps: 3
-  streams:
-    labeled:
-      data: labeled
-      batch_size: 4
-      generator: [{use: random_crops, size: 24}]
-      objectives: [{head: score, loss: {use: mse}}]
-    ranked:
-      data: pristine
-      batch_size: 2
-      generator: [{use: distortions, set: [{kind: gaussian_blur, levels: [1, 4]}]}, {use: random_crops, size: 24}]
-      objectives: [{head: score, loss: {use: margin_ranking}}]
+streams:
+  labeled:
+    data: labeled
+    batch_size: 4
+    generator: [{use: random_crops, size: 24}]
+    objectives: [{use: mse, head: score}]
+  ranked:
+    data: pristine
+    batch_size: 2
+    generator: [{use: distortions, set: [{kind: gaussian_blur, levels: [1, 4]}]}, {use: random_crops, size: 24}]
+    objectives: [{use: margin_ranking, head: score}]
+
+steps: 3
 predict: {use: crops, count: 2, size: 24}
 evaluate:
 - {use: quality, data: test}
@@ -60,22 +59,21 @@ backbone: {use: timm, model: test_resnet, stride: 8}
 heads:
   density: {use: density}
 optimizer: {use: adamw, lr: 1.0e-3}
-phases:
-- name: multitask
-  steps: 2
-  streams:
-    labeled:
-      data: labeled
-      batch_size: 2
-      generator: [{use: scaled_crops, size: 32, smallest: 24, largest: 40, flip: 0.5}]
-      objectives:
-      - {head: density, output: map, loss: {use: density_mse, sigma: 4}}
-      - {head: density, output: count, loss: {use: l1}, weight: 0.1}
-    ranked:
-      data: unlabeled
-      batch_size: 2
-      generator: [{use: nested_crops, size: 32, smallest: 8, crops: 3}]
-      objectives: [{head: density, output: count, loss: {use: margin_ranking, margin: 0}}]
+streams:
+  labeled:
+    data: labeled
+    batch_size: 2
+    generator: [{use: scaled_crops, size: 32, smallest: 24, largest: 40, flip: 0.5}]
+    objectives:
+    - {use: density_mse, head: density, output: map, sigma: 4}
+    - {use: l1, head: density, output: count, weight: 0.1}
+  ranked:
+    data: unlabeled
+    batch_size: 2
+    generator: [{use: nested_crops, size: 32, smallest: 8, crops: 3}]
+    objectives: [{use: margin_ranking, head: density, output: count, margin: 0}]
+
+steps: 2
 predict: {use: tiles, size: 64}
 evaluate:
 - {use: counting, data: test}
@@ -91,15 +89,14 @@ backbone: {use: timm, model: test_resnet, stem: small}
 heads:
   embedding: {use: projection, dim: 8}
 optimizer: {use: adamw, lr: 1.0e-3}
-phases:
-- name: pretrain
-  steps: 2
-  streams:
-    views:
-      data: photos
-      batch_size: 4
-      generator: [{use: random_views, views: 2, size: 24}]
-      objectives: [{head: embedding, loss: {use: smooth_ap}}]
+streams:
+  views:
+    data: photos
+    batch_size: 4
+    generator: [{use: random_views, views: 2, size: 24}]
+    objectives: [{use: smooth_ap, head: embedding}]
+
+steps: 2
 predict: {use: center, size: 24}
 """
 """Representation by ranking: no labels, and views of equal level."""
@@ -158,10 +155,10 @@ def quiet(done: int, total: int, what: str) -> None:
     """Progress that nobody sees."""
 
 
-def set_up_in(place: Path, catalog: Catalog, text: str = SCORED, images: int = 16, **wishes: Any) -> Pool:
+def set_up_in(place: Path, text: str = SCORED, images: int = 16, **wishes: Any) -> Pool:
     """A folder ``place / "labeling"`` for the images of ``place / "images"``, which are made."""
     made = Wishes(images=photos(place / "images", images), **wishes)
-    return set_up(place / "labeling", load_text(text, [], catalog), made, catalog, quiet).pool
+    return set_up(place / "labeling", rankhub.load_recipe(text), made, quiet).pool
 
 
 def answer_round(pool: Pool, leave: int = 0) -> dict[str, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,12 @@ from helpers import fakes
 
 from rankhub.catalog.catalog import Catalog
 from rankhub.engine import checkpoint
+from rankhub.engine.folder import Journal
 from rankhub.engine.interrupt import Interrupt
-from rankhub.engine.journal import Journal
 from rankhub.engine.parts import Parts, Resources, build
-from rankhub.engine.seeds import seeded
 from rankhub.engine.training import Training, new_learner
 from rankhub.engine.watch import Watchers
+from rankhub.interfaces.draws import seeded
 from rankhub.recipe.phases import write_out
 from rankhub.recipe.reader import Document
 from rankhub.recipe.schema import Recipe
@@ -79,3 +80,8 @@ def weights(training: Training) -> dict[str, torch.Tensor]:
 def equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
     """Bit for bit."""
     return set(one) == set(other) and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def read_journal(path: Path) -> list[dict[str, Any]]:
+    """All lines of a run's metrics."""
+    return [json.loads(line) for line in path.read_text().splitlines()]

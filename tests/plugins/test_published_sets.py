@@ -7,10 +7,10 @@ import re
 import pytest
 
 from rankhub.catalog.catalog import Catalog
-from rankhub.catalog.docs import docs_of
+from rankhub.catalog.options import docs_of
 
-OWN = {"image_folder", "scored_csv", "points"}
-"""They read what a user has, in a form that the docstring states."""
+OWN = {"image_folder", "scored_csv", "points", "from_python", "portion"}
+"""They read what a user has, in a form that the docstring states, or a part of another data set."""
 MADE = {"placed_digits", "skimage_photos", "distorted_photos", "drawn_scenes"}
 """They come with a dependency or are drawn: every test run tries them."""
 TRIED = {"ucf_cc_50", "dot_images"}

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from loss_benchmark.crossing import crossing_lines, overtakes
 from loss_benchmark.losses import OURS, RIVALS, ours, rival, unfit
-from loss_benchmark.measuring import Case, Found
+from loss_benchmark.measuring import Case, Found, crossing_lines, overtakes
 
 SAME = {"smooth_ap": {"include_self": True}, "pnp": {"include_self": True}}
 

@@ -7,6 +7,7 @@ import mmap
 import sys
 from dataclasses import replace
 
+import measured
 import pytest
 import torch
 from siamese_benchmark import measuring
@@ -135,7 +136,7 @@ def test_memory_over_the_limit_is_none_and_other_failures_are_told(monkeypatch):
 
         return lambda self, name: compute
 
-    monkeypatch.setattr(measuring.resource, "setrlimit", lambda which, limits: None)
+    monkeypatch.setattr(measured.resource, "setrlimit", lambda which, limits: None)
     monkeypatch.setattr(Case, "way", way("not enough memory: you tried to allocate 9 bytes"))
     assert measuring.peak(case("counting"), "one_pass") is None
     monkeypatch.setattr(Case, "way", way("shapes differ"))
@@ -145,9 +146,9 @@ def test_memory_over_the_limit_is_none_and_other_failures_are_told(monkeypatch):
 
 def test_what_was_held_before_is_not_counted(monkeypatch):
     before = bytearray(400 * 2**20)  # touched: the high-water mark of this process is now above what comes
-    assert measuring._status("VmHWM") >= len(before)
+    assert measured.status("VmHWM") >= len(before)
     del before
-    monkeypatch.setattr(measuring.resource, "setrlimit", lambda which, limits: None)
+    monkeypatch.setattr(measured.resource, "setrlimit", lambda which, limits: None)
 
     def way(subject):
         with mmap.mmap(-1, 32 * 2**20) as fresh:  # what malloc gives may be memory that the process holds already
@@ -170,8 +171,8 @@ def test_what_was_held_before_is_not_counted(monkeypatch):
     ],
 )
 def test_only_a_lack_of_memory_is_over_the_limit(monkeypatch, program, over):
-    run = measuring.subprocess.run
-    monkeypatch.setattr(measuring.subprocess, "run", lambda command, **how: run([sys.executable, "-c", program], **how))
+    run = measured.subprocess.run
+    monkeypatch.setattr(measured.subprocess, "run", lambda command, **how: run([sys.executable, "-c", program], **how))
     if over:
         assert measuring.peak_in_a_process(case("counting"), "one_pass") is None
     else:

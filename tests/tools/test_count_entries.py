@@ -8,7 +8,7 @@ import count_entries
 import pytest
 from count_entries import Entries, FirstStep, count, lines, profiled
 
-from rankhub.engine.journal import Journal
+from rankhub.engine.folder import Journal
 
 FILES = {
     "rankhub_a/one.py": "from rankhub_a import two\n\ndef outer():\n    return inner() + inner() + two.add(1)\n\n"

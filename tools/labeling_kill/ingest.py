@@ -9,20 +9,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import rankhub
-from rankhub.labeling.answers import AnswersError, ingest
-from rankhub.labeling.pool import FILE, Pool
-from rankhub.labeling.settings import Settings
+from rankhub_active.labeling.answers import AnswersError, ingest
+from rankhub_active.labeling.pool import FILE, Pool
+from rankhub_active.labeling.settings import Settings
 
 When = Literal["before", "in", "after"]
 
 _INGEST = """
 import sys
-import rankhub.labeling.answers, rankhub.labeling.pool, rankhub.labeling.summary
+import rankhub_active.labeling.answers, rankhub_active.labeling.pool, rankhub_active.labeling.summary
 from rankhub.cli.main import execute
 print("ready", flush=True)
 sys.stdin.readline()
@@ -110,17 +111,9 @@ def make_pool(folder: Path, rows: int) -> Pool:
 
 
 def kill_ingest(scratch: Path, kills: int, *, rows: int, answers: int, seed: int = 0) -> Iterator[Killed]:
-    """Kill `rankhub label ingest`, each time on the same new table.
+    """Kill `rankhub label ingest`, each time on the same new table, and say what each kill left.
 
-    Args:
-        scratch: Folder for the tables.
-        kills: How often.
-        rows: Images of the pool.
-        answers: Rows of the file, spread over the pool.
-        seed: Draws the moments.
-
-    Yields:
-        What each kill left.
+    ``answers`` are rows of the file, spread over so many ``rows`` of the pool; ``seed`` draws the moments.
     """
     draw = random.Random(seed)
     pool = make_pool(scratch / "labeling", rows)
@@ -161,20 +154,18 @@ def left(folder: Path, file: Path, moment: float, answers: int) -> Killed:
     in_it = (folder / f"{FILE}-journal").exists()
     pool = Pool(folder)
     labels = len(pool.rows(state="labeled"))
-    whole = is_whole(pool)
+    whole = not damage(pool)
     again = False
     try:
         ingest(pool, file)
     except AnswersError:
         again = True
-    lawful = labels == (answers if again else 0) and len(pool.rows(state="labeled")) == answers and is_whole(pool)
+    lawful = labels == (answers if again else 0) and len(pool.rows(state="labeled")) == answers and not damage(pool)
     return Killed(moment, "in" if in_it else "after" if labels else "before", labels, whole, lawful)
 
 
-def is_whole(pool: Pool) -> bool:
-    """Whether SQLite finds no damage in the table."""
-    table = sqlite3.connect(pool.file)
-    try:
-        return bool(table.execute("PRAGMA integrity_check").fetchone()[0] == "ok")
-    finally:
-        table.close()
+def damage(pool: Pool) -> str:
+    """What SQLite finds damaged in the table; empty if it is whole."""
+    with closing(sqlite3.connect(pool.file)) as table:
+        found = table.execute("PRAGMA integrity_check").fetchall()
+    return "" if found == [("ok",)] else str(found)

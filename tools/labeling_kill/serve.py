@@ -6,7 +6,6 @@ import http.client
 import json
 import random
 import select
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -18,8 +17,9 @@ from urllib.parse import urlsplit
 
 from PIL import Image
 
-from rankhub.labeling.pool import Pool, Row
-from rankhub.labeling.settings import Settings
+from labeling_kill.ingest import damage
+from rankhub_active.labeling.pool import Pool, Row
+from rankhub_active.labeling.settings import Settings
 
 IMAGES, WRITERS = 60, 2
 LONGEST = 0.8
@@ -189,12 +189,7 @@ def check(pool: Pool, before: list[Row], writers: list[Writer]) -> tuple[list[Ro
     for writer in writers:
         if writer.failure is not None:
             raise BrokenError(f"the server refused an answer: {writer.failure}") from writer.failure
-    table = sqlite3.connect(pool.file)
-    try:
-        found = table.execute("PRAGMA integrity_check").fetchall()
-    finally:
-        table.close()
-    if found != [("ok",)]:
+    if found := damage(pool):
         raise BrokenError(f"the table is damaged: {found}")
     rows, kept = pool.rows(), 0
     if [row.path for row in rows] != [row.path for row in before]:

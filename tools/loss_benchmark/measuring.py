@@ -1,14 +1,14 @@
-"""One measurement: a loss in a process of its own, with a limit on its memory."""
+"""One measurement: a loss in a process of its own, with a limit on its memory; and from which size on one is faster."""
 
 from __future__ import annotations
 
 import json
-import resource
-import subprocess
-import sys
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+
+import measured
+from measured import is_of_memory, limit_memory, status
 
 from loss_benchmark.losses import ours, rival
 
@@ -62,9 +62,7 @@ def measure(case: Case) -> Found:
     assert loss is not None
     z = torch.randn(case.rows, case.dim, requires_grad=True)
     z.grad = torch.zeros_like(z)
-    held = _status("VmRSS")
-    limit = _status("VmSize") + int(case.memory_gb * 2**30)
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    held = limit_memory(case.memory_gb)
     best, started = float("inf"), time.perf_counter()
     try:
         for _ in range(case.repeats):
@@ -75,31 +73,16 @@ def measure(case: Case) -> Found:
             if time.perf_counter() - started > _ENOUGH_SECONDS:
                 break
     except (RuntimeError, MemoryError) as error:
-        if "memory" not in str(error).lower() and not isinstance(error, MemoryError):
+        if not is_of_memory(error):
             raise
         return Found()
-    return Found(best, (_status("VmHWM") - held) / 2**20)
-
-
-def _status(key: str) -> int:
-    """Bytes of a line of this process's memory account (Linux)."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(key + ":"):
-            return int(line.split()[1]) * 1024
-    raise RuntimeError(f"/proc/self/status has no {key}; this benchmark needs Linux")
+    return Found(best, (status("VmHWM") - held) / 2**20)
 
 
 def in_a_process(case: Case) -> Found:
     """Run one case in a process of its own."""
-    program = f"import sys; sys.path.insert(0, {str(Path(__file__).parents[1])!r}); "
-    program += "from loss_benchmark.measuring import answer; answer(sys.argv[1])"
-    command = [sys.executable, "-c", program, json.dumps(asdict(case))]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode < 0:  # killed, which the memory limit can also do
-        return Found()
-    if done.returncode:
-        raise SystemExit(f"measuring {case} failed:\n{done.stderr}")
-    return Found(**json.loads(done.stdout.splitlines()[-1]))
+    found = measured.in_a_process("loss_benchmark.measuring", str(case), json.dumps(asdict(case)))
+    return Found() if found is None else Found(**found)
 
 
 def answer(request: str) -> None:
@@ -110,10 +93,7 @@ def answer(request: str) -> None:
 def largest_that_fits(case: Case, fits: int, start: int) -> int:
     """The largest number of rows (a multiple of 16) at which a loss stays in the memory.
 
-    Args:
-        case: What to measure; its rows are replaced.
-        fits: Rows that are known to fit, or 0.
-        start: The first number of rows to try above it.
+    So many rows ``fits`` that are known to, or 0; ``start`` is the first number to try above it.
     """
 
     def fit(rows: int) -> bool:
@@ -129,3 +109,42 @@ def largest_that_fits(case: Case, fits: int, start: int) -> int:
         else:
             fails = middle
     return fits
+
+
+Results = Mapping[Case, Found]
+
+
+def overtakes(mine: Mapping[int, float], theirs: Mapping[int, float]) -> int | None:
+    """The first N from which on ``mine`` takes less time at every N that both have; None if it is never so."""
+    first = None
+    for rows in sorted(mine.keys() & theirs.keys(), reverse=True):
+        if mine[rows] >= theirs[rows]:
+            break
+        first = rows
+    return first
+
+
+def seconds_of(results: Results, loss: str, views: int) -> dict[int, float]:
+    """N -> seconds of one of rankhub's losses in groups of ``views``, where it fitted."""
+    return {
+        case.rows: found.seconds
+        for case, found in results.items()
+        if (case.loss, case.views, case.rival) == (loss, views, False) and found.seconds is not None
+    }
+
+
+def crossing_lines(results: Results, fast: str, slow: str) -> list[str]:
+    """A sentence for each size of group in which both were measured: from which N on ``fast`` overtakes ``slow``."""
+    lines = []
+    for views in sorted({case.views for case in results}):
+        mine, theirs = seconds_of(results, fast, views), seconds_of(results, slow, views)
+        both = sorted(mine.keys() & theirs.keys())
+        if not both:
+            continue
+        first = overtakes(mine, theirs)
+        where = f"from N = {first:,} on" if first else f"nowhere up to N = {both[-1]:,}"
+        ratio = theirs[both[-1]] / mine[both[-1]]
+        lines.append(
+            f"{fast} is faster than {slow} in groups of {views}: {where} ({ratio:.2f} times as fast at {both[-1]:,})"
+        )
+    return lines

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from pairs_comparison.pool import PairDraws, Pool, Rows, target_of_pairs
-from rankhub.engine.groups import ScheduledOptimizer
+from rankhub.engine.learner import ScheduledOptimizer
 from rankhub.engine.network import Network, train_mode
 from rankhub.engine.objectives import Objective
 from rankhub.engine.wide import buffers_kept
@@ -63,12 +63,7 @@ class Racer:
     _crops: int = field(default=0, repr=False)
 
     def train(self, until: float, limit: float) -> None:
-        """Train until ``seconds`` is ``until`` or just above.
-
-        Args:
-            until: Seconds on this racer's clock.
-            limit: Seconds of the whole training: schedules run by the clock on the wall.
-        """
+        """Train until ``seconds`` is ``until`` or just above; schedules run over ``limit`` seconds of this clock."""
         train_mode(self.network)
         while self.seconds < until:
             start = time.perf_counter()

@@ -10,8 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from rankhub.engine.collate import first_view
-from rankhub.engine.feed import Chain
+from rankhub.engine.feed import Chain, first_view
 from rankhub.interfaces.batch import View
 from rankhub.interfaces.data import Dataset
 from rankhub.interfaces.draws import Draws
@@ -41,13 +40,7 @@ class Pool:
 
     @classmethod
     def of(cls, dataset: Dataset, chain: Chain, progress: Callable[[int, int], None]) -> Pool:
-        """Make, or read from the generator's cache, the versions of every photo.
-
-        Args:
-            dataset: Open.
-            chain: A stream's generator; all steps are worker steps.
-            progress: Told photos done and in all.
-        """
+        """Make, or read from the cache, the versions of every photo; all steps of the chain are worker steps."""
         first, found = chain.steps[0], []
         assert isinstance(first, WorkerGenerator)
         for number in range(len(dataset)):
@@ -111,10 +104,7 @@ class PairDraws:
     distortion (m C(L, 2) to C(m, 2) L (L - 1) pairs of L versions each), if the loss pairs across photos at all. Drawn
     with the same shares, a random pair has the loss of all pairs on average; only its spread is larger.
 
-    Args:
-        pool: The versions.
-        within: Share of pairs whose members come from one photo.
-        random: Where random numbers come from.
+    ``within`` is the share of pairs whose members come from one photo.
     """
 
     def __init__(self, pool: Pool, within: float, random: np.random.Generator) -> None:
@@ -122,11 +112,7 @@ class PairDraws:
         self._groups, self._kinds = _Members(pool.group), _Members(pool.kind)
 
     def draw(self, count: int) -> tuple[Rows, Rows]:
-        """``count`` pairs.
-
-        Returns:
-            (upper, lower): [count] rows of the pool each; upper[i] ranks above lower[i].
-        """
+        """(upper, lower): [count] rows of the pool each; upper[i] ranks above lower[i]."""
         inside = int(self.random.binomial(count, self.within))
         upper, lower = zip(self._some(inside, across=False), self._some(count - inside, across=True), strict=True)
         return np.concatenate(upper), np.concatenate(lower)

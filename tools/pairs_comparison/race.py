@@ -16,7 +16,7 @@ from rankhub import LoadedRecipe, UserError, build, load_recipe, open_data
 from rankhub.engine import parts as engine
 from rankhub.engine.training import new_optimizer
 from rankhub.interfaces.generator import WorkerGenerator
-from rankhub.recipe.streams import phase_streams
+from rankhub.recipe.schema import phase_streams
 
 TEST = "test"
 """Name of the data set of held-out photos in the recipe."""
@@ -97,10 +97,6 @@ class Ground:
     def of(cls, rules: Rules, tell: engine.Progress) -> Ground:
         """Open the data and make all versions.
 
-        Args:
-            rules: With the recipe.
-            tell: Told how many of how many are done, and of what.
-
         Raises:
             UserError: A step of the generator needs a whole batch.
         """
@@ -154,8 +150,7 @@ def run(rules: Rules, ground: Ground, field: Sequence[Racer]) -> Iterator[tuple[
 
     They take turns of a few seconds, each time another one first, so that what else the machine does hits all alike.
 
-    Yields:
-        (mark, method -> its point), from 0 on.
+    Gives the mark, from 0 on, and the point of each method.
     """
     for racer in field:
         racer.warm_up()

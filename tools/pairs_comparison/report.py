@@ -7,7 +7,6 @@ import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from comparison.figure import COLOURS, MARKERS
 from rich.table import Table
 
 from pairs_comparison.methods import TITLES
@@ -16,7 +15,7 @@ from pairs_comparison.race import Point
 Results = Mapping[str, Mapping[int, Sequence[Point]]]
 """Method -> seed -> points in the order of the marks."""
 
-STYLES = dict(zip(TITLES, ((COLOURS[0], MARKERS[0]), (COLOURS[1], MARKERS[1]), (COLOURS[3], MARKERS[2])), strict=True))
+STYLES = dict(zip(TITLES, (("#D55E00", "o"), ("#0072B2", "s"), ("#009E73", "D")), strict=True))
 """Method -> colour and marker."""
 
 MEASURES = {"loss": "test ranking loss", "accuracy": "test ranking accuracy (%)"}
@@ -111,13 +110,7 @@ def table(results: Results) -> Table:
 
 
 def draw(path: Path, results: Results, note: str) -> None:
-    """Draw loss and accuracy against seconds and against views: mean and one standard deviation over seeds.
-
-    Args:
-        path: The PNG to write.
-        results: What is there.
-        note: Printed small below the panels: what was trained on what.
-    """
+    """Draw loss and accuracy against seconds and against views: mean and one standard deviation over seeds."""
     import matplotlib
 
     matplotlib.use("Agg")

@@ -48,11 +48,7 @@ class Layout:
         )
 
     def pairs(self) -> tuple[Tensor, Tensor]:
-        """All pairs by the definition, each once.
-
-        Returns:
-            (upper, lower): [P] int64 each; row upper[p] ranks above row lower[p].
-        """
+        """All pairs by the definition, each once: [P] int64 each, row upper[p] ranks above row lower[p]."""
         target = self.target()
         kind = target.kind
         owner = kind if self.options["pairs"] == "same_kind" and kind is not None else target.group

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import gc
 import json
-import resource
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from measured import in_a_process, is_of_memory, limit_memory, status
 
 from siamese_benchmark.layouts import LAYOUTS, Layout
 
@@ -143,48 +141,21 @@ def peak(case: Case, way: str) -> float | None:
     case.way(way)(replace(subject, layout=few, images=subject.images[:2]))  # libraries warm, gradients there
     gc.collect()
     Path("/proc/self/clear_refs").write_text("5")  # the high-water mark begins anew at what is held now (proc(5))
-    held = _status("VmRSS")
-    limit = _status("VmSize") + int(case.memory_gb * 2**30)
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    held = limit_memory(case.memory_gb)
     try:
         case.way(way)(subject)
     except (RuntimeError, MemoryError) as error:
-        if "memory" not in str(error).lower() and not isinstance(error, MemoryError):
+        if not is_of_memory(error):
             raise
         return None
-    return (_status("VmHWM") - held) / 2**20
-
-
-def _status(key: str) -> int:
-    """Bytes of a line of this process's memory account (Linux)."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(key + ":"):
-            return int(line.split()[1]) * 1024
-    raise RuntimeError(f"/proc/self/status has no {key}; this benchmark needs Linux")
+    return (status("VmHWM") - held) / 2**20
 
 
 def peak_in_a_process(case: Case, way: str) -> float | None:
-    """:func:`peak` in a process of its own.
-
-    Raises:
-        SystemExit: The process failed for another reason than memory; with its message.
-    """
-    program = f"import sys; sys.path.insert(0, {str(Path(__file__).parents[1])!r}); "
-    program += "from siamese_benchmark.measuring import answer; answer(*sys.argv[1:])"
-    command = [sys.executable, "-c", program, json.dumps(asdict(case)), way]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if _lacked_memory(done):
-        return None
-    if done.returncode:
-        raise SystemExit(f"measuring the memory of {way} in {case} failed:\n{done.stderr}")
-    megabytes: float | None = json.loads(done.stdout.splitlines()[-1])
+    """:func:`peak` in a process of its own."""
+    what = f"the memory of {way} in {case}"
+    megabytes: float | None = in_a_process("siamese_benchmark.measuring", what, json.dumps(asdict(case)), way)
     return megabytes
-
-
-def _lacked_memory(done: subprocess.CompletedProcess[str]) -> bool:
-    """Whether the system killed a process, or it failed since it got no memory where :func:`peak` cannot catch that."""
-    told = any(sign in done.stderr for sign in ("MemoryError", "std::bad_alloc", "annot allocate memory"))
-    return done.returncode == -signal.SIGKILL or (done.returncode != 0 and told)
 
 
 def answer(request: str, way: str) -> None:

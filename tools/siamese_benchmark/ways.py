@@ -76,11 +76,7 @@ def _settle(subject: Subject) -> None:
 
 
 def one_pass(subject: Subject) -> Tensor:
-    """Every view passes once; all pairs are formed on the outputs, as the engine does it. Adds to the gradients.
-
-    Returns:
-        The mean loss, a scalar.
-    """
+    """Every view passes once; all pairs are formed on the outputs, as the engine does it. Adds to the gradients."""
     target = subject.layout.target()
     result = subject.loss({"score": subject.scores(subject.images)}, target, LossContext())
     mean: Tensor = result.total / subject.loss.count(target)
@@ -91,12 +87,7 @@ def one_pass(subject: Subject) -> Tensor:
 def two_branches(subject: Subject, at_once: int) -> Tensor:
     """Both members of every pair pass, each through its branch of the same weights. Adds to the gradients.
 
-    Args:
-        subject: Network, loss and images.
-        at_once: Pairs whose passes are held in memory together; the gradient does not depend on it.
-
-    Returns:
-        The mean loss, a scalar.
+    So many pairs ``at_once`` are held in memory; the gradient does not depend on it.
     """
     upper, lower = subject.layout.pairs()
     margin, mean = subject.layout.options["margin"], torch.zeros(())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from rankhub.interfaces.errors import Objection, UserError
@@ -12,16 +12,18 @@ from rankhub_counting.data.base import DividedImages
 from rankhub_counting.data.dots import Dots, read_dots
 from rankhub_counting.data.listing import Marked
 from rankhub_counting.data.marks import Floats
+from rankhub_data.opened import Listed
 from rankhub_data.reading import list_folder
-from rankhub_data.tables.opened import Listed
-from rankhub_data.wording import some
+from rankhub_tables.names import composed
+from rankhub_tables.wording import some
 
 
 class DotImages(DividedImages):
     """Images, each with an image of the same size in which every object is a bright dot on a dark ground.
 
     So are the VGG cells of Lempitsky and Zisserman (NIPS 2010), for which the defaults are. An image and its dots
-    belong together if what stands for the ``*`` of their patterns is the same.
+    belong together if what stands for each ``*`` of their patterns is the same: ``*_*.png`` and ``*_dots_*.png``
+    match ``beans_000.png`` and ``beans_dots_000.png``.
 
     Where dots are single pixels, two that touch are two objects; where they are larger, touching pixels are one. With
     ``dot: auto`` they are taken to be single pixels if at least half of the groups of touching pixels are, over all
@@ -30,8 +32,8 @@ class DotImages(DividedImages):
     Tried on the VGG cells as they are released.
 
     Args:
-        images: Pattern of the images' paths below ``root``, with one ``*``; it may stand for folders too.
-        dots: Pattern of the paths of the images of dots, likewise. What it fits is never an image to count in.
+        images: Pattern of the images' paths below ``root``, with one or more ``*``, which may stand for folders too.
+        dots: Pattern of the paths of the images of dots, with as many ``*``. What fits it is no image to count in.
         threshold: Pixels of dots are brighter than this in some channel.
         dot: What marks one object: every bright ``pixel``, every ``blob`` of bright pixels that touch (also at a
             corner; its centre of mass is the point), or ``auto``: what fits the set.
@@ -52,8 +54,15 @@ class DotImages(DividedImages):
         **options: Any,
     ) -> None:
         for name, pattern in (("images", images), ("dots", dots)):
-            if pattern.count("*") != 1:
-                raise Objection(f"`{name}: {pattern}` needs one `*`, by which an image and its dots are matched")
+            if "*" not in pattern or "**" in pattern:
+                raise Objection(
+                    f"`{name}: {pattern}` needs a `*`, by which an image and its dots are matched, or several with "
+                    "something between"
+                )
+        if images.count("*") != dots.count("*"):
+            raise Objection(
+                f"`images: {images}` and `dots: {dots}` need as many `*`, which are matched one after another"
+            )
         if images == dots:
             raise Objection(f"`images` and `dots` are both {images}, and nothing tells them apart")
         self.unit = unit
@@ -74,18 +83,14 @@ class DotImages(DividedImages):
         """The images with their dots, and then those without.
 
         Raises:
-            UserError: No image or no image of dots fits its pattern, or dots have no image.
+            UserError: No image or no image of dots fits its pattern, or dots have no image or more than one.
         """
         paths = [file.path for file in list_folder(self.root, None).files]
-        marked = self._matched("dots", self.dots, paths)
-        images = self._matched("images", self.images, [path for path in paths if path not in set(marked.values())])
-        if without := [path for key, path in marked.items() if key not in images]:
-            raise UserError(
-                f"{len(without):,} of the {len(marked):,} images of dots in {self.root} have no image of the name "
-                f"{self.images}: {some(without)}; put the images there, or take the dots out"
-            )
-        rows = [Marked(path, marked[key]) for key, path in images.items() if key in marked]
-        others = [path for key, path in images.items() if key not in marked]
+        marked = self._fitting("dots", self.dots, paths)
+        images = self._fitting("images", self.images, [path for path in paths if path not in marked])
+        dots_of = self._paired(images, marked)
+        rows = [Marked(path, dots_of[path]) for path in images if path in dots_of]
+        others = [path for path in images if path not in dots_of]
         notes = []
         if others:
             notes.append(
@@ -125,17 +130,54 @@ class DotImages(DividedImages):
             return [f"each bright pixel is one dot, also where dots touch: {found} (`dot: blob` would take groups)"]
         return [f"each group of bright pixels is one dot, its centre the point: {found}"]
 
-    def _matched(self, name: str, pattern: str, paths: Sequence[str]) -> dict[str, str]:
-        """What stands for the ``*`` -> path."""
-        before, _, after = pattern.partition("*")
-        fits = re.compile(f"{re.escape(before)}(.*){re.escape(after)}", re.IGNORECASE)
-        found: dict[str, str] = {}
-        for path in paths:
-            if (match := fits.fullmatch(path)) is None:
-                continue
-            if match[1] in found:
-                raise UserError(f"{self.root} has {found[match[1]]} and {path}, both {pattern}; keep one of them")
-            found[match[1]] = path
-        if not found:
+    def _fitting(self, name: str, pattern: str, paths: Sequence[str]) -> dict[str, list[tuple[str, ...]]]:
+        """Path -> what may stand for each ``*``: ``a_b_1`` is ``*_*`` in two ways. Only paths that fit."""
+        before, *between, after = composed(pattern).split("*")
+        whole = re.compile(f"{re.escape(before)}(.*){re.escape(after)}", re.IGNORECASE | re.DOTALL)
+        fits = ((path, whole.fullmatch(composed(path))) for path in paths)
+        found = {path: list(_ways(match[1], between)) for path, match in fits if match}
+        if not any(found.values()):
             raise UserError(f"no image in {self.root} is called {pattern}; set `{name}` to the pattern of their names")
+        return {path: ways for path, ways in found.items() if ways}
+
+    def _paired(
+        self, images: Mapping[str, Sequence[tuple[str, ...]]], marked: Mapping[str, Sequence[tuple[str, ...]]]
+    ) -> dict[str, str]:
+        """Image -> its dots, of the images that have some."""
+        owner: dict[tuple[str, ...], str] = {}
+        for path, ways in images.items():
+            for way in ways:
+                if (first := owner.setdefault(way, path)) != path:
+                    raise UserError(f"{self.root} has {first} and {path}, both {self.images}; keep one of them")
+        found: dict[str, str] = {}
+        without = []
+        for path, ways in marked.items():
+            its = sorted({owner[way] for way in ways if way in owner})
+            if len(its) > 1:
+                raise UserError(
+                    f"{path} in {self.root} may be the dots of {some(its)}; say more in `images` and `dots`, or rename "
+                    "them"
+                )
+            if not its:
+                without.append(path)
+            elif (first := found.setdefault(its[0], path)) != path:
+                raise UserError(
+                    f"{self.root} has {first} and {path}, both {self.dots} of {its[0]}; keep one of them, or say more "
+                    "in `images` and `dots`"
+                )
+        if without:
+            raise UserError(
+                f"{len(without):,} of the {len(marked):,} images of dots in {self.root} have no image of the name "
+                f"{self.images}: {some(without)}; put the images there, or take the dots out"
+            )
         return found
+
+
+def _ways(text: str, between: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """All ways to cut a text at the given texts, each once and in their order, whatever their case."""
+    if not between:
+        yield (text,)
+        return
+    for match in re.finditer(f"(?=({re.escape(between[0])}))", text, re.IGNORECASE):
+        for rest in _ways(text[match.end(1) :], between[1:]):
+            yield (text[: match.start()], *rest)

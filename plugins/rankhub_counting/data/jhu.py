@@ -9,9 +9,10 @@ from rankhub.interfaces.errors import UserError
 from rankhub_counting.data.base import ReleasedImages
 from rankhub_counting.data.listing import Marked, joined, paired
 from rankhub_counting.data.marks import Floats, as_points
-from rankhub_data.tables.opened import Listed
-from rankhub_data.tables.text import RELEASED, read_lines
-from rankhub_data.wording import some
+from rankhub_data.opened import Listed
+from rankhub_tables.numbers import number
+from rankhub_tables.text import RELEASED, read_lines
+from rankhub_tables.wording import some
 
 _RELEASED = {"train": 2272, "val": 500, "test": 1600}
 _FIELDS = 6
@@ -71,15 +72,15 @@ class JhuCrowd(ReleasedImages):
         path = self.root / row.annotation
         points: list[list[float]] = []
         wrong: list[str] = []
-        for number, line in read_lines(path):
+        for place, line in read_lines(path):
             try:
-                values = [float(field) for field in line.split()]
+                values = [number(field) for field in line.split()]
             except ValueError:
                 values = []
             if len(values) == _FIELDS:
                 points.append(values[:2])
             else:
-                wrong.append(f"line {number} ({line[:40]!r})")
+                wrong.append(f"line {place} ({line[:40]!r})")
         if wrong:
             raise UserError(f"{path}: no row of {_FIELDS} numbers on {some(wrong)}; {RELEASED}")
         return as_points(str(path), points, may_be_empty=True)

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from rankhub.interfaces.errors import UserError
-from rankhub_data.tables.draws import Bools
-from rankhub_data.tables.opened import Listed
-from rankhub_data.wording import some
+from rankhub_data.opened import Listed
+from rankhub_tables.draws import Bools
+from rankhub_tables.wording import some
 
 
 @dataclass(frozen=True, slots=True)

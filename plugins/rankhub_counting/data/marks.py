@@ -1,89 +1,18 @@
-"""Points of one image: read as numbers, laid into the image as it is served, with the distance to their neighbours."""
+"""Points of one image, read as numbers."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-from scipy.spatial import cKDTree
 
 from rankhub.interfaces.errors import UserError
-
-Floats = npt.NDArray[np.float64]
-
-NEAR = 1.0
-"""A point so many pixels beyond the border, or fewer, was meant to be on it."""
-INSIDE = 1e-3
-"""Points stay so far from the right and the bottom edge, in pixels: a point on them would be in no view."""
-NEIGHBOURS = 3
-"""The extent is the mean distance to so many other points (Zhang et al., CVPR 2016: geometry-adaptive kernels)."""
-SWAPPED = 0.1
-"""Share of an image's points that must fit only with x and y exchanged for it to be said."""
-
-
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """The points of an image as it is served.
-
-    Attributes:
-        points: [n, 3] x, y and extent in pixels of the image as it is served; see :func:`placed`.
-        moved: How many were at most ``NEAR`` pixels outside and were moved to the border.
-        outside: [k, 2] those further outside, which are not among the points; in pixels of the file's image.
-        swapped: Whether a notable share of the points fits into the image only with x and y exchanged.
-    """
-
-    points: Floats
-    moved: int
-    outside: Floats
-    swapped: bool
-
-
-def placed(points: Floats, source: tuple[int, int], served: tuple[int, int]) -> Placed:
-    """Move points from the image of the file to the image as it is served.
-
-    Each axis is scaled by its own ratio of sizes, since sizes are rounded. Two points at one place stay two.
-
-    Args:
-        points: [n, 2] x and y in pixels, counted from the left and the top edge of the image in the file.
-        source: Height and width of the image in the file, upright.
-        served: Height and width after shrinking.
-
-    Returns:
-        Points with 0 <= x < width and 0 <= y < height of the served image.
-    """
-    edge, new = np.array(source[::-1], dtype=np.float64), np.array(served[::-1], dtype=np.float64)
-    far = ((points < -NEAR) | (points > edge + NEAR)).any(axis=1)
-    exchanged = points[far, ::-1]
-    mended = ((exchanged >= -NEAR) & (exchanged <= edge + NEAR)).all(axis=1)
-    kept = points[~far]
-    moved = ((kept < 0) | (kept >= edge)).any(axis=1)
-    # The ratio first: it is exactly 1 where the sizes are equal.
-    there = np.clip(kept * (new / edge), 0.0, new - INSIDE)
-    return Placed(
-        np.column_stack([there, extents(there)]),
-        int(moved.sum()),
-        points[far],
-        bool(mended.sum() and mended.sum() >= SWAPPED * len(points)),
-    )
-
-
-def extents(points: Floats) -> Floats:
-    """[n] mean distance of each point to the three nearest others, in pixels.
-
-    Args:
-        points: [n, 2]. Points at one place are 0 apart.
-
-    Returns:
-        NaN where there are fewer than four points.
-    """
-    if len(points) <= NEIGHBOURS:
-        return np.full(len(points), np.nan)
-    distances, _ = cKDTree(points).query(points, k=NEIGHBOURS + 1)
-    # The nearest is the point itself, or one at the same place: 0 either way.
-    means: Floats = np.asarray(distances, dtype=np.float64)[:, 1:].mean(axis=1)
-    return means
+from rankhub_data.placed import INSIDE as INSIDE
+from rankhub_data.placed import Floats
+from rankhub_data.placed import Placed as Placed
+from rankhub_data.placed import doubts as doubts
+from rankhub_data.placed import extents as extents
+from rankhub_data.placed import placed as placed
 
 
 def as_points(place: str, value: Any, *, may_be_empty: bool) -> Floats:
@@ -101,8 +30,10 @@ def as_points(place: str, value: Any, *, may_be_empty: bool) -> Floats:
         UserError: They are no rows of two finite numbers, or there are none.
     """
     try:
+        if np.asarray(value).dtype.kind in "bUS":  # NumPy takes "1_000" and True for numbers
+            raise TypeError
         points = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise UserError(f"{place} holds no rows of two numbers, x and y; mend it or get it anew") from None
     if not points.size:
         if may_be_empty:

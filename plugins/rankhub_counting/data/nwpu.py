@@ -10,10 +10,10 @@ from rankhub.interfaces.errors import UserError
 from rankhub_counting.data.base import ReleasedImages
 from rankhub_counting.data.listing import Marked, files_in
 from rankhub_counting.data.marks import Floats, as_points
-from rankhub_data.tables.mat import read_mat
-from rankhub_data.tables.opened import Listed
-from rankhub_data.tables.text import RELEASED, read_lines, read_object
-from rankhub_data.wording import some
+from rankhub_data.opened import Listed
+from rankhub_tables.mat import read_mat
+from rankhub_tables.text import RELEASED, read_lines, read_object
+from rankhub_tables.wording import some
 
 _LISTS = {"train.txt": False, "val.txt": True}
 """A list -> whether its images are held out."""

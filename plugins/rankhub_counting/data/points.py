@@ -6,13 +6,16 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
+import numpy as np
+
 from rankhub_counting.data.base import DividedImages
 from rankhub_counting.data.listing import Marked
 from rankhub_counting.data.marks import Floats
 from rankhub_counting.data.points_file import Columns, read_points_file
+from rankhub_data.opened import Listed
 from rankhub_data.reading import list_folder
-from rankhub_data.tables.opened import Listed
-from rankhub_data.wording import some
+from rankhub_tables.names import folded, spelled
+from rankhub_tables.wording import some
 
 
 class PointsFile(DividedImages):
@@ -20,6 +23,7 @@ class PointsFile(DividedImages):
 
     A CSV file (comma, tab or semicolon; the first line names the columns) has a row for each point; an image without
     a point stands in it once with x and y left empty. A JSON file is ``{"a.jpg": [[x, y], ...], "b.jpg": []}``.
+    Points are in pixels: shares of width and height are refused, and so are images all of whose points are there twice.
 
     Images of the folder that the file does not name have no label: the part ``unlabeled`` serves them beside those
     to train on whose labels are not used, except copies of an image that is held out.
@@ -71,11 +75,17 @@ class PointsFile(DividedImages):
             UserError: The file cannot be used; see :func:`~.points_file.read_points_file`.
         """
         source = self.root / self.annotations
-        self._points = read_points_file(source, self.columns)
-        rows = [Marked(path, path) for path in self._points]
-        named = {self._plain(path) for path in self._points}
+        found = read_points_file(source, self.columns, self.root)
+        self._points = {of.path: of.points for of in found}
+        rows = [Marked(of.path, of.path) for of in found]
+        named = {self._plain(of.path) for of in found}
         others = [file.path for file in list_folder(self.root, None).files if self._plain(file.path) not in named]
         notes = []
+        if again := {of.path: n for of in found if (n := len(of.points) - len(np.unique(of.points, axis=0)))}:
+            notes.append(
+                f"points at the very place of another of their image: {sum(again.values()):,} (in "
+                f"{some(list(again))}); each is counted"
+            )
         if others:
             notes.append(
                 f"images that {source.name} does not name: {len(others):,} ({some(others)}); they have no label, and "
@@ -88,7 +98,5 @@ class PointsFile(DividedImages):
         return self._points[row.annotation]
 
     def _plain(self, path: str) -> str:
-        """A path relative to the root, in one spelling."""
-        path = path.replace("\\", "/")
-        relative = os.path.relpath(path, self.root) if os.path.isabs(path) else os.path.normpath(path)
-        return relative.replace(os.sep, "/").casefold()
+        """A path relative to the root, in one spelling and case."""
+        return folded(spelled(path, str(self.root)))

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from rankhub.interfaces.errors import UserError
-from rankhub_counting.data.marks import Floats, as_points
-from rankhub_data.tables.delimited import read_delimited
-from rankhub_data.tables.table import Record, Table
-from rankhub_data.tables.text import read_object
+from rankhub_counting.data.marks import Floats, as_points, doubts
+from rankhub_tables.delimited import read_delimited
+from rankhub_tables.names import spelled
+from rankhub_tables.table import Record, Table
+from rankhub_tables.text import read_object
+from rankhub_tables.wording import some
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,32 +33,61 @@ class Columns:
     y: str
 
 
-def read_points_file(source: Path, columns: Columns) -> Mapping[str, Floats]:
-    """Path of an image, as it is written -> [n, 2] its points, in the file's order.
+@dataclass(frozen=True, slots=True)
+class Of:
+    """What a file says of one image.
+
+    Attributes:
+        path: As it is first written.
+        place: Where, for sentences.
+        points: [n, 2] in the file's order.
+    """
+
+    path: str
+    place: str
+    points: Floats
+
+
+def read_points_file(source: Path, columns: Columns, root: Path) -> list[Of]:
+    """The images that a file names, in its order.
 
     Args:
         source: ``*.json``: an object of paths, each with a list of [x, y]. Anything else is a table of text.
         columns: Of a table. A row with neither x nor y says that there is an image, perhaps without a point.
+        root: The folder of the images; absolute. Rows that spell a path below it in several ways are of one image.
 
     Raises:
-        UserError: The file cannot be read or names no image, a path is missing, or a coordinate is no finite number.
+        UserError: The file cannot be read or names no image, a path is missing, a coordinate is no finite number, or
+            points cannot be what was meant (see :func:`~rankhub_data.placed.doubts`).
     """
-    found = _json(source) if source.suffix.lower() == ".json" else _table(source, columns)
+    found = _json(source) if source.suffix.lower() == ".json" else _table(source, columns, root)
     if not found:
         raise UserError(f"{source} names no image")
+    if wrong := doubts([of.points for of in found]):
+        first, said = next(iter(wrong.items()))
+        others = [found[number].path for number in wrong if number != first]
+        also = f" (so it is with {some(others)})" if others else ""
+        raise UserError(f"{source}, {found[first].place}: {found[first].path}: {said}{also}")
     return found
 
 
-def _table(source: Path, columns: Columns) -> dict[str, Floats]:
+def _table(source: Path, columns: Columns, root: Path) -> list[Of]:
     table = read_delimited(source, [columns.path, columns.x, columns.y])
     table.refuse(f"`{columns.path}` is empty", [record for record in table if not record[columns.path]])
     half = [record for record in table if bool(record[columns.x]) != bool(record[columns.y])]
     table.refuse(f"only one of `{columns.x}` and `{columns.y}` is given", half)
     marked = [record for record in table if record[columns.x]]
-    points: dict[str, list[tuple[float, float]]] = {record[columns.path]: [] for record in table}
+    keys = {path: spelled(path, str(root)) for path in {record[columns.path] for record in table}}
+    first: dict[str, Record] = {}
+    for record in table:
+        first.setdefault(keys[record[columns.path]], record)
+    points: dict[str, list[tuple[float, float]]] = {key: [] for key in first}
     for record, *point in zip(marked, *(_column(table, name, marked) for name in (columns.x, columns.y)), strict=True):
-        points[record[columns.path]].append((point[0], point[1]))
-    return {path: np.array(of, dtype=np.float64).reshape(-1, 2) for path, of in points.items()}
+        points[keys[record[columns.path]]].append((point[0], point[1]))
+    return [
+        Of(row[columns.path], row.place, np.array(points[key], dtype=np.float64).reshape(-1, 2))
+        for key, row in first.items()
+    ]
 
 
 def _column(table: Table, name: str, records: Sequence[Record]) -> list[float]:
@@ -66,9 +97,9 @@ def _column(table: Table, name: str, records: Sequence[Record]) -> list[float]:
     return values
 
 
-def _json(source: Path) -> dict[str, Floats]:
+def _json(source: Path) -> list[Of]:
     content = read_object(source, '{"a.jpg": [[x, y], ...], ...}', "write the file anew")
-    return {
-        path: as_points(f"the list of {path} in {source}", points, may_be_empty=points == [])
-        for path, points in content.items()
-    }
+    return [
+        Of(path, f"entry {number}", as_points(f"the list of {path} in {source}", points, may_be_empty=points == []))
+        for number, (path, points) in enumerate(content.items(), start=1)
+    ]

@@ -9,8 +9,8 @@ import numpy as np
 from rankhub.interfaces.data import DataReport
 from rankhub_counting.data.listing import Marked, annotated
 from rankhub_counting.data.marks import Placed
-from rankhub_data.tables.opened import Opened
-from rankhub_data.wording import number_of_images, some
+from rankhub_data.opened import Opened
+from rankhub_tables.wording import number_of_images, some
 
 
 def report(

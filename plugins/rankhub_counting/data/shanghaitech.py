@@ -11,9 +11,9 @@ from rankhub.interfaces.errors import UserError
 from rankhub_counting.data.base import ReleasedImages
 from rankhub_counting.data.listing import Marked, joined, paired
 from rankhub_counting.data.marks import Floats, as_points
-from rankhub_data.tables.mat import read_mat
-from rankhub_data.tables.opened import Listed
-from rankhub_data.tables.text import RELEASED
+from rankhub_data.opened import Listed
+from rankhub_tables.mat import read_mat
+from rankhub_tables.text import RELEASED
 
 _RELEASED = {"A": (300, 182), "B": (400, 316)}
 _TRUTH = ("ground_truth", "ground-truth")

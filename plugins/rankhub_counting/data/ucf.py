@@ -14,9 +14,9 @@ from rankhub_counting.data.base import Part, ReleasedImages, units_of
 from rankhub_counting.data.listing import Marked, annotated, joined, paired
 from rankhub_counting.data.marks import Floats, as_points
 from rankhub_data.named import NamedImages
-from rankhub_data.tables.mat import read_mat
-from rankhub_data.tables.opened import Listed
-from rankhub_data.tables.split import Sides, Split, by_fold
+from rankhub_data.opened import Listed
+from rankhub_tables.mat import read_mat
+from rankhub_tables.split import Sides, Split, by_fold
 
 FOLDS = (
     (37, 48, 29, 10, 14, 1, 45, 47, 40, 24),

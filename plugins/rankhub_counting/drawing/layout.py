@@ -76,14 +76,11 @@ class Style:
 
 
 def lay_out(style: Style, rng: np.random.Generator) -> list[Figure]:
-    """Draw what stands in a scene.
+    """Draw what stands in a scene, from the nearest to the furthest; every centre lies inside it.
 
     The number of discs is log-uniform, so that each factor is equally likely. They gather in a few crowds. A row holds
     as many per area of a disc as any other: were each as far from its neighbours on the ground, far rows would hide
     themselves. The number of distractors does not depend on that of discs.
-
-    Returns:
-        From the nearest to the furthest; every centre lies inside the scene.
     """
     low, high = np.log([style.fewest + 1, style.most + 1])
     discs = round(float(np.exp(rng.uniform(low, high)))) - 1

@@ -1,4 +1,4 @@
-"""Paints the things of a scene on its backdrop, with smooth edges, the near ones over the far ones."""
+"""Paints the things of a scene with smooth edges, the near ones over the far ones, on noise or a part of a photo."""
 
 from __future__ import annotations
 
@@ -6,9 +6,62 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
-from rankhub_counting.drawing.backdrop import Canvas, Pixels, noise_field
 from rankhub_counting.drawing.layout import Figure, Shape
+
+Canvas = npt.NDArray[np.float32]
+Pixels = npt.NDArray[np.uint8]
+
+
+def noise_field(height: int, width: int, finest: float, growth: float, rng: np.random.Generator) -> Canvas:
+    """[height, width] smooth noise of mean 0 and standard deviation 1, a sum of octaves.
+
+    ``finest`` is the wavelength in pixels of the finest octave, each further one is twice as long and ``growth`` times
+    as strong: 1 is rough, 2 is as smooth as clouds.
+    """
+    octaves = max(1, round(float(np.log2(max(height, width) / finest))))
+    rows, columns = (max(2, round(side / (finest * 2 ** (octaves - 1)))) for side in (height, width))
+    field = rng.standard_normal((rows, columns), dtype=np.float32)
+    # From the coarsest on, each time on a grid twice as fine: little is done at full size.
+    for _ in range(octaves - 1):
+        rows, columns = 2 * rows, 2 * columns
+        field = np.float32(growth) * _brought(field, rows, columns)
+        field += rng.standard_normal((rows, columns), dtype=np.float32)
+    field = _brought(field, height, width)
+    return np.asarray((field - field.mean()) / max(float(field.std()), 1e-6), dtype=np.float32)
+
+
+def noise_backdrop(height: int, width: int, rng: np.random.Generator) -> Canvas:
+    """[3, height, width] noise in [0, 1], rough or smooth, of one colour with a weak second one."""
+    base, swing = rng.uniform(0.2, 0.75, 3).astype(np.float32), rng.uniform(-0.06, 0.06, 3).astype(np.float32)
+    finest, growth = float(rng.uniform(2, 6)), float(rng.uniform(0.9, 1.7))
+    light = np.float32(rng.uniform(0.08, 0.2)) * noise_field(height, width, finest, growth, rng)
+    hue = noise_field(height, width, max(height, width) / 4, 1.0, rng)
+    canvas = swing[:, None, None] * hue
+    canvas += light
+    canvas += (base.mean() + 0.5 * (base - base.mean()))[:, None, None]
+    return np.asarray(canvas.clip(0, 1, out=canvas), dtype=np.float32)
+
+
+def photo_backdrop(photo: Pixels, height: int, width: int, rng: np.random.Generator) -> Canvas:
+    """[3, height, width] a random part of a photo [H, W, 3] in [0, 1], in the scene's shape, perhaps mirrored."""
+    rows, columns = photo.shape[:2]
+    zoom = min(columns / width, rows / height) * float(rng.uniform(0.5, 1.0))
+    wide, high = min(width * zoom, columns), min(height * zoom, rows)
+    left, top = float(rng.uniform(0, columns - wide)), float(rng.uniform(0, rows - high))
+    box = (left, top, left + wide, top + high)
+    whole = np.asarray(Image.fromarray(photo).resize((width, height), Image.Resampling.BILINEAR, box))
+    part = whole.transpose(2, 0, 1).astype(np.float32, order="C") / 255
+    if rng.random() < 0.5:
+        part = part[:, :, ::-1]
+    contrast, middle = np.float32(rng.uniform(0.5, 0.9)), part.mean()
+    return np.asarray((middle + contrast * (part - middle)).clip(0, 1), dtype=np.float32)
+
+
+def _brought(field: Canvas, height: int, width: int) -> Canvas:
+    return np.array(Image.fromarray(field).resize((width, height), Image.Resampling.BICUBIC))
+
 
 Distance = npt.NDArray[np.float32]
 
@@ -26,13 +79,7 @@ def paint(backdrop: Canvas, figures: Sequence[Figure], rng: np.random.Generator)
     far to near, and what is seen of each is known. A thing of which less than :data:`VISIBLE` would be seen is not
     painted, so that nothing in the picture is left uncounted.
 
-    Args:
-        backdrop: [3, H, W] in [0, 1].
-        figures: From the nearest to the furthest.
-        rng: Where light, pattern and the noise of the sensor are drawn from.
-
-    Returns:
-        [3, H, W] RGB, and the things that were painted, from the nearest to the furthest.
+    The picture is [3, H, W] RGB, the backdrop [3, H, W] in [0, 1]; things come and go from the nearest to the furthest.
     """
     height, width = backdrop.shape[1:]
     light = _light(rng)
@@ -63,15 +110,9 @@ def paint(backdrop: Canvas, figures: Sequence[Figure], rng: np.random.Generator)
 
 
 def outside(figure: Figure, dx: Distance, dy: Distance) -> Distance:
-    """Signed distance in pixels to the shape's edge, below 0 inside; exact at straight edges and for discs.
+    """[h, w] signed distance in pixels to the shape's edge, below 0 inside; exact at straight edges and for discs.
 
-    Args:
-        figure: The thing.
-        dx: [w] columns, from its centre.
-        dy: [h, 1] rows, from its centre.
-
-    Returns:
-        [h, w].
+    ``dx`` [w] and ``dy`` [h, 1] are columns and rows from its centre.
     """
     if figure.shape == "disc":
         return np.asarray(np.sqrt(dx * dx + dy * dy) - np.float32(figure.radius), dtype=np.float32)

@@ -51,15 +51,9 @@ class Counted(Labeled):
 
 
 def counted(source: EvaluationSource, data: str, output: str) -> Counted:
-    """Predictions and labels of the images of ``data`` that are annotated.
+    """Predictions and labels of the images of ``data`` that are annotated, with the map ``HEAD.map`` beside the count.
 
-    Args:
-        source: Of the predictions.
-        data: A data set of points.
-        output: The count, ``HEAD.OUTPUT``; the map is taken to be ``HEAD.map``.
-
-    Raises:
-        UserError: No image is annotated, or the output is not one number an image.
+    Raises UserError where no image is annotated, or the output is not one number an image.
     """
     known = labeled(source, data, output, ("is annotated", "are not annotated and"))
     dataset, rows = source.dataset(data), known.rows.tolist()

@@ -11,11 +11,10 @@ import numpy.typing as npt
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.evaluate import EvaluationResult, EvaluationSource, Evaluator
 from rankhub.interfaces.options import DataName, Ge, Le, OutputName
-from rankhub_counting.evaluation.baseline import NAMES as BASELINES
-from rankhub_counting.evaluation.baseline import Baseline, baseline
 from rankhub_counting.evaluation.counted import Counted, counted
 from rankhub_counting.evaluation.game import game
-from rankhub_counting.evaluation.metrics import METRICS, by_fold, measure
+from rankhub_counting.evaluation.metrics import METRICS, Baseline, baseline, by_fold, measure
+from rankhub_counting.evaluation.metrics import NAMES as BASELINES
 from rankhub_counting.evaluation.scatter import scatter
 from rankhub_counting.overlay import overlay
 from rankhub_ranking.labeled import Floats, lines_of
@@ -162,12 +161,7 @@ class Counting(Evaluator):
 
 
 def telling(errors: Floats, count: int) -> dict[str, int]:
-    """Rows spread evenly over the order of errors, from the worst to the best, under names that say which they are.
-
-    Args:
-        errors: [n] absolute errors.
-        count: How many; 1 = the worst. At most n come back.
-    """
+    """Rows spread evenly over the order of errors, from the worst to the best, under names that say which they are."""
     order = np.argsort(errors, kind="stable")
     count = min(count, len(order))
     quantiles = np.linspace(1, 0, count) if count > 1 else np.ones(count)

@@ -16,11 +16,7 @@ def game(density: Floats, points: Floats, size: tuple[int, int], level: int) -> 
     Olmedo, Torre-Jiménez, López-Sastre, Maldonado-Bascón, Oñoro-Rubio: Extremely overlapping vehicle counting, IbPRIA
     2015, equation 4).
 
-    Args:
-        density: [h, w] points a cell; the cells are spread evenly over the image.
-        points: [n, 2 or more] x and y in pixels.
-        size: Height and width of the image in pixels.
-        level: L, at least 0.
+    ``density`` is [h, w] points a cell, spread evenly over the image; ``points`` are [n, 2 or more] x and y in pixels.
     """
     side = 2**level
     return float(np.abs(in_regions(density, side) - points_in_regions(points, size, side)).sum())
@@ -30,10 +26,6 @@ def in_regions(density: Floats, side: int) -> Floats:
     """[side, side] sums of a map over a grid of equal regions; a cell on a border is shared by area.
 
     This is the exact integral of the map that is constant on each cell, so the regions sum to the map's sum.
-
-    Args:
-        density: [h, w].
-        side: Regions along each side.
     """
     height, width = density.shape
     return np.asarray(_shares(height, side) @ density @ _shares(width, side).T)
@@ -50,11 +42,7 @@ def _shares(cells: int, regions: int) -> Floats:
 def points_in_regions(points: Floats, size: tuple[int, int], side: int) -> Floats:
     """[side, side] how many points lie in each region; a region holds its left and its top border.
 
-    Args:
-        points: [n, 2 or more] x and y in pixels. One outside the image is counted in the region nearest to it, so that
-            the regions sum to the number of points.
-        size: Height and width of the image in pixels.
-        side: Regions along each side.
+    One outside the image counts in the region nearest to it, so that the regions sum to the number of points.
     """
     height, width = size
     column = np.clip(np.floor(points[:, 0] * side / width), 0, side - 1).astype(np.int64)

@@ -22,15 +22,7 @@ def scatter(
 
     Where counts range widely the axes are logarithmic, and linear below 1 if there is anything below 1.
 
-    Args:
-        title: Above the picture.
-        predicted: [n] finite.
-        counts: [n].
-        unit: What is counted ("people").
-        mean: The answer of the baseline, if it is one number.
-
-    Returns:
-        [H, W, 3] uint8.
+    [H, W, 3] uint8. ``unit`` is what is counted ("people"), ``mean`` the answer of the baseline, if it is one number.
     """
     axes, canvas = chart(7.0, 6.6, title)
     low, high = _scaled(axes, predicted, counts)

@@ -11,14 +11,14 @@ import numpy.typing as npt
 from rankhub.interfaces.data import DataReport, LabelSpec
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.options import Ge, Gt, Le, Lt
+from rankhub_data.labeled_images import LabeledImages
 from rankhub_data.named import NamedImages
-from rankhub_data.tables.base import LabeledImages
-from rankhub_data.tables.draws import Ints
-from rankhub_data.tables.opened import Listed, Opened
-from rankhub_data.tables.split import Sides, Split, Units
+from rankhub_data.opened import Listed, Opened
 from rankhub_quality.data.choose import of_kinds, served, without_references
 from rankhub_quality.data.report import report
 from rankhub_quality.data.table import Row, ScoreTable, check_references, check_table, places
+from rankhub_tables.draws import Ints
+from rankhub_tables.split import Sides, Split, Units
 
 
 class ScoredImages(LabeledImages[Row]):

@@ -9,10 +9,10 @@ from dataclasses import replace
 import numpy as np
 
 from rankhub.interfaces.errors import UserError
-from rankhub_data.tables.draws import Ints, thinned
-from rankhub_data.tables.split import Sides, Split
-from rankhub_data.wording import some
 from rankhub_quality.data.table import Row, ScoreTable
+from rankhub_tables.draws import Ints, thinned
+from rankhub_tables.split import Sides, Split
+from rankhub_tables.wording import some
 
 _LISTED = 40
 """So many known names are listed to one who asks for an unknown one."""

@@ -9,11 +9,11 @@ from typing import ClassVar
 
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import UserError
-from rankhub_data.tables.sheet import read_sheet
-from rankhub_data.tables.table import Record
-from rankhub_data.tables.text import RELEASED, read_pattern
 from rankhub_quality.data.base import ScoredVersions
 from rankhub_quality.data.table import Row, ScoreTable, check_lengths
+from rankhub_tables.sheet import read_sheet
+from rankhub_tables.table import Record
+from rankhub_tables.text import RELEASED, read_pattern
 
 _FOLDERS = {
     "noise": ("awgn", "AWGN"),

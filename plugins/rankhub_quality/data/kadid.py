@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from rankhub.interfaces.data import LabelSpec
-from rankhub_data.tables.delimited import read_delimited
-from rankhub_data.tables.table import Record
-from rankhub_data.tables.text import RELEASED
 from rankhub_quality.data.base import ScoredVersions
 from rankhub_quality.data.table import Row, ScoreTable, check_lengths
+from rankhub_tables.delimited import read_delimited
+from rankhub_tables.table import Record
+from rankhub_tables.text import RELEASED
 
 _NAME = re.compile(r"(?P<reference>I\d\d)_(?P<kind>\d\d)_(?P<level>\d\d)\.png", re.IGNORECASE)
 

@@ -7,10 +7,10 @@ from typing import Any, ClassVar, Literal
 
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import UserError
-from rankhub_data.tables.delimited import read_delimited
-from rankhub_data.wording import some
 from rankhub_quality.data.base import ScoredImages
 from rankhub_quality.data.table import Row, ScoreTable, check_lengths
+from rankhub_tables.delimited import read_delimited
+from rankhub_tables.wording import some
 
 _WITH_SETS, _WITHOUT = "koniq10k_distributions_sets.csv", "koniq10k_scores_and_distributions.csv"
 

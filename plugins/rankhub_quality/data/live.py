@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import UserError
-from rankhub_data.tables.mat import Mat, read_mat
 from rankhub_quality.data.base import ScoredVersions
 from rankhub_quality.data.table import Row, ScoreTable, check_lengths
+from rankhub_tables.mat import Mat, read_mat
 
 
 class Live(ScoredVersions):

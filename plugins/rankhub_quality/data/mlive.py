@@ -8,10 +8,10 @@ from typing import ClassVar
 
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import UserError
-from rankhub_data.tables.mat import read_mat
-from rankhub_data.wording import some
 from rankhub_quality.data.base import ScoredVersions
 from rankhub_quality.data.table import Row, ScoreTable, check_lengths
+from rankhub_tables.mat import read_mat
+from rankhub_tables.wording import some
 
 
 class Mlive(ScoredVersions):

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from rankhub.interfaces.data import DataReport, LabelSpec
-from rankhub_data.tables.opened import Opened
-from rankhub_data.tables.split import Split, Units
+from rankhub_data.opened import Opened
 from rankhub_quality.data.table import Row
+from rankhub_tables.split import Split, Units
 
 
 def report(title: str, opened: Opened[Row], split: Split, share: float, scale: LabelSpec) -> DataReport:

@@ -9,11 +9,12 @@ from typing import Any, ClassVar
 
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import Objection, UserError
-from rankhub_data.tables.delimited import read_delimited
-from rankhub_data.tables.table import Record, Table
-from rankhub_data.wording import some
 from rankhub_quality.data.base import ScoredVersions
 from rankhub_quality.data.table import Row, ScoreTable
+from rankhub_tables.delimited import read_delimited
+from rankhub_tables.names import composed, folded, spelled
+from rankhub_tables.table import Record, Table
+from rankhub_tables.wording import some
 
 
 class ScoredCsv(ScoredVersions):
@@ -22,9 +23,10 @@ class ScoredCsv(ScoredVersions):
     Which way the scores run has to be said; a wrong guess would train the opposite.
 
     Where ``reference`` names a column, images are split by it: versions of one picture on both sides of a split would
-    let a network pass by knowing the picture. The split is drawn among all rows of the table, and ``where`` filters
-    after it, as ``kinds`` does: two entries with different filters have no reference on both sides. To make folds of
-    a subset, write a table of it, or name the other references in ``leave_out``.
+    let a network pass by knowing the picture; names that differ in case, in how accents are written or in ``./`` are of
+    one picture. The split is drawn among all rows of the table, and ``where`` filters after it, as ``kinds`` does: two
+    entries with different filters have no reference on both sides. To make folds of a subset, write a table of it, or
+    name the other references in ``leave_out``.
 
     Args:
         higher_is_better: Whether a higher score is the better one (as MOS) or the worse one (as DMOS).
@@ -65,6 +67,7 @@ class ScoredCsv(ScoredVersions):
         if leave_out and reference is None:
             raise Objection("`leave_out` names values of the column `reference`; name that column")
         self.scale = LabelSpec(kind="score", higher_is_better=higher_is_better, range=range, unit=unit)
+        kinds, leave_out = (None if each is None else list(map(composed, each)) for each in (kinds, leave_out))
         super().__init__(root=root, kinds=kinds, leave_out=leave_out, **options)
         self.table = os.path.expanduser(table)
         self.path = path
@@ -87,15 +90,16 @@ class ScoredCsv(ScoredVersions):
         source = self.root / self.table
         wanted = [self.path, self.score, *(name for name in (self.reference, self.kind) if name), *self.where]
         table = read_delimited(source, list(dict.fromkeys(wanted)))
-        wants = [all(record[column] == value for column, value in self.where.items()) for record in table]
+        wants = [all(self._is(record, column) for column in self.where) for record in table]
         records = [record for record, wanted in zip(table, wants, strict=True) if wanted]
         if len(table) and not records:
             raise UserError(self._nothing_left(table))
         nameless = [record for record in records if not record[self.path]]
         table.refuse(f"`{self.path}` is empty", nameless, "name an image or take the rows out")
         scores = iter(table.numbers(self.score, records))
+        names: dict[str, str] = {}
         rows = [
-            self._row(record, next(scores) if wanted else math.nan, wanted)
+            self._row(record, next(scores) if wanted else math.nan, wanted, names)
             for record, wanted in zip(table, wants, strict=True)
         ]
         return ScoreTable(source, rows, list(self._notes(rows)))
@@ -110,18 +114,23 @@ class ScoredCsv(ScoredVersions):
             )
 
     def _nothing_left(self, table: Table) -> str:
-        column = next((column for column, value in self.where.items() if all(r[column] != value for r in table)), None)
+        column = next((column for column in self.where if not any(self._is(r, column) for r in table)), None)
         if column is None:
             return f"no row of {table.source} has all the values of `where` at once"
         values = sorted({record[column] for record in table})
         return f"no row of {table.source} has {column} = {self.where[column]}; its values are {some(values)}"
 
-    def _row(self, record: Record, score: float, wanted: bool) -> Row:
+    def _is(self, record: Record, column: str) -> bool:
+        return composed(record[column]) == composed(self.where[column])
+
+    def _row(self, record: Record, score: float, wanted: bool, names: dict[str, str]) -> Row:
+        """A row; ``names`` holds how each reference is spelled first."""
+        named = record[self.reference] if self.reference else ""
         return Row(
             path=record[self.path],
             score=score,
             place=record.place,
-            reference=record[self.reference] if self.reference else "",
-            kind=record[self.kind] if self.kind else "",
+            reference=names.setdefault(folded(spelled(named)), spelled(named)) if named else "",
+            kind=composed(record[self.kind]) if self.kind else "",
             wanted=wanted,
         )

@@ -7,10 +7,10 @@ from typing import Annotated, Any, ClassVar
 
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.options import Ge
-from rankhub_data.tables.delimited import read_delimited
-from rankhub_data.tables.sheet import read_sheet
 from rankhub_quality.data.base import ScoredImages
 from rankhub_quality.data.table import Row, ScoreTable, check_lengths
+from rankhub_tables.delimited import read_delimited
+from rankhub_tables.sheet import read_sheet
 
 _NAME, _SCORE = "Image name", "MOS"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import UserError
-from rankhub_data.wording import some
+from rankhub_tables.wording import some
 
 
 @dataclass(frozen=True, slots=True)

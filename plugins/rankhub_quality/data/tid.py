@@ -9,10 +9,10 @@ from typing import ClassVar
 
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import UserError
-from rankhub_data.tables.table import Record
-from rankhub_data.tables.text import read_lines, read_pattern
 from rankhub_quality.data.base import ScoredVersions
 from rankhub_quality.data.table import Row, ScoreTable, check_lengths
+from rankhub_tables.table import Record
+from rankhub_tables.text import read_lines, read_pattern
 
 _LINE = re.compile(r"(?P<mos>\S+)\s+(?P<name>\S+)")
 _NAME = re.compile(r"I(?P<reference>\d\d)_(?P<kind>\d\d)_(?P<level>\d)\.bmp", re.IGNORECASE)

@@ -1,4 +1,4 @@
 """Distortions that lower an image's quality by known degrees, as plain functions on uint8 arrays.
 
-`kinds` names them all, `sets` holds the levels of the paper, `reach` finds levels that change nothing on an image.
+`kinds` names them all, `sets` holds the levels of the paper.
 """

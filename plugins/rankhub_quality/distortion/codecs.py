@@ -46,13 +46,6 @@ def reachable(image: Pixels, strengths: Sequence[float]) -> list[bool]:
     the codec then keeps nothing of the picture, the same for all such ratios. A ratio is reached if the stream is
     at most `OVERSHOOT` times the size asked for, and its pixels differ from those of the ratio reached before it.
 
-    Args:
-        image: The image.
-        strengths: Ratios, mild to strong.
-
-    Returns:
-        One truth value per ratio.
-
     Raises:
         UserError: This Pillow has no JPEG 2000.
     """

@@ -35,7 +35,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from rankhub_quality.distortion import blocks, blur, codecs, colour, denoising, noise, tone
+from rankhub_quality.distortion import blocks, blur, codecs, noise, tone
 from rankhub_quality.distortion.pixels import Distortion
 
 
@@ -69,7 +69,7 @@ _ALL = (
     Kind("multiplicative_noise", noise.multiplicative_noise, True, "variance of the factor", (0, None)),
     Kind("quantisation", tone.quantisation, True, "step, of 255", (1, 255)),
     Kind("gaussian_blur", blur.gaussian_blur, True, "sigma, pixels", (0, None)),
-    Kind("denoising", denoising.denoising, True, _VARIANCE, (0, None)),
+    Kind("denoising", noise.denoising, True, _VARIANCE, (0, None)),
     Kind("jpeg", codecs.jpeg, False, "quality", (0, 100)),
     Kind("jpeg2000", codecs.jpeg2000, True, "compression ratio", (1, None)),
     Kind("pattern_noise", blocks.pattern_noise, True, "patches", (0, None)),
@@ -78,9 +78,9 @@ _ALL = (
     Kind("mean_shift_down", tone.mean_shift, False, "shift, of 255", (-255, 0)),
     Kind("contrast_up", tone.contrast, True, "factor", (1, None)),
     Kind("contrast_down", tone.contrast, False, "factor", (0, 1)),
-    Kind("saturation", colour.saturation, False, "factor", (None, 1)),
-    Kind("colour_quantisation", colour.colour_quantisation, False, "colours", (2, 256)),
-    Kind("chromatic_aberration", colour.chromatic_aberration, True, "shift of red, pixels", (0, None)),
+    Kind("saturation", tone.saturation, False, "factor", (None, 1)),
+    Kind("colour_quantisation", tone.colour_quantisation, False, "colours", (2, 256)),
+    Kind("chromatic_aberration", tone.chromatic_aberration, True, "shift of red, pixels", (0, None)),
 )
 
 KINDS: Mapping[str, Kind] = MappingProxyType({kind.name: kind for kind in _ALL})

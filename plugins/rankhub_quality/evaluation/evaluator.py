@@ -14,10 +14,10 @@ from rankhub.interfaces.options import DataName, Ge, Gt, Lt, OutputName
 from rankhub_quality.evaluation.logistic import FEWEST as FEWEST_TO_FIT
 from rankhub_quality.evaluation.logistic import Curve, fit
 from rankhub_quality.evaluation.measure import METRICS, SUMMARIES, by_group, measure, repeated, subsets
-from rankhub_quality.evaluation.metrics import FEWEST
 from rankhub_quality.evaluation.scatter import scatter
 from rankhub_quality.evaluation.scored import scored
 from rankhub_ranking.labeled import Labeled, lines_of
+from rankhub_ranking.metrics import FEWEST
 
 _NAN = float("nan")
 

@@ -56,10 +56,6 @@ def fit(predicted: Floats, labels: Floats) -> Curve:
 
     Source: Sheikh, Sabir, Bovik: A statistical evaluation of recent full reference image quality assessment
     algorithms, IEEE TIP 2006.
-
-    Args:
-        predicted: [n] finite, n at least 1.
-        labels: [n] finite.
     """
     centre, unit = predicted.mean(), predicted.std()
     if predicted.min() == predicted.max() or not unit > 0:

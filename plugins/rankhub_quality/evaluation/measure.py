@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from rankhub.interfaces.draws import Draws
 from rankhub_quality.evaluation.logistic import Curve, fit
-from rankhub_quality.evaluation.metrics import krocc, plcc, rmse, srocc
 from rankhub_ranking.labeled import summary
+from rankhub_ranking.metrics import krocc, plcc, rmse, srocc
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
@@ -22,13 +22,7 @@ SUMMARIES = ("mean", "median", "std")
 
 
 def measure(predicted: Floats, labels: Floats, curve: Curve | None = None) -> dict[str, float]:
-    """The metrics ``METRICS``, NaN where one is undefined.
-
-    Args:
-        predicted: [n] finite.
-        labels: [n] finite.
-        curve: From predictions to labels; None = the one fitted to these images.
-    """
+    """The metrics ``METRICS``, NaN where one is undefined; ``curve`` None = the one fitted to these images."""
     if not len(labels):
         return dict.fromkeys(METRICS, float("nan"))
     fitted = (curve or fit(predicted, labels))(predicted)
@@ -61,11 +55,7 @@ def by_group(predicted: Floats, labels: Floats, names: Sequence[str], curve: Cur
 def subsets(units: Sequence[str], repeats: int, share: float, seed: int) -> Iterator[Ints]:
     """Rows of random subsets: a share of the units (references; at least one) with all of their images.
 
-    Args:
-        units: [n] to which unit each image belongs; one without a name is a unit by itself.
-        repeats: Subsets.
-        share: Of the units in each, rounded.
-        seed: Another seed draws others.
+    ``units`` [n]: to which unit each image belongs; one without a name is a unit by itself.
     """
     names = {name: place for place, name in enumerate(dict.fromkeys(name for name in units if name))}
     unit_of = np.array([names.get(name, -1) for name in units])
@@ -80,8 +70,7 @@ def subsets(units: Sequence[str], repeats: int, share: float, seed: int) -> Iter
 def repeated(predicted: Floats, labels: Floats, parts: Iterable[Ints]) -> tuple[list[dict[str, Any]], dict[str, float]]:
     """The metrics of subsets, each with a curve of its own, and what they come to.
 
-    Returns:
-        One line a subset; and ``METRIC_mean``, ``METRIC_median`` and ``METRIC_std`` over the subsets.
+    One line a subset; and ``METRIC_mean``, ``METRIC_median`` and ``METRIC_std`` over the subsets.
     """
     lines: list[dict[str, Any]] = [
         {"subset": number, "images": len(rows), **measure(predicted[rows], labels[rows])}

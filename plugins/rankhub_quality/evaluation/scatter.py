@@ -30,16 +30,8 @@ def scatter(
 ) -> npt.NDArray[np.uint8]:
     """Predictions along x, labels along y, one colour and marker a kind, and the fitted curve.
 
-    Args:
-        title: Above the picture.
-        axis: What is scored, in which unit and which way it runs.
-        predicted: [n] on the data set's own scale.
-        labels: [n] on the same.
-        kinds: [n] names, empty where unknown; None = all points alike.
-        curve: x and y of the line from predictions to labels.
-
-    Returns:
-        [H, W, 3] uint8.
+    [H, W, 3] uint8. ``axis`` says what is scored, in which unit and which way it runs; kinds [n] are empty where
+    unknown; the curve is x and y of the line from predictions to labels.
     """
     axes, canvas = chart(8.0, 6.0, title)
     named = _drawn_by_kind(axes, predicted, labels, kinds)

@@ -14,7 +14,7 @@ from helpers.training import equal, objective, parts_of, recipe, streams, train,
 
 import rankhub_contrastive
 from rankhub.catalog.catalog import Catalog
-from rankhub.catalog.docs import docs_of
+from rankhub.catalog.options import docs_of
 from rankhub.catalog.spec import ComponentSpec
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.generator import ViewSpec
@@ -227,7 +227,8 @@ def test_a_run_that_is_stopped_and_resumed_ends_with_the_same_bits(tmp_path, nam
     ours = recipe(
         heads={"main": head if name == "dino" else {"use": "arrow"}},
         average={"decay": 0.9, "use_for": ["teacher"]},
-        phases=[{"name": "first", "steps": 7, "streams": streams(views=views)}],
+        streams=streams(views=views),
+        phases=[{"name": "first", "steps": 7, "streams": ["views"]}],
         evaluate=[],
         checkpoint={"every_steps": 3, "keep": 9},
     )

@@ -14,7 +14,7 @@ from rankhub.interfaces.loss import LossContext
 from rankhub.interfaces.model import OutputSpec
 from rankhub.interfaces.order import RankTarget
 from rankhub_contrastive.barlow_twins import BarlowTwins
-from rankhub_contrastive.redundancy import off_diagonal
+from rankhub_contrastive.partners import off_diagonal
 from rankhub_contrastive.vicreg import VICReg
 
 EMBEDDING = {"embedding": OutputSpec("embedding", 4)}

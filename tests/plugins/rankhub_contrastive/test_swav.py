@@ -11,8 +11,7 @@ from rankhub.interfaces.loss import LossContext
 from rankhub.interfaces.model import OutputSpec
 from rankhub.interfaces.order import RankTarget
 from rankhub_contrastive.prediction import prediction_loss, target_parts
-from rankhub_contrastive.sinkhorn import sinkhorn
-from rankhub_contrastive.swav import SwAV
+from rankhub_contrastive.swav import SwAV, sinkhorn
 
 EMBEDDING = {"embedding": OutputSpec("embedding", 4)}
 LATE = LossContext(progress=0.5)

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rankhub.interfaces.points import Points
-from rankhub_counting import kernels
-from rankhub_counting.kernels import REACH, Gaussians, draw
+from rankhub_counting import density_loss as kernels
+from rankhub_counting.density_loss import REACH, Gaussians, draw
 
 FIXED = Gaussians(15.0, None, 0.3)
 

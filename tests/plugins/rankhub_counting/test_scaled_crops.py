@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rankhub.engine.collate import collate
+from rankhub.engine.feed import collate
 from rankhub.interfaces.batch import View
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.draws import Draws

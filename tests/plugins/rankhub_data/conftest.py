@@ -72,6 +72,8 @@ class Site:
         drop_at: The connection is cut off when this byte of the file is reached; then it heals.
         status: Answers with this error to every request.
         stall: Sends nothing after the headers.
+        drip: Sends the file byte by byte, with so many seconds between; 0 = at once.
+        sends_on: Redirects every request to this address.
         requests: (Range, If-Range) of each request.
         sent: Bytes of the file sent in all.
     """
@@ -83,6 +85,8 @@ class Site:
     drop_at: list[int] = field(default_factory=list)
     status: int = 200
     stall: bool = False
+    drip: float = 0.0
+    sends_on: str = ""
     requests: list[tuple[str | None, str | None]] = field(default_factory=list)
     sent: int = 0
     released: threading.Event = field(default_factory=threading.Event)
@@ -92,6 +96,11 @@ class Site:
         self.requests.append((asked, condition))
         if self.status != 200:
             handler.send_error(self.status)
+            return
+        if self.sends_on:
+            handler.send_response(302)
+            handler.send_header("Location", self.sends_on)
+            handler.end_headers()
             return
         start = int(re.fullmatch(r"bytes=(\d+)-", asked)[1]) if asked and self.ranges else 0
         if condition is not None and condition != self.etag:
@@ -109,6 +118,11 @@ class Site:
         if self.stall:
             self.released.wait(30)
             return
+        for at in range(start, len(self.content)) if self.drip else ():
+            handler.wfile.write(self.content[at : at + 1])
+            self.sent += 1
+            if self.released.wait(self.drip):
+                return
         stop = self.drop_at.pop(0) if self.drop_at else len(self.content)
         handler.wfile.write(self.content[start:stop])
         self.sent += max(0, stop - start)

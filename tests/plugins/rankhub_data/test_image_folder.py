@@ -264,7 +264,7 @@ def test_remarks(folder, open_folder, photo):
     text = said(report)
     assert "1 files have several frames" in text
     assert "1 images are transparent" in text
-    assert "1 images of 16 bits use less" in text
+    assert "1 images of more than 8 bits use less" in text
     assert "no image: 1 .txt" in text
     assert "1 hidden files" in text
     assert "1 links to folders" in text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 import pytest
 
@@ -34,9 +35,26 @@ def test_only_what_is_listed_is_served(listed):
     assert "skipped" not in report.tables  # the broken one is not asked for
 
 
-@pytest.mark.parametrize("text", ["path\na.png\na.png\n", "\ufeffpath\r\na.png\r\n\r\n", "path,x\na.png\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "path\na.png\na.png\n",
+        "\ufeffpath\r\na.png\r\n\r\n",
+        "path,x\na.png,\n",
+        "path;x\na.png;\n",
+        "path\n./a.png\n",
+        "path\nA.PNG\n",
+        "path\nb\\..\\a.png\n",
+        "path\rb/../a.png\r",
+    ],
+)
 def test_ways_to_write_the_list(listed, text):
     assert listed(text)[0].paths() == ["a.png"]
+
+
+def test_accents_may_be_written_in_one_sign_or_in_two(listed):
+    for form in ("NFC", "NFD"):
+        assert listed(unicodedata.normalize(form, 'path\n"é, c.png"\n'))[0].paths() == ["é, c.png"]
 
 
 def test_a_listed_image_that_cannot_be_read_is_skipped_and_said(listed):
@@ -55,13 +73,18 @@ def test_parts_are_taken_of_what_is_listed(listed):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("path\nz.png\na.png\nq.png\n", "2 of the 3 images that .*list.csv lists are not in .*photos, such as q.png"),
-        ("path\n./a.png\n", "1 of the 1 images .* such as ./a.png; write paths relative to that folder"),
-        ("file\na.png\n", "has no column `path`; its first line names the columns"),
-        ("", "has no column `path`"),
+        (
+            "path\nz.png\na.png\nq.png\n",
+            "2 of the 3 images that .*list.csv lists are not in .*photos, such as q.png .line 4.;",
+        ),
+        ("path\n../a.png\n", "1 of the 1 images .* such as ../a.png .line 2.; write paths relative to that folder"),
+        ("file\na.png\n", "has no column path; its first line, split at commas, names file"),
+        ("", "has no column path"),
+        ("path,path\na.png,b/x.png\n", "has more than one column path"),
+        ('path,of\na.png,"x\nb/x.png,y\nb/y.png,"z\n', "line 2, column 7: the quotation mark that opens a cell"),
         ("path\n", "list.csv lists no image"),
-        ("number,path\n1\n2,z.png\n", "line 2 of .*list.csv names no path"),
-        ("number,path\n1,\n", "line 2 of .*list.csv names no path"),
+        ("number,path\n1\n2,z.png\n", "the header has 2 fields, but line 2 has 1"),
+        ("number,path\n1,\n", "list.csv: `path` is empty on line 2; name an image or take the row out"),
     ],
 )
 def test_a_list_that_cannot_be_followed_is_a_sentence(listed, text, sentence):
@@ -70,7 +93,7 @@ def test_a_list_that_cannot_be_followed_is_a_sentence(listed, text, sentence):
 
 
 def test_a_list_that_is_no_text_is_a_sentence(listed):
-    with pytest.raises(UserError, match=r"list\.csv cannot be read as CSV in UTF-8"):
+    with pytest.raises(UserError, match=r"list\.csv is no text in UTF-8 \(line 2, column 1\)"):
         listed("path\né.png\n", encoding="latin-1")
 
 

@@ -9,7 +9,7 @@ import pytest
 
 import rankhub_data
 from rankhub.catalog.catalog import Catalog
-from rankhub.catalog.docs import docs_of
+from rankhub.catalog.options import docs_of
 
 
 @pytest.fixture
@@ -18,7 +18,14 @@ def catalog() -> Catalog:
 
 
 def test_components_can_be_used_and_every_option_is_described(catalog):
-    assert catalog.names("dataset") == ["coco", "image_folder", "placed_digits", "skimage_photos", "stl10"]
+    assert catalog.names("dataset") == [
+        "coco",
+        "from_python",
+        "image_folder",
+        "placed_digits",
+        "skimage_photos",
+        "stl10",
+    ]
     for entry in catalog.entries("dataset"):
         described = docs_of(catalog.load(entry)).args
         # What a base describes beyond them are options that a subclass does not offer.

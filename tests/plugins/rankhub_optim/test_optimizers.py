@@ -7,8 +7,7 @@ from torch import nn
 from rankhub.interfaces.errors import Objection
 from rankhub.interfaces.optim import Optimizer
 from rankhub.interfaces.schedule import Clock, Schedule
-from rankhub_optim.lars import LARS
-from rankhub_optim.optimizers import SGD, AdamW
+from rankhub_optim.optimizers import LARS, SGD, AdamW
 
 
 class Net(nn.Module):

@@ -8,7 +8,7 @@ from helpers import fakes, training
 
 import rankhub_probes
 from rankhub.catalog.catalog import Catalog
-from rankhub.catalog.docs import docs_of
+from rankhub.catalog.options import docs_of
 from rankhub.engine.evaluation import evaluate_row, table_rows
 from rankhub.engine.source import NetworkForward, RawPixels, Source
 

@@ -7,7 +7,7 @@ from hypothesis import given as examples
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from rankhub_probes.spectrum import singular_values, smooth_rank
+from rankhub_probes.features import singular_values, smooth_rank
 
 CPU = torch.device("cpu")
 

@@ -14,13 +14,12 @@ from hypothesis import strategies as st
 
 import rankhub_ranking
 from rankhub.catalog.catalog import Catalog
-from rankhub.catalog.docs import docs_of
+from rankhub.catalog.options import docs_of
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.evaluate import OutputTable
 from rankhub.interfaces.generator import ViewSpec
 from rankhub.interfaces.order import RankTarget
-from rankhub_ranking.order import orders
-from rankhub_ranking.ranking_accuracy import MOST_LEVELS, RankingAccuracy
+from rankhub_ranking.ranking_accuracy import MOST_LEVELS, RankingAccuracy, orders
 
 
 @dataclass

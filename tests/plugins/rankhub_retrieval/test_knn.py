@@ -16,7 +16,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.evaluate import OutputTable
-from rankhub.interfaces.similarity import RESOLUTION
+from rankhub_ranking.similarity import RESOLUTION
 from rankhub_retrieval import ranking
 from rankhub_retrieval.knn import KNearest
 

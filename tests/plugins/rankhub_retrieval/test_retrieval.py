@@ -16,7 +16,7 @@ from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.evaluate import OutputTable
 from rankhub.interfaces.order import RankTarget
-from rankhub.interfaces.similarity import RESOLUTION
+from rankhub_ranking.similarity import RESOLUTION
 from rankhub_retrieval import ranking
 from rankhub_retrieval.retrieval import Retrieval
 

@@ -15,9 +15,8 @@ from rankhub.interfaces.generator import ViewSpec
 from rankhub.interfaces.loss import LossContext
 from rankhub.interfaces.order import RankTarget
 from rankhub_s2r2.blackbox_ap import BlackboxAP
-from rankhub_s2r2.fast_ap import FastAP
 from rankhub_s2r2.graded_ap import GradedAP
-from rankhub_s2r2.histogram_ap import HistogramAP
+from rankhub_s2r2.histogram_ap import FastAP, HistogramAP
 from rankhub_s2r2.pnp import PNP
 from rankhub_s2r2.ramp_ap import RampAP
 from rankhub_s2r2.smooth_ap import SmoothAP

@@ -16,7 +16,7 @@ from torch.autograd.graph import saved_tensors_hooks
 
 import rankhub_s2r2
 from rankhub.catalog.catalog import Catalog
-from rankhub.catalog.docs import docs_of
+from rankhub.catalog.options import docs_of
 from rankhub.catalog.spec import ComponentSpec
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import Objection

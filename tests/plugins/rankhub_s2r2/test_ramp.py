@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rankhub_s2r2 import ramp
-from rankhub_s2r2.ramp import Ramp
-from rankhub_s2r2.sorting import argsort, prefix_sums, sort
+from rankhub_s2r2.ramp import Ramp, argsort, prefix_sums, sort
 
 
 def pairs(scores, pivots, width, weights):

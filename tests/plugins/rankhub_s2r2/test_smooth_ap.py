@@ -13,8 +13,7 @@ from rankhub.interfaces.embeddings import unit_rows
 from rankhub.interfaces.loss import LossContext
 from rankhub_s2r2 import steps
 from rankhub_s2r2.positives import queries_by_size
-from rankhub_s2r2.precision import average_precision, exact_precision
-from rankhub_s2r2.ranks import positive_ranks
+from rankhub_s2r2.precision import average_precision, exact_precision, positive_ranks
 from rankhub_s2r2.smooth_ap import SmoothAP, smooth_average_precision
 from rankhub_s2r2.steps import Heaviside, Sigmoid
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from rankhub.interfaces.draws import Draws
 from rankhub.interfaces.points import Points
-from rankhub_views.geometry import Boxes, Turn, compose, random_boxes
+from rankhub_views.parameters import Boxes, Turn, compose, random_boxes
 
 SCALE, RATIO = (0.08, 1.0), (3 / 4, 4 / 3)
 

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torchvision.transforms.v2 import functional as V
 
-from rankhub_views.geometry import Boxes
+from rankhub_views.parameters import Boxes
 from rankhub_views.resample import resample, windows
 from rankhub_views.scratch import Scratch
 

@@ -15,7 +15,7 @@ from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.model import FeatureSpec, OutputSpec
 from rankhub_counting.density import Density
 from rankhub_timm.backbone import TimmBackbone
-from rankhub_timm.sight import receptive_field
+from rankhub_timm.maps import receptive_field
 from rankhub_views.center import Center
 from rankhub_views.crops import Crops
 from rankhub_views.tiles import Tiles, needed_halo

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import affine_transform
 from torchvision.transforms.v2 import functional as V
 
-from rankhub_views.geometry import Boxes, Turn
+from rankhub_views.parameters import Boxes, Turn
 from rankhub_views.resample import resample, windows
 from rankhub_views.scratch import Scratch
 from rankhub_views.turned import askew, resample_turned

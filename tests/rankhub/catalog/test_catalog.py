@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from helpers import fakes
-from helpers.plugins import component, plugin
+from helpers.plugins import component, plugin, renamed
 
 import rankhub
 from rankhub.catalog.catalog import Catalog, CatalogError
@@ -121,9 +121,9 @@ class TestBuild:
 
 def test_every_component_can_have_another_name(catalog):
     new = {(kind, name): f"{name}_{kind}_2" for kind in KINDS for name in catalog.names(kind)}
-    renamed = catalog.renamed(new)
-    assert renamed.names("loss") == ["fit_loss_2", "follow_loss_2", "pull_loss_2"]
-    assert renamed.load(renamed.find("loss", "pull_loss_2")) is fakes.Pull
+    other = renamed(catalog, new)
+    assert other.names("loss") == ["fit_loss_2", "follow_loss_2", "pull_loss_2"]
+    assert other.load(other.find("loss", "pull_loss_2")) is fakes.Pull
     assert catalog.names("loss") == ["fit", "follow", "pull"]
 
 

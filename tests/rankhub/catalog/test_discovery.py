@@ -47,11 +47,11 @@ def test_a_plugin_that_works_is_listed_with_its_distribution():
 @pytest.mark.parametrize(
     ("broken", "reason"),
     [
-        (hook(ValueError("no luck\nmore")), "it fails when asked for its components: ValueError: no luck"),
-        (hook(SystemExit(3)), "it fails when asked for its components: SystemExit: 3"),
+        (hook(ValueError("no luck\nmore")), "it fails when asked what it brings: ValueError: no luck"),
+        (hook(SystemExit(3)), "it fails when asked what it brings: SystemExit: 3"),
         (hook(None), "its rankhub_components returned None, not a list of rankhub.Component"),
         (hook(7), "its rankhub_components returned 7, not a list of rankhub.Component"),
-        (hook(["loss"]), "its rankhub_components returned 'loss', which is no rankhub.Component"),
+        (hook(["loss"]), "its rankhub_components returned 'loss' in place of an item of a list of rankhub.Component"),
         (hook([component("a"), component("a")]), "it names two components of kind loss 'a'"),
         (
             hook([component("a", kind="los")]),

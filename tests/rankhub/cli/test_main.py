@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 import typer
@@ -49,7 +50,7 @@ def test_imports_nothing_heavy(repo, arguments):
     assert [name for name in HEAVY if name in names] == []
 
 
-@pytest.mark.parametrize("verb", [verb.name for verb in main.VERBS])
+@pytest.mark.parametrize("verb", [*(verb.name for verb in main.CORE), "describe", "recipes", "schema"])
 def test_the_help_of_a_verb_imports_nothing_heavy(repo, verb):
     names = imported(repo, verb, "--help")
     assert [name for name in ("torch", "timm", "faiss") if name in names] == []
@@ -58,7 +59,7 @@ def test_the_help_of_a_verb_imports_nothing_heavy(repo, verb):
 def test_help_lists_every_verb(capsys):
     called = call(capsys, "--help")
     assert called.code == 0
-    for verb in main.VERBS:
+    for verb in main.CORE:
         assert verb.name in called.out
         assert verb.summary.split(",")[0][:40] in called.out
 
@@ -90,7 +91,9 @@ def with_verb(monkeypatch, error):
     def verb():
         raise error
 
-    monkeypatch.setattr(main, "_load", lambda _: verb)
+    monkeypatch.setitem(sys.modules, "wrong_verb", SimpleNamespace(verb=verb))
+    others = [each for each in main.CORE if each.name != "schema"]
+    monkeypatch.setattr(main, "CORE", (*others, main.Verb("schema", "wrong_verb:verb", "Raises.")))
 
 
 def test_what_the_user_can_mend_is_one_sentence(monkeypatch, capsys):
@@ -119,7 +122,7 @@ def test_anything_else_is_a_bug_and_raised(monkeypatch, capsys):
 
 def test_a_broken_verb_costs_the_others_nothing(monkeypatch, capsys):
     broken = main.Verb("run", "rankhub.cli.no_such_module:run", "Train a recipe, or go on with a run.")
-    monkeypatch.setattr(main, "VERBS", (broken, *main.VERBS[1:]))
+    monkeypatch.setattr(main, "CORE", (broken, *main.CORE[1:]))
     assert call(capsys, "--help").code == 0
     assert call(capsys, "plugins", "list").code == 0
 

@@ -47,10 +47,21 @@ def test_as_json(capsys):
         "components": [
             {"kind": "loss", "name": "a", "target": "helpers.fakes:Pull", "summary": "The loss a.", "role": ""}
         ],
+        "verbs": [],
+        "recipes": [],
     }
     assert found["broken"][0]["owner"] == "bad"
     assert found["broken"][0]["reason"].startswith("it asks for version [7]")
     assert found["clashes"] == [{"kind": "loss", "name": "a", "owners": ["one", "two"]}]
+
+
+def test_verbs_and_recipes_are_listed(capsys):
+    lines = {line.split()[0]: line for line in call(capsys, "plugins", "list").out.splitlines()}
+    assert lines["rankhub_data"].endswith("datasets, verb data")
+    assert lines["rankhub_recipes"].split(maxsplit=3)[3] == "recipes"
+    found = {row["owner"]: row for row in json.loads(call(capsys, "plugins", "list", "--json").out)["plugins"]}
+    assert [verb["name"] for verb in found["rankhub_views"]["verbs"]] == ["show"]
+    assert found["rankhub_recipes"]["recipes"] == ["rankhub_recipes"]
 
 
 def test_a_broken_plugin_that_is_installed(tmp_path):

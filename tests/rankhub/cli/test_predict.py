@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+from pkgutil import resolve_name
 
 import numpy as np
 import pytest
 from helpers.commands import call
 from PIL import Image
+
+import rankhub
+from rankhub import api
 
 RECIPE = """
 name: tiny
@@ -18,17 +22,15 @@ backbone: {{use: timm, model: test_resnet, stem: small}}
 heads:
   score: {{use: score}}
 optimizer: {{use: adamw, lr: 1.0e-3}}
-phases:
-- name: supervised
-  steps: 3
-  streams:
-    labeled:
-      data: scored
-      batch_size: 6
-      generator:
-      - {{use: random_crops, size: 24}}
-      objectives:
-      - {{head: score, loss: {{use: mse}}}}
+streams:
+  labeled:
+    data: scored
+    batch_size: 6
+    generator:
+    - {{use: random_crops, size: 24}}
+    objectives:
+    - {{use: mse, head: score}}
+steps: 3
 predict: {{use: crops, count: 3, size: 24}}
 evaluate:
 - {{use: quality, data: scored}}
@@ -84,6 +86,14 @@ def test_a_folder_gets_one_score_an_image_and_the_same_again(trained, capsys):
     assert read(call(capsys, "predict", trained / "out", alone).out)[0]["score"] == rows[0]["score"]
 
 
+def test_images_without_names_go_by_their_number(trained, capsys, monkeypatch):
+    reader = resolve_name(rankhub.describe("dataset", api.in_role("dataset", "folder")).target)
+    monkeypatch.setattr(reader, "facts", lambda self, name: None)
+    done = call(capsys, "predict", trained / "out", trained / "photos")
+    assert done.code == 0, done.err
+    assert [row["path"] for row in read(done.out)] == ["0", "1", "2"]
+
+
 def test_images_that_are_skipped_are_named(trained, capsys, tmp_path):
     photo(tmp_path / "photos" / "good.png", 1)
     (tmp_path / "photos" / "broken.jpg").write_text("no image")
@@ -117,7 +127,7 @@ def test_mistakes_are_sentences(trained, capsys, monkeypatch, arguments, sentenc
 
 
 def test_a_network_without_a_score_says_so(tmp_path, capsys):
-    quick = ["phases.0.epochs=null", "phases.0.steps=1", "evaluate=[]"]
+    quick = ["steps=1", "evaluate=[]"]
     assert call(capsys, "run", "quickstart", *quick, "--out", tmp_path / "run").code == 0
     photo(tmp_path / "photos" / "a.png", 1)
     done = call(capsys, "predict", tmp_path / "run", tmp_path / "photos")

@@ -20,25 +20,23 @@ backbone: {{use: timm, model: test_resnet, stride: 8}}
 heads:
   density: {{use: density}}
 optimizer: {{use: adamw, lr: 1.0e-3}}
-phases:
-- name: multitask
-  steps: 3
-  streams:
-    labeled:
-      data: labeled
-      batch_size: 4
-      generator:
-      - {{use: scaled_crops, size: 32, smallest: 24, largest: 48, flip: 0.5}}
-      objectives:
-      - {{head: density, output: map, loss: {{use: density_mse, sigma: 4}}}}
-      - {{head: density, output: count, loss: {{use: l1}}, weight: 0.1}}
-    ranked:
-      data: unlabeled
-      batch_size: 2
-      generator:
-      - {{use: nested_crops, size: 32, smallest: 8, crops: 3}}
-      objectives:
-      - {{head: density, output: count, loss: {{use: margin_ranking, margin: 0}}}}
+streams:
+  labeled:
+    data: labeled
+    batch_size: 4
+    generator:
+    - {{use: scaled_crops, size: 32, smallest: 24, largest: 48, flip: 0.5}}
+    objectives:
+    - {{use: density_mse, head: density, output: map, sigma: 4}}
+    - {{use: l1, head: density, output: count, weight: 0.1}}
+  ranked:
+    data: unlabeled
+    batch_size: 2
+    generator:
+    - {{use: nested_crops, size: 32, smallest: 8, crops: 3}}
+    objectives:
+    - {{use: margin_ranking, head: density, output: count, margin: 0}}
+steps: 3
 predict: {{use: tiles, size: 64}}
 evaluate:
 - {{use: counting, data: test, pictures: 1}}
@@ -107,7 +105,7 @@ def test_another_way_to_predict_must_see_all_of_an_image(run, capsys):
 
 def test_ranking_alone_with_margin_0_is_refused_before_data_are_read(run, capsys):
     changed = (run / "tiny.yaml").read_text()
-    start, end = changed.index("    labeled:\n      data: labeled"), changed.index("    ranked:")
+    start, end = changed.index("  labeled:\n    data: labeled"), changed.index("  ranked:")
     alone = run / "alone.yaml"
     alone.write_text((changed[:start] + changed[end:]).replace(str(run / "photos"), "/nowhere"))
     done = call(capsys, "validate", alone)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 from helpers.commands import call
+from helpers.recipes import shipped_names
 
-from rankhub.recipe import shipped
 
-
-@pytest.mark.parametrize("name", shipped.names())
+@pytest.mark.parametrize("name", shipped_names())
 def test_every_recipe_that_comes_along_is_fine(name, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     called = call(capsys, "validate", name)
@@ -41,14 +40,10 @@ def test_overlays(tmp_path, monkeypatch, capsys):
     assert called.code == 2
     assert "mine.yaml:1  optimizer.lr: got -1; expected a number above 0" in called.err
     called = call(capsys, "validate", "quickstart", "--overlay", "stl10_65px")
-    assert called.err == (
-        "error: no overlay that comes with rankhub is called 'stl10_65px'; did you mean 'stl10_64px'?\n"
-    )
+    assert called.err == ("error: no overlay that comes along is called 'stl10_65px'; did you mean 'stl10_64px'?\n")
 
 
 def test_a_recipe_that_is_nowhere(capsys):
     called = call(capsys, "validate", "quikstart")
     assert (called.code, called.out) == (2, "")
-    assert called.err == (
-        "error: no recipe that comes with rankhub is called 'quikstart'; did you mean 'quickstart'?\n"
-    )
+    assert called.err == ("error: no recipe that comes along is called 'quikstart'; did you mean 'quickstart'?\n")

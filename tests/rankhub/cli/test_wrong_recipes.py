@@ -15,22 +15,23 @@ heads:
   embedding: {use: projection, dim: 128}
 optimizer: {use: adamw, lr: 2.0e-3}
 schedule: {use: cosine, warmup_epochs: 2}
+streams:
+  views:
+    data: photos
+    batch_size: 64
+    generator:
+    - {use: random_views, views: 4, size: 32}
+    objectives:
+    - {use: smooth_ap, head: embedding, tau: 0.05}
 phases:
 - name: pretrain
+  streams: [views]
   epochs: 40
-  streams:
-    views:
-      data: photos
-      batch_size: 64
-      generator:
-      - {use: random_views, views: 4, size: 32}
-      objectives:
-      - {head: embedding, loss: {use: smooth_ap, tau: 0.05}}
 predict: {use: center, size: 32}
 evaluate:
 - {use: knn, train: photos, test: test, k: 20}
 """
-LOSS = "phases.0.streams.views.objectives.0"
+LOSS = "streams.views.objectives.0"
 
 # name: (text in the good recipe, what stands there instead, overrides, lines that must be among the errors)
 WRONG = {
@@ -45,21 +46,21 @@ WRONG = {
         "epoch: 40",
         [],
         [
-            "F:12  phases.0.epoch: unknown key 'epoch'; did you mean 'epochs'?",
-            "F:11  phases.0: nothing says how long the phase is; expected `epochs: NUMBER` or `steps: NUMBER`",
+            "F:21  phases.0.epoch: unknown key 'epoch'; did you mean 'epochs'?",
+            "F:19  phases.0: nothing says how long the phase is; expected `epochs: NUMBER` or `steps: NUMBER`",
         ],
     ),
     "an option misspelled": (
         "tau: 0.05",
         "tua: 0.05",
         [],
-        [f"F:20  {LOSS}.loss.tua: unknown option 'tua'; did you mean 'tau'? [rankhub_s2r2]"],
+        [f"F:17  {LOSS}.tua: unknown option 'tua'; did you mean 'tau'? [rankhub_s2r2]"],
     ),
     "a wrong type": (
         "batch_size: 64",
         "batch_size: many",
         [],
-        ['F:16  phases.0.streams.views.batch_size: got "many"; expected a whole number of at least 1'],
+        ['F:13  streams.views.batch_size: got "many"; expected a whole number of at least 1'],
     ),
     "a number in quotes": ("lr: 2.0e-3", "lr: '2.0e-3'", [], ['F:8  optimizer.lr: got "2.0e-3"; expected a number']),
     "yes for true": ("name: mine", "channels_last: yes", [], ['F:1  channels_last: got "yes"; expected true or false']),
@@ -67,25 +68,25 @@ WRONG = {
         "tau: 0.05",
         "tau: -1",
         [],
-        [f"F:20  {LOSS}.loss.tau: got -1; expected a number above 0 [rankhub_s2r2]"],
+        [f"F:17  {LOSS}.tau: got -1; expected a number above 0 [rankhub_s2r2]"],
     ),
     "a key out of range": (
         "epochs: 40",
         "epochs: 0",
         [],
-        ["F:12  phases.0.epochs: got 0; expected a whole number of at least 1 or null"],
+        ["F:21  phases.0.epochs: got 0; expected a whole number of at least 1 or null"],
     ),
     "an unknown component": (
         "smooth_ap",
         "smoth_ap",
         [],
-        [f"F:20  {LOSS}.loss.use: no loss is called 'smoth_ap'; did you mean 'smooth_ap' of rankhub_s2r2?"],
+        [f"F:17  {LOSS}.use: no loss is called 'smoth_ap'; did you mean 'smooth_ap' of rankhub_s2r2?"],
     ),
     "an unknown plugin": (
         "use: smooth_ap",
         "use: rankhub_s2r/smooth_ap",
         [],
-        [f"F:20  {LOSS}.loss.use: no plugin is called 'rankhub_s2r'; did you mean 'rankhub_s2r2'?"],
+        [f"F:17  {LOSS}.use: no plugin is called 'rankhub_s2r'; did you mean 'rankhub_s2r2'?"],
     ),
     "a component of another kind": (
         "use: projection",
@@ -108,13 +109,13 @@ WRONG = {
         "{use: center, size: 32}",
         "center",
         [],
-        ['F:21  predict: got "center"; expected a predict, {use: NAME, ...} (write {use: center})'],
+        ['F:22  predict: got "center"; expected a predict, {use: NAME, ...} (write {use: center})'],
     ),
     "a mapping for a list": (
         "phases:\n- name",
         "phases:\n  name",
         [],
-        ["F:10  phases: got {", "expected a list of at least 1, each a mapping"],
+        ["F:18  phases: got {", "expected a list of at least 1, each a mapping"],
     ),
     "a part left out": (
         "predict: {use: center, size: 32}\n",
@@ -123,40 +124,40 @@ WRONG = {
         ["F:1  predict: missing; expected a predict, {use: NAME, ...}"],
     ),
     "an unknown head": (
-        "{head: embedding",
-        "{head: embeding",
+        "head: embedding",
+        "head: embeding",
         [],
-        [f"F:20  {LOSS}.head: no head is called 'embeding'; did you mean 'embedding'?"],
+        [f"F:17  {LOSS}.head: no head is called 'embeding'; did you mean 'embedding'?"],
     ),
     "unknown data": (
         "data: photos",
         "data: phots",
         [],
-        ["F:15  phases.0.streams.views.data: no data set is called 'phots'; did you mean 'photos'?"],
+        ["F:12  streams.views.data: no data set is called 'phots'; did you mean 'photos'?"],
     ),
     "unknown data in an evaluator": (
         "test: test",
         "test: tset",
         [],
-        ["F:23  evaluate.0.test: no data set is called 'tset'; did you mean 'test'? [rankhub_retrieval]"],
+        ["F:24  evaluate.0.test: no data set is called 'tset'; did you mean 'test'? [rankhub_retrieval]"],
     ),
     "epochs and steps both": (
         "epochs: 40",
         "epochs: 40\n  steps: 3",
         [],
-        ["F:11  phases.0: `epochs` and `steps` both say how long the phase is; keep one of them"],
+        ["F:19  phases.0: `epochs` and `steps` both say how long the phase is; keep one of them"],
     ),
     "an unknown clock": (
         "epochs: 40",
         "epochs: 40\n  clock: view",
         [],
-        ["F:13  phases.0.clock: no stream is called 'view'; did you mean 'views'?"],
+        ["F:22  phases.0.clock: no stream is called 'view' in this phase; did you mean 'views'?"],
     ),
     "an unknown output": (
-        "{head: embedding,",
-        "{head: embedding, output: embeding,",
+        "head: embedding,",
+        "head: embedding, output: embeding,",
         [],
-        [f"F:20  {LOSS}.output: head 'embedding' has no output 'embeding'; did you mean 'embedding'?"],
+        [f"F:17  {LOSS}.output: head 'embedding' has no output 'embeding'; did you mean 'embedding'?"],
     ),
     "like a data set that is not there": (
         "test: {use: placed_digits, part: test}",
@@ -186,17 +187,17 @@ WRONG = {
         "  epochs: 40",
         " epochs: 40",
         [],
-        ["F:12  this is not YAML: the indentation does not fit the lines above"],
+        ["F:21  this is not YAML: the indentation does not fit the lines above"],
     ),
-    "a tab": ("  epochs: 40", "\tepochs: 40", [], ["F:12  this is not YAML: a tab; YAML indents with spaces only"]),
+    "a tab": ("  epochs: 40", "\tepochs: 40", [], ["F:21  this is not YAML: a tab; YAML indents with spaces only"]),
     "a key twice": (
         "epochs: 40",
         "epochs: 40\n  epochs: 3",
         [],
-        ["F:13  phases.0.epochs: the key 'epochs' stands here twice, first in line 12"],
+        ["F:22  phases.0.epochs: the key 'epochs' stands here twice, first in line 21"],
     ),
-    "an empty file": (GOOD, "", [], ["F:1  the file is empty; expected a mapping with data, backbone, phases ..."]),
-    "a list": (GOOD, "- 1\n", [], ["F:1  this is no recipe; expected a mapping with data, backbone, phases ..."]),
+    "an empty file": (GOOD, "", [], ["F:1  the file is empty; expected a mapping with data, backbone, streams ..."]),
+    "a list": (GOOD, "- 1\n", [], ["F:1  this is no recipe; expected a mapping with data, backbone, streams ..."]),
     "an override without a value": (
         "",
         "",
@@ -225,14 +226,14 @@ WRONG = {
         "",
         "",
         ["phases.1.epochs=3"],
-        ["override 'phases.1.epochs=3'  phases: phases is a list, '1' is no position in it; it has 0 to 0"],
+        ["override 'phases.1.epochs=3'  phases: phases is a list, '1' is no item of it; it has 0 to 0"],
     ),
-    "one view for a loss that ranks views": ("views: 4", "views: 1", [], [f"F:20  {LOSS}.loss: ", "[rankhub_s2r2]"]),
+    "one view for a loss that ranks views": ("views: 4", "views: 1", [], [f"F:17  {LOSS}: ", "[rankhub_s2r2]"]),
     "a batch that cannot be cut": (
         "batch_size: 64",
-        "batch_size: 64\n      accumulate: 3",
+        "batch_size: 64\n    accumulate: 3",
         [],
-        ["F:17  phases.0.streams.views.accumulate: batch_size 64 cannot be cut into 3 equal micro-batches; 2 would do"],
+        ["F:14  streams.views.accumulate: batch_size 64 cannot be cut into 3 equal micro-batches; 2 would do"],
     ),
     "a pattern that matches nothing": (
         "epochs: 40",
@@ -240,7 +241,7 @@ WRONG = {
         [],
         [
             (
-                "F:13  phases.0.freeze.0: the pattern 'bakbone.*' matches no parameter of the "
+                "F:22  phases.0.freeze.0: the pattern 'bakbone.*' matches no parameter of the "
                 "network; did you mean 'backbone.*'?"
             )
         ],
@@ -255,7 +256,7 @@ WRONG = {
         "{use: placed_digits, part: test}",
         "{use: image_folder, root: nowhere}",
         [],
-        ["F:23  evaluate.0: ", "'test'", "[rankhub_retrieval]"],
+        ["F:24  evaluate.0: ", "'test'", "[rankhub_retrieval]"],
     ),
     "missing data": (
         "{use: placed_digits, part: train}",

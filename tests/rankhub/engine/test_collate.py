@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from rankhub.engine.collate import collate
+from rankhub.engine.feed import collate
 from rankhub.interfaces.batch import View
 from rankhub.interfaces.data import LabelSpec
 

@@ -6,7 +6,7 @@ from helpers.fakes import Dimmer, Jitter, Patches
 
 from rankhub.engine.feed import Chain, Feed, Place
 from rankhub.interfaces.errors import UserError
-from rankhub.recipe.wiring import plan_chain
+from rankhub.recipe.assembly import plan_chain
 
 
 def feed(batch_size=5, workers=0, steps=None, seed=3):

@@ -2,7 +2,9 @@
 
 import json
 
-from rankhub.engine.journal import Journal, read
+from helpers.training import read_journal
+
+from rankhub.engine.folder import Journal
 
 
 def test_lines_after_the_resumed_step_and_a_cut_line_go(tmp_path):
@@ -16,8 +18,8 @@ def test_lines_after_the_resumed_step_and_a_cut_line_go(tmp_path):
     again = Journal(path, 5)
     again.write({"step": 6, "loss": 9.0})
     again.close()
-    assert [line["step"] for line in read(path)] == [1, 2, 3, 4, 5, 6]
-    assert read(path)[-1]["loss"] == 9.0
+    assert [line["step"] for line in read_journal(path)] == [1, 2, 3, 4, 5, 6]
+    assert read_journal(path)[-1]["loss"] == 9.0
 
 
 def test_a_number_that_is_not_finite_is_null(tmp_path):
@@ -29,4 +31,4 @@ def test_a_number_that_is_not_finite_is_null(tmp_path):
 def test_small_numbers_keep_their_digits(tmp_path):
     journal = Journal(tmp_path / "m.jsonl", 0)
     journal.write({"step": 1, "lr": 1.23456789e-7})
-    assert read(tmp_path / "m.jsonl")[0]["lr"] == 1.23456789e-7
+    assert read_journal(tmp_path / "m.jsonl")[0]["lr"] == 1.23456789e-7

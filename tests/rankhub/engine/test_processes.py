@@ -26,7 +26,7 @@ def write_recipe(folder, steps=24, **loss):
     phase = recipe["phases"][0]
     del phase["epochs"]
     phase["steps"] = steps
-    phase["streams"]["views"]["objectives"] = [{"head": "main", "loss": {"use": "stumble", **loss}}]
+    recipe["streams"]["views"]["objectives"] = [{"use": "stumble", "head": "main", **loss}]
     recipe |= {"average": {"decay": 0.9, "use_for": ["teacher"]}, "evaluate_every_epochs": 2, "keep_best": "spread"}
     recipe["data"]["test"]["count"] = 9  # one process evaluates an image more than the other
     recipe["evaluate"].append({"use": "spread", "data": "train", "labelled": True})
@@ -61,7 +61,7 @@ def test_two_processes_do_what_one_does(tmp_path):
             assert {k: float(v) for k, v in theirs.items()} == pytest.approx(
                 {k: float(v) for k, v in ours.items()}, 1e-4
             )
-    for name in ("spread_rows.csv", "spread 2_rows.csv"):  # each image once and in its place
+    for name in ("spread_rows.csv", "spread_2_rows.csv"):  # each image once and in its place
         with (one / "evaluation/after_training" / name).open() as first:
             ours = [float(row["norm"]) for row in csv.DictReader(first)]
         with (two / "evaluation/after_training" / name).open() as second:
@@ -107,9 +107,7 @@ def test_a_process_that_raises_shows_its_traceback_and_ends_the_run(tmp_path):
 
 def test_what_the_user_can_mend_is_said_once(tmp_path):
     recipe = write_recipe(tmp_path)
-    code, said = end(
-        launch(2, "run", recipe, "phases.0.streams.views.batch_size=5", "--out", tmp_path / "run", cwd=tmp_path)
-    )
+    code, said = end(launch(2, "run", recipe, "streams.views.batch_size=5", "--out", tmp_path / "run", cwd=tmp_path))
     assert code != 0
     assert said.count("5 images a step, which 2 processes cannot share equally; batch_size: 4 would do") == 1
 

@@ -4,56 +4,61 @@ import csv
 import dataclasses
 import io
 import json
-import types
 
 import pytest
 import torch
 import yaml
 from helpers import fakes
-from helpers.training import catalog, recipe
+from helpers.commands import call
+from helpers.recipes import load_text
+from helpers.training import catalog, parts_of, read_journal, recipe
 from rich.console import Console
 
-from rankhub.engine import checkpoint
+from rankhub.catalog.catalog import Catalog
+from rankhub.engine import checkpoint, report
 from rankhub.engine import run as engine
-from rankhub.engine.best import Best
+from rankhub.engine.checkpoint import Best
 from rankhub.engine.console import Talk
-from rankhub.engine.journal import read
+from rankhub.engine.folder import resolved_recipe
 from rankhub.engine.watch import Watchers
 from rankhub.interfaces.callback import Callback
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.evaluate import EvaluationResult
+from rankhub.recipe.load import load_recipe
+from rankhub.recipe.reader import write_value
 
 
 def loaded(**changes):
-    ours = recipe(**changes)
-    return types.SimpleNamespace(
-        recipe=ours,
-        name=ours.name,
-        text=fakes.RECIPE,
-        resolved=lambda: ours.model_dump(mode="json"),
-        resolved_text=lambda: yaml.safe_dump(ours.model_dump(mode="json")),
-    )
+    """The fake recipe with top-level entries changed by overrides."""
+    return load_text(fakes.RECIPE, [f"{path}={write_value(value)}" for path, value in changes.items()], catalog())
 
 
-def start(folder, dry_run=False, terminal=False, **changes):
+def host(terminal=False):
+    """What surrounds a run, and where it speaks."""
     out = io.StringIO()
-    talk = Talk(Console(file=out, width=200, force_terminal=terminal, color_system=None))
-    status = engine.start(loaded(**changes), catalog(), ["a=b"], folder, dry_run, talk)
-    return status, out.getvalue()
+    return engine.Host(catalog(), Talk(Console(file=out, width=200, force_terminal=terminal, color_system=None))), out
+
+
+def start(folder, terminal=False, **changes):
+    surroundings, out = host(terminal)
+    ended = engine.start(loaded(**changes), surroundings, folder)
+    assert ended.folder == folder
+    assert not ended.interrupted
+    return ended.status, out.getvalue()
 
 
 def test_the_folder_holds_all_that_was_promised(tmp_path):
-    status, said = start(tmp_path / "run")
+    status, said = start(tmp_path / "run", seed=0)
     folder = tmp_path / "run"
     assert status == "done"
     assert (folder / "recipe.yaml").read_text() == fakes.RECIPE
     assert yaml.safe_load((folder / "recipe.resolved.yaml").read_text())["name"] == "fake"
     lock = json.loads((folder / "lock.json").read_text())
-    assert lock["overrides"] == ["a=b"]
+    assert lock["overrides"] == ["seed=0"]
     assert lock["libraries"]["torch"] == torch.__version__.split("+")[0]
     assert "fakes" in lock["plugins"]
     assert (folder / "checkpoints" / "step_000000012" / "model.safetensors").exists()
-    assert [line["step"] for line in read(folder / "metrics.jsonl")] == list(range(1, 13))
+    assert [line["step"] for line in read_journal(folder / "metrics.jsonl")] == list(range(1, 13))
     assert (folder / "pictures" / "views_views_step_0.png").exists()
     assert (folder / "data" / "train_made.csv").exists()
     assert (folder / "evaluation" / "after_training" / "spread_black.png").exists()
@@ -65,20 +70,26 @@ def test_the_folder_holds_all_that_was_promised(tmp_path):
     assert "patches are made up" in said
 
 
-def test_it_says_before_what_it_will_do(tmp_path):
-    _, said = start(tmp_path / "run", dry_run=True)
+def test_it_says_before_what_it_will_do(tmp_path, monkeypatch, capsys):
+    found = catalog()
+    monkeypatch.setattr(Catalog, "discover", classmethod(lambda cls: found))
+    monkeypatch.setenv("COLUMNS", "200")
+    file = tmp_path / "fake.yaml"
+    file.write_text(fakes.RECIPE)
+    called = call(capsys, "run", file, "--out", tmp_path / "run", "--dry-run")
+    assert called.code == 0
+    said = called.out
     assert "6 images x 2 = 12 views a step" in said
     assert "12 steps (3 epochs of 4)" in said
     assert "expected" in said
     assert "Dry run" in said
-    assert not (tmp_path / "run").exists()
+    assert list(tmp_path.iterdir()) == [file]
 
 
 def test_a_trial_step_changes_nothing(tmp_path):
     from rankhub.engine.cost import trial_cost
-    from rankhub.engine.parts import build
 
-    parts = build(recipe(backbone={"use": "flat", "dropout": 0.5}), catalog(), lambda *_: None)
+    parts = parts_of(recipe(backbone={"use": "flat", "dropout": 0.5}))
     before = {name: value.clone() for name, value in parts.network.state_dict().items()}
     torch.manual_seed(1)
     cost = trial_cost(parts, parts.plans[0])
@@ -133,9 +144,12 @@ def test_optional_evaluators_without_labels_are_left_out(tmp_path):
         {"use": "spread", "data": "test", "labelled": True, "optional": True},
         {"use": "spread", "data": "test"},
     ]
-    _, said = start(tmp_path / "run", data=data, evaluate=evaluate)
+    best = {"evaluate_every_epochs": 1, "keep_best": "spread"}  # it goes with its evaluator
+    _, said = start(tmp_path / "run", data=data, evaluate=evaluate, **best)
     assert "spread is left out: data set 'test' has no labels" in said
-    assert "spread 2" not in said
+    assert "Best" not in said
+    with (tmp_path / "run" / "results.csv").open() as file:  # the other keeps the label that is its address
+        assert next(csv.reader(file)) == ["", "spread_2 spread"]
 
 
 def test_evaluation_during_training(tmp_path):
@@ -181,9 +195,8 @@ def test_a_callback_that_fails_is_left_out(caplog):
 
 def test_untouched_batch_statistics_are_measured(tmp_path):
     from rankhub.engine.evaluation import calibrated
-    from rankhub.engine.parts import build
 
-    parts = build(recipe(backbone={"use": "flat", "norm": True}), catalog(), lambda *_: None)
+    parts = parts_of(recipe(backbone={"use": "flat", "norm": True}))
     twin = calibrated(parts.network, parts.datasets["train"], parts.predict, parts.compute, 0)
     images = torch.stack([parts.datasets["train"][index].image for index in range(24)]).float() / 255
     cells = parts.network.backbone.conv(images)
@@ -226,11 +239,11 @@ def test_the_best_checkpoint_stays_and_is_named(tmp_path):
 
 
 def test_a_run_that_was_killed_in_its_closing_evaluation_still_keeps_its_best(tmp_path, monkeypatch):
-    changes = {"keep_best": "spread"}
+    changes = {"keep_best": "spread", "evaluate_every_epochs": 4}  # more than there are: only the closing one counts
     real = fakes.Spread.__call__
 
     def killed(self, source):
-        if source.row == engine.AFTER:
+        if source.row == report.AFTER:
             raise RuntimeError("killed")
         return real(self, source)
 
@@ -238,9 +251,8 @@ def test_a_run_that_was_killed_in_its_closing_evaluation_still_keeps_its_best(tm
     with pytest.raises(RuntimeError, match="killed"):
         start(tmp_path / "run", **changes)
     monkeypatch.setattr(fakes.Spread, "__call__", real)
-    monkeypatch.setattr(engine, "load_recipe", lambda *args, **options: loaded(**changes))
-    out = io.StringIO()
-    assert engine.resume(tmp_path / "run", catalog(), Talk(Console(file=out, width=200, color_system=None))) == "done"
+    again = load_recipe(resolved_recipe(tmp_path / "run"), [], catalog())
+    assert engine.resume(tmp_path / "run", again, host()[0]).status == "done"
     (kept,) = (tmp_path / "run" / "checkpoints").glob("best_step_*")
     assert kept.name == "best_step_000000012"
     best, last = checkpoint.load(kept), checkpoint.load(tmp_path / "run" / "checkpoints" / "step_000000012")
@@ -274,4 +286,4 @@ def test_evaluators_may_wait_for_the_end(tmp_path):
     start(tmp_path / "run", **changes)
     rows = {row.name: json.loads((row / "metrics.json").read_text()) for row in (tmp_path / "run/evaluation").iterdir()}
     assert list(rows["step_4"]) == ["spread"]
-    assert list(rows["after_training"]) == ["spread", "spread 2"]
+    assert list(rows["after_training"]) == ["spread", "spread_2"]

@@ -5,8 +5,8 @@ from helpers import fakes
 
 from rankhub.engine.device import Compute
 from rankhub.engine.network import Network
-from rankhub.engine.objectives import Goal
-from rankhub.engine.teacher import taught_outputs
+from rankhub.engine.objectives import Objective
+from rankhub.engine.step import teacher_outputs
 from rankhub.interfaces.batch import Batch
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.model import OutputSpec
@@ -29,21 +29,21 @@ def setting(*limits):
     torch.manual_seed(0)
     backbone = Watched()
     teacher = Network(backbone, {"main": fakes.Arrow(backbone.spec, LabelSpec())}, {})
-    goals = []
+    objectives = []
     for number, limit in enumerate(limits):
         loss = fakes.Follow({"arrow": OutputSpec("embedding", 4)})
         loss.teacher_views = limit
-        goals.append(Goal(f"s.{number}", "main", ("arrow",), loss, 1.0))
+        objectives.append(Objective(f"s/follow_{number}", "main", ("arrow",), loss))
     view = torch.tensor([0, 1, 0, 1, 2, 3, 2, 3])
     index = torch.tensor([5, 5, 9, 9, 5, 5, 9, 9])
     images = (torch.rand(4, 3, 8, 8), torch.rand(4, 3, 6, 6))
     target = RankTarget(index, view, index, torch.ones(8))
-    return backbone, teacher, Batch(images, torch.zeros(8, 2), torch.zeros(8, 2, 3), target), goals
+    return backbone, teacher, Batch(images, torch.zeros(8, 2), torch.zeros(8, 2, 3), target), objectives
 
 
 def taught(*limits):
-    backbone, teacher, batch, goals = setting(*limits)
-    return backbone.seen, taught_outputs(teacher, Compute(torch.device("cpu")), batch, goals)["main"]["arrow"]
+    backbone, teacher, batch, objectives = setting(*limits)
+    return backbone.seen, teacher_outputs(teacher, Compute(torch.device("cpu")), batch, objectives)["main"]["arrow"]
 
 
 def test_all_views_unless_every_loss_says_how_many():

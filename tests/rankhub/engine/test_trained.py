@@ -13,9 +13,10 @@ from helpers import fakes
 from helpers.training import catalog, objective, parts_of, recipe, streams, train
 
 from rankhub.engine import checkpoint, folder
+from rankhub.engine.answers import column_of, scale_of
 from rankhub.engine.cost import describe
-from rankhub.engine.parts import build
-from rankhub.engine.trained import as_csv, column_of, open_run, scale_of
+from rankhub.engine.parts import Resources, build
+from rankhub.engine.trained import Run
 from rankhub.interfaces.data import LabelSpec, OpenContext
 from rankhub.interfaces.errors import UserError
 
@@ -85,11 +86,8 @@ def test_the_average_is_taken_over_where_it_is_asked_for(tmp_path):
 
 
 def rated(place, **changes):
-    return finished(
-        place,
-        phases=[{"name": "rate", "steps": 4, "streams": streams(labeled={"objectives": [objective("fit")]})}],
-        **changes,
-    )
+    fit = streams(labeled={"objectives": [objective("fit")]})
+    return finished(place, streams=fit, phases=[{"name": "rate", "steps": 4, "streams": ["labeled"]}], **changes)
 
 
 def opened(count=10):
@@ -102,22 +100,27 @@ def test_a_run_answers_on_the_scale_of_its_labels_without_its_data(tmp_path):
     parts = rated(tmp_path / "run")
     turned = LabelSpec("score", higher_is_better=False, unit="DMOS")
     folder.write_labels(tmp_path / "run", {"train": turned, "test": turned})
-    trained = open_run(tmp_path / "run", catalog())
-    assert trained.numbers() == {"main.rating": turned}
+    run = Run(tmp_path / "run", catalog())
+    assert run.labels == {"main.rating": turned}
     assert scale_of(turned) == "DMOS, lower is better"
     images = opened()
-    rows = trained.answers(images, lambda done, total, what: None).rows()
+    found = run.predict(images)
     parts.network.eval()
     with torch.no_grad():
         stack = torch.stack([images[n].image for n in range(10)]).float() / 255
         expected = -parts.network([stack], ["main"])["main"]["rating"]
-    assert [row["path"] for row in rows] == [str(n) for n in range(10)]
-    np.testing.assert_allclose([row["rating"] for row in rows], expected.numpy(), rtol=1e-5)
-    assert as_csv(rows).splitlines()[0] == "path,rating"
-    assert rows == trained.answers(images, lambda done, total, what: None).rows()
+    said = list(run.answers(images))
+    assert [answer.index for answer in said] == list(range(10))
+    assert [run.number(answer, "main.rating") for answer in said] == [each.value for each in found]
+    assert {each.path for each in found} == {""}  # these images have no names
+    np.testing.assert_allclose([each.values["rating"] for each in found], expected.numpy(), rtol=1e-5)
+    assert (found[0].unit, found[0].direction) == ({"rating": "DMOS"}, {"rating": "lower is better"})
+    rows = [{"path": each.path, **each.values} for each in found]
+    assert folder.as_csv(rows).splitlines()[0] == "path,rating"
+    assert found == run.predict(images)
     # A checkpoint of the run is as good as its folder, and an override may change what does not touch the weights.
     last = checkpoint.Checkpoints(tmp_path / "run" / "checkpoints", 1).last()
-    assert open_run(last, catalog(), ["device=cpu"]).answers(images, lambda done, total, what: None).rows() == rows
+    assert Run(last, catalog(), ["device=cpu"]).predict(images) == found
 
 
 def test_two_outputs_of_one_name_keep_their_heads_in_the_columns():
@@ -127,11 +130,12 @@ def test_two_outputs_of_one_name_keep_their_heads_in_the_columns():
 
 def test_what_is_no_run_is_a_sentence(tmp_path):
     with pytest.raises(UserError, match="is no run's folder"):
-        open_run(tmp_path, catalog())
+        Run(tmp_path, catalog())
     rated(tmp_path / "run")
     shutil.rmtree(tmp_path / "run" / "checkpoints")
+    run = Run(tmp_path / "run", catalog())
     with pytest.raises(UserError, match="has no checkpoint yet"):
-        open_run(tmp_path / "run", catalog())
+        run.predict(opened())
 
 
 def test_images_that_a_step_cannot_take_are_named_before_training(monkeypatch):
@@ -141,7 +145,7 @@ def test_images_that_a_step_cannot_take_are_named_before_training(monkeypatch):
         fakes.Dimmer, "check_images", lambda self, sizes: ("are too small; enlarge them", (sizes < 5).any(1))
     )
     body = streams(views={"generator": [{"use": "dimmer"}], "objectives": [objective("pull")]})
-    ranked = recipe(phases=[{"name": "first", "epochs": 1, "streams": body}])
+    ranked = recipe(streams=body, phases=[{"name": "first", "epochs": 1, "streams": ["views"]}])
     with pytest.raises(
         UserError, match=r"'views': 1 of 24 images are too small; enlarge them; the first is number 3 with 9 x 4"
     ):
@@ -159,16 +163,19 @@ def test_streams_that_share_batch_statistics_are_remarked():
         views={"generator": [{"use": "jitter"}], "objectives": [objective("pull")]},
         labeled={"objectives": [objective("fit")]},
     )
-    both = [{"name": "both", "steps": 2, "streams": pair}]
+    both = {"streams": pair, "phases": [{"name": "both", "steps": 2, "streams": ["views", "labeled"]}]}
     normed = {"use": "flat", "norm": True}
-    assert (
-        "phase both leaves statistics"
-        in describe(parts_of(recipe(phases=both, backbone=normed)), "r", measure=False)["streams"]
-    )
-    assert "streams" not in describe(parts_of(recipe(phases=both)), "r", measure=False)
+    quiet = {"name": "both", "steps": 2, "streams": {"views": {"statistics": False}, "labeled": {}}}
+
+    def lines(**changes):
+        return describe(parts_of(recipe(**changes)), "r", measure=False)
+
+    assert "phase both leaves statistics" in lines(**both, backbone=normed)["streams"]
+    assert "streams" not in lines(**both)
+    assert "streams" not in lines(streams=pair, phases=[quiet], backbone=normed)
     pair["views"]["statistics"] = False
-    assert "streams" not in describe(parts_of(recipe(phases=both, backbone=normed)), "r", measure=False)
-    assert "streams" not in describe(parts_of(recipe(backbone=normed)), "r", measure=False)
+    assert "streams" not in lines(**both, backbone=normed)
+    assert "streams" not in lines(backbone=normed)
 
 
 def test_a_resumed_run_needs_neither_the_other_run_nor_the_data_it_does_not_use(tmp_path):
@@ -179,5 +186,6 @@ def test_a_resumed_run_needs_neither_the_other_run_nor_the_data_it_does_not_use(
     with pytest.raises(UserError, match="is not there"):
         parts_of(started)
     spare = {**started.model_dump(mode="json")["data"], "spare": {"use": "patches", "count": 3}}
-    parts = build(recipe(**{"data": spare, "start_from": {"run": "gone"}}), catalog(), lambda *_: None, fresh=False)
+    resources = Resources(catalog(), lambda done, total, what: None)
+    parts = build(recipe(data=spare, start_from={"run": "gone"}), resources, fresh=False)
     assert set(parts.datasets) == {"train", "test"}

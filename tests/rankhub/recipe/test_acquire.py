@@ -9,13 +9,14 @@ import pytest
 import yaml
 from helpers import fakes
 from helpers.plugins import component, plugin
+from helpers.recipes import load_text
 
+import rankhub
 from rankhub.catalog.catalog import Catalog
 from rankhub.interfaces.acquire import Acquirer
 from rankhub.interfaces.options import Ge, OutputName, StreamName
-from rankhub.recipe.editor_schema import editor_schema
-from rankhub.recipe.load import load_text
 from rankhub.recipe.report import RecipeErrors
+from rankhub_browse.editor_schema import editor_schema
 
 TOLD = []
 
@@ -68,7 +69,7 @@ def test_the_resolved_recipe_has_all_its_options():
     assert load().recipe.acquire is None
     resolved = load("acquire={use: picky, draws: 5}")
     written = yaml.safe_load(resolved.resolved_text())["acquire"]
-    assert written == {"use": "picky", "stream": None, "output": "backbone", "draws": 5, "broken": False}
+    assert written == {"use": "mine/picky", "stream": None, "output": "backbone", "draws": 5, "broken": False}
     assert load(text=resolved.resolved_text()).recipe == resolved.recipe
     assert load("acquire.use=picky").recipe.acquire.options["draws"] == 3
 
@@ -82,7 +83,7 @@ def test_an_acquirer_is_told_what_the_streams_train_and_what_is_a_number():
     assert streams["views"].views.views == 2
     assert streams["views"].outputs == ("main.arrow", "main.rating")
     TOLD.clear()
-    load("acquire.use=picky", "phases.0.streams.views.objectives.0.output=arrow")
+    load("acquire.use=picky", "streams.views.objectives.0.output=arrow")
     assert TOLD[0][0]["views"].outputs == ("main.arrow",)
 
 
@@ -119,7 +120,7 @@ def test_an_acquirer_is_not_asked_of_a_recipe_that_is_wrong_elsewhere():
 
 
 def test_editors_know_it():
-    schema = editor_schema(CATALOG)
+    schema = editor_schema(rankhub.recipe_models(CATALOG))
     for recipe in (schema["else"], schema["$defs"]["partial.recipe"]):
         entry = recipe["properties"]["acquire"]
         assert "which images of a pool" in entry["description"]

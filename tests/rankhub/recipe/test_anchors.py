@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from helpers import fakes
 from helpers.plugins import component, plugin
+from helpers.recipes import load_text
 
 from rankhub.catalog.catalog import Catalog
-from rankhub.recipe.load import load_text
 from rankhub.recipe.report import RecipeErrors
 
 
@@ -30,8 +30,8 @@ class Loaded(fakes.Flat):
 
 MINE = plugin(component("flat", f"{__name__}:Flat", "loss"), component("loaded", f"{__name__}:Loaded", "backbone"))
 CATALOG = Catalog.of({"fakes": fakes, "mine": MINE})
-OBJECTIVES = "phases.0.streams.views.objectives"
-FLAT = f"{OBJECTIVES}.0.loss={{use: flat}}"
+OBJECTIVES = "streams.views.objectives"
+FLAT = f"{OBJECTIVES}.0={{use: flat, head: main}}"
 UNLABELED = "data.train.labelled=false"
 
 
@@ -45,37 +45,35 @@ def test_a_constant_is_refused_where_nothing_holds_the_network():
             load(*overrides)
         (said,) = (str(problem).partition("  ")[2] for problem in caught.value.problems)
         assert said == (
-            f"{OBJECTIVES}.0.loss: flat is least where all answers are alike; add an objective on labeled data to the "
+            f"{OBJECTIVES}.0: flat is least where all answers are alike; add an objective on labeled data to the "
             "phase, start from trained weights (start_from, backbone.pretrained, backbone.weights), or choose another "
             "option [mine]"
         )
 
 
 def test_labels_in_the_phase_weights_or_an_earlier_phase_hold_it():
-    load(f"{OBJECTIVES}.0.loss={{use: flat, collapses: false}}")
+    load(f"{OBJECTIVES}.0={{use: flat, head: main, collapses: false}}")
     load(FLAT, "backbone={use: loaded}")
     load(FLAT, "start_from={run: elsewhere}")
-    fit = "{head: main, output: rating, loss: {use: fit}}"
-    load(f"{OBJECTIVES}=[{{head: main, output: arrow, loss: {{use: flat}}}}, {fit}]")
+    fit = "{use: fit, head: main, output: rating}"
+    load(f"{OBJECTIVES}=[{{use: flat, head: main, output: arrow}}, {fit}]")
 
 
 def test_an_objective_on_unlabeled_data_holds_nothing():
-    pull = "{head: main, output: arrow, loss: {use: pull}}"
-    flat = "{head: main, output: arrow, loss: {use: flat}}"
+    pull = "{use: pull, head: main, output: arrow}"
+    flat = "{use: flat, head: main, output: arrow}"
     with pytest.raises(RecipeErrors):
         load(f"{OBJECTIVES}=[{flat}, {pull}]", UNLABELED)
     load(f"{OBJECTIVES}=[{flat}, {pull}]")
 
 
 def test_a_second_phase_stands_on_the_first():
-    phase = (
-        "{name: NAME, steps: 2, streams: {views: {data: train, batch_size: 6, generator: GENERATOR, objectives: "
-        "[{head: main, output: arrow, loss: LOSS}]}}}"
+    stream = (
+        "{data: train, batch_size: 6, generator: [{use: jitter}], objectives: [{use: LOSS, head: main, output: arrow}]}"
     )
-    generator = "[{use: jitter}]"
-    first = phase.replace("NAME", "one").replace("GENERATOR", generator)
-    second = phase.replace("NAME", "two").replace("GENERATOR", generator).replace("LOSS", "{use: flat}")
-    load(f"phases=[{first.replace('LOSS', '{use: pull}')}, {second}]", UNLABELED)
+    phases = "phases=[{name: one, steps: 2, streams: [views]}, {name: two, steps: 2, streams: [more]}]"
+    more = f"streams.more={stream.replace('LOSS', 'flat')}"
+    load(f"streams.views={stream.replace('LOSS', 'pull')}", more, phases, UNLABELED)
     with pytest.raises(RecipeErrors) as caught:
-        load(f"phases=[{first.replace('LOSS', '{use: flat}')}, {second}]", UNLABELED)
+        load(f"streams.views={stream.replace('LOSS', 'flat')}", more, phases, UNLABELED)
     assert len(caught.value.problems) == 2

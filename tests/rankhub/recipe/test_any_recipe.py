@@ -5,14 +5,13 @@ from __future__ import annotations
 import copy
 
 from helpers import fakes
+from helpers.recipes import load_text
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rankhub.catalog.catalog import Catalog
-from rankhub.recipe.load import load_text
-from rankhub.recipe.reader import read
+from rankhub.recipe.reader import read, write_yaml
 from rankhub.recipe.report import RecipeErrors
-from rankhub.recipe.scalars import write_yaml
 
 CATALOG = Catalog.of({"fakes": fakes})
 FULL = read(
@@ -93,7 +92,7 @@ def load(text):
         return None, errors
 
 
-@example(changes=[(("phases", 0, "streams", "views", "objectives", 0, "head"), "replace", [])])
+@example(changes=[(("streams", "views", "objectives", 0, "head"), "replace", [])])
 @given(CHANGES)
 @settings(max_examples=60, deadline=None)
 def test_a_recipe_or_sentences(changes):

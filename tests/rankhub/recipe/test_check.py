@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 from helpers import fakes
+from helpers.recipes import load_text
 
 from rankhub.catalog.catalog import Catalog
 from rankhub.recipe.check import missing_data
-from rankhub.recipe.load import load_text
 from rankhub.recipe.report import RecipeErrors
 
 CATALOG = Catalog.of({"fakes": fakes})
@@ -39,19 +39,22 @@ def problems(*overrides, text=fakes.RECIPE, catalog=CATALOG, **options):
         ("phases.0.mix={alternat: 3}", "phases.0.mix.alternat: unknown key 'alternat'; did you mean 'alternate'?"),
         ("average={}", "average.decay: missing; expected a number or a schedule, {use: NAME, ...}"),
         ("average.decay={use: ramp, strt: 3}", None),
-        ("phases.0.streams.views.objectives.0.weight={uze: 3}", None),
+        ("streams.views.objectives.0.weight={uze: 3}", None),
         ("evaluate.0.optional=3", "evaluate.0.optional: got 3; expected true or false"),
         ("checkpoint.kep=3", "checkpoint.kep: unknown key 'kep'; did you mean 'keep'?"),
         (
             "phases.0.lr_scale={backbone: fast}",
             'phases.0.lr_scale.backbone: got "fast"; expected a number of at least 0',
         ),
-        ("phases.0.steps=3", "phases.0: `epochs` and `steps` both say how long the phase is; keep one of them"),
+        (
+            "phases.0={name: a, streams: [views], epochs: 1, steps: 3}",
+            "phases.0: `epochs` and `steps` both say how long the phase is; keep one of them",
+        ),
         (
             "phases.0.epochs=null",
             "phases.0: nothing says how long the phase is; expected `epochs: NUMBER` or `steps: NUMBER`",
         ),
-        ("phases.0.streams.my-views={}", None),
+        ("streams.my-views={}", None),
     ],
 )
 def test_shape(change, said):
@@ -97,11 +100,8 @@ def test_a_name_that_the_recipe_may_not_choose():
         ),
         ("average.decay={use: ramp, end: x}", 'average.decay.end: got "x"; expected a number [fakes]'),
         (
-            "phases.0.streams.views.objectives.0.weight={use: rmp}",
-            (
-                "phases.0.streams.views.objectives.0.weight.use: no schedule is called 'rmp'; did you "
-                "mean 'ramp' of fakes?"
-            ),
+            "streams.views.objectives.0.weight={use: rmp}",
+            ("streams.views.objectives.0.weight.use: no schedule is called 'rmp'; did you mean 'ramp' of fakes?"),
         ),
         (
             "phases.0.optimizer={use: descent, lr: 0}",
@@ -122,14 +122,14 @@ def test_components(change, said):
     ("change", "said"),
     [
         (
-            "phases.0.streams.views.data=trian",
-            "phases.0.streams.views.data: no data set is called 'trian'; did you mean 'train'?",
+            "streams.views.data=trian",
+            "streams.views.data: no data set is called 'trian'; did you mean 'train'?",
         ),
         (
-            "phases.0.streams.views.objectives.0.head=mian",
-            "phases.0.streams.views.objectives.0.head: no head is called 'mian'; did you mean 'main'?",
+            "streams.views.objectives.0.head=mian",
+            "streams.views.objectives.0.head: no head is called 'mian'; did you mean 'main'?",
         ),
-        ("phases.0.clock=view", "phases.0.clock: no stream is called 'view'; did you mean 'views'?"),
+        ("phases.0.clock=view", "phases.0.clock: no stream is called 'view' in this phase; did you mean 'views'?"),
         ("evaluate.0.data=tset", "evaluate.0.data: no data set is called 'tset'; did you mean 'test'? [fakes]"),
     ],
 )
@@ -138,13 +138,14 @@ def test_names(change, said):
 
 
 def test_a_phase_of_several_streams_needs_a_clock():
-    views = "{data: train, batch_size: 2, generator: [{use: jitter}], objectives: [{head: main, loss: {use: pull}}]}"
-    (said,) = problems(f"phases.0.streams.more={views}")
+    views = "{data: train, batch_size: 2, generator: [{use: jitter}], objectives: [{use: pull, head: main}]}"
+    (said,) = problems(f"streams.more={views}", "phases.first.streams=[views, more]")
     assert said.startswith("phases.0: a phase of several streams with `epochs` needs `clock: STREAM`")
 
 
 def test_phases_of_one_name():
-    text = fakes.RECIPE.replace("- name: first", "- &first\n  name: first").replace("predict:", "- *first\npredict:")
+    phase = "- {name: first, epochs: 3, streams: [views]}\n"
+    text = fakes.RECIPE.replace(phase, 2 * phase)
     assert problems(text=text) == ["phases: phase names must differ, first stands more than once"]
 
 
@@ -153,14 +154,14 @@ def test_one_error_hides_no_other():
         "sed=1",
         "optimizer.lr=-1",
         "heads.main.use=arow",
-        "phases.0.streams.views.generator=[]",
-        "phases.0.streams.views.data=trian",
-        "phases.0.streams.views.accumulate=4",
+        "streams.views.generator=[]",
+        "streams.views.data=trian",
+        "streams.views.accumulate=4",
         "evaluate.0={use: spread, data: test, labelled: true}",
         "data.test.labelled=false",
         "phases.0.freeze=[backbon.*]",
         "optimzer.lr=1",
-        "phases.0.steps=3",
+        "phases.0.clock=view",
     )
     assert len(found) == 9
     for said in (
@@ -172,7 +173,7 @@ def test_one_error_hides_no_other():
         "evaluate.0: data set 'test' has no labels",
         "the pattern 'backbon.*' matches no parameter of the network; did you mean 'backbone.*'?",
         "optimzer: a recipe has no 'optimzer'",
-        "`epochs` and `steps` both",
+        "clock: no stream is called 'view'",
     ):
         assert any(said in problem for problem in found), said
 
@@ -208,9 +209,9 @@ def test_a_component_whose_plugin_cannot_be_imported_shows_the_plugin_s_own_erro
     from helpers.plugins import component, plugin
 
     catalog = Catalog.of({"fakes": fakes, "mine": plugin(component("x", "no_such_module:X"))})
-    found = problems("phases.0.streams.views.objectives.0.loss={use: x}", catalog=catalog)
+    found = problems("streams.views.objectives.0={use: x, head: main}", catalog=catalog)
     assert found == [
-        "phases.0.streams.views.objectives.0.loss.use: loss 'x' of plugin mine cannot be imported: "
+        "streams.views.objectives.0.use: loss 'x' of plugin mine cannot be imported: "
         "ModuleNotFoundError: No module named 'no_such_module' [mine]"
     ]
 
@@ -240,7 +241,7 @@ def test_missing_data_are_no_error_of_the_recipe_but_of_a_run():
     changes.append("evaluate=[{use: spread, data: test}, {use: spread, data: more}]")
     changes.append("data.spare={use: absent, where: nowhere}")  # nothing uses it, so it need not be there
     loaded = load_text(fakes.RECIPE, changes, catalog, file="f")
-    said = [str(problem) for problem in missing_data(loaded, catalog)]
+    said = [str(problem) for problem in missing_data(loaded)]
     assert said == [
         "override 'data.train={use: absent}'  data.train: nothing in x (so for data.test)",
         "override 'data.more={use: absent, where: bug}'  data.more: its `missing` fails, "

@@ -5,18 +5,20 @@ from __future__ import annotations
 import pytest
 import yaml
 from helpers import fakes
+from helpers.recipes import load_text
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import rankhub_recipes
 from rankhub.catalog.catalog import Catalog
 from rankhub.interfaces.errors import UserError
 from rankhub.recipe.extends import expand_extends
-from rankhub.recipe.load import load_recipe, load_text
-from rankhub.recipe.reader import read
+from rankhub.recipe.load import load_recipe
+from rankhub.recipe.reader import read, write_yaml
 from rankhub.recipe.report import RecipeErrors
-from rankhub.recipe.scalars import write_yaml
+from rankhub.recipe.shipped import Source
 
-CATALOG = Catalog.of({"fakes": fakes})
+CATALOG = Catalog.of({"fakes": fakes, "rankhub_recipes": rankhub_recipes})
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +44,7 @@ def merged(base, own):
     with open("other.yaml", "w") as file:
         file.write(write_yaml(base))
     document = read(write_yaml({**own, "extends": "other.yaml"}), "mine.yaml")
-    assert expand_extends(document, None).file == "other.yaml"
+    assert expand_extends(document, Source("", "mine.yaml"), CATALOG).file == "other.yaml"
     return document.data
 
 
@@ -52,6 +54,15 @@ def test_with_nothing_of_its_own_it_is_what_it_extends(here):
     assert (loaded.name, base.name) == ("mine", "fake")
     assert {**loaded.resolved(), "name": "fake"} == {**base.resolved(), "description": ""}
     assert "extends" not in loaded.resolved()
+
+
+def test_places_of_what_is_replaced_are_forgotten(here):
+    (here / "other.yaml").write_text("phases:\n- name: a\n  epochs: 1\n  streams: [x]\n")
+    for own in ["steps: 3\n", "phases: [{name: a, steps: 3}]\n"]:
+        document = read(f"extends: other.yaml\n{own}", "mine.yaml")
+        expand_extends(document, Source("", "mine.yaml"), CATALOG)
+        assert str(document.place(("phases", 0, "epochs"))).startswith("mine.yaml:")
+    assert str(document.place(("phases", 0, "streams"))) == "other.yaml:4"
 
 
 def test_name_and_description_are_its_own():
@@ -135,7 +146,7 @@ def test_what_is_wrong_stands_in_its_own_file(here):
         "  mine.yaml:3  seed: got -1; expected a whole number of at least 0 and below 9.22337e+18",
         f'  base.yaml:{lr}  optimizer.lr: got "x"; expected a number above 0 or a schedule, {{use: NAME, ...}} '
         "(write {use: x}) [fakes]",
-        f"  base.yaml:{size}  phases.0.streams.views.batch_size: got 0; expected a whole number of at least 1",
+        f"  base.yaml:{size}  streams.views.batch_size: got 0; expected a whole number of at least 1",
         "4 errors in mine.yaml",
     ]
 
@@ -156,10 +167,10 @@ def test_a_part_that_lacks_something_stands_where_it_is_extended(here):
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("seed: 1\nextends: 3\n", "2  extends: got 3; expected the name of a recipe or block that comes with rankhub"),
+        ("seed: 1\nextends: 3\n", "2  extends: got 3; expected the name of a recipe or block that comes along"),
         ("extends:\n", "1  extends: got null; expected the name of a recipe or block"),
-        ("extends: quickstrat\n", "1  extends: no block or recipe that comes with rankhub is called 'quickstrat'; did"),
-        ("extends: base\n", "1  extends: no block or recipe that comes with rankhub is called 'base'"),
+        ("extends: quickstrat\n", "1  extends: no block or recipe that comes along is called 'quickstrat'; did"),
+        ("extends: base\n", "1  extends: no block or recipe that comes along is called 'base'"),
         ("extends: bass.yaml\n", "1  extends: there is no block or recipe at H/bass.yaml; did you mean 'base.yaml'?"),
         ("extends: ./mine.yaml\n", "1  extends: a recipe cannot extend itself"),
         (
@@ -184,10 +195,10 @@ def test_what_is_extended_is_no_yaml(here):
 def test_a_path_starts_at_the_file_and_a_name_means_what_comes_along(here):
     (here / "deep").mkdir()
     (here / "deep" / "mine.yaml").write_text("extends: ../base.yaml\n")
-    assert load_recipe("deep/mine.yaml", [], CATALOG).recipe.optimizer.use == "descent"
+    assert load_recipe("deep/mine.yaml", [], CATALOG).recipe.optimizer.use == "fakes/descent"
     (here / "quickstart").write_text("not: this")
     document = read("extends: quickstart", "f")
-    source = expand_extends(document, here / "mine.yaml")
+    source = expand_extends(document, Source("", "mine.yaml", here / "mine.yaml"), CATALOG)
     assert source.path.name == "quickstart.yaml"
     assert "name" not in document.data
 
@@ -219,5 +230,5 @@ def test_what_is_kept_beside_a_run_needs_no_other_file(here):
 
 
 def test_a_recipe_that_is_nowhere_is_no_base(here):
-    with pytest.raises(UserError, match="no recipe that comes with rankhub is called 'stl01'"):
+    with pytest.raises(UserError, match="no recipe that comes along is called 'stl01'"):
         load_recipe("stl01", [], CATALOG)

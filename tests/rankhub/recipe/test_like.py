@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rankhub.recipe.like import expand_like
+from rankhub.recipe.extends import expand_like
 from rankhub.recipe.overrides import apply_overrides
 from rankhub.recipe.reader import read
 

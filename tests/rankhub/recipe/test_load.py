@@ -5,26 +5,28 @@ from __future__ import annotations
 import pytest
 import yaml
 from helpers import fakes
+from helpers.recipes import load_text
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import rankhub_recipes
 from rankhub.catalog.catalog import Catalog
 from rankhub.catalog.spec import ComponentSpec
 from rankhub.interfaces.errors import UserError
 from rankhub.recipe import shipped
-from rankhub.recipe.load import load_recipe, load_text
+from rankhub.recipe.load import load_recipe
 from rankhub.recipe.report import RecipeErrors
-from rankhub.recipe.wiring import matching
+from rankhub.recipe.schema import matching
 
-CATALOG = Catalog.of({"fakes": fakes})
+CATALOG = Catalog.of({"fakes": fakes, "rankhub_recipes": rankhub_recipes})
 LIKE = fakes.RECIPE.replace("test: {use: patches, count: 10}", "test: {like: train, count: 10}")
 CHANGES = st.lists(
     st.sampled_from(
         [
             "optimizer.lr={use: ramp, start: 1e-3}",
-            "average.decay={use: ramp, start: 0.9, end: .inf}",
-            "phases.0.streams.views.objectives.0.weight=0.5",
-            "phases.0.streams.views.objectives.0.weight={use: fakes/ramp}",
+            "average.decay={use: ramp, start: 0.9, end: 1e9}",
+            "streams.views.objectives.0.weight=0.5",
+            "streams.views.objectives.0.weight={use: fakes/ramp}",
             "phases.0.optimizer={use: descent}",
             "phases.0.epochs=7",
             "phases.0.lr_scale={'*.bias': 0.5}",
@@ -45,16 +47,16 @@ def test_every_default_is_written_out():
     loaded = load_text(LIKE, ["optimizer.momentum={use: ramp}"], CATALOG)
     resolved = loaded.resolved()
     assert resolved["data"] == {
-        "train": {"use": "patches", "count": 24, "side": 8, "labelled": True},
-        "test": {"use": "patches", "count": 10, "side": 8, "labelled": True},
+        "train": {"use": "fakes/patches", "count": 24, "side": 8, "labelled": True},
+        "test": {"use": "fakes/patches", "count": 10, "side": 8, "labelled": True},
     }
     assert resolved["optimizer"] == {
-        "use": "descent",
+        "use": "fakes/descent",
         "lr": 0.05,
-        "momentum": {"use": "ramp", "start": 1.0, "end": 0.5},
+        "momentum": {"use": "fakes/ramp", "start": 1.0, "end": 0.5},
     }
     assert resolved["evaluate"] == [
-        {"use": "spread", "optional": False, "during_training": True, "data": "test", "labelled": False}
+        {"use": "fakes/spread", "optional": False, "during_training": True, "data": "test", "labelled": False}
     ]
     assert resolved["seed"] == 0
     assert loaded.text == LIKE
@@ -101,13 +103,13 @@ def test_from_a_file(tmp_path, monkeypatch):
     loaded = load_recipe(tmp_path / "mine.yaml", ["optimizer.lr=1"], CATALOG)
     assert loaded.path == tmp_path / "mine.yaml"
     assert loaded.document.file == "mine.yaml"
-    assert loaded.recipe.optimizer == ComponentSpec(use="descent", lr=1.0, momentum=0.9)
+    assert loaded.recipe.optimizer == ComponentSpec(use="fakes/descent", lr=1.0, momentum=0.9)
 
 
 def test_a_recipe_that_comes_along():
-    assert {"quickstart", "s2r2_stl10", "s2r2_folder"} <= set(shipped.names())
-    found = shipped.find("quickstart")
-    assert found.path == shipped.path_of("quickstart")
+    assert {"quickstart", "s2r2_stl10", "s2r2_folder"} <= set(shipped.names(CATALOG))
+    found = shipped.find("quickstart", CATALOG)
+    assert found.path == shipped.shipped(CATALOG, "quickstart").path
     assert found.text == found.path.read_text()
 
 
@@ -117,10 +119,10 @@ def test_neither_file_nor_name(tmp_path, monkeypatch):
 
     def said(source):
         with pytest.raises(UserError) as caught:
-            shipped.find(source)
+            shipped.find(source, CATALOG)
         return str(caught.value)
 
-    assert said("quikstart") == "no recipe that comes with rankhub is called 'quikstart'; did you mean 'quickstart'?"
+    assert said("quikstart") == "no recipe that comes along is called 'quikstart'; did you mean 'quickstart'?"
     assert said("mnie.yaml") == f"there is no recipe at {tmp_path}/mnie.yaml; did you mean 'mine.yaml'?"
     assert said("nowhere/quikstart.yaml").startswith(
         f"there is no recipe at {tmp_path}/nowhere/quikstart.yaml; did you"
@@ -133,7 +135,7 @@ def test_neither_file_nor_name(tmp_path, monkeypatch):
 def test_a_file_that_is_no_text(tmp_path):
     (tmp_path / "x.yaml").write_bytes(b"name: \xff\xfe")
     with pytest.raises(UserError, match="is not UTF-8 text \\(byte 6\\)"):
-        shipped.find(tmp_path / "x.yaml")
+        shipped.find(tmp_path / "x.yaml", CATALOG)
 
 
 @pytest.mark.parametrize(

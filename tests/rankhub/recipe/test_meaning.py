@@ -8,12 +8,12 @@ import pytest
 import torch
 from helpers import fakes
 from helpers.plugins import component, plugin
+from helpers.recipes import load_text
 
 from rankhub.catalog.catalog import Catalog
 from rankhub.interfaces.errors import Objection
 from rankhub.interfaces.model import FeatureSpec
 from rankhub.interfaces.options import Ge, OutputName, StreamName
-from rankhub.recipe.load import load_text
 from rankhub.recipe.report import RecipeErrors
 
 BUILT = []
@@ -97,7 +97,7 @@ MINE = plugin(
     component("asking", f"{__name__}:Asking", "evaluator"),
 )
 CATALOG = Catalog.of({"fakes": fakes, "mine": MINE})
-LOSS = "phases.0.streams.views.objectives.0.loss"
+LOSS = "streams.views.objectives.0"
 
 
 def load(*overrides):
@@ -147,24 +147,23 @@ def test_a_head_sees_the_labels_of_the_stream_that_trains_it():
 
 
 def test_a_step_on_pixels_after_one_on_the_device_is_named():
-    (said,) = problems("phases.0.streams.views.generator=[{use: jitter}, {use: dimmer}]")
+    (said,) = problems("streams.views.generator=[{use: jitter}, {use: dimmer}]")
     assert said == (
-        "phases.0.streams.views.generator.1: steps on original pixels come before the steps on the device; "
-        "move it up [fakes]"
+        "streams.views.generator.1: steps on original pixels come before the steps on the device; move it up [fakes]"
     )
 
 
 def test_a_loss_looks_at_the_views_and_at_the_labels():
-    assert problems("phases.0.streams.views.generator=[]") == [
+    assert problems("streams.views.generator=[]") == [
         f"{LOSS}: pull needs at least two views of an image, the generator makes 1 [fakes]"
     ]
-    fit = f"{LOSS}={{use: fit}}"
+    fit = f"{LOSS}={{use: fit, head: main}}"
     load(fit)
     assert problems(fit, "data.train.labelled=false") == [f"{LOSS}: fit needs labels, the data have none [fakes]"]
 
 
 def test_a_loss_on_an_output_that_is_not_there_or_of_the_wrong_kind():
-    output = "phases.0.streams.views.objectives.0.output"
+    output = "streams.views.objectives.0.output"
     assert problems(f"{output}=arow") == [f"{output}: head 'main' has no output 'arow'; did you mean 'arrow'?"]
     (said,) = problems(f"{output}=rating")
     assert said.startswith(f"{LOSS}: pull needs one output of kind embedding, the head gives: rating (score)")
@@ -172,17 +171,17 @@ def test_a_loss_on_an_output_that_is_not_there_or_of_the_wrong_kind():
 
 @pytest.mark.parametrize("when", ["check", "constructor"])
 def test_a_bug_of_a_plugin_is_a_sentence_too(when):
-    (said,) = problems(f"{LOSS}={{use: buggy, when: {when}}}")
+    (said,) = problems(f"{LOSS}={{use: buggy, head: main, when: {when}}}")
     assert said == f"{LOSS}: it fails while it is checked (ZeroDivisionError: oh); tell its author [mine]"
 
 
 def test_accumulation():
-    accumulate = "phases.0.streams.views.accumulate"
+    accumulate = "streams.views.accumulate"
     load(f"{accumulate}=3")
     assert problems(f"{accumulate}=4") == [
         f"{accumulate}: batch_size 6 cannot be cut into 4 equal micro-batches; 3 would do"
     ]
-    load(f"{accumulate}=2", f"{LOSS}={{use: follow}}")
+    load(f"{accumulate}=2", f"{LOSS}={{use: follow, head: main}}")
 
 
 def test_the_best_is_chosen_by_a_metric_that_is_measured():
@@ -219,7 +218,7 @@ def test_evaluators_name_outputs_and_streams():
 
 
 def test_a_name_that_a_default_names_is_checked_too():
-    text = fakes.RECIPE.replace("    views:\n", "    other:\n")
+    text = fakes.RECIPE.replace("  views:\n", "  other:\n").replace("[views]", "[other]")
     with pytest.raises(RecipeErrors) as caught:
         load_text(text, ["evaluate.0={use: asking}"], CATALOG)
     assert [p.text for p in caught.value.problems] == ["no stream is called 'views'; expected other"]
@@ -276,9 +275,9 @@ def test_patterns_that_match(change):
             ),
         ),
         (
-            "phases.0.freeze=[losses.first.views.0]",
+            "phases.0.freeze=[losses.views.pull]",
             (
-                "phases.0.freeze.0: the pattern 'losses.first.views.0' matches no parameter of the "
+                "phases.0.freeze.0: the pattern 'losses.views.pull' matches no parameter of the "
                 "network; the names begin with backbone, heads.main"
             ),
         ),
@@ -291,7 +290,9 @@ def test_patterns_that_match_nothing(change, said):
 
 def test_a_loss_with_parameters_can_be_named():
     load(
-        f"{LOSS}={{use: follow}}", "phases.0.freeze=[losses.first.views.0]", "average={decay: 0.9, use_for: [teacher]}"
+        f"{LOSS}={{use: follow, head: main}}",
+        "phases.0.freeze=[losses.views.follow]",
+        "average={decay: 0.9, use_for: [teacher]}",
     )
 
 

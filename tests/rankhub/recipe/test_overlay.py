@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 from helpers import fakes
+from helpers.recipes import load_text
 
 from rankhub.catalog.catalog import Catalog
 from rankhub.interfaces.errors import UserError
-from rankhub.recipe.load import load_text
 from rankhub.recipe.report import RecipeErrors
 
 CATALOG = Catalog.of({"fakes": fakes})
@@ -34,7 +34,7 @@ def said(text, *overrides, **options):
 def test_changes_what_its_paths_name_from_top_to_bottom():
     text = """\
 # Another protocol
-phases.*.streams.*.batch_size: 4
+streams.*.batch_size: 4
 optimizer: {use: descent, lr: 0.5}
 optimizer.momentum: 0.1
 average.decay: 0.9
@@ -43,7 +43,7 @@ data.test:
   count: 7
 """
     loaded = load(text)
-    assert loaded.recipe.phases[0].streams["views"].batch_size == 4
+    assert loaded.recipe.streams["views"].batch_size == 4
     assert loaded.recipe.optimizer.options == {"lr": 0.5, "momentum": 0.1}
     assert loaded.recipe.average.decay == 0.9
     assert loaded.recipe.data["test"].options["count"] == 7
@@ -107,5 +107,5 @@ def test_an_overlay_that_is_nowhere(here):
     (here / "mine.yaml").write_text("seed: 1")
     with pytest.raises(UserError, match=r"there is no overlay at .*/mien\.yaml; did you mean 'mine.yaml'"):
         load_text(fakes.RECIPE, [], CATALOG, overlays=["mien.yaml"])
-    with pytest.raises(UserError, match="no overlay that comes with rankhub is called 'zzz'"):
+    with pytest.raises(UserError, match="no overlay that comes along is called 'zzz'"):
         load_text(fakes.RECIPE, [], CATALOG, overlays=["zzz"])

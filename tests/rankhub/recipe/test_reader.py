@@ -106,9 +106,9 @@ def test_every_key_that_stands_twice_is_named_with_both_lines():
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "file.yaml:1  the file is empty; expected a mapping with data, backbone, phases ..."),
-        ("# only a comment\n", "file.yaml:1  the file is empty; expected a mapping with data, backbone, phases ..."),
-        ("\n- a\n", "file.yaml:2  this is no recipe; expected a mapping with data, backbone, phases ..."),
+        ("", "file.yaml:1  the file is empty; expected a mapping with data, backbone, streams ..."),
+        ("# only a comment\n", "file.yaml:1  the file is empty; expected a mapping with data, backbone, streams ..."),
+        ("\n- a\n", "file.yaml:2  this is no recipe; expected a mapping with data, backbone, streams ..."),
         ("a: !!int 3\n", "file.yaml:1  a: tags such as !!int are not part of recipes"),
         (
             "a: !!python/object:os.system {}\n",
@@ -131,6 +131,25 @@ def test_aliases_cannot_blow_a_recipe_up():
     levels += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
     (problem,) = problems("\n".join(levels))
     assert "aliases blow this up to over 100000 entries" in problem
+
+
+def test_what_is_too_long_or_too_deep_is_no_recipe():
+    assert problems(f"a: {'x' * 1_000_000}") == [
+        "file.yaml:1  this is no recipe: it has 1,000,003 characters, and the longest may have 1,000,000"
+    ]
+    assert read(f"a:\n  {'[' * 49}{']' * 49}", "file.yaml").data
+    (problem,) = problems(f"a:\n  {'[' * 60}{']' * 60}")
+    assert problem.startswith("file.yaml:2  a.0.0.0.")
+    assert problem.endswith(": this stands more than 50 levels deep")
+    assert problems(f"a: {'[' * 100_000}") == ["file.yaml:1  the brackets are nested too deeply"]
+
+
+@pytest.mark.parametrize("text", [".inf", "-.Inf", ".NAN", "1e999", "-1.0e+400"])
+def test_no_value_is_without_end(text):
+    assert problems(f"a:\n- {{b: {text}}}") == [f"file.yaml:2  a.0.b: {text} is no finite number"]
+    with pytest.raises(ValueError, match="is no finite number"):
+        read_value(text)
+    assert read_value(f"'{text}'") == text
 
 
 def test_values_of_overrides():

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rankhub.recipe.reader import read, read_value
-from rankhub.recipe.scalars import scalar, write_yaml
+from rankhub.recipe.reader import read, read_value, scalar, write_yaml
 
 TEXT = st.text(st.characters(blacklist_categories=("Cs", "Cc")), max_size=20)
 TRICKY = st.sampled_from(
@@ -51,7 +50,14 @@ TRICKY = st.sampled_from(
         "\u2028",
     ]
 )
-VALUES = st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False) | TEXT | TRICKY
+VALUES = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | TEXT
+    | TRICKY
+)
 KEYS = (TEXT | TRICKY).filter(lambda key: key != "<<")
 DATA = st.dictionaries(
     KEYS,

@@ -80,6 +80,57 @@ def test_a_wide_pattern_does_not_take_dots_for_images(root, opened):
     assert wide.labels().tolist() == data.labels().tolist()
 
 
+def test_patterns_with_several_stars_match_each_of_them(root, opened):
+    """The layout ``X_000.png`` with ``X_dots_000.png``, where X and what stands for 000 may hold ``_`` too."""
+    names = ["beans_000", "beans_001", "wild_rice_000", "wild_rice_001_b"]
+    dots = ["beans_dots_000", "beans_dots_001", "wild_rice_DOTS_000", "wild_rice_dots_001_b"]
+    for number, (name, of) in enumerate(zip(names, dots, strict=True), start=1):
+        photo(root / f"{name}.png", number)
+        draw(root / f"{of}.png", *((2 * at, 1) for at in range(number)))
+    photo(root / "beans_002.png", 9)
+    data, report = opened(DotImages, images="*_*.png", dots="*_dots_*.png")
+    assert dict(zip(data.facts("path"), data.labels().tolist(), strict=True)) == {
+        f"{name}.png": number for number, name in enumerate(names, start=1)
+    }
+    assert any(note.startswith("images without dots: 1 (beans_002.png)") for note in report.notes)
+
+
+def test_stars_stand_for_folders_too(root, opened):
+    for folder, number in (("a", 1), ("a/b", 2)):
+        photo(root / f"{folder}/images/{number}.png", number)
+        draw(root / f"{folder}/dots/{number}.png", *((2 * at, 1) for at in range(number)))
+    data, _ = opened(DotImages, images="*/images/*.png", dots="*/dots/*.png")
+    assert dict(zip(data.facts("path"), data.labels().tolist(), strict=True)) == {
+        "a/images/1.png": 1,
+        "a/b/images/2.png": 2,
+    }
+
+
+def test_composed_and_decomposed_names_are_one(root, opened):
+    photo(root / "k\u00e4fer_1.png", 1)
+    draw(root / "ka\u0308fer_dots_1.png", (1, 1), (9, 9))
+    data, _ = opened(DotImages, images="*_*.png", dots="*_dots_*.png")
+    assert data.labels().tolist() == [2]
+
+
+@pytest.mark.parametrize(
+    ("images", "dots", "said"),
+    [
+        # The stars of `*=*` stand for a and b=1, or for a=b and 1, and there is an image for each: no guess.
+        (["a-b=1", "a=b-1"], ["a=b=1"], "a=b=1.png in .* may be the dots of photos/a-b=1.png, photos/a=b-1.png"),
+        (["a-1-2"], ["a=1-2", "a-1=2"], "has dots/a-1=2.png and dots/a=1-2.png, both .* of photos/a-1-2.png; keep one"),
+        (["a-1"], ["a=1", "b=1"], "1 of the 2 images of dots .* have no image of the name .*: dots/b=1.png"),
+    ],
+)
+def test_what_several_stars_leave_open_is_refused(root, opened, images, dots, said):
+    for name in images:
+        photo(root / "photos" / f"{name}.png", 1)
+    for name in dots:
+        draw(root / "dots" / f"{name}.png", (1, 1))
+    with pytest.raises(UserError, match=said):
+        opened(DotImages, images="photos/*-*.png", dots="dots/*=*.png")
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -107,7 +158,15 @@ def test_patterns_that_fit_nothing_are_said(root, opened, name, pattern):
         opened(DotImages, **{name: pattern})
 
 
-@pytest.mark.parametrize("options", [{"images": "cell.png"}, {"dots": "*/*.png"}, {"images": "*a", "dots": "*a"}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"images": "cell.png"},
+        {"dots": "*/*.png"},
+        {"images": "*a", "dots": "*a"},
+        {"images": "**.png", "dots": "*_*.png"},
+    ],
+)
 def test_patterns_that_match_nothing_to_nothing_are_refused(options):
     with pytest.raises(Objection):
         DotImages(root="nowhere", **options)

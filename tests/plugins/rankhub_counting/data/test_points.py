@@ -82,9 +82,50 @@ def test_pixels_counted_from_1_have_their_centres_at_whole_numbers(load):
 
 
 def test_two_objects_at_one_place_count_two(load):
-    data, _ = load(*["1.png,5,5"] * 5)
-    assert data.labels().tolist() == [5]
-    assert data[0].label.tolist() == [[5, 5, 0]] * 5
+    data, report = load(*["1.png,5,5"] * 5, "1.png,9,5", "2.png,9,5")
+    assert data.labels().tolist() == [6, 1]
+    assert data[0].label[:, :2].tolist() == [[5, 5]] * 5 + [[9, 5]]
+    assert "points at the very place of another of their image: 4 (in 1.png); each is counted" in report.notes
+
+
+def test_other_spellings_of_a_path_are_one_image(load, root):
+    (root / "more/0.png").rename(root / "more/k\u00e4fer.png")
+    lines = ["./1.png,1,2", "1.png,3,4", f"{root}/1.png,5,6", "more\\ka\u0308fer.png,7,8", "more/k\u00e4fer.png,9,10"]
+    data, report = load(*lines)
+    assert (data.facts("path"), data.labels().tolist()) == (["1.png", "more/k\u00e4fer.png"], [3, 2])
+    assert data[1].label[:, :2].tolist() == [[7, 8], [9, 10]]
+    assert not any("k\u00e4fer" in note and "does not name" in note for note in report.notes)
+
+
+SHARES = r"of width and height do; write them in pixels"
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (["1.png,0.2,0.7", "1.png,1,0", "3.png,0.9,0.95"], rf"points.csv, line 2: 1.png: .* {SHARES} \(so .* 3.png\)$"),
+        (["3.png,0.5,0.5"], rf"points.csv, line 2: 3.png: .* {SHARES}$"),
+        (["1.png,20,30", "2.png,.2,.3", "2.png,.4,.5"], rf"points.csv, line 3: 2.png: .* {SHARES}$"),
+        (["1.png,1,2", "1.png,3,4"] * 2, "points.csv, line 2: 1.png: each of its points is there more than once"),
+        (["1.png,1,2", "2.png,3,4", "./2.png,3.0,4"], "line 3: 2.png: each of its points is there more than once"),
+    ],
+)
+def test_points_that_cannot_be_meant_are_refused(load, lines, said):
+    with pytest.raises(UserError, match=said) as caught:
+        load(*lines)
+    assert "\n" not in str(caught.value)
+    content: dict[str, list] = {}
+    for line in lines:
+        path, x, y = line.removeprefix("./").split(",")
+        content.setdefault(path, []).append([float(x), float(y)])
+    with pytest.raises(UserError, match=r"points.json, entry \d: "):
+        load(content=json.dumps(content), name="points.json", annotations="points.json")
+
+
+@pytest.mark.parametrize("lines", [["1.png,0.5,0.5", "2.png,9,9"], ["1.png,0,0", "1.png,1,1"], ["1.png,0.5,1.5"]])
+def test_points_near_the_corner_may_be_meant(load, lines):
+    data, _ = load(*lines)
+    assert data.labels().sum() == len(lines)
 
 
 @pytest.mark.parametrize("max_side", [33, 45, 60, 61])
@@ -215,7 +256,7 @@ def test_exchanged_columns_are_said(load):
         ([""], "points.csv names no image"),
         (["1.png,1,2", "gone.png,1,2"], "1 of the 2 images that points.csv names are not in .*: gone.png;"),
         (["1.png,1,2,3"], "the header has 3 fields, but line 2 has 4"),
-        (["1.png,1,2", "./1.png,3,4"], "names one image more than once: 1.png"),
+        (["1.png,1,2", "1.PNG,3,4"], "names one image more than once: 1.png"),
     ],
 )
 def test_a_wrong_table_is_one_sentence(load, lines, said):
@@ -234,6 +275,9 @@ def test_a_wrong_table_is_one_sentence(load, lines, said):
         ('{"1.png": [[1, null]]}', "no finite number"),
         ('{"1.png": {"x": 1}}', "holds no rows of two numbers"),
         ('{"1.png": [[1, "b"]]}', "holds no rows of two numbers"),
+        ('{"1.png": [["1_0", "3"]]}', "holds no rows of two numbers"),
+        ('{"1.png": [[true, false]]}', "holds no rows of two numbers"),
+        ('{"1.png": [[1' + "0" * 400 + ", 2]]}", "holds no rows of two numbers"),
         ('{"1.png": [], "1.png": [[1, 2]]}', "names 1.png more than once"),
     ],
 )

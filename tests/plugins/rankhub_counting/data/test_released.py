@@ -10,7 +10,7 @@ from scipy.io import loadmat, savemat
 
 import rankhub_counting
 from rankhub.catalog.catalog import Catalog
-from rankhub.catalog.docs import docs_of
+from rankhub.catalog.options import docs_of
 from rankhub.interfaces.errors import Objection, UserError
 from rankhub_counting.data.jhu import JhuCrowd
 from rankhub_counting.data.nwpu import NwpuCrowd

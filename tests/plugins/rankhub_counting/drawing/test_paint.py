@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rankhub_counting.drawing.backdrop import noise_backdrop, noise_field, photo_backdrop
 from rankhub_counting.drawing.layout import DISTRACTORS, Figure, Style, lay_out
-from rankhub_counting.drawing.paint import VISIBLE, outside, paint
+from rankhub_counting.drawing.paint import VISIBLE, noise_backdrop, noise_field, outside, paint, photo_backdrop
 
 DISC = Figure("disc", 20.3, 14.8, 6.0, 0.4, (0.9, 0.5, 0.2), 0.3, (0.1, 0.9))
 

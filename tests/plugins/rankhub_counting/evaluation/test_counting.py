@@ -13,7 +13,7 @@ import torch
 
 import rankhub_counting
 from rankhub.catalog.catalog import Catalog
-from rankhub.catalog.docs import docs_of
+from rankhub.catalog.options import docs_of
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.evaluate import OutputTable

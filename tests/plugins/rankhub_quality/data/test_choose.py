@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rankhub.interfaces.errors import UserError
-from rankhub_data.tables.split import Split, Units
 from rankhub_quality.data.choose import served
 from rankhub_quality.data.table import Row
+from rankhub_tables.split import Split, Units
 
 
 def rows(units, units_of, share=1.0, **options):

@@ -6,7 +6,7 @@ import pytest
 
 import rankhub_quality
 from rankhub.catalog.catalog import Catalog
-from rankhub.catalog.docs import docs_of
+from rankhub.catalog.options import docs_of
 from rankhub.interfaces.errors import UserError
 
 DIRECTIONS = {

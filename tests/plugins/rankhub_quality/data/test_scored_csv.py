@@ -83,6 +83,22 @@ def test_quoted_fields_blanks_and_empty_lines(load):
     assert data.labels().tolist() == [10, 30]
 
 
+def test_one_name_in_several_spellings_is_one_reference_and_one_kind(load):
+    one, two = "k\u00e4fer", "ka\u0308fer"
+    lines = [
+        f"a_1.png,1,{one}.png,{one}",
+        f"a_2.png,2,./{two}.png,{two}",
+        f"b_1.png,3,{one}.PNG,{two}",
+        "c_1.png,4,c,d",
+    ]
+    for kinds in ([one], [two]):
+        data, _ = load(*lines, **BY_REFERENCE, kinds=kinds)
+        assert data.facts("reference") == [f"{one}.png"] * 3
+        assert data.labels().tolist() == [1, 2, 3]
+        assert load(*lines, where={"kind": kinds[0]})[0].labels().tolist() == [1, 2, 3]
+        assert load(*lines, **BY_REFERENCE, leave_out=kinds)[0].labels().tolist() == [4]
+
+
 def test_columns_by_other_names_and_a_filter(load):
     header = "image,reference,dmos,matched_by"
     lines = ["a_1.png,a,1,file order", "b_1.png,b,2,level rank", "c_1.png,c,3,file order"]

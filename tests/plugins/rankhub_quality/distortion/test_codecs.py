@@ -10,8 +10,8 @@ from PIL import Image, features
 
 from rankhub.interfaces.errors import UserError
 from rankhub_quality.distortion import codecs
-from rankhub_quality.distortion.reach import distinct
 from rankhub_quality.distortion.sets import LIVE
+from rankhub_quality.variants import distinct
 
 RATIOS = next(levels.strengths for levels in LIVE if levels.kind == "jpeg2000")
 

@@ -9,7 +9,7 @@ import pytest
 from scipy import fft, ndimage
 from skimage.color import rgb2ycbcr
 
-from rankhub_quality.distortion import blocks, blur, colour, denoising, noise, tone
+from rankhub_quality.distortion import blocks, blur, noise, tone
 
 
 def draws(seed=0):
@@ -135,32 +135,32 @@ def test_saturation_scales_chroma_and_keeps_luminance():
     image = np.random.default_rng(0).integers(100, 156, (20, 20, 3), np.uint8)
     before = rgb2ycbcr(image)
     for factor in (0.4, 0, -0.8):
-        after = rgb2ycbcr(colour.saturation(image, factor, draws()))
+        after = rgb2ycbcr(tone.saturation(image, factor, draws()))
         assert np.abs(after[..., 0] - before[..., 0]).max() < 0.6
         assert np.abs((after[..., 1:] - 128) - factor * (before[..., 1:] - 128)).max() < 0.6
 
 
 def test_saturation_leaves_grey_as_it_is():
     image = picture()[..., :1].repeat(3, axis=2)
-    assert np.array_equal(colour.saturation(image, -0.8, draws()), image)
+    assert np.array_equal(tone.saturation(image, -0.8, draws()), image)
 
 
 @pytest.mark.parametrize("number", [64, 8])
 def test_colour_quantisation_counts_its_colours(number, photos):
-    result = colour.colour_quantisation(photos[0], number, draws())
+    result = tone.colour_quantisation(photos[0], number, draws())
     assert 0.9 * number < len(np.unique(result.reshape(-1, 3), axis=0)) <= number
 
 
 def test_dithering_keeps_local_means(photos):
     """Nearest colours alone would leave the error of each flat part."""
-    result = colour.colour_quantisation(photos[8], 8, draws())
+    result = tone.colour_quantisation(photos[8], 8, draws())
     local = [ndimage.uniform_filter(image.astype(float), (9, 9, 0)) for image in (result, photos[8])]
     assert np.abs(local[0] - local[1]).mean() < 0.5 * np.abs(result.astype(float) - photos[8]).mean()
 
 
 def test_chromatic_aberration_moves_red_and_blue_only():
     image = picture(10, 30)
-    result = colour.chromatic_aberration(image, 6, draws())
+    result = tone.chromatic_aberration(image, 6, draws())
     assert np.array_equal(result[..., 1], image[..., 1])
     assert np.array_equal(result[:, 6:, 0], image[:, :-6, 0])
     assert np.array_equal(result[:, 3:, 2], image[:, :-3, 2])
@@ -171,5 +171,5 @@ def test_chromatic_aberration_moves_red_and_blue_only():
 def test_denoising_removes_most_of_the_noise(variance, photos):
     photo = photos[4].astype(float)
     noisy = noise.gaussian_noise(photos[4], variance, draws())
-    clean = denoising.denoising(photos[4], variance, draws())
+    clean = noise.denoising(photos[4], variance, draws())
     assert ((clean - photo) ** 2).mean() < 0.4 * ((noisy - photo) ** 2).mean()

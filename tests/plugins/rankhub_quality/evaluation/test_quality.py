@@ -12,14 +12,14 @@ import torch
 
 import rankhub_quality
 from rankhub.catalog.catalog import Catalog
-from rankhub.catalog.docs import docs_of
+from rankhub.catalog.options import docs_of
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.evaluate import OutputTable
 from rankhub_quality.evaluation.evaluator import Quality
 from rankhub_quality.evaluation.measure import METRICS, measure
-from rankhub_quality.evaluation.metrics import srocc
 from rankhub_quality.evaluation.scatter import MOST, scatter
+from rankhub_ranking.metrics import srocc
 
 MOS = LabelSpec("score", True, (0.0, 9.0), "MOS")
 DMOS = LabelSpec("score", False, (0.0, 100.0), "DMOS")

@@ -1,0 +1,109 @@
+"""Writes the table of a pool, and its labels, as files that others read."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Container, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TextIO
+
+from rankhub import UserError
+from rankhub_active.labeling.labels import read_points
+from rankhub_active.labeling.pool import Part, Pool, Row
+
+COLUMNS = ("path", "part", "state", "label", "round", "score", "source", "answered")
+"""Of the exported table."""
+
+
+def write_table(pool: Pool, place: Path) -> int:
+    """Write the whole table of a pool as CSV, with the columns of :data:`COLUMNS`; returns the number of rows.
+
+    A label is a number, or the points as JSON ``[[x, y], ...]``; what is not known is empty.
+
+    Raises:
+        UserError: The file cannot be written.
+    """
+    rows = pool.rows()
+    write_csv(place, COLUMNS, ([getattr(row, name) for name in COLUMNS] for row in rows))
+    return len(rows)
+
+
+def write_labels(pool: Pool, part: Part, place: Path, *, without: Container[str] = ()) -> Path:
+    """Write the labels of a part as CSV, as the data sets of scores, counts and points read it.
+
+    Scores and counts: ``path,score``, a row an image. Points: ``path,x,y``, a row a point; an image without a point
+    stands once with x and y left empty. Paths are relative to the folder of images. Images without a label are left
+    out; where none has one, the header stands alone.
+
+    A file that is there is replaced, and never seen half written; ``without`` are paths that are left out, such as
+    those whose files are gone. Returns ``place``.
+
+    Raises:
+        UserError: The file cannot be written.
+    """
+    write_csv(place, *_labels(pool, part, without))
+    return place
+
+
+def are_labels(pool: Pool, part: Part, place: Path, *, without: Container[str] = ()) -> bool:
+    """Whether a file holds what :func:`write_labels` would write now.
+
+    Raises:
+        UserError: The file cannot be read.
+    """
+    columns, rows = _labels(pool, part, without)
+    now = io.StringIO()
+    _write(now, columns, rows)
+    try:
+        return now.getvalue().encode() == place.read_bytes()
+    except OSError as error:
+        raise UserError(f"{place} cannot be read: {error.strerror}") from error
+
+
+def _labels(pool: Pool, part: Part, without: Container[str]) -> tuple[Sequence[str], Iterable[Sequence[object]]]:
+    """Columns and rows of the labels of a part."""
+    rows = [row for row in pool.rows(state="labeled", part=part) if row.path not in without]
+    if pool.settings.takes == "points":
+        return ("path", "x", "y"), _points(rows)
+    return ("path", "score"), ((row.path, row.label) for row in rows)
+
+
+def _points(rows: Iterable[Row]) -> Iterator[tuple[object, ...]]:
+    for row in rows:
+        assert row.label is not None, "the table's own law: labeled images have a label"
+        marked = read_points(row.label)
+        yield from ((row.path, x, y) for x, y in marked)
+        if not marked:
+            yield row.path, "", ""
+
+
+def write_csv(place: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a table; see :func:`write_text`."""
+    text = io.StringIO(newline="")
+    _write(text, columns, rows)
+    write_text(place, text.getvalue())
+
+
+def write_text(place: Path, text: str) -> None:
+    """Write beside and rename, so that a reader never sees half a file.
+
+    Raises:
+        UserError: The file cannot be written.
+    """
+    beside = place.with_name(f"{place.name}.partial")
+    try:
+        with beside.open("w", newline="", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(place)
+    except OSError as error:
+        raise UserError(f"{place} cannot be written: {error.strerror}") from error
+
+
+def _write(file: TextIO, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)

@@ -1,0 +1,145 @@
+"""Sets up a folder of labeling: the pool's table, and the recipe that learns from its labels."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import rankhub
+from rankhub import LoadedRecipe, UserError
+from rankhub.interfaces.data import DataReport, Dataset
+from rankhub.interfaces.draws import Draws
+from rankhub_active.labeling.earlier import bring_up
+from rankhub_active.labeling.export import write_text
+from rankhub_active.labeling.pool import Pool
+from rankhub_active.labeling.settings import RECIPE, Settings, Wishes
+from rankhub_active.labeling.stand_ins import StandIns, as_value, find_stand_ins, overrides, reader, takes_of
+
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class SetUp:
+    """What was set up.
+
+    Attributes:
+        pool: The table.
+        report: What was found in the folder of images.
+        notes: Sentences on what the pool stands in for.
+    """
+
+    pool: Pool
+    report: DataReport
+    notes: Sequence[str] = field(default=())
+
+
+def set_up(place: Path, loaded: LoadedRecipe, wishes: Wishes, progress: Progress) -> SetUp:
+    """Make a folder of labeling.
+
+    Raises:
+        UserError: The folder is there, the images are not, or recipe and wishes do not fit; nothing is left behind.
+    """
+    if place.exists() and (not place.is_dir() or any(place.iterdir())):
+        raise UserError(f"{place.absolute()} is there already; name another folder with --folder")
+    found = find_stand_ins(loaded, wishes)
+    settings = _settings(found, wishes)
+    text = _own_recipe(place, loaded, found, settings)
+    images, report = open_images(settings, loaded, progress)
+    paths = images.facts("path") or ()
+    if wishes.test >= len(paths):
+        raise UserError(f"--test {wishes.test} leaves none of the {len(paths)} images to choose from")
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"the folder {place.absolute()} cannot be made: {error.strerror}") from error
+    write_text(place / RECIPE, text)
+    pool = Pool.create(place, settings, paths, _drawn(sorted(paths), wishes.test, wishes.seed))
+    return SetUp(pool, report, _notes(found, settings))
+
+
+def open_images(settings: Settings, recipe: LoadedRecipe, progress: Progress) -> tuple[Dataset, DataReport]:
+    """The pool's images, decoded.
+
+    Raises:
+        UserError: The folder is not there, holds no image that can be read, or one whose name no table could hold.
+    """
+    images, report = rankhub.open_data({"use": reader(recipe, "folder"), "root": settings.images}, recipe, progress)
+    foreign = [name for path in images.facts("path") or () if (name := _in_utf8(path)) != path]
+    if foreign:
+        raise UserError(f"names of {len(foreign)} images are not UTF-8, such as {foreign[0]}; rename them")
+    return images, report
+
+
+def _in_utf8(path: str) -> str:
+    """A path that tables and files of text can hold, whatever bytes its name has."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def pool_recipe(place: Path, changes: Sequence[str] = ()) -> LoadedRecipe:
+    """The recipe in a folder of labeling; one of an earlier version is brought into today's form first.
+
+    Raises:
+        UserError: It is not there, or what is in it is wrong.
+    """
+    bring_up(place)
+    file = place / RECIPE
+    if not file.is_file():
+        raise UserError(f"{file.absolute()} is not there; `rankhub label init` writes it")
+    return rankhub.load_recipe(file, changes)
+
+
+def _settings(found: StandIns, wishes: Wishes) -> Settings:
+    label, takes = found.label, takes_of(found.label, wishes.takes)
+    low, high = label.range or (None, None)
+    low, high = (low if wishes.low is None else wishes.low), (high if wishes.high is None else wishes.high)
+    if takes != "score" and (wishes.low is not None or wishes.high is not None):
+        raise UserError(
+            f"--low and --high bound scores; this labeling takes {'points' if takes == 'points' else takes}"
+        )
+    if low is not None and high is not None and not low < high:
+        raise UserError(f"--low {low:g} is not below --high {high:g}")
+    way = label.higher_is_better if wishes.higher_is_better is None else wishes.higher_is_better
+    return Settings(
+        images=str(wishes.images.expanduser().absolute()),
+        takes=takes,
+        low=low if takes == "score" else None,
+        high=high if takes == "score" else None,
+        higher_is_better=way if takes == "score" else True,
+        unit=label.unit if wishes.unit is None else wishes.unit,
+        labeled=found.labeled,
+        unlabeled=found.unlabeled,
+        test=found.test if wishes.test else None,
+        seed=wishes.seed,
+    )
+
+
+def _own_recipe(place: Path, loaded: LoadedRecipe, found: StandIns, settings: Settings) -> str:
+    """The recipe with the pool in it, checked. `train` names the files with the labels anew for each run."""
+    kept, best, _ = rankhub.without_evaluators(loaded.resolved(), found.absent)
+    # The recipe's advice is about its own data; what comes next here, `label status` says.
+    changed = [f"evaluate={as_value(kept)}", f"keep_best={as_value(best)}", "next_steps=[]"]
+    changed += overrides(settings, loaded, place.absolute() / "labels", test=True)
+    return rankhub.load_recipe(loaded, changed).resolved_text()
+
+
+def _drawn(paths: Sequence[str], count: int, seed: int) -> list[str]:
+    order = Draws(seed, "test images of a pool", 0).shuffled(len(paths))
+    return [paths[number] for number in order[:count].tolist()]
+
+
+def _notes(found: StandIns, settings: Settings) -> list[str]:
+    notes = []
+    if settings.labeled is not None:
+        notes.append(f"data.{settings.labeled} of the recipe: the labels of the pool")
+    if settings.unlabeled is not None:
+        notes.append(f"data.{settings.unlabeled} of the recipe: the images of the pool, without its test images")
+    if settings.test is not None:
+        notes.append(f"data.{settings.test} of the recipe: the labels of the test images")
+    if found.absent:
+        notes.append(
+            f"not there: data.{', data.'.join(found.absent)} of the recipe; what judges on it is left out (test images "
+            "drawn from the pool: --test NUMBER)"
+        )
+    return notes

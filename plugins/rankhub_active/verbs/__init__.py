@@ -1,0 +1,1 @@
+"""``rankhub label``: its verbs."""

@@ -1,0 +1,65 @@
+"""``rankhub describe``: what a recipe can use, read from the components themselves."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+import rankhub
+from rankhub.interfaces.kinds import KINDS, Kind
+from rankhub_browse.output import console, table
+
+if TYPE_CHECKING:
+    from rankhub import ComponentInfo, ComponentPage
+
+
+def describe(
+    kind: Annotated[str | None, typer.Argument(help="A kind of component; default: list the kinds.")] = None,
+    name: Annotated[str | None, typer.Argument(help="A component; default: list those of the kind.")] = None,
+) -> None:
+    """Show what a recipe can use: kinds, the components of a kind, or one component with its options.
+
+    Example: rankhub describe loss smooth_ap
+    """
+    if kind is None:
+        _kinds()
+    elif name is None:
+        _components(rankhub.list_components(kind), KINDS[kind])
+    else:
+        _page(rankhub.describe(kind, name))
+
+
+def _kinds() -> None:
+    counts = Counter(info.kind for info in rankhub.list_components())
+    rows = table("kind", "what it does", "place in a recipe", "components")
+    for kind in KINDS.values():
+        rows.add_row(kind.name, kind.summary, kind.place, str(counts[kind.name]))
+    console().print(rows)
+
+
+def _components(components: Sequence[ComponentInfo], kind: Kind) -> None:
+    out, rows = console(), table(kind.name, "what it does", "plugin")
+    out.print(f"{kind.summary} In a recipe: {kind.place}\n")
+    for info in components:
+        rows.add_row(info.name, info.summary, info.owner)
+    out.print(rows)
+
+
+def _page(page: ComponentPage) -> None:
+    info, out = page.info, console()
+    out.print(f"{info.kind} {info.name.rpartition('/')[2]}", style="bold", end="")
+    out.print(f"  (plugin {info.owner} {info.version})\n{info.summary}\n")
+    if page.text:
+        out.print(f"{page.text}\n")
+    rows = table("option", "takes", "default", "meaning")
+    for option in page.options:
+        rows.add_row(option.name, option.takes, option.default or "required", option.meaning)
+    out.print(rows if page.options else "It has no options.")
+    if page.wired:
+        out.print("\nHanded in by the engine:")
+        for wired in page.wired:
+            out.print(f"  {wired.name}: {wired.meaning}")
+    out.print(f"\nIn a recipe, at {page.place}:  {{use: {info.name}}}\nClass: {page.target}")

@@ -1,0 +1,138 @@
+"""The JSON schema of a recipe, for editors: completion, hints and marks while one types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from rankhub import ComponentInfo, RecipeModels
+from rankhub.interfaces.kinds import KINDS
+
+EXTENDS, LIKE = "extends", "like"
+_PARTIAL = "partial."
+"""Prefix of definitions for recipes that extend another."""
+
+
+def editor_schema(models: RecipeModels) -> dict[str, Any]:
+    """The whole schema: the recipe's own keys, and for each ``use`` the options of that component.
+
+    One that cannot be imported is in the schema without its options, so that an editor accepts what it cannot check.
+    """
+    options = [model for model in models.options.values() if model is not None]
+    known = list(dict.fromkeys([models.recipe, models.phase, models.stream, *models.places.values(), *options]))
+    places, schema = models_json_schema([(model, "validation") for model in known], by_alias=True)
+    definitions = _point(schema["$defs"], models.mark)
+    names = {model: places[model, "validation"]["$ref"].removeprefix("#/$defs/") for model in known}
+    _allow_short(models, *(definitions[names[model]] for model in (models.recipe, models.phase, models.stream)))
+    bodies = {model: definitions[name] for model, name in names.items() if model not in (models.phase, models.stream)}
+    for name in {names[model] for model in bodies}:  # two components may have one class, and one body
+        del definitions[name]
+    definitions |= {kind: _kind(kind, models, bodies) for kind in KINDS}
+    whole = {**bodies[models.recipe], "title": "a whole recipe"}
+    definitions |= {f"{_PARTIAL}{name}": _partial(body) for name, body in definitions.items()}
+    part = _partial(whole)  # a recipe that extends another may leave everything out
+    extends = {"type": "string", "description": "a recipe or block that comes with rankhub, or the path of a file"}
+    definitions[f"{_PARTIAL}recipe"] = {
+        **part,
+        "title": "a recipe that extends another",
+        "properties": {EXTENDS: extends, **part["properties"]},
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "rankhub recipe",
+        "if": {"required": [EXTENDS]},
+        "then": {"$ref": f"#/$defs/{_PARTIAL}recipe"},
+        "else": whole,
+        "$defs": dict(sorted(definitions.items())),
+    }
+
+
+def _point(node: Any, mark: str) -> Any:
+    """Point places of components to the definitions of their kinds, and close mappings whose names have a pattern."""
+    if isinstance(node, list):
+        return [_point(item, mark) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if mark in node:
+        rest = {key: value for key, value in node.items() if key not in (mark, "$ref")}
+        return {**rest, "$ref": f"#/$defs/{node[mark]}"}
+    closed = {"additionalProperties": False} if "patternProperties" in node else {}
+    return {**{key: _point(value, mark) for key, value in node.items()}, **closed}
+
+
+def _partial(node: Any, *, asks: bool = False) -> Any:
+    """The schema of a part of what ``node`` describes: nothing is required.
+
+    ``asks``: within ``if`` and ``not``, where ``required`` tells cases apart.
+    """
+    if isinstance(node, list):
+        return [_partial(item, asks=asks) for item in node]
+    if not isinstance(node, dict):
+        return node
+    found = {}
+    for key, value in node.items():
+        if key == "$ref":
+            found[key] = value.replace("#/$defs/", f"#/$defs/{_PARTIAL}")
+        elif key == "properties":  # its keys are names, and one of them may be `required`
+            found[key] = {name: _partial(inner, asks=asks) for name, inner in value.items()}
+        elif key != "required" or asks:
+            found[key] = _partial(value, asks=asks or key in ("if", "not"))
+    return found
+
+
+def _allow_short(models: RecipeModels, root: dict[str, Any], phase: dict[str, Any], stream: dict[str, Any]) -> None:
+    """What a recipe may leave out that the resolved recipe has: a list of one phase, a stream's keys by ``like``."""
+    phase = phase["properties"]
+    uses = phase["streams"]
+    differing = {key: {"anyOf": [body, {"type": "null"}]} for key, body in uses["patternProperties"].items()}
+    listed = {"type": "array", "items": {"type": "string"}, "minItems": 1}
+    phase["streams"] = {
+        "description": "a list of streams, or a mapping from streams to what differs there, in the order of turns",
+        "anyOf": [listed, {**uses, "patternProperties": differing}],
+    }
+    root["properties"] |= {key: phase[key] for key in models.of_the_phase}
+    root["required"].remove("phases")
+    root["anyOf"] = [{"required": [key]} for key in models.choice]
+    like = {"type": "string", "description": "another stream, whose keys it takes over"}
+    whole = dict(stream)
+    stream.clear()
+    copy = {**_partial(whole), "properties": {LIKE: like, **whole["properties"]}}
+    stream.update({"if": {"required": [LIKE]}, "then": copy, "else": whole})
+
+
+def _kind(kind: str, models: RecipeModels, bodies: Mapping[type[BaseModel], dict[str, Any]]) -> dict[str, Any]:
+    """A component of a kind: its name, the recipe's own keys beside it, and the options that each name has."""
+    options = {info: model for info, model in models.options.items() if info.kind == kind}
+    own = bodies[models.places[kind]]
+    beside = {key: value for key, value in own["properties"].items() if key != "use"}
+    shown = sorted((info.name for info in options), key=lambda name: "/" in name)  # owner/name come last
+    schema = {
+        "type": "object",
+        "properties": {"use": {"description": "name, or owner/name", "anyOf": [{"enum": shown}, {"pattern": ".+/.+"}]}},
+        "required": own["required"],
+        "allOf": [_branch(info, beside, bodies[model]) for info, model in options.items() if model is not None],
+    }
+    described = {"description": KINDS[kind].summary}
+    if kind != "dataset":
+        return {**described, **schema}
+    like = {
+        "type": "object",
+        "properties": {LIKE: {"type": "string", "description": "another data set, whose options it takes over"}},
+        "required": [LIKE],
+        "not": {"required": ["use"]},
+    }
+    return {**described, "if": {"required": [LIKE]}, "then": like, "else": schema}
+
+
+def _branch(info: ComponentInfo, beside: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """``if`` the recipe uses this component, ``then`` its options."""
+    use = {"const": info.name} if "/" in info.name else {"enum": [info.name, f"{info.owner}/{info.name}"]}
+    properties = {"use": {"description": info.summary}, **beside, **options.get("properties", {})}
+    then = {key: value for key, value in options.items() if key != "title"}
+    return {
+        "if": {"properties": {"use": use}, "required": ["use"]},
+        "then": {**then, "description": info.summary, "properties": properties},
+    }

@@ -1,1 +1,0 @@
-"""Tables that say something of images: one reader of each format, the split into parts, few labels, reports."""

@@ -1,0 +1,101 @@
+"""A part of another data set, by which trials hold some of the training data out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+import rankhub
+from rankhub.interfaces.data import DataReport, Dataset, OpenContext, Sample
+from rankhub.interfaces.draws import Draws
+from rankhub.interfaces.errors import UserError
+from rankhub.interfaces.options import Ge, Gt, Lt
+
+
+class Portion(Dataset):
+    """Some of the images of another data set: those held out of it, or the others.
+
+    Images of one reference stay together where references are known. The draw is a function of the number of
+    references or images and of the seed. What labels are like (mean, deviation, density) is measured on the part.
+
+    Args:
+        of: The data set, ``use`` and options.
+        part: Which side.
+        share: Of the references, or of the images, that are held out, rounded; at least one, and not all.
+        seed: Another seed draws others.
+    """
+
+    def __init__(
+        self,
+        *,
+        of: dict[str, Any],
+        part: Literal["train", "held_out"],
+        share: Annotated[float, Gt(0), Lt(1)] = 0.2,
+        seed: Annotated[int, Ge(0)] = 0,
+    ) -> None:
+        self.part, self.share, self.seed = part, share, seed
+        self.inner: Dataset = rankhub.build("dataset", of)
+        self.label = self.inner.label
+        self._rows: npt.NDArray[np.int64] = np.empty(0, np.int64)
+
+    def missing(self) -> str | None:
+        """What the other data set lacks."""
+        return self.inner.missing()
+
+    def open(self, context: OpenContext) -> DataReport:
+        """Open the other data set and draw.
+
+        Raises:
+            UserError: It has a single reference, or a single image.
+        """
+        report = self.inner.open(context)
+        units = self.inner.facts("reference") or [str(index) for index in range(len(self.inner))]
+        names = sorted(set(units))
+        if len(names) < 2:
+            raise UserError(
+                "a data set of which a part is held out has a single image, or images of a single reference"
+            )
+        order = Draws(self.seed, "portion", 0).shuffled(len(names))
+        count = min(len(names) - 1, max(1, int(self.share * len(names) + 0.5)))
+        out = {names[index] for index in order[:count].tolist()}
+        kept = [(unit in out) == (self.part == "held_out") for unit in units]
+        self._rows = np.flatnonzero(kept)
+        labels = self.labels()
+        self.label = self.inner.label
+        if labels is not None and self.label.kind in ("score", "points"):
+            self.label = self.label.measured(np.asarray(labels, dtype=np.float64))
+            sizes = self.sizes()
+            if self.label.kind == "points" and sizes is not None:
+                self.label = replace(self.label, density=float(labels.sum() / sizes.prod(axis=1).sum()))
+        return DataReport(notes=(*report.notes, f"{self.part}: {len(self._rows):,} of {len(units):,} images"))
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: int) -> Sample:
+        """The image at ``index`` of the part."""
+        return replace(self.inner[int(self._rows[index])], index=index)
+
+    def labels(self) -> npt.NDArray[Any] | None:
+        """Those of the part."""
+        found = self.inner.labels()
+        return None if found is None else found[self._rows]
+
+    def points(self) -> Sequence[npt.NDArray[np.float64]] | None:
+        """Those of the part."""
+        found = self.inner.points()
+        return None if found is None else [found[row] for row in self._rows.tolist()]
+
+    def facts(self, name: str) -> Sequence[str] | None:
+        """Those of the part."""
+        found = self.inner.facts(name)
+        return None if found is None else [found[row] for row in self._rows.tolist()]
+
+    def sizes(self) -> npt.NDArray[np.int64] | None:
+        """Those of the part."""
+        found = self.inner.sizes()
+        return None if found is None else found[self._rows]

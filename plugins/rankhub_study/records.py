@@ -1,0 +1,32 @@
+"""What a job has found, in its folder: with it, the job is there."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from rankhub_active.labeling.export import write_text
+
+RECORD = "study.json"
+
+Record = dict[str, Any]
+"""``rows``: row of the report, or number of labels -> EVALUATOR.METRIC -> value; ``pairs``: row -> evaluator -> true
+and predicted values; ``seconds`` in all, ``training`` alone, ``steps``."""
+
+
+def write_record(folder: Path, record: Record) -> None:
+    """Say that a job is there."""
+    write_text(folder / RECORD, json.dumps(record) + "\n")
+
+
+def read_record(folder: Path) -> Record | None:
+    """What :func:`write_record` wrote; None if the job is not there."""
+    file = folder / RECORD
+    return _read(file, file.stat().st_mtime_ns) if file.is_file() else None
+
+
+@cache
+def _read(file: Path, time: int) -> Record:
+    return dict(json.loads(file.read_text()))

@@ -1,0 +1,1 @@
+"""Tables that say something of images: one reader of each format, splits into parts, few labels. A base, no plugin."""

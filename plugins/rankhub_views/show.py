@@ -1,0 +1,79 @@
+"""`rankhub show`: what a component makes of an image, as a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+import rankhub
+from rankhub import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from rankhub.interfaces.data import GivenData
+
+app = typer.Typer(no_args_is_help=True, help="Draw what a component makes of an image.")
+
+
+@app.callback()
+def _group() -> None:
+    """Keep `generator` a verb of its own while it is the only one."""
+
+
+@app.command()
+def generator(
+    name: Annotated[str, typer.Argument(help="A generator, as a recipe names it after `use:`.")],
+    options: Annotated[list[str] | None, typer.Argument(help="Its options, such as size=96.")] = None,
+    image: Annotated[Path | None, typer.Option(help="The image from which it makes views.")] = None,
+    out: Annotated[Path | None, typer.Option(help="PNG file to write; default: NAME.png in this folder.")] = None,
+    side: Annotated[int, typer.Option(min=16, help="Larger views are reduced to this side, in pixels.")] = 240,
+    seed: Annotated[int, typer.Option(help="Seed of what is drawn at random.")] = 0,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
+) -> None:
+    """Draw the views that a generator makes of an image: a line for each group, from the highest level down.
+
+    Where views are parts of the image, they are outlined on it, each in the colour of its frame.
+
+    Example: rankhub show generator random_views size=96 views=4 --image photo.jpg
+    """
+    if image is None:
+        raise UserError("there is no image to make views of; name one with --image FILE")
+    target = out or Path(f"{name.rpartition('/')[2]}.png")
+    if target.exists() and not force:
+        raise UserError(f"--out {target} is there already; name another file, or --force to replace it")
+    if not target.absolute().parent.is_dir():
+        raise UserError(f"--out {target}: there is no folder {target.absolute().parent}; make it first")
+    from rankhub_views.sheet import draw_sheet
+
+    step = rankhub.build("generator", {"use": name, **rankhub.read_options(options or [])})
+    source = _read(image)
+    rankhub.talking()  # what the generator warns of is shown
+    batch, spec = rankhub.make_views([step], source, seed)
+    sheet = draw_sheet(batch, spec, side, source)
+    try:
+        sheet.save(target, "PNG")
+    except OSError as error:
+        raise UserError(f"--out {target} cannot be written: {error.strerror or error}") from None
+    groups = len(set(batch.target.group.tolist()))
+    typer.echo(f"{len(batch)} views in {groups} group{'s' if groups > 1 else ''}, {target}")
+
+
+def _read(path: Path) -> Tensor:
+    """An image file as [3, H, W] uint8, decoded as the images of a folder are in training.
+
+    Raises:
+        UserError: It is not there, or no image.
+    """
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise UserError(f"--image {path} cannot be read: {(error.strerror or str(error)).lower()}") from None
+    images: GivenData = rankhub.build("dataset", {"use": rankhub.in_role("dataset", "given")})
+    try:
+        images.give(path)
+        return images[0].image
+    except UserError as error:
+        raise UserError(f"--image {error}") from None

@@ -1,1 +1,0 @@
-"""``rankhub label``: its verbs, one file each."""

@@ -1,0 +1,126 @@
+"""The overlay with installed weights fits every recipe of quality and of counting: each takes two steps."""
+
+from __future__ import annotations
+
+import functools
+import json
+
+import numpy as np
+import pytest
+import torch
+from helpers import counting_layouts, scored_layouts
+from PIL import Image
+
+import rankhub
+from rankhub.catalog.catalog import Catalog
+from rankhub_timm.lite import in_timms_names
+from rankhub_timm.weights import read_weights
+
+OVERLAY = "offline_backbone"
+SCORED = ("live", "tid2013", "kadid10k", "koniq10k", "scored_csv")
+COUNTED = ("ucf_cc_50", "ucf_qnrf", "points", "shanghaitech")
+FEW = {"shanghaitech", "ucf_qnrf"}
+"""Data sets whose tiny layout has two or three images to train on."""
+SMALL = {
+    "random_crops": {"size": 32},
+    "scaled_crops": {"size": 32, "smallest": 16, "largest": 40},
+    "nested_crops": {"size": 32, "smallest": 8},
+    "distorted_photos": {"labels": 8, "per_photo": 4},
+    "drawn_scenes": {"labels": 4, "images": 8},
+}
+"""Options of components that suit two steps on tiny images."""
+
+
+@functools.cache
+def catalog():
+    return Catalog.discover()
+
+
+@functools.cache
+def recipe(name, *overlays):
+    return rankhub.load_recipe(name, overlays=overlays, catalog=catalog()).recipe
+
+
+def kind(spec):
+    return spec.use.rpartition("/")[2]
+
+
+FAMILIES = ("quality_", "rankiqa_", "counting_", "shanghaitech_", "ucf_")
+NAMES = [info.name for info in rankhub.list_recipes(catalog=catalog())]
+RECIPES = [name for name in NAMES if name.startswith(FAMILIES)]
+
+
+def test_these_are_all_recipes_of_scores_and_counts():
+    heads = {name: {kind(head) for head in recipe(name).heads.values()} for name in NAMES}
+    assert [name for name in NAMES if heads[name] & {"score", "density"}] == RECIPES
+    assert {name.partition("_")[0] + "_" for name in RECIPES} == set(FAMILIES)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_it_changes_the_network_alone(name):
+    ours, theirs = recipe(name, OVERLAY), recipe(name)
+    backbone = ours.backbone.options
+    assert (backbone["model"], backbone["weights"]) == ("tf_efficientnet_lite0", "installed")
+    assert (backbone["normalize"], backbone["norms"], backbone["pretrained"]) == ("model", "frozen", False)
+    assert backbone["stride"] == theirs.backbone.options["stride"]  # and so the cells of the map
+    changed = {"backbone", "optimizer", "channels_last", "name"}
+    assert ours.model_dump(exclude=changed) == theirs.model_dump(exclude=changed)
+    counts = any(kind(head) == "density" for head in ours.heads.values())
+    assert backbone["stride"] in ({8, 16} if counts else {None})
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Tiny data in the layouts that the recipes read."""
+    root = tmp_path_factory.mktemp("data")
+    generator = np.random.default_rng(0)
+    (root / "photos").mkdir()
+    for number in range(40):
+        pixels = generator.integers(0, 256, (70 + number % 9, 90, 3), np.uint8)
+        Image.fromarray(pixels).save(root / "photos" / f"{number}.png")
+    for name in SCORED:
+        getattr(scored_layouts, name)(root / name)
+    for name in COUNTED[:-1]:
+        getattr(counting_layouts, name)(root / name)
+    for subset in "AB":
+        counting_layouts.shanghaitech(root / "shanghaitech", f"part_{subset}_final")
+    return root
+
+
+def shrunk(name, data):
+    """Overrides that make a recipe small: two steps a phase, few images, small crops."""
+    given = recipe(name)
+    places = {"image_folder": data / "photos"} | {one: data / one for one in (*SCORED, *COUNTED)}
+    changes: dict[str, object] = {"loader.workers": 0, "device": "cpu"}
+    if kind(given.predict) == "crops":
+        changes |= {"predict.size": 32, "predict.count": 2}
+    for at, spec in given.data.items():
+        if kind(spec) in places:
+            changes[f"data.{at}.root"] = str(places[kind(spec)])
+        changes |= {f"data.{at}.{option}": value for option, value in SMALL.get(kind(spec), {}).items()}
+    for at, spec in enumerate(given.evaluate):
+        changes |= {f"evaluate.{at}.grid": [1.0]} if "grid" in spec.options else {}
+    for at, stream in given.streams.items():
+        most = 2 if kind(given.data[stream.data]) in FEW else 4
+        changes[f"streams.{at}.batch_size"] = min(most, stream.batch_size)
+        for place, step in enumerate(stream.generator):
+            here = f"streams.{at}.generator.{place}"
+            changes |= {f"{here}.{option}": value for option, value in SMALL.get(kind(step), {}).items()}
+    return changes | {f"phases.{number}.steps": 2 for number in range(len(given.phases))}
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_it_takes_two_steps(name, lite0, data, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(data))  # where caches go
+    for attribute, value in scored_layouts.SIZES.items():
+        monkeypatch.setattr(attribute, value)
+    loaded = rankhub.load_recipe(name, shrunk(name, data), overlays=[OVERLAY], catalog=catalog(), need_data=True)
+    run = rankhub.train(loaded, tmp_path / "run")
+    lines = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines if "step" in line][:2] == [1, 2]
+    assert run.metrics
+    stored = in_timms_names(read_weights(lite0.path(), lite0.sha256))
+    trained = run.network.backbone.network.state_dict()
+    assert torch.equal(trained["bn1.running_mean"], stored["bn1.running_mean"])
+    moved = (trained["conv_stem.weight"] - stored["conv_stem.weight"]).abs()
+    assert 0 < float(moved.max()) < 0.01

@@ -1,1 +1,0 @@
-"""The parts of ``tools/compare_methods.py``."""

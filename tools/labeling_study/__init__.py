@@ -1,1 +1,0 @@
-"""The experiment on labeling in rounds: acquirers against chance."""
