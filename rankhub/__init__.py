@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from rankhub.catalog.page import ComponentPage, describe
     from rankhub.engine.answers import Prediction
     from rankhub.engine.console import Talk, talking
+    from rankhub.engine.data_overrides import open_data, without_evaluators
     from rankhub.engine.feed import make_views
-    from rankhub.engine.given import open_data, without_evaluators
     from rankhub.engine.trained import Run
     from rankhub.recipe.load import LoadedRecipe
     from rankhub.recipe.overrides import Change, read_options
@@ -52,10 +52,10 @@ _ELSEWHERE = {
     "Talk": "rankhub.engine.console",
     "describe": "rankhub.catalog.page",
     "make_views": "rankhub.engine.feed",
-    "open_data": "rankhub.engine.given",
+    "open_data": "rankhub.engine.data_overrides",
     "read_options": "rankhub.recipe.overrides",
     "talking": "rankhub.engine.console",
-    "without_evaluators": "rankhub.engine.given",
+    "without_evaluators": "rankhub.engine.data_overrides",
 }
 """Where the names are that :mod:`rankhub.api` does not have."""
 

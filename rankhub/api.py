@@ -166,8 +166,8 @@ def resume(
         callbacks: Watch the run.
     """
     _import_engine()
+    from rankhub.engine.data_overrides import data_again
     from rankhub.engine.folder import resolved_recipe
-    from rankhub.engine.given import data_again
     from rankhub.engine.run import hosted, resume
 
     begun = read_recipe(resolved_recipe(Path(path)), [], Catalog.discover())
@@ -204,7 +204,7 @@ def read_document(path: str | Path, shape: type[Shape]) -> tuple[Shape, Document
         shape: A pydantic model.
 
     Returns:
-        The model, and the file's data with their places, for later sentences and for changes of recipes.
+        The model, and the file's data with their locations, for later sentences and for changes of recipes.
 
     Raises:
         RecipeErrors: All that does not fit the shape.
@@ -263,9 +263,9 @@ class RecipeModels:
         recipe: A whole recipe in its long form.
         phase: An item of its phases.
         stream: One of its streams.
-        places: Kind of component -> what stands where one is named: ``use``, and the recipe's own keys beside it.
+        specs: Kind of component -> what stands where one is named: ``use``, and the recipe's own keys beside it.
         options: Component -> its options; None where it cannot be imported.
-        mark: Key of a JSON schema under which such a place has its kind.
+        mark: Key of a JSON schema under which such a key has its kind.
         of_the_phase: Keys of a phase that may stand at the recipe's top.
         choice: Keys of which a recipe has one at its top.
     """
@@ -273,7 +273,7 @@ class RecipeModels:
     recipe: type[BaseModel]
     phase: type[BaseModel]
     stream: type[BaseModel]
-    places: Mapping[str, type[BaseModel]]
+    specs: Mapping[str, type[BaseModel]]
     options: Mapping[ComponentInfo, type[BaseModel] | None]
     mark: str = KIND_KEY
     of_the_phase: tuple[str, ...] = OF_THE_PHASE
@@ -287,8 +287,8 @@ def recipe_models(catalog: Catalog | None = None) -> RecipeModels:
     for info in options:
         with suppress(CatalogError):
             options[info] = catalog.options(info)
-    places = {kind: SPECS.get(kind, ComponentSpec) for kind in KINDS}
-    return RecipeModels(WholeRecipe, Phase, Stream, places, options)
+    specs = {kind: SPECS.get(kind, ComponentSpec) for kind in KINDS}
+    return RecipeModels(WholeRecipe, Phase, Stream, specs, options)
 
 
 def list_components(kind: str | None = None, catalog: Catalog | None = None) -> list[ComponentInfo]:

@@ -54,10 +54,10 @@ def data(tmp_path_factory):
     (stl10 / "fold_indices.txt").write_text("\n".join(" ".join(map(str, range(10))) for _ in range(10)) + "\n")
     for folder, classes in (("photos", 3), ("photos/val", 3), ("coco/train2017", 0), ("coco/val2017", 0)):
         for number in range(60):
-            place = root / folder / (f"class{number % classes}" if classes else "")
-            place.mkdir(parents=True, exist_ok=True)
+            target = root / folder / (f"class{number % classes}" if classes else "")
+            target.mkdir(parents=True, exist_ok=True)
             pixels = generator.integers(0, 256, (70 + number % 9, 90, 3), np.uint8)
-            Image.fromarray(pixels).save(place / f"{number:012d}.jpg")
+            Image.fromarray(pixels).save(target / f"{number:012d}.jpg")
     for name in SCORED:
         getattr(scored_layouts, name)(root / name)
     for name in COUNTED:
@@ -71,13 +71,13 @@ def shrink(recipe, data):
     """Overrides that make a recipe small: two steps, few images, the smallest network."""
     given = load_recipe(recipe, [], Catalog.discover()).recipe
     changes = ["backbone.model=test_resnet", "evaluate_every_epochs=null", "loader.workers=0"]
-    places = {"stl10": data, "image_folder": data / "photos", "coco": data / "coco"}
-    places |= {name: data / name for name in (*SCORED, *COUNTED, "shanghaitech")}
+    folders = {"stl10": data, "image_folder": data / "photos", "coco": data / "coco"}
+    folders |= {name: data / name for name in (*SCORED, *COUNTED, "shanghaitech")}
     if given.backbone.options.get("pretrained"):
         changes.append("backbone.pretrained=false")
     if bare(given.predict.use) == "crops":
         changes += ["predict.size=32", "predict.count=2"]
-    roots = {name: places.get(bare(spec.use)) for name, spec in given.data.items()}
+    roots = {name: folders.get(bare(spec.use)) for name, spec in given.data.items()}
     changes += [f"data.{name}.root={root}" for name, root in roots.items() if root is not None]
     changes += [f"evaluate.{number}.grid=[1.0]" for number, spec in enumerate(given.evaluate) if "grid" in spec.options]
     changes += [f"phases.{phase.name}.steps=2" for phase in given.phases]
@@ -134,7 +134,7 @@ def test_blocks_and_overlays_are_used_and_share_no_name_with_a_recipe():
 
 
 def test_the_recipes_on_stl10_differ_in_their_method_alone():
-    """Data, network, optimiser and evaluation are the block's, and so are the pixels that pass the network."""
+    """Data, network, optimizer and evaluation are the block's, and so are the pixels that pass the network."""
     catalog = Catalog.discover()
     recipes = {name: load_recipe(name, [], catalog).recipe for name in RECIPES if name.endswith("_stl10")}
     assert len(recipes) == 7

@@ -50,10 +50,10 @@ def wheel(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def python(wheel, tmp_path_factory) -> Path:
     """The interpreter of an environment that holds the plugin and sees everything installed here."""
-    place = tmp_path_factory.mktemp("environment") / "venv"
-    venv.create(place, with_pip=False, symlinks=True)
-    interpreter = place / "bin" / "python"
-    scheme = {"base": str(place), "platbase": str(place)}
+    folder = tmp_path_factory.mktemp("environment") / "venv"
+    venv.create(folder, with_pip=False, symlinks=True)
+    interpreter = folder / "bin" / "python"
+    scheme = {"base": str(folder), "platbase": str(folder)}
     packages = Path(sysconfig.get_path("purelib", "venv", scheme))
     # addsitedir also follows the .pth files there, by which an editable install is found.
     seen = [path for path in site.getsitepackages() if Path(path).is_dir()]
@@ -76,13 +76,13 @@ def rankhub(python):
 @pytest.fixture(scope="module")
 def trained(rankhub, tmp_path_factory) -> Path:
     """A folder with a run of the plugin's recipe, and photos."""
-    place = tmp_path_factory.mktemp("trained")
-    called = rankhub("run", RECIPE, "--out", "run", cwd=place)
+    folder = tmp_path_factory.mktemp("trained")
+    called = rankhub("run", RECIPE, "--out", "run", cwd=folder)
     assert called.code == 0, called.err
-    (place / "photos").mkdir()
+    (folder / "photos").mkdir()
     for number in range(6):
-        Image.fromarray(np.full((16, 16, 3), 40 * number, np.uint8)).save(place / "photos" / f"{number}.png")
-    return place
+        Image.fromarray(np.full((16, 16, 3), 40 * number, np.uint8)).save(folder / "photos" / f"{number}.png")
+    return folder
 
 
 def test_it_imports_what_any_plugin_may():

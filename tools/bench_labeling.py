@@ -36,12 +36,12 @@ def make_pool(folder: Path, images: Path, rows: int, takes: Takes) -> Pool:
     return Pool.create(folder, Settings(images=str(images), takes=takes, low=1, high=5), paths)
 
 
-def write_answers(pool: Pool, place: Path, count: int, seed: int) -> None:
+def write_answers(pool: Pool, path: Path, count: int, seed: int) -> None:
     """Answers to ``count`` images of the pool, drawn at random; of points, their images as well."""
     draw = random.Random(seed)
     chosen = draw.sample(pool.rows(), count)
     takes = pool.settings.takes
-    with place.open("w", newline="", encoding="utf-8") as file:
+    with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["path", "x", "y"] if takes == "points" else ["path", takes])
         for row in chosen:

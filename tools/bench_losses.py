@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from loss_benchmark.losses import OURS, RIVALS, unfit
-from loss_benchmark.measuring import Case, Found, crossing_lines, in_a_process, largest_that_fits
+from loss_benchmark.measuring import Found, LossCase, crossing_lines, in_a_process, largest_that_fits
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -29,7 +29,7 @@ CROSSING = ("ramp_ap", "smooth_ap")
 CROSSING_VIEWS = (16, 32)
 
 
-def _cell(found: Found | None, case: Case) -> tuple[str, str]:
+def _cell(found: Found | None, case: LossCase) -> tuple[str, str]:
     if found is None:
         return "", ""
     if found.seconds is None or found.megabytes is None:
@@ -37,7 +37,7 @@ def _cell(found: Found | None, case: Case) -> tuple[str, str]:
     return f"{found.seconds:.4f}", f"{found.megabytes:,.0f}"
 
 
-def compare(loss: str, cases: Sequence[Case], with_rival: bool, console: Console) -> dict[Case, Found]:
+def compare(loss: str, cases: Sequence[LossCase], with_rival: bool, console: Console) -> dict[LossCase, Found]:
     """Measure one loss, and the other library's, over all cases; print the table.
 
     Once the other library's loss does not fit, it is not tried at larger N in groups of the same size.
@@ -45,7 +45,7 @@ def compare(loss: str, cases: Sequence[Case], with_rival: bool, console: Console
     table = Table(title=f"{loss}: forward and backward, {cases[0].threads} thread(s), best of {cases[0].repeats}")
     for column in ("views", "N", "rankhub s", "MB", "PML s", "MB", "times faster"):
         table.add_column(column, justify="right")
-    results: dict[Case, Found] = {}
+    results: dict[LossCase, Found] = {}
     fails: set[int] = set()
     with Progress(console=console, transient=True) as progress:
         for case in progress.track(cases, description=loss):
@@ -62,7 +62,7 @@ def compare(loss: str, cases: Sequence[Case], with_rival: bool, console: Console
     return results
 
 
-def report_largest(results: dict[Case, Found], console: Console) -> None:
+def report_largest(results: dict[LossCase, Found], console: Console) -> None:
     """Search and print the largest batch that the other library's loss does in the memory, for each size of group."""
     rivals = {case: found for case, found in results.items() if case.rival}
     for views in sorted({case.views for case in rivals}):
@@ -96,7 +96,7 @@ def main() -> None:
     installed = importlib.util.find_spec("pytorch_metric_learning") is not None
     if not installed and not options.no_rival:
         console.print(f"{RIVAL} is not installed, so its columns stay empty; `pip install {RIVAL}` fills them.")
-    everything: dict[Case, Found] = {}
+    everything: dict[LossCase, Found] = {}
     for loss in options.loss:
         fitting = []
         for size in views:
@@ -108,7 +108,9 @@ def main() -> None:
         if loss in CROSSING and not (options.views or options.quick):
             fitting += CROSSING_VIEWS
         cases = [
-            Case(loss, n, v, options.dim, repeats, options.threads, options.memory_gb) for v in fitting for n in rows
+            LossCase(loss, n, v, options.dim, repeats, options.threads, options.memory_gb)
+            for v in fitting
+            for n in rows
         ]
         if cases:
             results = compare(loss, cases, installed and not options.no_rival and loss in RIVALS, console)

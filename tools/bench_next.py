@@ -31,7 +31,7 @@ from rankhub_active.acquirers.network_pool import NetworkPool
 from rankhub_active.labeling import choose as choosing
 from rankhub_active.labeling.handout import hand_out
 from rankhub_active.labeling.pool import Pool
-from rankhub_active.labeling.settings import Wishes
+from rankhub_active.labeling.settings import LabelingOptions
 from rankhub_active.labeling.setup import set_up
 
 SIDE, SHARE = 64, 0.1
@@ -53,10 +53,10 @@ def write_images(folder: Path, count: int) -> None:
     """Noise, in folders of a thousand; images that are there stay."""
     generator = np.random.default_rng(0)
     for number in range(count):
-        place = folder / f"{number // 1000:03d}" / f"{number:07d}.png"
-        if not place.exists():
-            place.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(generator.integers(0, 256, (SIDE, SIDE, 3), np.uint8)).save(place, compress_level=0)
+        path = folder / f"{number // 1000:03d}" / f"{number:07d}.png"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(generator.integers(0, 256, (SIDE, SIDE, 3), np.uint8)).save(path, compress_level=0)
 
 
 def seconds_in(stats: pstats.Stats, functions: Iterable[Callable[..., Any]]) -> float:
@@ -72,7 +72,7 @@ def profiled(
     talk = rankhub.talking()
     loaded = rankhub.load_recipe("counting_quickstart", RECIPE)
     run = rankhub.train(loaded, folder / "run", progress=talk).path
-    made = set_up(folder / "labeling", loaded, Wishes(images), talk.work)
+    made = set_up(folder / "labeling", loaded, LabelingOptions(images), talk.work)
     profile = cProfile.Profile()
     begun = time.perf_counter()
     profile.enable()

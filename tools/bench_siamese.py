@@ -26,13 +26,13 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 from siamese_benchmark.layouts import LAYOUTS
-from siamese_benchmark.measuring import Case, agreement, peak_in_a_process, prepared, take_turns
+from siamese_benchmark.measuring import SiameseCase, agreement, peak_in_a_process, prepared, take_turns
 
 AGREE = 1e-9
 """Relative difference of the gradients in float64 up to which they count as equal."""
 
 
-def measure(case: Case) -> dict[str, Any]:
+def measure(case: SiameseCase) -> dict[str, Any]:
     """All figures of one layout.
 
     Raises:
@@ -130,7 +130,7 @@ def main() -> None:
     results: dict[str, dict[str, Any]] = {}
     for name in options.layouts:
         at_once = options.at_once or LAYOUTS[name].images // 2
-        case = Case(
+        case = SiameseCase(
             name,
             options.model,
             options.stem,

@@ -51,7 +51,7 @@ def ours(folder: Path, model: str, size: int, seconds: float) -> dict[str, float
 
     start, marks = time.perf_counter(), [0.0]
 
-    class Clock(Callback):
+    class StepTimer(Callback):
         def run_started(self, run: object) -> None:
             marks[0] = time.perf_counter()
 
@@ -61,7 +61,7 @@ def ours(folder: Path, model: str, size: int, seconds: float) -> dict[str, float
 
     recipe = RECIPE.format(folder=json.dumps(str(folder.absolute())), model=model, size=size, images=IMAGES)
     with tempfile.TemporaryDirectory() as scratch:
-        rankhub.train(recipe, scratch, progress=False, callbacks=[Clock()])
+        rankhub.train(recipe, scratch, progress=False, callbacks=[StepTimer()])
     return {"opened": marks[0] - start, "rate": rate(marks[1:])}
 
 

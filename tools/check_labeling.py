@@ -68,8 +68,8 @@ def main() -> int:
     good = True
     with tempfile.TemporaryDirectory() as scratch:
         if options.only != "serve":
-            place = Path(scratch, "ingest")
-            good = check_ingest(place, options.kills, options.rows, options.answers, options.seed)
+            scratch_folder = Path(scratch, "ingest")
+            good = check_ingest(scratch_folder, options.kills, options.rows, options.answers, options.seed)
         if options.only != "ingest":
             good = check_serve(Path(scratch, "serve"), options.kills, options.seed) and good
     return int(not good)

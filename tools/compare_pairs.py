@@ -9,7 +9,7 @@ and kept, so that in training each method has only crops to cut. "All pairs": ev
 and all pairs are formed on the outputs. "Random pairs": both members of random pairs pass, as many views a step.
 "Hardest": several times as many random pairs pass without a gradient, then the hardest once more with one (Simo-Serra
 et al., ICCV 2015). Random pairs are drawn so that their mean loss is that of all pairs. All methods start from the same
-weights, with the same optimiser, and train in turns of a few seconds; at the same marks of their own clocks, which
+weights, with the same optimizer, and train in turns of a few seconds; at the same marks of their own clocks, which
 stand still meanwhile, they are judged on the held-out photos. This is figure 2 of Liu, van de Weijer, Bagdanov (ICCV
 2017, supplement), with seconds in place of iterations.
 

@@ -1,4 +1,4 @@
-"""Does S2R2 on a folder of photos find a representation? Trains on unlabeled photos, scores by kNN on labelled ones.
+"""Does S2R2 on a folder of photos find a representation? Trains on unlabeled photos, scores by kNN on labeled ones.
 
     python tools/measure_folder.py FOLDER                      # FOLDER/{unlabeled,train,test}, three seeds
     python tools/measure_folder.py FOLDER optimizer.lr=0.001 --steps 600 --seeds 0
@@ -46,13 +46,13 @@ checkpoint: {every_epochs: null}
 """
 
 
-def run(place: Path, changes: list[str]) -> tuple[rankhub.Run, float]:
+def run(path: Path, changes: list[str]) -> tuple[rankhub.Run, float]:
     """The run in a folder, trained if it is not there yet, and the seconds that it took in all."""
-    record = place.with_suffix(".json")
-    if (place / "results.csv").exists():
-        return rankhub.load_run(place), float(json.loads(record.read_text())["seconds"])
+    record = path.with_suffix(".json")
+    if (path / "results.csv").exists():
+        return rankhub.load_run(path), float(json.loads(record.read_text())["seconds"])
     start = time.monotonic()
-    found = rankhub.train(rankhub.load_recipe(RECIPE, changes, need_data=True), place, progress=rankhub.talking())
+    found = rankhub.train(rankhub.load_recipe(RECIPE, changes, need_data=True), path, progress=rankhub.talking())
     seconds = time.monotonic() - start
     record.write_text(json.dumps({"seconds": seconds}))
     return found, seconds
@@ -70,7 +70,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("overrides", nargs="*", help="a.b.c=value")
-    parser.add_argument("--steps", type=int, default=1100, help="optimiser steps of 256 views")
+    parser.add_argument("--steps", type=int, default=1100, help="optimizer steps of 256 views")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--out", type=Path, default=Path("runs/measure_folder"))
     options = parser.parse_intermixed_args()
@@ -79,7 +79,7 @@ def main() -> None:
         if not (folder / part).is_dir():
             parser.error(f"{folder / part} is not there")
     roots = {"photos": folder, "train": folder / "train", "test": folder / "test"}
-    own = [f"data.{name}.root={json.dumps(str(place))}" for name, place in roots.items()]
+    own = [f"data.{name}.root={json.dumps(str(path))}" for name, path in roots.items()]
     gains = []
     for seed in options.seeds:
         changes = [*own, f"steps={options.steps}", f"seed={seed}", *options.overrides]

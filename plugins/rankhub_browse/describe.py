@@ -34,15 +34,15 @@ def describe(
 
 def _kinds() -> None:
     counts = Counter(info.kind for info in rankhub.list_components())
-    rows = table("kind", "what it does", "place in a recipe", "components")
+    rows = table("kind", "what it does", "key in a recipe", "components")
     for kind in KINDS.values():
-        rows.add_row(kind.name, kind.summary, kind.place, str(counts[kind.name]))
+        rows.add_row(kind.name, kind.summary, kind.address, str(counts[kind.name]))
     console().print(rows)
 
 
 def _components(components: Sequence[ComponentInfo], kind: Kind) -> None:
     out, rows = console(), table(kind.name, "what it does", "plugin")
-    out.print(f"{kind.summary} In a recipe: {kind.place}\n")
+    out.print(f"{kind.summary} In a recipe: {kind.address}\n")
     for info in components:
         rows.add_row(info.name, info.summary, info.owner)
     out.print(rows)
@@ -62,4 +62,4 @@ def _page(page: ComponentPage) -> None:
         out.print("\nHanded in by the engine:")
         for wired in page.wired:
             out.print(f"  {wired.name}: {wired.meaning}")
-    out.print(f"\nIn a recipe, at {page.place}:  {{use: {info.name}}}\nClass: {page.target}")
+    out.print(f"\nIn a recipe, at {page.address}:  {{use: {info.name}}}\nClass: {page.target}")

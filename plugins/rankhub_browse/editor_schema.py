@@ -22,10 +22,10 @@ def editor_schema(models: RecipeModels) -> dict[str, Any]:
     One that cannot be imported is in the schema without its options, so that an editor accepts what it cannot check.
     """
     options = [model for model in models.options.values() if model is not None]
-    known = list(dict.fromkeys([models.recipe, models.phase, models.stream, *models.places.values(), *options]))
-    places, schema = models_json_schema([(model, "validation") for model in known], by_alias=True)
+    known = list(dict.fromkeys([models.recipe, models.phase, models.stream, *models.specs.values(), *options]))
+    references, schema = models_json_schema([(model, "validation") for model in known], by_alias=True)
     definitions = _point(schema["$defs"], models.mark)
-    names = {model: places[model, "validation"]["$ref"].removeprefix("#/$defs/") for model in known}
+    names = {model: references[model, "validation"]["$ref"].removeprefix("#/$defs/") for model in known}
     _allow_short(models, *(definitions[names[model]] for model in (models.recipe, models.phase, models.stream)))
     bodies = {model: definitions[name] for model, name in names.items() if model not in (models.phase, models.stream)}
     for name in {names[model] for model in bodies}:  # two components may have one class, and one body
@@ -51,7 +51,7 @@ def editor_schema(models: RecipeModels) -> dict[str, Any]:
 
 
 def _point(node: Any, mark: str) -> Any:
-    """Point places of components to the definitions of their kinds, and close mappings whose names have a pattern."""
+    """Point keys of components to the definitions of their kinds, and close mappings whose names have a pattern."""
     if isinstance(node, list):
         return [_point(item, mark) for item in node]
     if not isinstance(node, dict):
@@ -106,7 +106,7 @@ def _allow_short(models: RecipeModels, root: dict[str, Any], phase: dict[str, An
 def _kind(kind: str, models: RecipeModels, bodies: Mapping[type[BaseModel], dict[str, Any]]) -> dict[str, Any]:
     """A component of a kind: its name, the recipe's own keys beside it, and the options that each name has."""
     options = {info: model for info, model in models.options.items() if info.kind == kind}
-    own = bodies[models.places[kind]]
+    own = bodies[models.specs[kind]]
     beside = {key: value for key, value in own["properties"].items() if key != "use"}
     shown = sorted((info.name for info in options), key=lambda name: "/" in name)  # owner/name come last
     schema = {

@@ -29,7 +29,7 @@ class BarlowTwins(Loss):
         C_ij = 1/n Σ_b z^A_bi z^B_bj        L = Σ_i (1 - C_ii)² + lambda Σ_i Σ_{j != i} C_ij²
 
     The two views of an image are paired by their number; images that lack one are left out, and fewer than two
-    images give 0. The sum handed to the engine is n L, divided by n images it is L. The embedding is not normalised
+    images give 0. The sum handed to the engine is n L, divided by n images it is L. The embedding is not normalized
     by row, and wants to be wide: 1,024 columns for small images (8,192 for ImageNet), three layers with BatchNorm.
 
     For the log: "on_diagonal" Σ (1 - C_ii)², "off_diagonal" Σ C_ij², both without weight.

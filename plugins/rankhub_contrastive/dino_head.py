@@ -19,7 +19,7 @@ class DINOHead(Head):
     """A perceptron of three layers to a unit-length embedding, and its cosines with prototypes.
 
     Outputs: "embedding" [N, bottleneck] of unit length, for evaluation; "scores" [N, prototypes], cosines in
-    [-1, 1]. The last layer has no bias and its weight is normalised: each prototype is a direction whose length is 1
+    [-1, 1]. The last layer has no bias and its weight is normalized: each prototype is a direction whose length is 1
     and does not learn. Cosines are taken in float32 also inside autocast, because the loss divides them by small
     temperatures.
 

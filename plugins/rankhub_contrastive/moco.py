@@ -92,16 +92,16 @@ class MoCo(Loss):
         if context.queries is not None:
             kept = context.queries[query]
             query, key = query[kept], key[kept]
-        picked, place, positives = torch.unique(query, return_inverse=True, return_counts=True)
+        picked, inverse, positives = torch.unique(query, return_inverse=True, return_counts=True)
         queue = self.queue.rows.to(rows.dtype)
         cosine = (rows[query] * keys[key]).sum(1)
-        negatives = log_partition(rows[picked], queue, self.temperature)[place]
+        negatives = log_partition(rows[picked], queue, self.temperature)[inverse]
         terms = -F.logsigmoid(cosine / self.temperature - negatives)
         parts = {}
         if context.log:
             parts["positive_cosine"] = cosine.detach().sum() / max(1, len(cosine))
             parts["negative_cosine"] = rows.detach().sum(0) @ queue.mean(0) / max(1, len(rows))
-        return LossResult((terms / positives[place]).sum(), parts)
+        return LossResult((terms / positives[inverse]).sum(), parts)
 
     def after_step(self) -> None:
         """Put the teacher's embeddings of the step into the queue."""

@@ -21,7 +21,7 @@ from rankhub_contrastive.partners import numbered
 
 
 class NTXent(Loss):
-    """Normalised temperature-scaled cross-entropy, summed over the queries; every view is a query.
+    """Normalized temperature-scaled cross-entropy, summed over the queries; every view is a query.
 
     With cosines s_q(j), and P_q the other views of q's group:
 

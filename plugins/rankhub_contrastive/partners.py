@@ -19,8 +19,8 @@ def pairs(ids: Tensor) -> tuple[Tensor, Tensor]:
     order = torch.argsort(ids, stable=True)
     sizes = torch.unique_consecutive(ids[order], return_counts=True)[1]
     size, start = sizes.repeat_interleave(sizes), (sizes.cumsum(0) - sizes).repeat_interleave(sizes)
-    place = torch.arange(len(ids), device=ids.device)
-    first = place.repeat_interleave(size)
+    position = torch.arange(len(ids), device=ids.device)
+    first = position.repeat_interleave(size)
     # Within the run of one first row, count the rows of its id.
     number = torch.arange(len(first), device=ids.device) - (size.cumsum(0) - size)[first]
     second = start[first] + number

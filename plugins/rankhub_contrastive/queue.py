@@ -35,6 +35,6 @@ class Queue(nn.Module):
     def push(self, rows: Tensor) -> None:
         """Put ``rows`` [n, dim] in the place of the oldest; of more than ``length`` the last ones stay."""
         rows = rows[-len(self.rows) :]
-        places = (self.pushed + torch.arange(len(rows), device=self.rows.device)) % len(self.rows)
-        self.rows[places] = rows.to(self.rows)
+        slots = (self.pushed + torch.arange(len(rows), device=self.rows.device)) % len(self.rows)
+        self.rows[slots] = rows.to(self.rows)
         self.pushed += len(rows)

@@ -33,7 +33,7 @@ class VICReg(Loss):
     are means over all pairs and views and c keeps its size, so that the weights keep their meaning.
 
     Views are paired by their number; images that lack one of the batch's views are left out, and fewer than two images
-    give 0. The sum handed to the engine is n L, divided by n images it is L. The embedding is not normalised by row,
+    give 0. The sum handed to the engine is n L, divided by n images it is L. The embedding is not normalized by row,
     and wants to be wide: 8,192 columns for ImageNet, three layers with BatchNorm.
 
     For the log: "invariance", "variance", "covariance", without weight.

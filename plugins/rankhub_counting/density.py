@@ -19,7 +19,7 @@ from rankhub.interfaces.model import Features, FeatureSpec, Head, OutputSpec
 from rankhub.interfaces.options import Ge
 
 BASE = 1.0
-"""What an untrained head gives on average, in standardised units: the mean density of the training images."""
+"""What an untrained head gives on average, in standardized units: the mean density of the training images."""
 
 
 class Density(Head):
@@ -27,7 +27,7 @@ class Density(Head):
 
     Outputs: ``map`` [N, 1, h, w], points a cell; ``count`` [N], its sum; ``pooled`` [N], its mean over the cells.
 
-    The network works in standardised units, so that no factor need be found: a unit of ``map`` and ``pooled`` is the
+    The network works in standardized units, so that no factor need be found: a unit of ``map`` and ``pooled`` is the
     number of points that a cell of the training images has on average (points a pixel x stride²), and a unit of
     ``count`` the standard deviation of the number of points of a training image. An untrained head answers about that
     average everywhere. Trained without labels it counts one point to a cell.

@@ -56,7 +56,7 @@ def draw(points: Points, height: int, width: int, gaussians: Gaussians, *, insid
     A Gaussian is integrated over each cell exactly (as a product of differences of the error function), not sampled at
     its centre, so that narrow ones lose nothing between the cells.
 
-    [N, 1, height, width] points a cell. ``inside``: only the points inside each view, each Gaussian renormalised over
+    [N, 1, height, width] points a cell. ``inside``: only the points inside each view, each Gaussian renormalized over
     the view, so that the map sums to their number. Else a window of the map of the whole image, in which each point
     weighs 1 in all: points near the border have a part of their weight on the other side, so that the sum is a
     fraction.
@@ -74,20 +74,20 @@ def draw(points: Points, height: int, width: int, gaussians: Gaussians, *, insid
     maps = values.new_zeros((len(points), height, width))
     for first in range(0, len(owner), max(1, BLOCK // (height * width))):
         part = slice(first, first + max(1, BLOCK // (height * width)))
-        x = _shares(at[part, 0], sigma[part, 0], width, renormalised=inside)
-        y = _shares(at[part, 1], sigma[part, 1], height, renormalised=inside)
+        x = _shares(at[part, 0], sigma[part, 0], width, renormalized=inside)
+        y = _shares(at[part, 1], sigma[part, 1], height, renormalized=inside)
         maps.index_add_(0, owner[part], y[:, :, None] * x[:, None, :])
     return maps[:, None]
 
 
-def _shares(at: Tensor, sigma: Tensor, cells: int, *, renormalised: bool) -> Tensor:
+def _shares(at: Tensor, sigma: Tensor, cells: int, *, renormalized: bool) -> Tensor:
     """[P, cells] the weight of each Gaussian in each cell of a row."""
     edges = torch.arange(cells + 1, dtype=at.dtype, device=at.device)
     # A point on the view's open edge belongs to its last cell.
-    centre = at.clamp(0, cells) if renormalised else at
+    centre = at.clamp(0, cells) if renormalized else at
     distance = ((edges - centre[:, None]) / sigma[:, None]).clamp(-REACH, REACH)
     mass = torch.special.ndtr(distance).diff(dim=1)
-    whole = mass.sum(dim=1, keepdim=True) if renormalised else _WHOLE
+    whole = mass.sum(dim=1, keepdim=True) if renormalized else _WHOLE
     return mass / whole
 
 
@@ -116,7 +116,7 @@ class DensityMSE(Loss):
         adaptive: Standard deviation as a share of the mean distance to the 3 nearest other points in place of
             ``sigma``, which is taken for images of fewer than 4 points; None = always ``sigma``.
         narrowest: Lowest standard deviation, in cells of the map.
-        edges: inside = the points inside the view, each Gaussian renormalised over the view; window = as in the paper,
+        edges: inside = the points inside the view, each Gaussian renormalized over the view; window = as in the paper,
             a window of the whole image's map: people just outside reach in, those near the edge reach out, and the sum
             is a fraction.
     """

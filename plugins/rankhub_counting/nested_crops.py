@@ -104,19 +104,19 @@ class NestedCrops(WorkerGenerator):
         flips = draws.at(view.index, numbers).chance("flip", self.flip).tolist()
         found: list[View] = []
         for number, flip in zip(numbers.tolist(), flips, strict=True):
-            kind, place = divmod(number, self.crops)
+            kind, position = divmod(number, self.crops)
             x, y = around[kind].tolist()
-            square = self.square(width, height, (width * (0.5 + x), height * (0.5 + y)), place, flip)
+            square = self.square(width, height, (width * (0.5 + x), height * (0.5 + y)), position, flip)
             pixels = cut(view.image, square, self.size)
             moved = followed(view.map, square.map(self.size))
-            level = float(self.crops - 1 - place)
+            level = float(self.crops - 1 - position)
             found.append(View(pixels, view.index, number, kind, level, moved, view.label, view.meta))
         return found
 
-    def square(self, width: int, height: int, point: tuple[float, float], place: int, flip: bool = False) -> Square:
-        """The square at ``place`` (0 is the largest) of the set around ``point``, x and y in pixels."""
+    def square(self, width: int, height: int, point: tuple[float, float], position: int, flip: bool = False) -> Square:
+        """The square at ``position`` (0 is the largest) of the set around ``point``, x and y in pixels."""
         x, y = point
-        half = min(x, y, width - x, height - y) * self.factor**place
+        half = min(x, y, width - x, height - y) * self.factor**position
         return Square(x - half, y - half, 2 * half, flip)
 
     @property

@@ -17,7 +17,7 @@ def rankhub_components() -> list[Component]:
         Component(
             "dataset",
             "from_python",
-            "rankhub_data.given:FromPython",
+            "rankhub_data.from_python:FromPython",
             "Images that a Python program hands over: paths, PIL images, arrays, tensors, a data set of torch.",
             role="given",
         ),
@@ -44,7 +44,7 @@ def rankhub_components() -> list[Component]:
             "dataset",
             "stl10",
             "rankhub_data.stl10:Stl10",
-            "STL-10 as its authors ship it: 13,000 labelled and 100,000 unlabeled photos, 96 px.",
+            "STL-10 as its authors ship it: 13,000 labeled and 100,000 unlabeled photos, 96 px.",
         ),
     ]
 

@@ -47,19 +47,19 @@ class Archive:
         """The archive's own file name."""
         return posixpath.basename(urllib.parse.urlsplit(self.url).path)
 
-    def absent(self, place: Path) -> list[str]:
-        """The wanted files that are not in the folder ``place``.
+    def absent(self, target: Path) -> list[str]:
+        """The wanted files that are not in the folder ``target``.
 
         Raises:
             UserError: A file there has another size, so it is not the archive's.
         """
         absent = []
         for name, size in self.files.items():
-            if not (place / name).is_file():
+            if not (target / name).is_file():
                 absent.append(name)
-            elif size is not None and size_of(place / name) != size:
+            elif size is not None and size_of(target / name) != size:
                 raise UserError(
-                    f"{place / name} has {size_of(place / name):,} bytes, the archive's file has {size:,}; it is not "
+                    f"{target / name} has {size_of(target / name):,} bytes, the archive's file has {size:,}; it is not "
                     "overwritten: move it away, or name another folder with --to FOLDER"
                 )
         return absent
@@ -85,9 +85,9 @@ def fetch_archive(archive: Archive, folder: Path, mirror: str | None, progress: 
     """
     folder = Path(os.path.abspath(folder.expanduser()))
     folder = folder.parent if folder.name == archive.folder else folder
-    place = folder / archive.folder
-    if not archive.absent(place):
-        return place
+    target = folder / archive.folder
+    if not archive.absent(target):
+        return target
     url = mirror or archive.url
     url += archive.name if url.endswith("/") else ""
     with _sentences(folder):
@@ -100,9 +100,9 @@ def fetch_archive(archive: Archive, folder: Path, mirror: str | None, progress: 
                 raise UserError(f"{packed} is not the archive (its size or MD5 sum differs); delete it and try again")
         else:
             _download_checked(archive, url, packed, progress)
-        _unpack(archive, packed, place, progress)
+        _unpack(archive, packed, target, progress)
         packed.unlink()
-    return place
+    return target
 
 
 @contextlib.contextmanager
@@ -170,9 +170,9 @@ class _Watched:
         return data
 
 
-def _unpack(archive: Archive, packed: Path, place: Path, progress: Progress) -> None:
-    """Unpack beside ``place`` and rename, so that ``place`` is complete or not there at all."""
-    beside = place.with_name(f".{place.name}.unpacking")
+def _unpack(archive: Archive, packed: Path, target: Path, progress: Progress) -> None:
+    """Unpack beside ``target`` and rename, so that ``target`` is complete or not there at all."""
+    beside = target.with_name(f".{target.name}.unpacking")
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir()
     try:
@@ -188,11 +188,11 @@ def _unpack(archive: Archive, packed: Path, place: Path, progress: Progress) -> 
         lacking = archive.absent(beside)
         if lacking:
             raise UserError(f"{packed} does not hold {', '.join(lacking)}; it is another archive")
-        if place.exists():  # some files were there, of the right size: only the others are added
-            for name in archive.absent(place):
-                os.replace(beside / name, place / name)
+        if target.exists():  # some files were there, of the right size: only the others are added
+            for name in archive.absent(target):
+                os.replace(beside / name, target / name)
         else:
-            os.rename(beside, place)
+            os.rename(beside, target)
     except (tarfile.TarError, EOFError) as error:
         raise UserError(f"{packed} cannot be unpacked ({error}); delete it and try again") from None
     finally:

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import PIL
 
-from rankhub_data.scan import Fault, ImageFile
+from rankhub_data.scan import ImageFile, UnusedImage
 from rankhub_data.store import Images
 
 _LAYOUT = 3
@@ -61,7 +61,7 @@ class Decoded:
 
     images: Images
     facts: Facts
-    faults: tuple[Fault, ...]
+    faults: tuple[UnusedImage, ...]
 
 
 def key_of(
@@ -89,7 +89,7 @@ def load(entry: Path, root: Path) -> Decoded | None:
     try:
         with np.load(entry / _INDEX, allow_pickle=False) as index:
             facts = Facts(**{name: index[name] for name in index.files})
-        faults = tuple(Fault(**row) for row in json.loads((entry / _FAULTS).read_text("utf-8")))
+        faults = tuple(UnusedImage(**row) for row in json.loads((entry / _FAULTS).read_text("utf-8")))
         images = Images(entry / _PIXELS, facts.shapes)
         if (entry / _PIXELS).stat().st_size != images.nbytes:
             return None
@@ -101,8 +101,8 @@ def load(entry: Path, root: Path) -> Decoded | None:
     return Decoded(images, facts, faults)
 
 
-class Draft:
-    """An entry while it is written: in a folder beside the entry's place, renamed when it is complete.
+class PartialEntry:
+    """An entry while it is written: in a folder beside the entry's path, renamed when it is complete.
 
     A run that is killed leaves no half entry. Two runs that decode the same files write each their own.
 
@@ -125,7 +125,7 @@ class Draft:
         self._folder = Path(tempfile.mkdtemp(prefix=f"{self.entry.name}.", suffix=_PART, dir=self.entry.parent))
         return open(self._folder / _PIXELS, "wb")
 
-    def publish(self, facts: Facts, faults: Iterable[Fault]) -> Images:
+    def publish(self, facts: Facts, faults: Iterable[UnusedImage]) -> Images:
         """Complete the entry and put it in place. The file of the pixels is closed before.
 
         Returns:

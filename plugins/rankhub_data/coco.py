@@ -59,10 +59,10 @@ class Coco(ImageFolder):
     @property
     def folder(self) -> Path:
         """Absolute; where the images of the split are looked for."""
-        places = [self.given / self.split, self.given / "images" / self.split]
+        folders = [self.given / self.split, self.given / "images" / self.split]
         if self.given.name == self.split:
-            places.append(self.given)
-        return next((place for place in places if place.is_dir()), places[0])
+            folders.append(self.given)
+        return next((folder for folder in folders if folder.is_dir()), folders[0])
 
     def missing(self) -> str | None:
         """The split's folder is not there: where it was looked for, and what to download or unpack."""

@@ -12,7 +12,7 @@ from PIL import Image, UnidentifiedImageError
 
 from rankhub_data.deep import Remark, to_bytes
 from rankhub_data.formats import candidates, foreign_content, what_it_is
-from rankhub_data.scan import Fault, FaultKind
+from rankhub_data.scan import FaultKind, UnusedImage
 from rankhub_data.tiff import MAGIC, UnsupportedTiffError, pillow_reads, read_tiff
 
 Pixels = npt.NDArray[np.uint8]
@@ -54,7 +54,7 @@ class UndecodableError(Exception):
     """The bytes give no image.
 
     Args:
-        kind: See :class:`~rankhub_data.scan.Fault`.
+        kind: See :class:`~rankhub_data.scan.UnusedImage`.
         reason: What is wrong.
         remedy: What the user can do.
     """
@@ -65,9 +65,9 @@ class UndecodableError(Exception):
         self.reason = reason
         self.remedy = remedy
 
-    def at(self, path: str) -> Fault:
+    def at(self, path: str) -> UnusedImage:
         """The same as a row of the report."""
-        return Fault(path, self.kind, self.reason, self.remedy)
+        return UnusedImage(path, self.kind, self.reason, self.remedy)
 
 
 def decode(

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from rankhub.interfaces.data import DataReport
 from rankhub_data.deep import Remark
 from rankhub_data.reading import Folder
-from rankhub_data.scan import Fault, Listing
+from rankhub_data.scan import Listing, UnusedImage
 
 _KINDS_NAMED = 4
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".zst")
@@ -54,7 +54,7 @@ def nothing_found(root: str, listing: Listing) -> str:
     return f"there is no image in the folder {root}, only {_endings(listing.ignored)}; {advice}"
 
 
-def nothing_readable(root: str, faults: Sequence[Fault]) -> str:
+def nothing_readable(root: str, faults: Sequence[UnusedImage]) -> str:
     """Why a folder whose images all failed gives nothing; one sentence."""
     reasons = Counter((fault.reason, fault.remedy) for fault in faults)
     (reason, remedy), count = reasons.most_common(1)[0]
@@ -80,7 +80,7 @@ def size_range(shapes: npt.NDArray[np.int64]) -> str:
     return f"{smallest} pixels" if (low == high).all() else f"from {smallest} to {high[1]:,} x {high[0]:,} pixels"
 
 
-def _notes(folder: Folder, rows: npt.NDArray[np.int64], faults: Sequence[Fault], copies: int) -> Iterator[str]:
+def _notes(folder: Folder, rows: npt.NDArray[np.int64], faults: Sequence[UnusedImage], copies: int) -> Iterator[str]:
     facts, listing = folder.decoded.facts, folder.listing
     of = "" if len(rows) == len(facts.rows) else f" of {len(facts.rows):,}"
     yield f"{len(rows):,}{of} images in {folder.root}, {size_range(facts.shapes[rows])}"
@@ -125,7 +125,7 @@ def remarked(remarks: npt.NDArray[np.uint8]) -> Iterator[str]:
             yield sentence.format(f"{count:,}")
 
 
-def _why(faults: Sequence[Fault]) -> str:
+def _why(faults: Sequence[UnusedImage]) -> str:
     counts = Counter(
         f"{fault.reason} ({fault.remedy})" if fault.kind == "unsupported" else fault.kind for fault in faults
     )

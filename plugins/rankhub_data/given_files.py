@@ -65,11 +65,11 @@ def read_files(items: GivenItems, context: OpenContext) -> GivenFiles | None:
     paths = {number: os.path.abspath(Path(path).expanduser()) for number, path in enumerate(items.paths) if path}
     if not paths:
         return None
-    place = {path: number for number, path in enumerate(dict.fromkeys(paths.values()))}
-    root = Path(os.path.commonpath([os.path.dirname(path) for path in place]))
+    position = {path: number for number, path in enumerate(dict.fromkeys(paths.values()))}
+    root = Path(os.path.commonpath([os.path.dirname(path) for path in position]))
     folder = read_folder(
         root,
-        Listing([_file(path, root) for path in place]),
+        Listing([_file(path, root) for path in position]),
         items.limits[0],
         context,
         keep=False,
@@ -78,10 +78,10 @@ def read_files(items: GivenItems, context: OpenContext) -> GivenFiles | None:
     row_of = {int(number): row for row, number in enumerate(folder.decoded.facts.rows)}
     rows = np.full(len(items), -1, dtype=np.int64)
     for number, path in paths.items():
-        if place[path] not in row_of:
+        if position[path] not in row_of:
             items.pixels(number)  # says what is wrong with it
             raise UserError(f"{items.name(number)} could not be read; now it can: begin again")
-        rows[number] = row_of[place[path]]
+        rows[number] = row_of[position[path]]
     return GivenFiles(folder, rows)
 
 

@@ -71,10 +71,10 @@ class GivenItems:
     def name(self, number: int, item: Any = None) -> str:
         """What an image is called in a sentence."""
         path = _path(self.image(number) if item is None and self.held else item)
-        place = f"images[{self.first + number}]"
+        name = f"images[{self.first + number}]"
         if path is None:
-            return "the image" if self.one else place
-        return path if self.one else f"{place} ({path})"
+            return "the image" if self.one else name
+        return path if self.one else f"{name} ({path})"
 
     def image(self, number: int) -> Any:
         """An image in its form."""
@@ -292,5 +292,5 @@ def _check_values(array: Array, name: str) -> None:
     elif not (np.isfinite(low) and np.isfinite(high)):
         raise UserError(f"{name} holds numbers that are not finite; expected floats in [0, 1]")
     elif low < -_NEAR or high > 1 + _NEAR:
-        remedy = "divide it by 255" if low >= 0 and high <= 255 else "give images before they are normalised"
+        remedy = "divide it by 255" if low >= 0 and high <= 255 else "give images before they are normalized"
         raise UserError(f"{name} holds floats from {low:.4g} to {high:.4g}; expected [0, 1]: {remedy}")

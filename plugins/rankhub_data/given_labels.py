@@ -98,7 +98,7 @@ def is_missing(label: Any) -> bool:
     return label is None or (isinstance(label, float) and label != label)
 
 
-def first_kind(labels: Sequence[Any], expected: LabelKind | None, place: str = "labels") -> LabelKind:
+def first_kind(labels: Sequence[Any], expected: LabelKind | None, name: str = "labels") -> LabelKind:
     """What labels are, by the first that is there.
 
     Raises:
@@ -106,7 +106,7 @@ def first_kind(labels: Sequence[Any], expected: LabelKind | None, place: str = "
     """
     for number, label in enumerate(labels):
         if not is_missing(label):
-            return kind_of(label, expected, f"{place}[{number}]")
+            return kind_of(label, expected, f"{name}[{number}]")
     raise UserError("no label is there; leave the labels out")
 
 

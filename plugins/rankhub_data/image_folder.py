@@ -82,12 +82,12 @@ class ImageFolder(Dataset):
         for name in self.folders or ():
             if os.path.isabs(name) or os.path.normpath(name).split(os.sep)[0] == os.pardir:
                 return f"`folders` names folders below `root`, and {name} is none"
-        for place in (self.root, *(self.root / name for name in self.folders or ())):
-            if os.path.isfile(place):
-                archive = " (unpack it first)" if place.suffix in (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar") else ""
-                return f"{place} is a file; set `root` to the folder that holds the images{archive}"
-            if not os.path.isdir(place):
-                return f"there is no folder {place}; set `root` to your folder of images (data.NAME.root=PATH)"
+        for path in (self.root, *(self.root / name for name in self.folders or ())):
+            if os.path.isfile(path):
+                archive = " (unpack it first)" if path.suffix in (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar") else ""
+                return f"{path} is a file; set `root` to the folder that holds the images{archive}"
+            if not os.path.isdir(path):
+                return f"there is no folder {path}; set `root` to your folder of images (data.NAME.root=PATH)"
         if self.listed is not None and not self.listed.is_file():
             return f"there is no file {self.listed}; set `listed` to a CSV file with a column `path`"
         return None

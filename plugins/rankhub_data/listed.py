@@ -9,7 +9,7 @@ from rankhub.interfaces.errors import UserError
 from rankhub_data.folder_report import shown
 from rankhub_data.scan import Listing
 from rankhub_tables.delimited import read_delimited
-from rankhub_tables.names import Names
+from rankhub_tables.names import PathFinder
 
 COLUMN = "path"
 
@@ -27,10 +27,10 @@ def only_listed(listing: Listing, file: Path, root: Path) -> Listing:
     """
     table = read_delimited(file, [COLUMN])
     table.refuse(f"`{COLUMN}` is empty", [row for row in table if not row[COLUMN]], "name an image or take the row out")
-    asked = {row[COLUMN]: row.place for row in table}
+    asked = {row[COLUMN]: row.location for row in table}
     if not asked:
         raise UserError(f"{file} lists no image; name some, or leave `listed` out to take the whole folder")
-    known = Names((one.path for one in (*listing.files, *listing.faults)), str(root))
+    known = PathFinder((one.path for one in (*listing.files, *listing.faults)), str(root))
     found = {name: known.find(name) for name in asked}
     if unknown := [name for name, path in found.items() if path is None]:
         raise UserError(

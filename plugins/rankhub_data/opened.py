@@ -14,7 +14,7 @@ from rankhub_tables.draws import Ints
 from rankhub_tables.split import Sides
 
 
-class Row(Protocol):
+class ImageRow(Protocol):
     """What a table says of one image."""
 
     @property
@@ -22,7 +22,7 @@ class Row(Protocol):
         """Of the image, relative to the data set's folder."""
 
 
-R = TypeVar("R", bound=Row)
+R = TypeVar("R", bound=ImageRow)
 
 
 @dataclass(frozen=True, slots=True)

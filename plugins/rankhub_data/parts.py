@@ -19,7 +19,7 @@ def originals(pixel_digests: Digests) -> npt.NDArray[np.int64]:
 def held_out(original: npt.NDArray[np.int64], file_digests: Digests, share: float, seed: int) -> npt.NDArray[np.bool_]:
     """[n] whether each image is held out: a pure function of the content of its file.
 
-    A name, a place in the list or the number of images would do worse: with the content, an image stays on its
+    A name, a position in the list or the number of images would do worse: with the content, an image stays on its
     side when the folder is moved, sorted anew or grows, and when ``resize`` or Pillow's decoder changes. Where
     different files give the same pixels, the smallest digest speaks for all, so that copies are never
     separated.

@@ -84,8 +84,8 @@ def doubts(points: Sequence[Floats]) -> dict[int, str]:
     small = {number for number, of in some.items() if ((of >= 0) & (of <= 1)).all() and (of % 1).any()}
     found = {}
     for number, of in some.items():
-        places, counts = np.unique(of, axis=0, return_counts=True)
-        if number in small and (len(places) > 1 or len(small) == len(some)):
+        distinct, counts = np.unique(of, axis=0, return_counts=True)
+        if number in small and (len(distinct) > 1 or len(small) == len(some)):
             found[number] = "its points lie between 0 and 1, as shares of width and height do; write them in pixels"
         elif counts.min() > 1:
             found[number] = "each of its points is there more than once; keep one of each"

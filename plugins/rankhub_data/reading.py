@@ -21,10 +21,10 @@ import numpy as np
 
 from rankhub.interfaces.data import OpenContext
 from rankhub.interfaces.errors import UserError
-from rankhub_data.cache import Decoded, Draft, Facts, key_of, load
+from rankhub_data.cache import Decoded, Facts, PartialEntry, key_of, load
 from rankhub_data.decode import NoRoomError, Pixels, Remark, UndecodableError, decode
 from rankhub_data.formats import learn_formats
-from rankhub_data.scan import Fault, ImageFile, Listing, scan
+from rankhub_data.scan import ImageFile, Listing, UnusedImage, scan
 from rankhub_data.store import Collector
 
 _FILES_A_TASK = 32
@@ -61,7 +61,7 @@ class Folder:
         return self.listing.files[int(self.decoded.facts.rows[image])].path
 
     @property
-    def faults(self) -> list[Fault]:
+    def faults(self) -> list[UnusedImage]:
         """All images that are not used, by path."""
         return sorted([*self.listing.faults, *self.decoded.faults], key=lambda fault: fault.path)
 
@@ -119,7 +119,7 @@ def _read(root: Path, listing: Listing, shrunk: _Decode, context: OpenContext, e
     decoded = load(entry, root)
     if decoded is not None:
         return Folder(root, listing, decoded, entry)
-    draft = Draft(entry)
+    draft = PartialEntry(entry)
     collector = Collector(0 if keep else context.memory_limit, draft.open_pixels)
     try:
         facts, faults = _decode_into(collector, root, listing.files, shrunk, context)
@@ -149,14 +149,14 @@ def _writing(cache: Path) -> Iterator[None]:
 
 def _decode_into(
     collector: Collector, root: Path, files: Sequence[ImageFile], shrunk: _Decode, context: OpenContext
-) -> tuple[Facts, tuple[Fault, ...]]:
+) -> tuple[Facts, tuple[UnusedImage, ...]]:
     rows: list[int] = []
-    faults: list[Fault] = []
+    faults: list[UnusedImage] = []
     digests: list[tuple[int, int]] = []
     sources: list[tuple[int, int]] = []
     remarks: list[int] = []
     for row, result in enumerate(_decode_all(root, files, shrunk, context.progress)):
-        if isinstance(result, Fault):
+        if isinstance(result, UnusedImage):
             faults.append(result)
             continue
         with _writing(context.cache):
@@ -213,7 +213,7 @@ class _Room:
 
 def _decode_all(
     root: Path, files: Sequence[ImageFile], shrunk: _Decode, progress: Callable[[int, int, str], None]
-) -> Iterator[_Image | Fault]:
+) -> Iterator[_Image | UnusedImage]:
     """Each file's image or fault, in order. Few are in flight, so that memory stays bounded."""
     threads, done = min(32, cores() + 4), 0
     room, tasks = _Room(max(_ROOM, cores() * _ROOM_A_CORE)), _tasks(files)
@@ -231,7 +231,7 @@ def _decode_all(
                         yield _decode_file(root, result, shrunk)
                     else:
                         yield result
-                        room.leave(0 if isinstance(result, Fault) else result.pixels[0].size)
+                        room.leave(0 if isinstance(result, UnusedImage) else result.pixels[0].size)
                     del result
                     done += 1
                 progress(done, len(files), "decoding images")
@@ -254,11 +254,11 @@ def _tasks(files: Sequence[ImageFile]) -> Iterator[list[ImageFile]]:
 
 def _decode_task(
     root: Path, files: Sequence[ImageFile], shrunk: _Decode, room: _Room
-) -> list[_Image | Fault | ImageFile]:
+) -> list[_Image | UnusedImage | ImageFile]:
     return [_decode_in(room, root, file, shrunk) for file in files]
 
 
-def _decode_in(room: _Room, root: Path, file: ImageFile, shrunk: _Decode) -> _Image | Fault | ImageFile:
+def _decode_in(room: _Room, root: Path, file: ImageFile, shrunk: _Decode) -> _Image | UnusedImage | ImageFile:
     """An image that holds as much room as it has pixels, a fault; or the file itself where there is no room for it."""
     entered = 0
 
@@ -271,17 +271,17 @@ def _decode_in(room: _Room, root: Path, file: ImageFile, shrunk: _Decode) -> _Im
         result = _decode_file(root, file, partial(shrunk, admit=admit))
     except NoRoomError:
         return file
-    room.leave(entered - (0 if isinstance(result, Fault) else result.pixels[0].size))
+    room.leave(entered - (0 if isinstance(result, UnusedImage) else result.pixels[0].size))
     return result
 
 
-def _decode_file(root: Path, file: ImageFile, shrunk: _Decode) -> _Image | Fault:
+def _decode_file(root: Path, file: ImageFile, shrunk: _Decode) -> _Image | UnusedImage:
     try:
         with open(f"{root}/{file.path}", "rb") as opened:
             data = opened.read()
         pixels, remark, source = shrunk(data, file.ending)
     except (OSError, MemoryError) as error:
-        return Fault(file.path, "unreadable", (getattr(error, "strerror", None) or str(error)).lower())
+        return UnusedImage(file.path, "unreadable", (getattr(error, "strerror", None) or str(error)).lower())
     except UndecodableError as error:
         return error.at(file.path)
     return _Image(pixels, source, _hash(data), _hash(pixels.data, pixels.shape), remark)

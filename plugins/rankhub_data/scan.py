@@ -39,7 +39,7 @@ class ImageFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class UnusedImage:
     """An image that is not used, and why.
 
     Attributes:
@@ -68,7 +68,7 @@ class Listing:
     """
 
     files: list[ImageFile] = field(default_factory=list)
-    faults: list[Fault] = field(default_factory=list)
+    faults: list[UnusedImage] = field(default_factory=list)
     ignored: Counter[str] = field(default_factory=Counter)
     hidden: int = 0
     repeated: int = 0
@@ -77,7 +77,7 @@ class Listing:
 def scan(root: Path, folders: Sequence[str] | None = None) -> Listing:
     """List the images under ``root``, nested at any depth.
 
-    Links are followed. A folder is entered once, under its real place where that lies below the root, so
+    Links are followed. A folder is entered once, under its real path where that lies below the root, so
     that neither a loop of links nor two links to one folder repeats an image.
 
     Args:
@@ -113,19 +113,19 @@ def _walk(
     pending = [start]
     while pending:
         folder = pending.pop()
-        place = os.path.join(root, folder) if folder else str(root)
+        directory = os.path.join(root, folder) if folder else str(root)
         try:
-            status = os.stat(place)
+            status = os.stat(directory)
             if (status.st_dev, status.st_ino) in entered:
                 listing.repeated += 1
                 continue
             entered.add((status.st_dev, status.st_ino))
-            with os.scandir(place) as scanned:
+            with os.scandir(directory) as scanned:
                 entries = sorted(scanned, key=lambda entry: entry.name)
         except OSError as error:
             if first and folder == start:
                 raise
-            listing.faults.append(Fault(folder, "unreadable", _why(error)))
+            listing.faults.append(UnusedImage(folder, "unreadable", _why(error)))
             continue
         for entry in entries:
             path = f"{folder}/{entry.name}" if folder else entry.name
@@ -144,7 +144,7 @@ def _file_or_link(entry: os.DirEntry[str], path: str, listing: Listing, links: l
         status = entry.stat()
     except OSError as error:
         if is_image:
-            listing.faults.append(Fault(path, "unreadable", _why(error)))
+            listing.faults.append(UnusedImage(path, "unreadable", _why(error)))
         else:
             listing.ignored[ending] += 1
         return
@@ -153,7 +153,7 @@ def _file_or_link(entry: os.DirEntry[str], path: str, listing: Listing, links: l
     elif not stat.S_ISREG(status.st_mode):
         listing.ignored[ending] += 1
     elif foreign := unread(ending):
-        listing.faults.append(Fault(path, "unsupported", f"{foreign.name} is not read by Pillow", foreign.remedy))
+        listing.faults.append(UnusedImage(path, "unsupported", f"{foreign.name} is not read by Pillow", foreign.remedy))
     elif is_image or (not ending and _starts_like_image(entry.path)):
         listing.files.append(ImageFile(path, status.st_size, status.st_mtime_ns))
     else:

@@ -32,7 +32,7 @@ Photo = Literal[
 Pixels = npt.NDArray[np.uint8]
 
 PHOTOS: tuple[Photo, ...] = get_args(Photo)
-"""All colour photos of the wheel. The place of a name is part of the address of random numbers: add at the end only."""
+"""All colour photos of the wheel. The index of a name is part of the address of random numbers: add at the end only."""
 
 HELD_OUT: frozenset[Photo] = frozenset({"chelsea", "coffee"})
 """An animal and a still life, whose SSIM is alike at equal distortion. The motorcycles are a stereo pair: one side."""

@@ -35,7 +35,7 @@ class Stl10(Dataset, Fetchable):
     Args:
         root: The folder that holds ``stl10_binary/``, or that folder itself. Relative paths start at the current
             directory.
-        split: ``train`` (5,000 labelled), ``test`` (8,000 labelled), ``unlabeled`` (100,000), or
+        split: ``train`` (5,000 labeled), ``test`` (8,000 labeled), ``unlabeled`` (100,000), or
             ``train+unlabeled``: the first and then the last, the label -1 where there is none.
         fold: One of the ten folds of ``train`` (1,000 images each, the standard protocol); without it all
             5,000.

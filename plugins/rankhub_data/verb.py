@@ -35,12 +35,12 @@ def fetch(
     source = _fetchable(name)
     with _Bars() as bars:
         try:
-            place = source.fetch(to, mirror, bars)
+            folder = source.fetch(to, mirror, bars)
         except KeyboardInterrupt:
             typer.echo("stopped; what came is kept, the same command goes on from there", err=True)
             raise typer.Exit(130) from None
     said = "is ready in" if bars.called else "is already complete in"
-    typer.echo(f"{name} {said} {place}")
+    typer.echo(f"{name} {said} {folder}")
 
 
 def _fetchable(name: str) -> type[Fetchable]:

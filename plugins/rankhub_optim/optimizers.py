@@ -1,4 +1,4 @@
-"""Torch's own optimisers under the options of a recipe, and layer-wise adaptive rate scaling."""
+"""Torch's own optimizers under the options of a recipe, and layer-wise adaptive rate scaling."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class SGD(torch.optim.SGD, Optimizer):
         momentum: Share m of the last velocity that stays.
         weight_decay: Share d of a weight that is added to its gradient.
         nesterov: Look ahead by one step of the velocity (Sutskever et al., ICML 2013); needs momentum.
-        decay_vectors: Whether biases and weights of normalisation layers are decayed too.
+        decay_vectors: Whether biases and weights of normalization layers are decayed too.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class AdamW(torch.optim.AdamW, Optimizer):
         betas: Shares of the running means of the gradient and of its square that stay.
         eps: Added to the root of the mean square.
         weight_decay: A weight loses this share of itself, times the learning rate, at each step.
-        decay_vectors: Whether biases and weights of normalisation layers are decayed too.
+        decay_vectors: Whether biases and weights of normalization layers are decayed too.
     """
 
     def __init__(
@@ -76,10 +76,10 @@ def number(option: float | Schedule) -> float:
     """An option that may change, as the number that the engine hands to a constructor.
 
     Raises:
-        TypeError: It is still a schedule, so the optimiser was not built by the engine.
+        TypeError: It is still a schedule, so the optimizer was not built by the engine.
     """
     if isinstance(option, Schedule):
-        raise TypeError("an optimiser takes the number that its schedule gives, not the schedule")
+        raise TypeError("an optimizer takes the number that its schedule gives, not the schedule")
     return float(option)
 
 
@@ -114,14 +114,14 @@ class LARS(Optimizer):
         v = m v + rate (g + d w)
         w = w - v
 
-    As in SimCLR and BYOL, biases and weights of normalisation layers move with plain ``lr`` and without decay.
+    As in SimCLR and BYOL, biases and weights of normalization layers move with plain ``lr`` and without decay.
 
     Args:
         lr: Global learning rate.
         momentum: Share m of the last velocity that stays.
         weight_decay: Share d of a weight that is added to its gradient.
         trust: How far a layer trusts its gradient: the share of its norm by which a step moves it, at lr 1.
-        decay_vectors: Whether biases and weights of normalisation layers are decayed too.
+        decay_vectors: Whether biases and weights of normalization layers are decayed too.
         adapt_vectors: Whether they get a rate of their own too.
     """
 

@@ -90,7 +90,7 @@ class Cosine(WarmedUp):
         return self.end + (self.start - self.end) * (1 + math.cos(math.pi * done)) / 2
 
 
-class Step(WarmedUp):
+class StepDecay(WarmedUp):
     """A number that is multiplied by ``factor`` at each milestone.
 
     Args:

@@ -45,7 +45,7 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class Prediction:
+class ClassPrediction:
     """What a classifier says.
 
     Attributes:
@@ -94,7 +94,7 @@ def choose(
     held = held_out_part(labels, share, seed)
     if not held.any():
         return None
-    train, test = standardised(features[~held], features[held])
+    train, test = standardized(features[~held], features[held])
     model = LogisticRegression(max_iter=max_iter, warm_start=True)
     trials: list[Trial] = []
     with warnings.catch_warnings():
@@ -119,7 +119,7 @@ def _past_the_best(trials: Sequence[Trial], images: int) -> bool:
     return len(latest) == _PATIENCE and all(other < accuracy - 2 * error for _, other in latest)
 
 
-def predict(features: Features, labels: Ints, test: Features, c: float, max_iter: int) -> Prediction:
+def predict(features: Features, labels: Ints, test: Features, c: float, max_iter: int) -> ClassPrediction:
     """Fit on all of the training set, from zero weights, and classify the test set.
 
     The same as scikit-learn's ``LogisticRegression(C=c, max_iter=max_iter)`` on features from its
@@ -128,7 +128,7 @@ def predict(features: Features, labels: Ints, test: Features, c: float, max_iter
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
-    train, seen = standardised(features, test)
+    train, seen = standardized(features, test)
     model = LogisticRegression(C=c, max_iter=max_iter)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -136,16 +136,16 @@ def predict(features: Features, labels: Ints, test: Features, c: float, max_iter
     return _predicted(model, seen)
 
 
-def _predicted(model: LogisticRegression, test: npt.NDArray[np.float64]) -> Prediction:
+def _predicted(model: LogisticRegression, test: npt.NDArray[np.float64]) -> ClassPrediction:
     logits = np.asarray(model.decision_function(test))
     if logits.ndim == 1:  # of the second of two classes; that of the first is 0
         logits = np.stack([np.zeros_like(logits), logits], axis=1)
     cells = np.round(logits / RESOLUTION)
     likeliest = cells == cells.max(axis=1, keepdims=True)
-    return Prediction(likeliest, model.classes_, bool(np.max(model.n_iter_) < model.max_iter))
+    return ClassPrediction(likeliest, model.classes_, bool(np.max(model.n_iter_) < model.max_iter))
 
 
-def standardised(train: Features, test: Features) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def standardized(train: Features, test: Features) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Both in float64 with the mean and the deviation of ``train``; constant columns become 0."""
     from sklearn.preprocessing import StandardScaler
 

@@ -140,7 +140,7 @@ def singular_values(values: Tensor, device: torch.device, *, centre: bool = Fals
 def smooth_rank(weights: Tensor, eps: float) -> float:
     """exp(-sum_k p_k ln p_k) with p_k = w_k / sum_j w_j + eps; 0 where all weights are 0.
 
-    The exponential of the entropy of the normalised spectrum (Roy and Vetterli, EUSIPCO 2007): r equal weights
+    The exponential of the entropy of the normalized spectrum (Roy and Vetterli, EUSIPCO 2007): r equal weights
     give r.
     """
     total = float(weights.sum())

@@ -13,9 +13,9 @@ from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import Objection, UserError
 from rankhub.interfaces.evaluate import EvaluationResult, EvaluationSource, Evaluator
 from rankhub.interfaces.options import DataName, Ge, Gt, Lt, OutputName
-from rankhub_probes.classifier import Choice, Ints, Prediction, choose, predict
+from rankhub_probes.classifier import Choice, ClassPrediction, Ints, choose, predict
 from rankhub_probes.features import collapsed, undefined
-from rankhub_probes.labelled import Labelled, labelled
+from rankhub_probes.labeled import LabeledFeatures, labeled_features
 
 OWNER = "linear_probe"
 
@@ -26,8 +26,8 @@ Grid = Annotated[tuple[Annotated[float, Gt(0)], ...], MinLen(1)]
 class LinearProbe(Evaluator):
     """Accuracy of multinomial logistic regression on frozen features.
 
-    Minimises |W|^2 / 2 + C sum_i -ln softmax(W x_i + b)[y_i] over the training images by L-BFGS (scikit-learn), on
-    features standardised with the training images' mean and deviation, in float64.
+    Minimizes |W|^2 / 2 + C sum_i -ln softmax(W x_i + b)[y_i] over the training images by L-BFGS (scikit-learn), on
+    features standardized with the training images' mean and deviation, in float64.
 
     C is chosen on training labels alone: each class gives the share ``held_out`` of its training images, the C of
     ``grid`` are fitted to the rest (from the smallest on, until two in a row are clearly worse than the best), and
@@ -42,8 +42,8 @@ class LinearProbe(Evaluator):
     must not be compared.
 
     Args:
-        train: Labelled images to fit.
-        test: Labelled images to classify; none of ``train``.
+        train: Labeled images to fit.
+        test: Labeled images to classify; none of ``train``.
         output: ``backbone`` or ``HEAD.OUTPUT``.
         folds: Fit each fold of ``train`` alone and average.
         grid: Candidates for C, the inverse strength of the regularisation.
@@ -93,8 +93,8 @@ class LinearProbe(Evaluator):
         Raises:
             UserError: No labels, no folds, or too few images of too few classes.
         """
-        train = labelled(source, self.train, self.output, OWNER)
-        test = labelled(source, self.test, self.output, OWNER)
+        train = labeled_features(source, self.train, self.output, OWNER)
+        test = labeled_features(source, self.test, self.output, OWNER)
         metrics = ["accuracy", "accuracy_std"] if self.folds else ["accuracy"]
         for table in (train, test):
             result = undefined(table.features, metrics, OWNER, source.row)
@@ -119,7 +119,7 @@ class LinearProbe(Evaluator):
         }
         return EvaluationResult(found, tables, notes=notes)
 
-    def _parts(self, source: EvaluationSource, train: Labelled) -> list[Ints]:
+    def _parts(self, source: EvaluationSource, train: LabeledFeatures) -> list[Ints]:
         """Rows of ``train`` for each fit."""
         if not self.folds:
             return [np.arange(len(train.labels))]
@@ -128,7 +128,7 @@ class LinearProbe(Evaluator):
             raise UserError(f"{OWNER}: data set {self.train!r} has no folds; set folds: false, or name one that has")
         return [train.rows_of(fold) for fold in folds]
 
-    def _fit(self, train: Labelled, part: Ints, test: Labelled) -> tuple[Choice, Prediction]:
+    def _fit(self, train: LabeledFeatures, part: Ints, test: LabeledFeatures) -> tuple[Choice, ClassPrediction]:
         features, labels = train.features.numpy()[part], train.labels[part]
         classes = len(np.unique(labels))
         if classes < 2:
@@ -144,7 +144,7 @@ class LinearProbe(Evaluator):
             )
         return choice, predict(features, labels, test.features.numpy(), choice.c, self.max_iter)
 
-    def _chosen(self, row: str, fits: Sequence[tuple[Choice, Prediction]], parts: Sequence[Ints]) -> str:
+    def _chosen(self, row: str, fits: Sequence[tuple[Choice, ClassPrediction]], parts: Sequence[Ints]) -> str:
         counts = Counter(choice.c for choice, _ in fits)
         held, of = sum(choice.held_out for choice, _ in fits), sum(map(len, parts))
         if self.folds:
@@ -158,7 +158,7 @@ class LinearProbe(Evaluator):
         return note
 
 
-def _trials(fits: Sequence[tuple[Choice, Prediction]], accuracy: Sequence[float]) -> list[dict[str, Any]]:
+def _trials(fits: Sequence[tuple[Choice, ClassPrediction]], accuracy: Sequence[float]) -> list[dict[str, Any]]:
     """One line a fit and a C."""
     return [
         {

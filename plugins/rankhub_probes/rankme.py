@@ -14,7 +14,7 @@ from rankhub_probes.features import collapsed, matrix, singular_values, smooth_r
 class RankMe(Evaluator):
     """RankMe (Garrido, Balestriero, Najman, LeCun, ICML 2023), equations 1 and 2.
 
-    With sigma_k the singular values of the N x K matrix of features, neither centred nor normalised:
+    With sigma_k the singular values of the N x K matrix of features, neither centred nor normalized:
     p_k = sigma_k / sum_j sigma_j + eps; RankMe = exp(-sum_k p_k ln p_k), between 1 and min(N, K).
 
     It chooses among runs of *one* method, on the output of the projection and on the images trained on: the

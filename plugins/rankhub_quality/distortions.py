@@ -89,7 +89,7 @@ class Distortions(WorkerGenerator):
     def apply(self, views: Sequence[View], draws: Draws) -> list[View]:
         """The versions of one image, group by group, each from mild to strong.
 
-        A version's number is its place in the whole set, whichever kinds are drawn: what later steps draw for it does
+        A version's number is its index in the whole set, whichever kinds are drawn: what later steps draw for it does
         not depend on the others.
         """
         (view,) = views

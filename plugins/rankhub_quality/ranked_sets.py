@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from rankhub.interfaces.errors import Objection
-from rankhub_quality.distortion.kinds import KINDS, Kind
+from rankhub_quality.distortion.kinds import KINDS, DistortionKind
 from rankhub_quality.distortion.sets import LIVE, MLIVE_BLUR, MLIVE_JPEG, MLIVE_NOISE, TID2013, Levels
 
 Position = tuple[int, ...]
@@ -130,7 +130,7 @@ def _check(own: Levels) -> None:
         )
 
 
-def _kind(name: str) -> Kind:
+def _kind(name: str) -> DistortionKind:
     if name in KINDS:
         return KINDS[name]
     near = difflib.get_close_matches(name.lower(), KINDS, n=1)

@@ -17,7 +17,7 @@ from rankhub.interfaces.options import Ge, Lt
 class Score(Head):
     """From the pooled features to one number, higher = better. Output ``score`` [N], in the unit of the labels.
 
-    The network works on standardised scores: score = mean + std * number, with mean and standard deviation of the
+    The network works on standardized scores: score = mean + std * number, with mean and standard deviation of the
     training labels, which the run's folder keeps. Where the head is trained without labels they are 0 and 1.
 
     Args:

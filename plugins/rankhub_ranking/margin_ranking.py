@@ -26,7 +26,7 @@ Shape = Literal["hinge", "logistic"]
 class MarginRanking(Loss):
     """Every view that ranks above another should score higher by a margin.
 
-    With f the outputs in standardised units and P all pairs (i, j) of which i ranks above j:
+    With f the outputs in standardized units and P all pairs (i, j) of which i ranks above j:
 
         hinge     L = Σ_P max(0, margin - (f_i - f_j))
         logistic  L = Σ_P log(1 + exp(margin - (f_i - f_j)))
@@ -42,7 +42,7 @@ class MarginRanking(Loss):
     Self-Supervised Learning to Rank, TPAMI 2019 (arXiv 1902.06285).
 
     Args:
-        margin: In standardised units, standard deviations of the training labels (units of the output where it is
+        margin: In standardized units, standard deviations of the training labels (units of the output where it is
             trained without labels). With 0 equal outputs cost nothing, so the constant function is a minimum, and
             something else must hold the network: labels in the same phase, or weights that were trained before.
         pairs: ``same_image``: views of one image and kind of change, as in the paper; ``same_kind``: also views of

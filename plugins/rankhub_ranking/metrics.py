@@ -21,7 +21,7 @@ def plcc(predicted: Floats, labels: Floats) -> float:
     """Pearson's linear correlation; NaN with fewer than three points, or where all of a side are equal."""
     if _undefined(predicted, labels):
         return float("nan")
-    x, y = _standardised(predicted), _standardised(labels)
+    x, y = _standardized(predicted), _standardized(labels)
     return float(np.clip(np.mean(x * y), -1, 1))
 
 
@@ -46,7 +46,7 @@ def _undefined(*sides: Floats) -> bool:
     return any(len(side) < FEWEST or side.min() == side.max() for side in sides)
 
 
-def _standardised(values: Floats) -> Floats:
+def _standardized(values: Floats) -> Floats:
     """Mean 0 and standard deviation 1; first brought to a range that no square over- or underflows."""
     values = values - values.mean()
     values = values / np.abs(values).max()

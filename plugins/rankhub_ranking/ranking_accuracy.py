@@ -65,7 +65,7 @@ class Order:
 def orders(predicted: Floats, target: RankTarget) -> dict[int, Order]:
     """The comparable pairs of each kind that has any, sorted by kind (0 where the target knows none)."""
     kind = np.zeros(len(target), dtype=np.int64) if target.kind is None else target.kind.numpy()
-    levels, place = torch.unique(target.level.reshape(len(target), -1), dim=0, return_inverse=True)
+    levels, inverse = torch.unique(target.level.reshape(len(target), -1), dim=0, return_inverse=True)
     names = [tuple(row) for row in levels.tolist()]
     steps = _steps(target)
     found: dict[int, Order] = {}
@@ -83,7 +83,7 @@ def orders(predicted: Floats, target: RankTarget) -> dict[int, Order]:
                 order.by_distance.setdefault(distance, Tally()).add(right[own & (apart == distance)])
             near = own & next_to
             order.neighbours.add(right[near])
-            ends = np.stack([place.numpy()[upper[near]], place.numpy()[lower[near]]], axis=1)
+            ends = np.stack([inverse.numpy()[upper[near]], inverse.numpy()[lower[near]]], axis=1)
             each, which = np.unique(ends, axis=0, return_inverse=True)
             pairs = np.bincount(which.reshape(-1), minlength=len(each))
             sums = np.bincount(which.reshape(-1), weights=right[near], minlength=len(each))

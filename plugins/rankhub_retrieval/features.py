@@ -52,7 +52,7 @@ def without_classes(owner: str, names: Iterable[str], data: Mapping[str, LabelSp
             yield f"{owner} compares classes, but data set {name!r} has {have}; name one with class labels"
 
 
-def labelled_rows(table: OutputTable, data: str) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.int64], list[str]]:
+def labeled_rows(table: OutputTable, data: str) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.int64], list[str]]:
     """The rows that have a class, those rows' classes, and a note if some have none (label -1).
 
     Raises:

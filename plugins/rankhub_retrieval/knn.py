@@ -16,14 +16,14 @@ from rankhub.interfaces.evaluate import EvaluationResult, EvaluationSource, Eval
 from rankhub.interfaces.options import DataName, Ge, Gt, OutputName
 from rankhub_ranking.similarity import RESOLUTION, inner_products, rounded
 from rankhub_ranking.sums import exact_mean
-from rankhub_retrieval.features import Unit, collapsed, labelled_rows, unit_features, without_classes
+from rankhub_retrieval.features import Unit, collapsed, labeled_rows, unit_features, without_classes
 from rankhub_retrieval.ranking import block_of
 
 LEAST = 1e-5
 """The fewest votes of a neighbour: one that counted 0 would leave its class without a vote."""
 
 _GRAIN = 30
-"""Binary places of a vote. Votes are whole numbers of grains, so that their sums are exact and equal ones equal."""
+"""Bits of a vote's fraction. Votes are whole numbers of grains, so that their sums are exact and equal ones equal."""
 
 
 def vote(products: Tensor, labels: Tensor, classes: int, k: int, temperature: float | None) -> Tensor:
@@ -46,25 +46,25 @@ def vote(products: Tensor, labels: Tensor, classes: int, k: int, temperature: fl
     above = found > last[query]
     nearer = query[above].bincount(minlength=count)
     left, sharing = k - nearer, query.bincount(minlength=count) - nearer
-    places = min(_GRAIN, 62 - (k * items).bit_length())
-    votes = torch.full_like(item, 2**places)
+    bits = min(_GRAIN, 62 - (k * items).bit_length())
+    votes = torch.full_like(item, 2**bits)
     if temperature is not None:
         falls = (best[query] - found) / temperature
-        votes = falls.neg_().exp_().clamp_(min=LEAST).mul_(2.0**places).round_().long()
+        votes = falls.neg_().exp_().clamp_(min=LEAST).mul_(2.0**bits).round_().long()
     # In shares of one vote over the number of equals, so that nothing has to be divided.
     votes *= torch.where(above, sharing[query], left[query])
     sums = votes.new_zeros(count * classes).index_add_(0, query * classes + labels[item], votes)
     return sums.view(count, classes)
 
 
-def credit(votes: Tensor, labels: Tensor, places: int = 1) -> Tensor:
-    """[m] probability that a label stands among the first ``places`` by votes, if chance orders equal ones.
+def credit(votes: Tensor, labels: Tensor, top: int = 1) -> Tensor:
+    """[m] probability that a label stands among the first ``top`` by votes, if chance orders equal ones.
 
     0 where the label got no vote, or is -1: none of the classes.
     """
     own = votes.gather(1, labels.clamp(min=0)[:, None])
     before, equal = (votes > own).sum(1), (votes == own).sum(1)
-    share = ((places - before).double() / equal).clamp(0, 1)
+    share = ((top - before).double() / equal).clamp(0, 1)
     return share.where((labels >= 0) & (own[:, 0] > 0), 0.0)
 
 
@@ -80,7 +80,7 @@ class KNearest(Evaluator):
 
     Similarities are compared on a grid of about 1e-6 (:mod:`rankhub_ranking.similarity`). Equals count with the mean
     over their orders: images of the bank that are as near as the k-th share the votes that are left for them, and
-    classes with equal votes share the place. So neither the order of the files nor the names of the classes change a
+    classes with equal votes share the rank. So neither the order of the files nor the names of the classes change a
     figure, and a collapsed network gets chance.
 
     The metric ``accuracy`` is the share of test images whose class gets most votes; ``accuracy_top5`` (with more than 5
@@ -171,7 +171,7 @@ class KNearest(Evaluator):
 
     def _labelled(self, source: EvaluationSource, data: str) -> tuple[Unit, npt.NDArray[np.int64], list[str]]:
         table = source.outputs(data, self.output)
-        rows, labels, notes = labelled_rows(table, data)
+        rows, labels, notes = labeled_rows(table, data)
         return unit_features(table, data)[rows], labels, notes
 
     def _twins(self, test: Unit, bank: Unit, rows: npt.NDArray[np.int64]) -> list[str]:

@@ -51,7 +51,7 @@ def block_of(items: int, device: torch.device) -> int:
 
 
 def _sorted(keys: Tensor) -> Tensor:
-    """Rows in ascending order; numpy's vectorised sort is several times torch's on a CPU."""
+    """Rows in ascending order; numpy's vectorized sort is several times torch's on a CPU."""
     if keys.device.type != "cpu":
         return keys.sort(dim=1).values
     keys.numpy().sort(axis=1)

@@ -12,7 +12,7 @@ from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.evaluate import EvaluationResult, EvaluationSource, Evaluator
 from rankhub.interfaces.options import DataName, Ge, OutputName, StreamName
-from rankhub_retrieval.features import collapsed, labelled_rows, unit_features, without_classes
+from rankhub_retrieval.features import collapsed, labeled_rows, unit_features, without_classes
 from rankhub_retrieval.ranking import measure
 from rankhub_retrieval.sheet import neighbour_sheet
 from rankhub_retrieval.sides import Side, Task, make_task
@@ -107,7 +107,7 @@ class Retrieval(Evaluator):
         sides, notes = [], []
         for data in dict.fromkeys((self.queries, self.gallery or self.queries)):
             table = source.outputs(data, self.output)
-            rows, labels, said = labelled_rows(table, data)
+            rows, labels, said = labeled_rows(table, data)
             own, asked = source.dataset(data).label, source.dataset(self.queries).label
             ids = own.in_classes_of(asked, labels)
             ids = np.where(ids < 0, len(asked.classes) + labels, ids)  # classes that no query is of, each by itself
@@ -133,8 +133,8 @@ class Retrieval(Evaluator):
 
         return neighbour_sheet(
             task,
-            lambda place: asked[place].image,
-            lambda place: searched[place].image,
+            lambda index: asked[index].image,
+            lambda index: searched[index].image,
             name_of if self.by == "label" else None,
         )
 

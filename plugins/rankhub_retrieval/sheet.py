@@ -74,8 +74,8 @@ def draw(rows: list[list[Tile]]) -> npt.NDArray[np.uint8]:
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(10)
     for number, tiles in enumerate(rows):
         top = _GAP + number * (cell + _TEXT + _GAP)
-        for place, tile in enumerate(tiles):
-            left = _GAP + place * (cell + _GAP) + _GAP * (place > 0)
+        for column, tile in enumerate(tiles):
+            left = _GAP + column * (cell + _GAP) + _GAP * (column > 0)
             pen.rectangle((left, top, left + cell - 1, top + cell - 1), fill=tile.frame)
             pen.rectangle((left + _FRAME, top + _FRAME, left + cell - _FRAME - 1, top + cell - _FRAME - 1), fill=_PAPER)
             picture = _fitted(tile.image)

@@ -52,8 +52,8 @@ class Task:
 def make_task(queries: Side, gallery: Side) -> Task:
     """Leave out the queries to which nothing is relevant; if both sides are one object, each searches the others."""
     known, counts = np.unique(gallery.ids, return_counts=True)
-    place = np.searchsorted(known, queries.ids).clip(max=len(known) - 1)
-    relevant = np.where(known[place] == queries.ids, counts[place], 0) - (queries is gallery)
+    index = np.searchsorted(known, queries.ids).clip(max=len(known) - 1)
+    relevant = np.where(known[index] == queries.ids, counts[index], 0) - (queries is gallery)
     rows = np.flatnonzero(relevant > 0)
     left = Side(queries.data, queries.features[rows], queries.ids[rows], queries.images[rows])
     return Task(left, gallery, relevant[rows], rows if queries is gallery else None)

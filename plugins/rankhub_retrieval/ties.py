@@ -38,20 +38,20 @@ class Rankings:
     def __init__(self, keys: Tensor) -> None:
         self.queries, self.length = keys.shape
         flat = keys.flatten()
-        places = (flat & 1).nonzero().squeeze(1)  # of relevant items: the others only matter by their number
-        query = places // max(1, self.length)
+        positions = (flat & 1).nonzero().squeeze(1)  # of relevant items: the others only matter by their number
+        query = positions // max(1, self.length)
         self.relevant = torch.bincount(query, minlength=self.queries)
-        cell = flat[places]
-        first = torch.ones_like(places, dtype=torch.bool)
+        cell = flat[positions]
+        first = torch.ones_like(positions, dtype=torch.bool)
         first[1:] = (cell[1:] != cell[:-1]) | (query[1:] != query[:-1])
         heads = first.nonzero().squeeze(1)
-        inside = torch.diff(heads, append=heads.new_tensor([len(places)]))
+        inside = torch.diff(heads, append=heads.new_tensor([len(positions)]))
         self._query = query[heads]
         begin = self._query * self.length
         # The relevant items stand at the end of their cell; where it starts has to be looked for.
-        starts = _first_at_least(flat, cell[heads] - 1, begin, places[heads])
+        starts = _first_at_least(flat, cell[heads] - 1, begin, positions[heads])
         self._above = starts - begin  # items ranked above the cell
-        self._size = places[heads] + inside - starts
+        self._size = positions[heads] + inside - starts
         earlier = self.relevant.cumsum(0) - self.relevant  # relevant items of the queries before
         self._before = (heads - earlier[self._query]).double()  # relevant items above the cell
         self._inside = inside.double()
@@ -59,7 +59,7 @@ class Rankings:
     def average_precision(self, k: int | None = None) -> Tensor:
         """[m] float64: Σ over relevant ranks (at most k) of the precision there, over min(k, number relevant).
 
-        Within a cell of t items, r of them relevant, c items and p relevant ones above it, the item at place i is
+        Within a cell of t items, r of them relevant, c items and p relevant ones above it, the item at position i is
         relevant with probability r / t, and then p + 1 + (i - 1)(r - 1) / (t - 1) relevant ones stand at or above it.
         """
         depth = self.length if k is None else k
@@ -87,9 +87,9 @@ class Rankings:
         # None of r relevant among s drawn from t: Π_{i<s} (t - r - i) / (t - i). Divisions and products are rounded
         # alike wherever a number stands; logarithms of factorials need not be.
         none = torch.ones_like(inside)
-        for place in range(int(drawn.max()) if len(drawn) else 0):
-            share = (size - inside - place).clamp(min=0) / (size - place).clamp(min=1)
-            none *= share.where(place < drawn, 1.0)
+        for step in range(int(drawn.max()) if len(drawn) else 0):
+            share = (size - inside - step).clamp(min=0) / (size - step).clamp(min=1)
+            none *= share.where(step < drawn, 1.0)
         missed[query] = none
         return 1 - missed
 
@@ -101,7 +101,7 @@ def chance_average_precision(relevant: Tensor, length: int) -> Tensor:
 
 
 def _first_at_least(values: Tensor, bound: Tensor, low: Tensor, high: Tensor) -> Tensor:
-    """The first place in [low, high] with values[place] >= bound, where values ascend and values[high] >= bound."""
+    """The first i in [low, high] with values[i] >= bound, where values ascend and values[high] >= bound."""
     found = high.clone()
     open_ = ((high > low) & (values[(high - 1).clamp(min=0)] >= bound)).nonzero().squeeze(1)  # few, as a rule
     bound, low, high = bound[open_], low[open_], high[open_]

@@ -1,4 +1,4 @@
-"""Official plugin: losses that maximise average precision over views (S2R2)."""
+"""Official plugin: losses that maximize average precision over views (S2R2)."""
 
 import rankhub
 from rankhub import Component
@@ -12,7 +12,7 @@ def rankhub_components() -> list[Component]:
             "loss",
             "smooth_ap",
             "rankhub_s2r2.smooth_ap:SmoothAP",
-            "Maximise a smooth average precision: each view finds the other views of its image.",
+            "Maximize a smooth average precision: each view finds the other views of its image.",
         ),
         Component(
             "loss",
@@ -30,7 +30,7 @@ def rankhub_components() -> list[Component]:
             "loss",
             "pnp",
             "rankhub_s2r2.pnp:PNP",
-            "Penalise the negatives before each positive, in five variants.",
+            "Penalize the negatives before each positive, in five variants.",
         ),
         Component(
             "loss",

@@ -56,14 +56,14 @@ class Histograms(Statistic):
         at_positives, at_negatives = grads
         return self._slopes(block.scores, at_negatives), self._slopes(block.own, at_positives)
 
-    def _places(self, scores: Tensor) -> Tensor:
+    def _positions(self, scores: Tensor) -> Tensor:
         """[m, n] of the scores in units of the distance of nodes, from 0 at ``high`` on."""
         return (self.high - scores).mul_(self.scale)
 
     def _masses(self, scores: Tensor) -> Tensor:
-        places = self._places(scores).clamp_(0, self.nodes - 1)
-        node = places.long().clamp_(min=0)  # a similarity of nan must not become an index
-        beyond = places.sub_(node)
+        positions = self._positions(scores).clamp_(0, self.nodes - 1)
+        node = positions.long().clamp_(min=0)  # a similarity of nan must not become an index
+        beyond = positions.sub_(node)
         # One more column, to which the last node hands nothing.
         count = scores.new_zeros(len(scores), self.nodes + 1)
         moved = torch.zeros_like(count)
@@ -77,8 +77,8 @@ class Histograms(Statistic):
         # Columns: above all nodes, between nodes 1 and 2, ..., K - 1 and K, below all.
         table = scores.new_zeros(len(scores), self.nodes + 1)
         table[:, 1:-1] = at_masses.diff(dim=1) * -self.scale
-        places = self._places(scores).add_(1).clamp_(0, self.nodes)
-        return table.gather(1, places.long().clamp_(min=0))
+        positions = self._positions(scores).add_(1).clamp_(0, self.nodes)
+        return table.gather(1, positions.long().clamp_(min=0))
 
 
 class FastAP(RetrievalLoss):

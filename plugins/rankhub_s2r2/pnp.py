@@ -1,4 +1,4 @@
-"""PNP: penalise the negatives before each positive."""
+"""PNP: penalize the negatives before each positive."""
 
 from __future__ import annotations
 

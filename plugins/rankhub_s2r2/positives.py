@@ -35,11 +35,11 @@ def queries_by_size(group: Tensor, include_self: bool = False, only: Tensor | No
     for size in torch.unique(sizes).tolist():
         if size == 1:
             continue
-        place = torch.arange(size, device=group.device)
-        members = order[starts[sizes == size, None] + place]  # [groups, size]
-        found = place.expand(size, size)
+        position = torch.arange(size, device=group.device)
+        members = order[starts[sizes == size, None] + position]  # [groups, size]
+        found = position.expand(size, size)
         if not include_self:
-            found = found[place != place[:, None]].view(size, size - 1)
+            found = found[position != position[:, None]].view(size, size - 1)
         rows, positives = members.flatten(), members[:, found].flatten(0, 1)
         if only is not None:
             kept = only[rows]

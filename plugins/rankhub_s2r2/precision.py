@@ -9,7 +9,7 @@ from torch import Tensor
 
 from rankhub_ranking.sums import exact_mean
 from rankhub_s2r2.positives import Queries
-from rankhub_s2r2.steps import Heaviside, SlopedStep, Step, Window
+from rankhub_s2r2.steps import Band, Heaviside, SlopedStep, Step
 from rankhub_s2r2.streamed import Block, Statistic, streamed
 
 
@@ -102,7 +102,7 @@ def share_within(rows: Tensor, queries: Sequence[Queries], width: float) -> Tens
     """
     near, pairs = rows.new_zeros((), dtype=torch.float64), 0  # float32 counts no further than 2^24
     for some in queries:
-        among, above = positive_ranks(rows, some, Window(width))
+        among, above = positive_ranks(rows, some, Band(width))
         near += (among - 1 + above).sum(dtype=torch.float64)
         pairs += some.positives.numel() * (len(rows) - 2 + some.include_self)
     return (near / max(1, pairs)).to(rows.dtype)

@@ -89,7 +89,7 @@ class AtLeast(Step):
         return out
 
 
-class Window(Step):
+class Band(Step):
     """Not a step but a band, with which pairs are counted: 1 where the gap is smaller than ``width``, else 0."""
 
     at_zero = 1.0
@@ -175,7 +175,7 @@ def _smaller(levels: Levels, tile: slice) -> Tensor:
 
 
 def _tiles(scores: Tensor, pivots: Tensor) -> Iterator[tuple[slice, Tensor]]:
-    """Slices of the queries, each with uninitialised working memory [rows, P, n] that the next one uses again."""
+    """Slices of the queries, each with uninitialized working memory [rows, P, n] that the next one uses again."""
     (count, pivot_count), items = pivots.shape, scores.shape[1]
     row_bytes = max(1, pivot_count * items * scores.element_size())
     rows = max(1, min(count, _TILE_BYTES.get(scores.device.type, 2**26) // row_bytes))

@@ -15,7 +15,7 @@ from rankhub_study.plan import Plan
 from rankhub_study.points import changes_at, labels, overrides, points
 from rankhub_study.results import POOLED
 
-Steps = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 
 
 def check(jobs: Jobs, *, need_data: bool = True) -> None:
@@ -32,16 +32,16 @@ def check(jobs: Jobs, *, need_data: bool = True) -> None:
         raise RecipeErrors(problems, document.file)
 
 
-def _names(plan: Plan) -> Iterable[tuple[Steps, str]]:
+def _names(plan: Plan) -> Iterable[tuple[KeyPath, str]]:
     """What is named in the plan and not there."""
     methods, axes = list(plan.methods), list(plan.axes)
 
-    def wrong(steps: Steps, what: str, name: str, known: Sequence[str]) -> Iterable[tuple[Steps, str]]:
+    def wrong(steps: KeyPath, what: str, name: str, known: Sequence[str]) -> Iterable[tuple[KeyPath, str]]:
         if name not in known:
             yield steps, f"no {what} is called {name!r}{suggestion(name, known)}"
 
     for name, method in plan.methods.items():
-        at: Steps = ("methods", name)
+        at: KeyPath = ("methods", name)
         for number, one in enumerate(method.sets):
             yield from wrong((*at, "sets", number), "set", one, list(plan.sets))
         for number, one in enumerate(method.axes or ()):
@@ -149,7 +149,7 @@ def _recipes(jobs: Jobs, need_data: bool) -> list[Any]:
     return problems
 
 
-def _metrics(plan: Plan) -> Iterable[tuple[Steps, str]]:
+def _metrics(plan: Plan) -> Iterable[tuple[KeyPath, str]]:
     yield from ((("metrics", name), plan.column(name).metric) for name in plan.metrics)
     if plan.trials is not None:
         yield ("trials", "choose"), plan.trials.choose

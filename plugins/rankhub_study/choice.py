@@ -11,7 +11,7 @@ from typing import Any
 
 from rankhub import Change, UserError
 from rankhub_study.evaluators import evaluators, sign_of
-from rankhub_study.jobs import Job, Maker, Wish, finals, started_at
+from rankhub_study.jobs import Job, JobBuilder, JobSpec, finals, started_at
 from rankhub_study.plan import Trials
 from rankhub_study.points import (
     Point,
@@ -29,7 +29,7 @@ from rankhub_study.search import Setting, candidates
 
 
 @dataclass
-class Jobs(Maker):
+class Jobs(JobBuilder):
     """All jobs of a plan.
 
     Attributes:
@@ -73,16 +73,16 @@ class Jobs(Maker):
     def final(self, name: str, point: Point) -> Job | None:
         """A method's job at a point; None while its trials, or what it starts from, cannot be said."""
         if (name, point) not in self._made:
-            setting, place, start = self.chosen(name, point), started_at(self.plan, name, point), None
-            if place is not None:
-                start = self.final(*place)
-            if setting is None or (place is not None and start is None):
+            setting, origin, start = self.chosen(name, point), started_at(self.plan, name, point), None
+            if origin is not None:
+                start = self.final(*origin)
+            if setting is None or (origin is not None and start is None):
                 return None
             changes = [*changes_at(self.plan, self.recipes.document, point), *self._changes(name, setting)]
             kind = "final"
             if self.plan.rounds is not None and self.plan.methods[name].rounds:
-                kind, start = "rounds", self.make(Wish(name, "first", point, [*changes, "acquire=null"], start))
-            self._keep((name, point), self.make(Wish(name, kind, point, changes, start, setting)))
+                kind, start = "rounds", self.make(JobSpec(name, "first", point, [*changes, "acquire=null"], start))
+            self._keep((name, point), self.make(JobSpec(name, kind, point, changes, start, setting)))
         return self._made.get((name, point))
 
     def _keep(self, key: tuple[Any, ...], job: Job | None) -> None:
@@ -147,16 +147,16 @@ class Jobs(Maker):
         It starts from a trial of the method that it starts from, which has not seen what is held out either.
         """
         if (name, point, number) not in self._made:
-            start, place = None, started_at(self.plan, name, point)
-            if place is not None:
-                best = self._best(place[0], [place[1]])
-                start = None if best is None else self.trial(*place, best)
+            start, origin = None, started_at(self.plan, name, point)
+            if origin is not None:
+                best = self._best(origin[0], [origin[1]])
+                start = None if best is None else self.trial(*origin, best)
                 if start is None:
                     return None
             setting = self.settings(name)[number]
             changes = [*self._trial_changes(name, point), *self._changes(name, setting)]
-            wish = Wish(name, "trial", point, changes, start, setting, number)
-            self._keep((name, point, number), self.make(wish, self.trials_wanted.budget))
+            spec = JobSpec(name, "trial", point, changes, start, setting, number)
+            self._keep((name, point, number), self.make(spec, self.trials_wanted.budget))
         return self._made.get((name, point, number))
 
     def _trial_changes(self, name: str, point: Point) -> Changes:
@@ -164,13 +164,13 @@ class Jobs(Maker):
         trials, document = self.trials_wanted, self.recipes.document
         changes: Changes = [*changes_at(self.plan, document, point)]
         changes += overrides(document, ("trials", "overrides"), trials.overrides)
-        if (wish := trials.hold_out) is not None:
+        if (spec := trials.hold_out) is not None:
             data = self.recipes.load(name, changes).resolved()["data"]
-            if wish.data in data:
-                of = {"use": "rankhub_study/portion", "of": data[wish.data], "share": wish.share, "seed": wish.seed}
-                data = {**data, wish.data: {**of, "part": "train"}, wish.test: {**of, "part": "held_out"}}
+            if spec.data in data:
+                of = {"use": "rankhub_study/portion", "of": data[spec.data], "share": spec.share, "seed": spec.seed}
+                data = {**data, spec.data: {**of, "part": "train"}, spec.test: {**of, "part": "held_out"}}
                 # Written out whole: what is like the training data stays like all of them.
-                changes.append(Change("data", data, document.place(("trials", "hold_out"))))
+                changes.append(Change("data", data, document.location(("trials", "hold_out"))))
         return changes
 
     def chosen(self, name: str, point: Point) -> Setting | None:

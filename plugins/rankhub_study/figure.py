@@ -13,7 +13,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7
 """Okabe and Ito's, told apart by colour-blind eyes too."""
 MARKERS = "osD^vPX*"
 APART = 0.012
-"""Of the axis, between the places of two methods, so that their bars do not hide one another."""
+"""Of the axis, between the bars of two methods, so that their bars do not hide one another."""
 
 
 def draw(results: Results, path: Path) -> None:
@@ -65,17 +65,17 @@ def _panel(results: Results, panel: Any, name: str, rest: Point, x: str) -> None
     plan, scale, last = results.plan, 100.0 if results.plan.column(name).percent else 1.0, results.moments[-1]
     share = 1.0 if plan.rounds is not None else 100.0
     moments = [*([] if plan.rounds is not None else [0.0]), *results.moments]
-    places: list[tuple[Any, Point, Moment]] = [(share * moment, rest, moment) for moment in moments]
+    measured: list[tuple[Any, Point, Moment]] = [(share * moment, rest, moment) for moment in moments]
     if x != "training":
         cells = [cell for cell in results.cells if set(rest).issubset(cell)]
-        places = [(dict(cell).get(x, ""), cell, last) for cell in cells]
-    words = [place for place, _, _ in places]
+        measured = [(dict(cell).get(x, ""), cell, last) for cell in cells]
+    words = [value for value, _, _ in measured]
     numbers = all(isinstance(word, int | float) for word in words)
     ticks = words if numbers else list(range(len(words)))
     width, logarithmic = (max(ticks) - min(ticks)) or 10.0, numbers and "x" in plan.figure.log
     for number, method in enumerate(plan.methods):
         shift = (number - (len(plan.methods) - 1) / 2) * APART
-        found = [list(results.by_seed(method, name, cell, moment).values()) for _, cell, moment in places]
+        found = [list(results.by_seed(method, name, cell, moment).values()) for _, cell, moment in measured]
         there = [(tick, values) for tick, values in zip(ticks, found, strict=True) if values]
         if there:
             panel.errorbar(

@@ -29,7 +29,7 @@ _SILENT = frozenset({"name", "description", "next_steps", "log", "loader", "thre
 
 
 @dataclass(frozen=True)
-class Wish:
+class JobSpec:
     """What a job is to do, before its length, its folder and its identity are known.
 
     Attributes:
@@ -52,11 +52,11 @@ class Wish:
 
 
 @dataclass(frozen=True)
-class Job(Wish):
+class Job(JobSpec):
     """One training, or the rounds of one labeling; its changes say its length and what it starts from too.
 
     Attributes:
-        steps: Optimiser steps; 0 = epochs, whose number of steps the data decide.
+        steps: Optimizer steps; 0 = epochs, whose number of steps the data decide.
         forwards: Views that pass the network; 0 = as for steps.
         identity: Digest of the recipe, its changes and the data.
         folder: Where it is done.
@@ -86,7 +86,7 @@ class Job(Wish):
 
 
 @dataclass
-class Maker:
+class JobBuilder:
     """Makes jobs of wishes.
 
     Attributes:
@@ -105,33 +105,33 @@ class Maker:
         """The plan."""
         return self.recipes.plan
 
-    def make(self, wish: Wish, share: float = 1.0) -> Job | None:
+    def make(self, spec: JobSpec, share: float = 1.0) -> Job | None:
         """The job of a wish, with so much of the budget; None while the speed of its method is not known.
 
         Raises:
             UserError: Its length cannot be said.
         """
-        length = self._length(wish.method, wish.changes)
+        length = self._length(spec.method, spec.changes)
         try:
-            steps = self._steps(wish, length, share)
+            steps = self._steps(spec, length, share)
         except UserError as error:
-            raise UserError(f"method {wish.method}: {error}") from error
+            raise UserError(f"method {spec.method}: {error}") from error
         if steps is None:
             return None
         named = zip(length.names, steps, strict=bool(steps))
-        changes = [*wish.changes, *(f"phases.{name}.steps={count}" for name, count in named), *_begins(wish, self.plan)]
-        identity = self._identity(wish, changes)
-        label = f"{wish.kind}{wish.number if wish.kind == 'trial' else ''}-{shown(wish.point)}"
+        changes = [*spec.changes, *(f"phases.{name}.steps={count}" for name, count in named), *_begins(spec, self.plan)]
+        identity = self._identity(spec, changes)
+        label = f"{spec.kind}{spec.number if spec.kind == 'trial' else ''}-{shown(spec.point)}"
         label = re.sub(r"[^A-Za-z0-9.+-]+", "_", label)[:80].strip("_-")
-        place = self.out / "runs" / ("first" if wish.kind == "first" else wish.method) / f"{label}-{identity[:10]}"
-        told = {**vars(wish), "changes": tuple(changes), "identity": identity, "folder": place}
+        folder = self.out / "runs" / ("first" if spec.kind == "first" else spec.method) / f"{label}-{identity[:10]}"
+        told = {**vars(spec), "changes": tuple(changes), "identity": identity, "folder": folder}
         return Job(**told, steps=sum(steps), forwards=length.forwards(steps) if steps else 0)
 
     def speed(self, name: str) -> Job:
         """The short run that measures the seconds of a step."""
         point = next(points(self.plan, name))
         changes: Changes = [*changes_at(self.plan, self.recipes.document, point), "evaluate=[]", "keep_best=null"]
-        job = self.make(Wish(name, "speed", point, changes))
+        job = self.make(JobSpec(name, "speed", point, changes))
         assert job is not None
         return job
 
@@ -142,13 +142,13 @@ class Maker:
             self._lengths[key] = Length.of(self.recipes.load(name, telling))
         return self._lengths[key]
 
-    def _steps(self, wish: Wish, length: Length, share: float) -> list[int] | None:
+    def _steps(self, spec: JobSpec, length: Length, share: float) -> list[int] | None:
         """Steps of each phase; none where the recipe counts epochs; None while the speed is not known."""
-        own = self.plan.methods[wish.method].budget
+        own = self.plan.methods[spec.method].budget
         budget = own or self.plan.budget
         # What it starts from has spent a part of the common budget; a round begins with weights that all have.
-        start = wish.start if own is None and wish.kind in ("trial", "final") else None
-        if wish.kind == "speed":
+        start = spec.start if own is None and spec.kind in ("trial", "final") else None
+        if spec.kind == "speed":
             return length.shared(SPEED_STEPS * len(length.names))
         if budget is None:
             known = [steps for steps in length.own if steps is not None]
@@ -159,7 +159,7 @@ class Maker:
             return length.shared(_left(share * budget.steps, start.steps if start else 0, "steps"))
         if budget.forwards is not None:
             return length.steps_for(_left(share * budget.forwards, start.forwards if start else 0, "forwards"))
-        step, before = self.step_seconds(wish.method), self.step_seconds(start.method) if start else 0.0
+        step, before = self.step_seconds(spec.method), self.step_seconds(start.method) if start else 0.0
         if step is None or before is None:
             return None
         spent = before * start.steps if start else 0.0
@@ -170,20 +170,20 @@ class Maker:
         record = read_record(self.speed(name).folder)
         return None if record is None else float(record["training"]) / max(1, record["steps"])
 
-    def _identity(self, wish: Wish, changes: Changes) -> str:
+    def _identity(self, spec: JobSpec, changes: Changes) -> str:
         """Digest of all that a job's result depends on; where data and runs lie is not part of it, what is there is."""
-        if wish.method not in self._bases:
-            recipe = self.recipes.load(wish.method).resolved()
-            self._bases[wish.method] = {key: value for key, value in recipe.items() if key not in _SILENT}
-        first = wish.kind == "first"
-        recipe = {key: value for key, value in self._bases[wish.method].items() if not (first and key == "acquire")}
-        rounds = self.plan.rounds if wish.kind in ("first", "rounds") else None
+        if spec.method not in self._bases:
+            recipe = self.recipes.load(spec.method).resolved()
+            self._bases[spec.method] = {key: value for key, value in recipe.items() if key not in _SILENT}
+        first = spec.kind == "first"
+        recipe = {key: value for key, value in self._bases[spec.method].items() if not (first and key == "acquire")}
+        rounds = self.plan.rounds if spec.kind in ("first", "rounds") else None
         roots = self._roots(recipe["data"], *changes)
         told = {
             "recipe": recipe,
             "changes": [str(one) for one in changes],
-            "start": None if wish.start is None else wish.start.identity,
-            "at": self.plan.evaluate_at if wish.kind == "final" else [],
+            "start": None if spec.start is None else spec.start.identity,
+            "at": self.plan.evaluate_at if spec.kind == "final" else [],
             "rounds": None if rounds is None else rounds.first() if first else rounds.model_dump(mode="json"),
             "data": sorted(roots.values()),
         }
@@ -215,10 +215,10 @@ def started_at(plan: Plan, name: str, point: Point) -> tuple[str, Point] | None:
     return None if start is None else (start.method, project(plan, plan.methods[start.method], dict(point)))
 
 
-def _begins(wish: Wish, plan: Plan) -> Iterator[str]:
+def _begins(spec: JobSpec, plan: Plan) -> Iterator[str]:
     """The change by which a recipe begins with another job's weights."""
-    start, told = plan.methods[wish.method].start, wish.start
-    begun = told.start if wish.kind == "rounds" and told is not None else told
+    start, told = plan.methods[spec.method].start, spec.start
+    begun = told.start if spec.kind == "rounds" and told is not None else told
     if start is not None and begun is not None:
         parts = {} if start.parts is None else {"parts": start.parts}
         yield f"start_from={json.dumps({'run': str(begun.folder), 'average': start.average, **parts})}"

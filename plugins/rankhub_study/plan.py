@@ -12,17 +12,17 @@ Values = dict[str, Any]
 """Dotted path in a recipe -> value, as an overlay has it."""
 
 
-class Part(BaseModel):
+class PlanModel(BaseModel):
     """Base of a plan's parts: an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class Dimension(Part):
+class Dimension(PlanModel):
     """Values that a recipe takes in turn.
 
     Attributes:
-        path: Where the value goes, or several such places; None = the dimension's own name.
+        path: Where the value goes, or several such paths; None = the dimension's own name.
         values: The values. A mapping names each; without ``path`` each is then a mapping of several overrides.
         low: Of a range in place of values, for trials that are drawn.
         high: Of a range.
@@ -54,11 +54,11 @@ class Dimension(Part):
 Dimensions = dict[str, Annotated[list[Any], Field(min_length=1)] | Dimension]
 
 
-class Budget(Part):
+class Budget(PlanModel):
     """What training may cost, the same for every method; that of a run which a job starts from is part of it.
 
     Attributes:
-        steps: Optimiser steps.
+        steps: Optimizer steps.
         forwards: Views that pass the network.
         seconds: Of training, at the speed that a short run of each method shows.
     """
@@ -74,7 +74,7 @@ class Budget(Part):
         return self
 
 
-class Start(Part):
+class Start(PlanModel):
     """Another method whose weights a job begins with, from its job at the same values of the axes."""
 
     method: str
@@ -82,7 +82,7 @@ class Start(Part):
     average: bool = False
 
 
-class Method(Part):
+class Method(PlanModel):
     """One recipe with what is changed in it: a line of the table.
 
     Attributes:
@@ -115,7 +115,7 @@ class Method(Part):
         return Start(method=self.start_from) if isinstance(self.start_from, str) else self.start_from
 
 
-class HoldOut(Part):
+class HoldOut(PlanModel):
     """Trials are judged on a part of training data, on which they then do not train.
 
     Attributes:
@@ -131,7 +131,7 @@ class HoldOut(Part):
     seed: Annotated[int, Field(ge=0)] = 0
 
 
-class Trials(Part):
+class Trials(PlanModel):
     """How settings are chosen: as many trials for each method that has something to search.
 
     Attributes:
@@ -159,7 +159,7 @@ class Trials(Part):
     hold_out: HoldOut | None = None
 
 
-class Patches(Part):
+class Patches(PlanModel):
     """Squares of images as the pool, in place of whole images.
 
     Attributes:
@@ -171,7 +171,7 @@ class Patches(Part):
     number: Positive
 
 
-class Rounds(Part):
+class Rounds(PlanModel):
     """Jobs label in rounds: each chooses, is given the true labels, and trains.
 
     Attributes:
@@ -197,7 +197,7 @@ class Rounds(Part):
         return {"labels": self.labels[0], "patches": None if self.patches is None else self.patches.model_dump()}
 
 
-class Metric(Part):
+class Metric(PlanModel):
     """A column of the table.
 
     Attributes:
@@ -217,7 +217,7 @@ class Metric(Part):
     difference: bool = True
 
 
-class Figure(Part):
+class Figure(PlanModel):
     """What the figure shows.
 
     Attributes:
@@ -232,7 +232,7 @@ class Figure(Part):
     log: list[Literal["x", "y"]] = []
 
 
-class Plan(Part):
+class Plan(PlanModel):
     """A whole plan.
 
     Attributes:

@@ -13,7 +13,7 @@ from rankhub_study.plan import Dimension, Method, Plan, written_out
 Point = tuple[tuple[str, Any], ...]
 """(axis, label of its value), in the plan's order of axes."""
 
-Steps = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 
 
 def labels(dimension: Dimension) -> list[Any]:
@@ -83,12 +83,12 @@ def changes_at(plan: Plan, document: Document, point: Point) -> list[Change]:
     return found
 
 
-def value_changes(document: Document, steps: Steps, dimension: Dimension, label: Any) -> list[Change]:
+def value_changes(document: Document, steps: KeyPath, dimension: Dimension, label: Any) -> list[Change]:
     """What one value of a dimension changes; ``steps`` say where it stands in the plan's file.
 
     A label that the dimension does not list is the value itself.
     """
-    inner: Steps = steps if isinstance(_at(document, steps), list) else (*steps, "values")
+    inner: KeyPath = steps if isinstance(_at(document, steps), list) else (*steps, "values")
     value, own = label, steps
     known = labels(dimension)
     if label in known:
@@ -97,10 +97,10 @@ def value_changes(document: Document, steps: Steps, dimension: Dimension, label:
     if dimension.path is None:
         return overrides(document, own, value)
     paths = [dimension.path] if isinstance(dimension.path, str) else dimension.path
-    return [Change(path, value, document.place(own), _inside(document, own)) for path in paths]
+    return [Change(path, value, document.location(own), _inside(document, own)) for path in paths]
 
 
-def search_dimensions(plan: Plan, method: str) -> dict[str, tuple[Steps, Dimension]]:
+def search_dimensions(plan: Plan, method: str) -> dict[str, tuple[KeyPath, Dimension]]:
     """Name -> where it stands in the plan, and what a method's trials vary; none for one that has no trials."""
     own = plan.methods[method].search
     if plan.trials is None or own == {}:
@@ -110,17 +110,19 @@ def search_dimensions(plan: Plan, method: str) -> dict[str, tuple[Steps, Dimensi
     return {name: (steps, written_out(name, each)) for name, (steps, each) in {**shared, **mine}.items()}
 
 
-def overrides(document: Document, steps: Steps, values: Mapping[str, Any]) -> list[Change]:
+def overrides(document: Document, steps: KeyPath, values: Mapping[str, Any]) -> list[Change]:
     """A mapping of overrides that stands in the plan's file, as changes that know their lines."""
     return [
-        Change(path, value, document.place((*steps, path)), _inside(document, (*steps, path)))
+        Change(path, value, document.location((*steps, path)), _inside(document, (*steps, path)))
         for path, value in values.items()
     ]
 
 
-def _inside(document: Document, steps: Steps) -> dict[Steps, Any]:
+def _inside(document: Document, steps: KeyPath) -> dict[KeyPath, Any]:
     count = len(steps)
-    return {own[count:]: place for own, place in document.places.items() if own[:count] == steps and own[count:]}
+    return {
+        own[count:]: location for own, location in document.locations.items() if own[:count] == steps and own[count:]
+    }
 
 
 def _at(document: Document, steps: Iterable[str | int]) -> Any:

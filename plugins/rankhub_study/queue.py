@@ -18,7 +18,7 @@ from typing import Any
 from rankhub_study.choice import Jobs
 from rankhub_study.jobs import Job
 from rankhub_study.records import read_record
-from rankhub_study.worker import ERROR, Task, beside, work
+from rankhub_study.worker import ERROR, JobTask, beside, work
 
 POLL = 0.2
 PRELOAD = ["rankhub_study.worker", "timm", "sklearn.linear_model", "skimage.metrics", "matplotlib.pyplot"]
@@ -26,7 +26,7 @@ PRELOAD = ["rankhub_study.worker", "timm", "sklearn.linear_model", "skimage.metr
 
 
 @dataclass
-class Queue:
+class JobQueue:
     """Jobs, some of them at the same time.
 
     Attributes:
@@ -39,7 +39,7 @@ class Queue:
     """
 
     jobs: Jobs
-    task: Callable[[Job], Task]
+    task: Callable[[Job], JobTask]
     width: int
     threads: int
     ended: Callable[[Job, str | None, float], None]
@@ -98,7 +98,7 @@ class Queue:
             elif job.start is None or job.start.done:
                 self._running[job.folder] = (job, self._begun(self.task(job)))
 
-    def _begun(self, task: Task) -> Any:
+    def _begun(self, task: JobTask) -> Any:
         """A process, from a server that has everything imported where the system has one."""
         for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
             os.environ[name] = str(self.threads)  # before the server starts, which hands them on

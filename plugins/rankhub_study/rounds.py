@@ -23,14 +23,14 @@ from torch import Tensor
 import rankhub
 from rankhub import LoadedRecipe, Talk, UserError
 from rankhub.interfaces.draws import Draws
-from rankhub_active.labeling.alone import locked
 from rankhub_active.labeling.answers import ingest
 from rankhub_active.labeling.choose import RANDOM, Request, choose
 from rankhub_active.labeling.export import write_csv, write_text
+from rankhub_active.labeling.lock import locked
 from rankhub_active.labeling.pool import Pool
-from rankhub_active.labeling.settings import RUNS, Wishes
+from rankhub_active.labeling.replaced_data import find_replaced_data
+from rankhub_active.labeling.settings import RUNS, LabelingOptions
 from rankhub_active.labeling.setup import set_up
-from rankhub_active.labeling.stand_ins import find_stand_ins
 from rankhub_active.labeling.train import train
 from rankhub_study.fingerprint import fingerprint
 from rankhub_study.plan import Patches, Rounds
@@ -55,14 +55,14 @@ def label_in_rounds(task: Any) -> Record:
     if task.first is None:
         if not (task.folder / "pool.db").is_file():
             shutil.rmtree(task.folder, ignore_errors=True)
-            set_up(task.folder, loaded, Wishes(pool / IMAGES, seed=loaded.resolved()["seed"]), talk.work)
+            set_up(task.folder, loaded, LabelingOptions(pool / IMAGES, seed=loaded.resolved()["seed"]), talk.work)
     elif not task.folder.exists():
         half = task.folder.with_name(f"{task.folder.name}.partial")
         shutil.rmtree(half, ignore_errors=True)
         shutil.copytree(task.first, half, ignore=shutil.ignore_patterns("study.json"))
         half.rename(task.folder)
     wanted = rounds.labels[:1] if task.first is None else rounds.labels
-    chain = Chain(task.folder, rounds, loaded.resolved()["acquire"] or RANDOM, pool / LABELS, talk)
+    chain = LabelingJob(task.folder, rounds, loaded.resolved()["acquire"] or RANDOM, pool / LABELS, talk)
     begun = time.monotonic()
     for labels in wanted:
         chain.round(labels)
@@ -70,18 +70,18 @@ def label_in_rounds(task: Any) -> Record:
 
 
 @dataclass(frozen=True)
-class Chain:
+class LabelingJob:
     """The rounds of one job.
 
     Attributes:
-        place: Its folder of labeling.
+        folder: Its folder of labeling.
         rounds: What the plan says of them.
         acquirer: What chooses.
         truth: File of the true labels.
         talk: Where it speaks.
     """
 
-    place: Path
+    folder: Path
     rounds: Rounds
     acquirer: Mapping[str, Any]
     truth: Path
@@ -89,7 +89,7 @@ class Chain:
 
     def rows(self) -> dict[str, dict[str, float]]:
         """Number of labels -> metrics, of the rounds that are over."""
-        file = self.place / ROWS
+        file = self.folder / ROWS
         return dict(json.loads(file.read_text())) if file.is_file() else {}
 
     def round(self, labels: int) -> None:
@@ -97,7 +97,7 @@ class Chain:
         rows = self.rows()
         if str(labels) in rows:
             return
-        pool = Pool(self.place)
+        pool = Pool(self.folder)
         have = pool.counts().get(("pool", "labeled"), 0)
         if have < labels:
             changes = [f"acquire={json.dumps(dict(self.acquirer))}"] if pool.rounds()[-1].trained is not None else []
@@ -111,32 +111,32 @@ class Chain:
             if ended.stopped:
                 raise KeyboardInterrupt
             run = str(ended.run)
-        write_text(self.place / ROWS, json.dumps({**rows, str(labels): rankhub.load_run(run).metrics}))
+        write_text(self.folder / ROWS, json.dumps({**rows, str(labels): rankhub.load_run(run).metrics}))
 
     def _unfinished(self, pool: Pool) -> bool:
         """Whether a run was stopped halfway, which then goes on with the changes that it began with."""
         trained = {Path(one.trained).name for one in pool.rounds() if one.trained is not None}
-        runs = (self.place / RUNS).glob("*/recipe.resolved.yaml")
+        runs = (self.folder / RUNS).glob("*/recipe.resolved.yaml")
         return any(file.parent.name not in trained for file in runs)
 
     def _answers(self, paths: set[str]) -> Path:
         """What people would have said of these images."""
-        file = self.place / "answers.csv"
+        file = self.folder / "answers.csv"
         with self.truth.open(newline="") as source:
             head, *rows = csv.reader(source)
         write_csv(file, head, [row for row in rows if row[0] in paths])
         return file
 
 
-def _true_labels(loaded: LoadedRecipe, rounds: Rounds, place: Path, talk: Talk) -> Path:
+def _true_labels(loaded: LoadedRecipe, rounds: Rounds, parent: Path, talk: Talk) -> Path:
     """The pool of the recipe's own labeled data, written once for all jobs: images, and their labels."""
-    found = find_stand_ins(loaded, Wishes(Path()))
+    found = find_replaced_data(loaded, LabelingOptions(Path()))
     if found.labeled is None:
         raise UserError("the recipe learns from no labels, so there is nothing to label")
     spec = loaded.resolved()["data"][found.labeled]
     told = json.dumps([spec, rounds.patches and rounds.patches.model_dump(), fingerprint(Path(str(spec.get("root"))))])
-    folder = place / hashlib.sha256(told.encode()).hexdigest()[:12]
-    with locked(place / f"{folder.name}.lock", sentence=f"another process writes {folder}", patience=3600.0):
+    folder = parent / hashlib.sha256(told.encode()).hexdigest()[:12]
+    with locked(parent / f"{folder.name}.lock", sentence=f"another process writes {folder}", patience=3600.0):
         if not (folder / LABELS).is_file():
             _write_pool(loaded, spec, found.labeled, rounds, folder, talk)
     return folder

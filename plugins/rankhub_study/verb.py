@@ -15,8 +15,8 @@ from rich.console import Console
 
 import rankhub
 from rankhub import Talk, UserError, suggestion
-from rankhub_active.labeling.alone import locked
 from rankhub_active.labeling.export import write_text
+from rankhub_active.labeling.lock import locked
 from rankhub_study.changed import changed
 from rankhub_study.check import check
 from rankhub_study.choice import Jobs
@@ -24,12 +24,12 @@ from rankhub_study.figure import draw
 from rankhub_study.jobs import Job
 from rankhub_study.plan import Plan
 from rankhub_study.points import narrowed
-from rankhub_study.queue import Queue
+from rankhub_study.queue import JobQueue
 from rankhub_study.recipes import Recipes
 from rankhub_study.records import read_record
 from rankhub_study.results import AFTER, Results, write_manifest, write_results
 from rankhub_study.table import markdown
-from rankhub_study.worker import Task
+from rankhub_study.worker import JobTask
 
 PLAN = "plan.yaml"
 
@@ -148,18 +148,18 @@ def _work(every: Jobs, width: int, threads: int, talk: Talk) -> bool:
 
     write_manifest(every)
     try:
-        return Queue(every, lambda job: task_of(every, job), width, threads, ended, progress).work()
+        return JobQueue(every, lambda job: task_of(every, job), width, threads, ended, progress).work()
     finally:
         talk.finish()
         write_manifest(every)
 
 
-def task_of(every: Jobs, job: Job) -> Task:
+def task_of(every: Jobs, job: Job) -> JobTask:
     """What the process of a job is told."""
     recipes, plan, rounds = every.recipes, every.plan, job.kind in ("first", "rounds")
     changes = [*recipes.changes(job.method), *job.changes, *recipes.own]
     at = plan.evaluate_at if job.kind == "final" else []
-    return Task(
+    return JobTask(
         folder=job.folder,
         recipe=recipes.source(job.method),
         overlays=recipes.overlays(job.method),

@@ -17,7 +17,7 @@ import rankhub
 from rankhub import Interrupted, Run, UserError
 from rankhub.interfaces.callback import Callback, Request, RunInfo
 from rankhub.interfaces.evaluate import EvaluationResult
-from rankhub_active.labeling.alone import locked
+from rankhub_active.labeling.lock import locked
 from rankhub_study.plan import Rounds
 from rankhub_study.records import read_record, write_record
 
@@ -28,7 +28,7 @@ SECONDS, ERROR = "seconds.txt", "error.txt"
 
 
 @dataclass(frozen=True)
-class Task:
+class JobTask:
     """All that a job's process is told.
 
     Attributes:
@@ -57,7 +57,7 @@ def beside(folder: Path, name: str) -> Path:
     return folder.with_name(f"{folder.name}.{name}")
 
 
-def work(task: Task) -> None:
+def work(task: JobTask) -> None:
     """Do a job; ends the process with its exit code."""
     if hasattr(os, "setsid"):
         os.setsid()  # Ctrl-C comes from the study alone, and once
@@ -80,7 +80,7 @@ def _end_with_parent() -> None:
         os._exit(STOPPED)
 
 
-def execute(task: Task) -> int:
+def execute(task: JobTask) -> int:
     """Do a job in this process; returns its exit code."""
     begun = time.monotonic()
     error = beside(task.folder, ERROR)
@@ -103,7 +103,7 @@ def execute(task: Task) -> int:
         return FAILED
 
 
-def _do(task: Task, begun: float) -> None:
+def _do(task: JobTask, begun: float) -> None:
     if task.rounds is not None:
         from rankhub_study.rounds import label_in_rounds
 
@@ -119,7 +119,7 @@ def _do(task: Task, begun: float) -> None:
     write_record(task.folder, record)
 
 
-def _trained(task: Task, watch: Watch) -> Run:
+def _trained(task: JobTask, watch: Watch) -> Run:
     if (task.folder / "recipe.resolved.yaml").is_file():
         return rankhub.resume(task.folder, progress=rankhub.talking(), callbacks=[watch])
     shutil.rmtree(task.folder, ignore_errors=True)  # it ended before its recipe was written

@@ -78,27 +78,27 @@ class Delimited:
                         "fields than columns have names; decimals take a point, and rows as many fields as the header"
                     )
 
-    def place(self, column: str) -> int | None:
+    def column_index(self, column: str) -> int | None:
         """Where a column stands: the one called so, else the one called so in another case; None where none is.
 
         Raises:
             UserError: Several are called so.
         """
         exact = [at for at, name in enumerate(self.header) if name == column]
-        places = exact or [at for at, name in enumerate(self.header) if folded(name) == folded(column)]
-        if len(places) > 1:
-            said = " and ".join(str(at + 1) for at in places)
+        indices = exact or [at for at, name in enumerate(self.header) if folded(name) == folded(column)]
+        if len(indices) > 1:
+            said = " and ".join(str(at + 1) for at in indices)
             raise UserError(
                 f"{self.source} has more than one column {column} (fields {said} of line {self.start}); keep the one "
                 "that is meant"
             )
-        return places[0] if places else None
+        return indices[0] if indices else None
 
     def lacks(self, columns: Sequence[str]) -> str:
         """The sentence on a column that is not there, of which there is one."""
         if "".join(self.lines[:5]).lstrip().startswith("<"):
             return f"{self.source} is a web page in place of a table; download the file itself"
-        absent = next(name for name in columns if self.place(name) is None)
+        absent = next(name for name in columns if self.column_index(name) is None)
         near = difflib.get_close_matches(absent, self.header, n=1)
         nearest = f" (did you mean {near[0]}?)" if near else ""
         shown = ", ".join(name[:40] for name in self.header[:12]) if any(self.header) else "nothing"
@@ -157,14 +157,14 @@ def read_delimited(source: Path, columns: Sequence[str]) -> Table:
     """
     wanted = {folded(name) for name in columns}
     found = open_delimited(source, lambda header: len(wanted & {folded(name) for name in header}))
-    places = [found.place(name) for name in columns]
-    if None in places:
+    indices = [found.column_index(name) for name in columns]
+    if None in indices:
         raise UserError(found.lacks(columns))
-    at = dict(zip(columns, (place for place in places if place is not None), strict=True))
+    at = dict(zip(columns, (index for index in indices if index is not None), strict=True))
     records, ragged = [], []
     for line, fields in found.rows():
         if len(fields) == len(found.header):
-            records.append(Record(line, {name: fields[place] for name, place in at.items()}))
+            records.append(Record(line, {name: fields[index] for name, index in at.items()}))
         else:
             ragged.append(f"line {line} has {len(fields)}")
     if ragged:

@@ -31,7 +31,7 @@ def folded(name: str) -> str:
     return composed(composed(name).casefold())
 
 
-class Names:
+class PathFinder:
     """Finds the one path that is meant.
 
     Args:

@@ -54,10 +54,10 @@ def _records(path: Path, lines: Sequence[Sequence[str]], columns: Sequence[str])
         if set(columns) <= set(line):
             if twice := next((name for name in columns if line.count(name) > 1), None):
                 raise UserError(f"{path} has more than one column {twice} on line {number}; keep the one that is meant")
-            place = {name: line.index(name) for name in columns}
+            index = {name: line.index(name) for name in columns}
             # A line may end with its last cell that is not empty.
             rows = [
-                Record(row, {name: "".join(cells[at : at + 1]) for name, at in place.items()})
+                Record(row, {name: "".join(cells[at : at + 1]) for name, at in index.items()})
                 for row, cells in enumerate(lines[number:], start=number + 1)
             ]
             return [row for row in rows if any(row.fields.values())]

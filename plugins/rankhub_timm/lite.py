@@ -36,37 +36,37 @@ def is_lite(stored: Mapping[str, Tensor]) -> bool:
 def in_timms_names(stored: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
     """Tensors with the names of EfficientNet-PyTorch under those of timm; any others as they are.
 
-    There all blocks are numbered through, here by stage and place in the stage. A stage begins with each block that
+    There all blocks are numbered through, here by stage and position in the stage. A stage begins with each block that
     gives another number of channels than the one before it, which holds for every EfficientNet.
     """
     if _MARK not in stored:
         return stored
-    places = _places(stored)
+    positions = _positions(stored)
     renamed = {}
     for name, value in stored.items():
         layer, _, rest = name.partition(".")
         found = _BLOCK.fullmatch(name)
-        if found is not None and int(found[1]) in places:
+        if found is not None and int(found[1]) in positions:
             number, layer, rest = int(found[1]), found[2], found[3]
             names = INNER if f"_blocks.{number}._expand_conv.weight" in stored else PLAIN
             if layer in names:
-                name = f"blocks.{places[number]}.{names[layer]}.{rest}"
+                name = f"blocks.{positions[number]}.{names[layer]}.{rest}"
         elif layer in OUTER:
             name = f"{OUTER[layer]}.{rest}"
         renamed[name] = value
     return renamed
 
 
-def _places(stored: Mapping[str, Tensor]) -> dict[int, str]:
-    """Number of a block -> ``STAGE.PLACE``."""
-    places: dict[int, str] = {}
-    stage, place, before = -1, 0, None
-    while (last := stored.get(f"_blocks.{len(places)}._project_conv.weight")) is not None:
+def _positions(stored: Mapping[str, Tensor]) -> dict[int, str]:
+    """Number of a block -> ``STAGE.POSITION``."""
+    positions: dict[int, str] = {}
+    stage, position, before = -1, 0, None
+    while (last := stored.get(f"_blocks.{len(positions)}._project_conv.weight")) is not None:
         channels = last.shape[:1]
-        stage, place = (stage, place + 1) if channels == before else (stage + 1, 0)
-        places[len(places)] = f"{stage}.{place}"
+        stage, position = (stage, position + 1) if channels == before else (stage + 1, 0)
+        positions[len(positions)] = f"{stage}.{position}"
         before = channels
-    return places
+    return positions
 
 
 def pads_as_tensorflow(network: nn.Module) -> bool:

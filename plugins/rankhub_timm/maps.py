@@ -73,7 +73,7 @@ POINTWISE = (nn.BatchNorm2d, nn.ReLU, nn.Identity, nn.Dropout, nn.SiLU, nn.Leaky
 def receptive_field(network: Any, cut: int | None = None) -> int:
     """Side in pixels of what a cell of the last map sees; 0 where it is not known, or the whole image.
 
-    Known for timm's VGG and ResNet with batch normalisation, of plain convolutions and poolings: each layer of kernel k
+    Known for timm's VGG and ResNet with batch normalization, of plain convolutions and poolings: each layer of kernel k
     adds (k - 1) x dilation x the stride before it. A block's shortcut sees less than its convolutions.
     """
     if type(network) is VGG:
@@ -113,7 +113,7 @@ def _leaves(module: nn.Module | None) -> list[nn.Module]:
     if module is None:
         return []
     children = list(module.children())
-    # timm's normalisations carry their activation as a child; they look at one place, whatever is inside.
+    # timm's normalizations carry their activation as a child; they look at one place, whatever is inside.
     if isinstance(module, nn.Sequential):
         return [leaf for child in children for leaf in _leaves(child)]  # none where it is empty
     if not children or isinstance(module, POINTWISE):

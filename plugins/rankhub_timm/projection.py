@@ -16,13 +16,13 @@ class Projection(Head):
     """Linear, ReLU, linear: from the pooled features to the embedding that a loss compares.
 
     The default is the head of SimCLR and MIX'EM: two layers, the hidden one as wide as the features, no batch
-    normalisation. The embedding is not normalised; losses do that. Output ``embedding`` [N, dim].
+    normalization. The embedding is not normalized; losses do that. Output ``embedding`` [N, dim].
 
     Args:
         dim: Columns of the embedding.
         hidden: Width of the hidden layers; by default that of the features.
         layers: Linear layers; 1 = a linear map.
-        norm: batch = batch normalisation after each hidden layer (whose bias it makes needless).
+        norm: batch = batch normalization after each hidden layer (whose bias it makes needless).
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Changes to a network of timm: a stem for small images, an earlier end, normalisation layers that stand still."""
+"""Changes to a network of timm: a stem for small images, an earlier end, normalization layers that stand still."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def norms_of(network: nn.Module) -> list[nn.Module]:
 
 
 def freeze_norms(network: nn.Module) -> None:
-    """Put those layers into evaluation: they normalise with the statistics they have. Scale and shift still learn.
+    """Put those layers into evaluation: they normalize with the statistics they have. Scale and shift still learn.
 
     Call it after each ``network.train()``. What stands inside such a layer, such as the DropBlock of BatchNormAct2d,
     keeps its mode.

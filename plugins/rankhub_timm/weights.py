@@ -18,7 +18,7 @@ from rankhub.interfaces.errors import UserError
 from rankhub_timm.lite import in_timms_names
 
 NESTS = ("state_dict_ema", "model_ema", "state_dict", "model")
-"""Keys under which training scripts keep the weights, beside the optimiser and other things."""
+"""Keys under which training scripts keep the weights, beside the optimizer and other things."""
 
 PREFIXES = ("module.", "backbone.", "network.", "encoder.")
 """What wrappers put before a network's own names; ``backbone.network.`` in a run of rankhub."""

@@ -58,15 +58,15 @@ def hue_(images: Tensor, factor: Floats, scratch: Scratch) -> None:
     torch.maximum(largest, blue, out=largest)
     torch.minimum(smallest, blue, out=smallest)
     chroma = torch.sub(largest, smallest, out=scratch.take("chroma", *shape))
-    place = torch.add(green, blue, out=scratch.take("place", *shape))
-    place.sub_(red).add_(largest).sub_(smallest, alpha=2)
+    shifted = torch.add(green, blue, out=scratch.take("shifted", *shape))
+    shifted.sub_(red).add_(largest).sub_(smallest, alpha=2)
     other = torch.sub(green, blue, out=scratch.take("other", *shape))
-    torch.copysign(place, other, out=place)
-    place.add_(torch.mul(chroma, rest, out=other))
+    torch.copysign(shifted, other, out=shifted)
+    shifted.add_(torch.mul(chroma, rest, out=other))
 
-    # d = 3c - | |place - centre| - 3c |, since the way round the other side is 6c less this one
+    # d = 3c - | |shifted - centre| - 3c |, since the way round the other side is 6c less this one
     for channel, centre in ((red, 0), (green, 2), (blue, -2)):
-        torch.sub(place, chroma, alpha=centre, out=channel)
+        torch.sub(shifted, chroma, alpha=centre, out=channel)
     base = torch.sub(smallest, chroma, out=other)[:, None]
     images.abs_().sub_(chroma[:, None], alpha=3).abs_().add_(base)
     torch.minimum(images, largest[:, None], out=images)
@@ -103,7 +103,7 @@ CHANGES: tuple[Callable[[Tensor, Floats, Scratch], None], ...] = (brightness_, c
 def jitter_(images: Tensor, rows: Ints, factors: Floats, order: Ints, scratch: Scratch) -> None:
     """Change brightness, contrast, saturation and hue of some views, each in its own order.
 
-    At each place of the order, views are arranged by the change that is due, so that each change is done once for
+    At each step of the order, views are arranged by the change that is due, so that each change is done once for
     all views that wait for it.
 
     ``images`` [n, 3, P] change in place at ``rows`` [k]; ``factors`` [n, 4] are brightness, contrast, saturation, hue,
@@ -112,11 +112,11 @@ def jitter_(images: Tensor, rows: Ints, factors: Floats, order: Ints, scratch: S
     if not order.size:
         return
     held, at = images, rows
-    for place in range(order.shape[1]):
-        due = order[rows, place]
+    for step in range(order.shape[1]):
+        due = order[rows, step]
         arranged = np.argsort(due, kind="stable")
         rows, at, due = rows[arranged], at[arranged], due[arranged]
-        target = scratch.take(f"held {place % 2}", len(rows), *images.shape[1:])
+        target = scratch.take(f"held {step % 2}", len(rows), *images.shape[1:])
         held = torch.index_select(held, 0, torch.from_numpy(at).to(images.device), out=target)
         ends = np.searchsorted(due, np.arange(len(CHANGES) + 1))
         for number, change in enumerate(CHANGES):

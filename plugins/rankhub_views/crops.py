@@ -26,7 +26,7 @@ class Crops(Predict):
 
     Where the squares lie follows from the image's pixels and size, ``size``, ``count`` and ``seed`` alone, and the
     squares of one image pass the network by themselves: the same image gets bitwise the same answer whatever its name,
-    its place in the list and its neighbours. Nothing is resized, since that would change an image's quality. The mean
+    its index in the list and its neighbours. Nothing is resized, since that would change an image's quality. The mean
     is taken of every output with one row an image; that of unit vectors is shorter than 1. Maps are left out: those of
     different squares have no common place.
 

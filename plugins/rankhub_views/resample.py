@@ -1,7 +1,7 @@
 """Crop, flip and resize with antialiasing as one resample: two batched matrix products with a view's own weights.
 
 The weights are those of Pillow and of ``torch.nn.functional.interpolate(antialias=True)``: a triangle or a cubic
-(a = -0.5) filter, widened by the factor by which the crop shrinks, normalised inside the crop.
+(a = -0.5) filter, widened by the factor by which the crop shrinks, normalized inside the crop.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from rankhub.catalog.discovery import BrokenPlugin, Origin, Plugin, Source, ask_all, brief, installed
+from rankhub.catalog.discovery import BrokenPlugin, Origin, Plugin, PluginSource, ask_all, brief, installed
 from rankhub.catalog.nearest import nearest, suggestion
 from rankhub.interfaces.component import Component
 from rankhub.interfaces.errors import UserError
@@ -94,7 +94,7 @@ class Catalog:
         def give(plugin: object) -> Callable[[], object]:
             return lambda: plugin
 
-        return cls(ask_all(Source(owner, owner, version, give(plugin)) for owner, plugin in plugins.items()))
+        return cls(ask_all(PluginSource(owner, owner, version, give(plugin)) for owner, plugin in plugins.items()))
 
     def names(self, kind: str) -> list[str]:
         """The names of one kind, in order."""
@@ -223,7 +223,7 @@ class Catalog:
         """Make a component; CatalogError if it cannot be found or loaded, or its options do not fit.
 
         ``wired`` is what the engine hands to every component of the kind (see ``KINDS``). With a ``clock``, the
-        constructor gets numbers in place of schedules (optimisers want that).
+        constructor gets numbers in place of schedules (optimizers want that).
         """
         cls = self.load(self.find(kind, _parts(spec)[0]))
         return cls(*wired, **self.arguments(kind, spec, clock))

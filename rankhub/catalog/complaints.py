@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, get_args
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from rankhub.catalog.hints import Steps, fields_of, members, step, unwrap, with_article, words
+from rankhub.catalog.hints import KeyPath, fields_of, members, step, unwrap, with_article, words
 from rankhub.catalog.nearest import suggestion
 from rankhub.catalog.spec import Uses
 
@@ -22,7 +22,7 @@ _MISSING = ("missing", "missing_argument", "missing_keyword_only_argument")
 class Complaint(NamedTuple):
     """One thing that is wrong with plain data: where, from its top; and what, what was expected, the nearest name."""
 
-    steps: Steps
+    steps: KeyPath
     text: str
 
 
@@ -48,8 +48,8 @@ def show(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _locate(details: ErrorDetails, data: Any) -> tuple[Steps, bool]:
-    """The place in the data, and whether pydantic's own way to it also names members of unions and validators."""
+def _locate(details: ErrorDetails, data: Any) -> tuple[KeyPath, bool]:
+    """The address in the data, and whether pydantic's own way to it also names members of unions and validators."""
     steps: list[str | int] = []
     skipped = False
     here = data
@@ -68,7 +68,7 @@ def _locate(details: ErrorDetails, data: Any) -> tuple[Steps, bool]:
     return tuple(steps), skipped
 
 
-def _sentence(details: ErrorDetails, steps: Steps, hint: Any, data: Any, noun: str) -> str:
+def _sentence(details: ErrorDetails, steps: KeyPath, hint: Any, data: Any, noun: str) -> str:
     kind, said = details["type"], details["msg"]
     above, here = reduce(step, steps[:-1], hint), reduce(step, steps, hint)
     if kind in _UNKNOWN:

@@ -42,7 +42,7 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
-class Source(Origin):
+class PluginSource(Origin):
     """A plugin that has not been loaded yet, and what imports and returns its module."""
 
     load: Callable[[], object]
@@ -68,7 +68,7 @@ class BrokenPlugin(Origin):
     reason: str
 
 
-def installed() -> list[Source]:
+def installed() -> list[PluginSource]:
     """Every installed plugin, in the order of their names. Imports none of them."""
     # The same plugin seen twice (two folders on the path) is one plugin.
     points: dict[tuple[str, str], EntryPoint] = {}
@@ -80,11 +80,11 @@ def installed() -> list[Source]:
         if point.dist is not None and point.dist not in facts:  # reading them takes longer than all else here
             known = point.dist.metadata
             facts[point.dist] = (known["Name"], known["Version"])
-        sources.append(Source(point.name, *facts[point.dist], point.load))
+        sources.append(PluginSource(point.name, *facts[point.dist], point.load))
     return sources
 
 
-def ask_all(sources: Iterable[Source]) -> Iterator[Plugin | BrokenPlugin]:
+def ask_all(sources: Iterable[PluginSource]) -> Iterator[Plugin | BrokenPlugin]:
     """Each plugin's answer. Two of one name are both broken, since ``owner/name`` could not tell them apart."""
     listed = list(sources)
     for source in listed:
@@ -96,7 +96,7 @@ def ask_all(sources: Iterable[Source]) -> Iterator[Plugin | BrokenPlugin]:
             yield ask(source)
 
 
-def ask(source: Source) -> Plugin | BrokenPlugin:
+def ask(source: PluginSource) -> Plugin | BrokenPlugin:
     """Load one plugin and ask it what it brings."""
     facts = (source.owner, source.distribution, source.version)
     try:

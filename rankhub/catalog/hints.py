@@ -24,8 +24,8 @@ from pydantic.fields import FieldInfo
 from rankhub.catalog.spec import ComponentSpec, Uses
 from rankhub.interfaces.options import Refers
 
-Steps = tuple[str | int, ...]
-"""A place in a recipe: keys and list positions from the top."""
+KeyPath = tuple[str | int, ...]
+"""An address in a recipe: keys and list positions from the top."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Reads:
 class Spot:
     """A marked value inside a larger one."""
 
-    steps: Steps
+    steps: KeyPath
     value: Any
     mark: Any
 
@@ -102,7 +102,7 @@ def step(hint: Any, segment: str | int) -> Any:
     return args[0] if args else Any
 
 
-def walk(hint: Any, value: Any, steps: Steps = ()) -> Iterator[Spot]:
+def walk(hint: Any, value: Any, steps: KeyPath = ()) -> Iterator[Spot]:
     """Every value under ``value`` (plain data of a recipe) whose hint carries a mark, parents first."""
     bare, metadata = unwrap(hint)
     for mark in metadata:

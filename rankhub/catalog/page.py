@@ -30,7 +30,7 @@ class ComponentPage:
         text: Its docstring without the options.
         options: What a recipe may write beside ``use``.
         wired: What the engine hands to it.
-        place: Where a recipe names one.
+        address: Where a recipe names one.
         target: ``module:attribute`` of its class.
     """
 
@@ -38,7 +38,7 @@ class ComponentPage:
     text: str
     options: tuple[OptionInfo, ...]
     wired: tuple[Wired, ...]
-    place: str
+    address: str
     target: str
 
 
@@ -62,4 +62,4 @@ def describe(kind: str, name: str, catalog: Catalog | None = None) -> ComponentP
         default = None if field.is_required() else show(field.default)
         options.append(OptionInfo(own, words(hints[own]), default, field.description or ""))
     row = KINDS[kind]
-    return ComponentPage(entry, docs_of(cls).body, tuple(options), row.wired, row.place, entry.component.target)
+    return ComponentPage(entry, docs_of(cls).body, tuple(options), row.wired, row.address, entry.component.target)

@@ -11,7 +11,7 @@ from pydantic_core import CoreSchema
 
 @dataclass(frozen=True, slots=True)
 class Uses:
-    """Marks a place of the recipe that names a component of ``kind``."""
+    """Marks an address in the recipe that names a component of ``kind``."""
 
     kind: str
 
@@ -21,7 +21,7 @@ class Uses:
 
 
 KIND_KEY = "x-rankhub-kind"
-"""Key of the placeholder in the JSON schema of a place that names a component."""
+"""Key of the placeholder in the JSON schema of an address that names a component."""
 
 
 class ComponentSpec(BaseModel):

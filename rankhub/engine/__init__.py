@@ -1,1 +1,1 @@
-"""Trains: phases, steps, optimiser, precision, state. Knows kinds of components, never their names."""
+"""Trains: phases, steps, optimizer, precision, state. Knows kinds of components, never their names."""

@@ -1,4 +1,4 @@
-"""Checkpoints: safetensors for weights, JSON for counters, and one file of tensors for the optimiser.
+"""Checkpoints: safetensors for weights, JSON for counters, and one file of tensors for the optimizer.
 
 A checkpoint is a folder, written beside its place and renamed, so that it is there whole or not at all.
 """
@@ -58,13 +58,13 @@ class Checkpoints:
 
     def save(self, state: State) -> Path:
         """Write a checkpoint, see :func:`write`, and remove those that are too old."""
-        place = self.folder / f"step_{state.step:09d}"
-        if place.is_dir():
-            return place  # the same step of the same run: the same weights
-        write(place, state, last=self.last())
+        path = self.folder / f"step_{state.step:09d}"
+        if path.is_dir():
+            return path  # the same step of the same run: the same weights
+        write(path, state, last=self.last())
         for old in self.all()[: -self.keep]:
             shutil.rmtree(old)
-        return place
+        return path
 
 
 class Best:
@@ -96,12 +96,12 @@ class Best:
 
     def save(self, state: State, results: Results) -> None:
         """Keep this state, and let go of the one that was the best before."""
-        place = self.folder / f"best_step_{state.step:09d}"
-        shutil.rmtree(place, ignore_errors=True)
+        path = self.folder / f"best_step_{state.step:09d}"
+        shutil.rmtree(path, ignore_errors=True)
         value = results[self.label].metrics[self.metric]
-        write(place, replace(state, facts={**state.facts, "best": value}))
+        write(path, replace(state, facts={**state.facts, "best": value}))
         for old in self.folder.glob("best_step_*"):
-            if old != place:
+            if old != path:
                 shutil.rmtree(old)
 
 
@@ -110,8 +110,8 @@ def _complete(folder: Path, pattern: str) -> list[Path]:
     return sorted(path for path in folder.glob(pattern) if path.is_dir() and not path.suffix)
 
 
-def write(place: Path, state: State, last: Path | None = None) -> None:
-    """Write a checkpoint to its new folder ``place``, whole or not at all; ``last`` is the last good one, for messages.
+def write(path: Path, state: State, last: Path | None = None) -> None:
+    """Write a checkpoint to its new folder ``path``, whole or not at all; ``last`` is the last good one, for messages.
 
     Raises:
         UserError: A weight is not finite (nothing is written), or the disk is full.
@@ -122,17 +122,17 @@ def write(place: Path, state: State, last: Path | None = None) -> None:
             f"weights are not finite after step {state.step} (first: {broken[0]}); no checkpoint was written, "
             f"last good checkpoint: {last or 'none'}"
         )
-    place.parent.mkdir(parents=True, exist_ok=True)
-    beside = place.with_suffix(".partial")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_suffix(".partial")
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir()
     try:
         _write(beside, state)
     except OSError as error:
         shutil.rmtree(beside, ignore_errors=True)
-        raise UserError(f"the checkpoint of step {state.step} could not be written to {place}: {error}") from error
-    beside.rename(place)
-    _sync(place.parent)
+        raise UserError(f"the checkpoint of step {state.step} could not be written to {path}: {error}") from error
+    beside.rename(path)
+    _sync(path.parent)
 
 
 def _write(folder: Path, state: State) -> None:
@@ -184,12 +184,12 @@ def load(folder: Path) -> State:
         raise UserError(f"checkpoint {folder} cannot be read: {error}; remove it to use the one before") from error
 
 
-def read_weights(place: Path, *, average: bool) -> tuple[dict[str, Tensor], Path]:
+def read_weights(path: Path, *, average: bool) -> tuple[dict[str, Tensor], Path]:
     """The weights of a checkpoint, or of a run's newest, or their moving average; and the file that they come from."""
-    folder = place if (place / MODEL).is_file() else Checkpoints(place / "checkpoints", 1).last()
+    folder = path if (path / MODEL).is_file() else Checkpoints(path / "checkpoints", 1).last()
     if folder is None:
-        what = "has no checkpoint yet" if place.is_dir() else "is not there"
-        raise UserError(f"the run {place.absolute()} {what}; name the folder of a run, or a checkpoint in it")
+        what = "has no checkpoint yet" if path.is_dir() else "is not there"
+        raise UserError(f"the run {path.absolute()} {what}; name the folder of a run, or a checkpoint in it")
     file = folder / (AVERAGE if average else MODEL)
     if not file.is_file():
         raise UserError(

@@ -116,7 +116,7 @@ class Talk:
         self.console.print(table)
 
 
-class Told(Talk):
+class LoggedTalk(Talk):
     """Progress for a program: a bar, or ``tell(done, total, what)``; all else goes to the logger ``rankhub``."""
 
     def __init__(self, console: Console, tell: Callable[[int, int, str], None] | None = None) -> None:
@@ -157,7 +157,7 @@ def talk_for(progress: Talk | Callable[[int, int, str], None] | bool | None) -> 
     """Where a run speaks; see :data:`rankhub.api.Progress`."""
     if isinstance(progress, Talk):
         return progress
-    return Told(Console(quiet=progress is False), progress if callable(progress) else None)
+    return LoggedTalk(Console(quiet=progress is False), progress if callable(progress) else None)
 
 
 def talking(*, stderr: bool = False) -> Talk:

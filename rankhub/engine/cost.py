@@ -14,12 +14,12 @@ from torch import Tensor
 
 from rankhub.engine.console import human_seconds
 from rankhub.engine.device import Compute
-from rankhub.engine.learner import Turn
+from rankhub.engine.learner import StepInfo
 from rankhub.engine.network import has_batch_statistics
 from rankhub.engine.parts import Parts
 from rankhub.engine.plan import PhasePlan
 from rankhub.engine.step import take_step
-from rankhub.engine.training import new_learner, new_optimizer, portion_of
+from rankhub.engine.training import new_learner, new_optimizer, stream_batch
 
 
 class Lines(dict[str, str]):
@@ -85,19 +85,19 @@ def _phase(parts: Parts, plan: PhasePlan) -> str:
 
 
 def trial_cost(parts: Parts, plan: PhasePlan) -> Cost:
-    """The cost of one step of a phase, measured on copies of network, losses and optimiser."""
+    """The cost of one step of a phase, measured on copies of network, losses and optimizer."""
     network, objectives = copy.deepcopy((parts.network, parts.objectives))
     twin = dataclasses.replace(parts, network=network, objectives=objectives)
     learner, optimizer = new_learner(twin), new_optimizer(twin, plan)
 
     def step() -> None:
-        portions = {}
+        batches = {}
         for name in plan.active(0):
             feed = parts.feeds[plan.phase.name, name]
-            place = feed.place(0)
-            fetched = feed.fetch(place).to(parts.compute.device)
-            portions[name] = portion_of(twin, plan, name, feed.chain.on_device(fetched, place.epoch))
-        take_step(learner, portions, optimizer, Turn(plan.clock_at(0)))
+            at = feed.in_epoch(0)
+            fetched = feed.fetch(at).to(parts.compute.device)
+            batches[name] = stream_batch(twin, plan, name, feed.chain.on_device(fetched, at.epoch))
+        take_step(learner, batches, optimizer, StepInfo(plan.clock_at(0)))
 
     def state() -> dict[str, Any]:
         kept: dict[str, Any] = dict(network.state_dict())

@@ -19,7 +19,7 @@ from rankhub.engine import folder as folders
 from rankhub.engine.checkpoint import Results
 from rankhub.engine.device import Compute
 from rankhub.engine.network import Network, batch_statistics
-from rankhub.engine.source import Source
+from rankhub.engine.source import NetworkSource
 from rankhub.interfaces.data import Dataset
 from rankhub.interfaces.draws import Draws
 from rankhub.interfaces.evaluate import EvaluationResult, Evaluator
@@ -30,7 +30,7 @@ CALIBRATION_IMAGES = 1024
 CALIBRATION_BLOCK = 64
 
 
-def evaluate_row(source: Source, evaluators: Mapping[str, Evaluator], folder: Path | None) -> Results:
+def evaluate_row(source: NetworkSource, evaluators: Mapping[str, Evaluator], folder: Path | None) -> Results:
     """Run all evaluators on one row and write what they found under ``folder``."""
     results = {name: evaluator(source) for name, evaluator in evaluators.items()}
     if folder is not None:
@@ -100,12 +100,12 @@ def _that_fit(predict: Predict, dataset: Dataset) -> npt.NDArray[np.bool_]:
 
 def _first_view(predict: Predict, image: torch.Tensor, features: FeatureSpec) -> torch.Tensor:
     """[3, H, W] the first view of an image that ``predict`` would pass through a network."""
-    keep = Keep(features)
+    keep = ViewRecorder(features)
     predict([image], keep)
     return keep.seen[0][0].clone()
 
 
-class Keep:
+class ViewRecorder:
     """Stands in for a network, and keeps what is shown to it: ``seen``, stacks [v, 3, H, W] in order."""
 
     outputs: Mapping[str, OutputSpec] = MappingProxyType({})

@@ -153,7 +153,7 @@ def make_views(generators: Sequence[Generator], image: Tensor, seed: int = 0) ->
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class EpochPosition:
     """Where in a stream a batch stands."""
 
     epoch: int
@@ -176,34 +176,34 @@ class Feed(TorchDataset[Batch]):
         self.share = processes.share(batch_size)  # of each batch's images
         self._shuffled: tuple[int, npt.NDArray[np.int64]] | None = None
 
-    def place(self, position: int) -> Place:
+    def in_epoch(self, position: int) -> EpochPosition:
         """Epoch, and number inside it, of the batch at ``position`` (batches since the phase began)."""
-        return Place(*divmod(position, self.batches_per_epoch))
+        return EpochPosition(*divmod(position, self.batches_per_epoch))
 
-    def indices(self, place: Place) -> npt.NDArray[np.int64]:
+    def indices(self, at: EpochPosition) -> npt.NDArray[np.int64]:
         """This process's images of a batch: a part of the epoch's own shuffle; what is left over at its end is unused.
 
         The batch of a step is the same for any number of processes.
         """
-        if self._shuffled is None or self._shuffled[0] != place.epoch:
-            draws = Draws(self.chain.seed, self.chain.address, place.epoch)
-            self._shuffled = (place.epoch, draws.shuffled(len(self.dataset)))
+        if self._shuffled is None or self._shuffled[0] != at.epoch:
+            draws = Draws(self.chain.seed, self.chain.address, at.epoch)
+            self._shuffled = (at.epoch, draws.shuffled(len(self.dataset)))
         order = self._shuffled[1]
-        return order[place.number * self.batch_size : (place.number + 1) * self.batch_size][self.share]
+        return order[at.number * self.batch_size : (at.number + 1) * self.batch_size][self.share]
 
-    def fetch(self, place: Place) -> Batch:
+    def fetch(self, at: EpochPosition) -> Batch:
         """One batch on the CPU, the worker steps done."""
-        samples = (self.dataset[index] for index in self.indices(place).tolist())
-        return self.chain.batch(samples, place.epoch, self.dataset.label)
+        samples = (self.dataset[index] for index in self.indices(at).tolist())
+        return self.chain.batch(samples, at.epoch, self.dataset.label)
 
     def __getitem__(self, position: int) -> Batch:
         """In a process of torch's loader."""
         torch.set_num_threads(1)
-        return self.fetch(self.place(position))
+        return self.fetch(self.in_epoch(position))
 
-    def batches(self, position: int, stop: int, *, pin: bool = False) -> Iterator[tuple[Place, Batch]]:
+    def batches(self, position: int, stop: int, *, pin: bool = False) -> Iterator[tuple[EpochPosition, Batch]]:
         """The batches from ``position`` on, before ``stop``, fetched ahead of their use."""
-        places = [self.place(p) for p in range(position, stop)]
+        positions = [self.in_epoch(p) for p in range(position, stop)]
         if self.workers:
             fetched: Iterator[Batch] = iter(
                 DataLoader(
@@ -216,15 +216,15 @@ class Feed(TorchDataset[Batch]):
                 )
             )
         else:
-            fetched = self._ahead(places)
-        for place, batch in zip(places, fetched, strict=True):
-            yield place, _pinned(batch) if pin else batch
+            fetched = self._ahead(positions)
+        for at, batch in zip(positions, fetched, strict=True):
+            yield at, _pinned(batch) if pin else batch
 
-    def _ahead(self, places: Sequence[Place]) -> Iterator[Batch]:
+    def _ahead(self, positions: Sequence[EpochPosition]) -> Iterator[Batch]:
         """Fetch the next batch in a thread while this one is used."""
         with ThreadPoolExecutor(1, thread_name_prefix="feed") as pool:
-            pending = [pool.submit(self.fetch, place) for place in places[:1]]
-            for following in [*places[1:], None]:
+            pending = [pool.submit(self.fetch, at) for at in positions[:1]]
+            for following in [*positions[1:], None]:
                 batch = pending.pop().result()
                 if following is not None:
                     pending.append(pool.submit(self.fetch, following))

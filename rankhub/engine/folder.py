@@ -70,24 +70,24 @@ def write_start(folder: Path, text: str, resolved: str, overrides: Sequence[str]
     write_text(folder / RESOLVED, resolved)
 
 
-def home_of(place: Path) -> Path:
+def home_of(run: Path) -> Path:
     """The folder of a run, given it or one of its checkpoints; a UserError if it is no run."""
-    return next((home for home in (place, place.parent.parent) if (home / RESOLVED).is_file()), None) or _no_run(place)
+    return next((home for home in (run, run.parent.parent) if (home / RESOLVED).is_file()), None) or _no_run(run)
 
 
-def _no_run(place: Path) -> NoReturn:
-    raise UserError(f"{place.absolute()} is no run's folder: {RESOLVED} is not in it")
+def _no_run(run: Path) -> NoReturn:
+    raise UserError(f"{run.absolute()} is no run's folder: {RESOLVED} is not in it")
 
 
-def resolved_recipe(place: Path) -> Source:
-    """The resolved recipe of a run; a UserError if ``place`` is none, or one of an earlier version."""
-    path = place / RESOLVED
+def resolved_recipe(run: Path) -> Source:
+    """The resolved recipe of a run; a UserError if ``run`` is none, or one of an earlier version."""
+    path = run / RESOLVED
     if not path.is_file():
-        _no_run(place)
+        _no_run(run)
     source = read_file(path)
     if old_forms(read(source.text, source.file).data):
         raise UserError(
-            f"the run {place.absolute()} was begun by an earlier version of rankhub, whose recipes had another form; "
+            f"the run {run.absolute()} was begun by an earlier version of rankhub, whose recipes had another form; "
             "train it anew, or use the version that its lock.json names"
         )
     return source

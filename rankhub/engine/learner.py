@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rankhub.catalog.hints import Steps
+from rankhub.catalog.hints import KeyPath
 from rankhub.engine import checkpoint
 from rankhub.engine.device import Compute
 from rankhub.engine.network import Network, load_weights
@@ -58,7 +58,7 @@ def parameter_groups(network: Network, plan: PhasePlan) -> list[dict[str, Any]]:
     """Groups of the parameters that a phase trains, in the order of their names.
 
     A parameter belongs to the phase if it is in the backbone, in a head that an objective of the phase uses, or
-    in a loss of its streams. Groups differ in ``vector`` (biases, weights of normalisation) and ``lr_scale``.
+    in a loss of its streams. Groups differ in ``vector`` (biases, weights of normalization) and ``lr_scale``.
     """
     heads = {objective.head for stream in plan.streams.values() for objective in stream.objectives}
     own = [f"losses.{stream}." for stream in plan.streams]
@@ -77,19 +77,19 @@ def parameter_groups(network: Network, plan: PhasePlan) -> list[dict[str, Any]]:
 
 
 class ScheduledOptimizer:
-    """An optimiser, and before each step the values of its options that are schedules.
+    """An optimizer, and before each step the values of its options that are schedules.
 
-    ``place`` is where the recipe names it; ``schedule`` is a factor on its learning rate.
+    ``address`` is where the recipe names it; ``schedule`` is a factor on its learning rate.
     """
 
     def __init__(
-        self, assembly: Assembly, place: Steps, schedule: Schedule | None, groups: list[dict[str, Any]]
+        self, assembly: Assembly, address: KeyPath, schedule: Schedule | None, groups: list[dict[str, Any]]
     ) -> None:
         self.schedule = schedule
-        self.optimizer: Optimizer = assembly.new(*place, wired=[groups])
+        self.optimizer: Optimizer = assembly.new(*address, wired=[groups])
         self.numbers: Mapping[str, float | Schedule] = {
             name: value
-            for name, value in assembly.options(*place).items()
+            for name, value in assembly.options(*address).items()
             if name in self.optimizer.param_groups[0] and isinstance(value, float | Schedule)
         }
 
@@ -105,11 +105,11 @@ class ScheduledOptimizer:
         return rate
 
     def parameters(self) -> list[torch.nn.Parameter]:
-        """All parameters that the optimiser moves."""
+        """All parameters that the optimizer moves."""
         return [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
 
     def state(self, network: Network) -> dict[str, Any]:
-        """The optimiser's state by parameter name, and the plain values of its groups."""
+        """The optimizer's state by parameter name, and the plain values of its groups."""
         names = {id(parameter): name for name, parameter in network.named_parameters()}
         moved = self.optimizer
         state = {names[id(p)]: dict(moved.state[p]) for p in self.parameters() if p in moved.state}
@@ -138,17 +138,17 @@ def _like(key: str, value: Any, parameter: Tensor) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class Portion:
+class StreamBatch:
     """A stream's part in a step."""
 
     batch: Batch  # this process's views, on the device
     objectives: Sequence[Objective]  # what is learned from them
     accumulate: int = 1  # micro-batches in which they pass the network
-    statistics: bool = True  # whether running statistics learn from them; else they are normalised among themselves
+    statistics: bool = True  # whether running statistics learn from them; else they are normalized among themselves
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class StepInfo:
     """Which step it is."""
 
     clock: Clock  # where the phase stands
@@ -200,7 +200,7 @@ class Learner:
         )
 
     def restore(self, state: checkpoint.State, folder: object) -> None:
-        """Put weights, average, scaler and random generators back; the optimiser follows once its phase is entered."""
+        """Put weights, average, scaler and random generators back; the optimizer follows once its phase is entered."""
         load_weights(self.network, state.weights, folder)
         if self.average is not None and state.average is not None:
             load_weights(self.average.network, state.average, folder)

@@ -80,7 +80,7 @@ def train_mode(network: Network) -> None:
 
 
 def batch_statistics(network: nn.Module) -> Iterator[Any]:
-    """The layers that, in the mode they are in, normalise a view by statistics of all views of its (micro-)batch."""
+    """The layers that, in the mode they are in, normalize a view by statistics of all views of its (micro-)batch."""
     for module in network.modules():
         kept = dict(module.named_buffers(recurse=False)).get("running_var")
         if isinstance(module, _BatchNorm):

@@ -53,7 +53,7 @@ class Parts:
     feeds: Mapping[StreamKey, Feed]
     objectives: Mapping[StreamKey, list[Objective]]
     plans: list[PhasePlan]
-    network: Network  # on its device, initialised
+    network: Network  # on its device, initialized
     predict: Predict  # test time
     evaluators: Mapping[str, Evaluator]  # by the label under which they are reported
     during: frozenset[str]  # labels of those that also run in the middle of training
@@ -88,7 +88,7 @@ def build(recipe: Recipe, resources: Resources, *, fresh: bool = True) -> Parts:
         check_images(f"stream {name!r}", feed.dataset, feed.chain.own_size)
     network = build_network(recipe, assembly)
     if fresh:
-        network.backbone.initialise()
+        network.backbone.initialize()
         if recipe.start_from is not None:
             take_over(network, recipe.start_from)
     compute.place(network)
@@ -188,9 +188,9 @@ def build_network(recipe: Recipe, assembly: Assembly, seed: int | None = None) -
     backbone = assembly.get("backbone")
     heads = {name: assembly.get("heads", name) for name in recipe.heads}
     losses: dict[tuple[str, str], Loss] = {
-        (stream, label): assembly.get(*place)
+        (stream, label): assembly.get(*address)
         for stream in trained_streams(recipe)
-        for label, place in assembly.listed("streams", stream, "objectives")
+        for label, address in assembly.listed("streams", stream, "objectives")
     }
     return Network(backbone, heads, losses)
 
@@ -200,10 +200,10 @@ def build_objectives(recipe: Recipe, assembly: Assembly) -> dict[StreamKey, list
     found: dict[StreamKey, list[Objective]] = {}
     for number, name, _ in phase_streams(recipe):
         factor = assembly.number("phases", number, "streams", name, "weight")
-        for label, place in assembly.listed("streams", name, "objectives"):
-            weights = (assembly.number(*place, "weight"), factor)
-            outputs = tuple(assembly.used(place) or ())
-            head, loss = assembly.at(*place, "head"), assembly.get(*place)
+        for label, address in assembly.listed("streams", name, "objectives"):
+            weights = (assembly.number(*address, "weight"), factor)
+            outputs = tuple(assembly.used(address) or ())
+            head, loss = assembly.at(*address, "head"), assembly.get(*address)
             objective = Objective(f"{name}/{label}", head, outputs, loss, weights)
             found.setdefault((recipe.phases[number].name, name), []).append(objective)
     return found
@@ -215,8 +215,8 @@ def build_evaluators(recipe: Recipe, assembly: Assembly) -> tuple[dict[str, Eval
     built: dict[str, Evaluator] = {}
     during: set[str] = set()
     left_out: list[str] = []
-    for spec, (label, place) in zip(recipe.evaluate, assembly.listed("evaluate"), strict=True):
-        evaluator: Evaluator = assembly.get(*place)
+    for spec, (label, address) in zip(recipe.evaluate, assembly.listed("evaluate"), strict=True):
+        evaluator: Evaluator = assembly.get(*address)
         objections = list(evaluator.check(labels)) if spec.optional else []
         if objections:
             left_out.append(f"{label} is left out: {objections[0]}")

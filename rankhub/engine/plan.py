@@ -16,7 +16,7 @@ class PhasePlan:
     phase: Phase  # what the recipe says
     streams: Mapping[str, Stream]  # as they are in this phase, in the order of their turns
     clock: str  # the stream whose epochs are counted
-    steps: int  # optimiser steps of the phase
+    steps: int  # optimizer steps of the phase
     steps_per_epoch: int  # steps in which the clock stream sees its data once
     first_step: int  # steps of the run before this phase
 

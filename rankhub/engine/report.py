@@ -12,7 +12,7 @@ from rankhub.engine.console import Talk
 from rankhub.engine.learner import WeightAverage
 from rankhub.engine.network import Network
 from rankhub.engine.parts import Parts
-from rankhub.engine.source import NetworkForward, RawPixels, Source
+from rankhub.engine.source import NetworkForward, NetworkSource, RawPixels
 from rankhub.engine.training import Training
 from rankhub.engine.watch import Watchers
 from rankhub.interfaces.predict import Forward
@@ -62,7 +62,7 @@ class Report:
         All processes compute features, the first one has the results.
         """
         parts = self.parts
-        source = Source(
+        source = NetworkSource(
             row=row,
             forward=forward,
             datasets=parts.datasets,
@@ -111,8 +111,8 @@ class Report:
             self._table([*references, (AFTER, results)], forward, which)
         kept = training.best.kept() if training.best is not None else None
         if training.best is not None and kept is not None:
-            place, value = kept
-            talk.line(f"Best {training.best.label} {training.best.metric}: {value:.3f}, kept in {place}")
+            path, value = kept
+            talk.line(f"Best {training.best.label} {training.best.metric}: {value:.3f}, kept in {path}")
         talk.line(f"Run folder: {self.folder}")
         for hint in self.watchers.tell(lambda callback: callback.hint()):
             talk.line(f"See it with: {hint}")
@@ -153,9 +153,9 @@ def announce(parts: Parts, description: Mapping[str, str], talk: Talk) -> None:
         talk.note(sentence)
 
 
-def write_reports(parts: Parts, place: Path) -> None:
+def write_reports(parts: Parts, path: Path) -> None:
     """Write what the data sets found while they opened."""
     for data, report in parts.reports.items():
         for name, rows in report.tables.items():
             if rows:
-                folder.write_rows(place / "data" / f"{data}_{name}.csv", rows)
+                folder.write_rows(path / "data" / f"{data}_{name}.csv", rows)

@@ -16,9 +16,9 @@ from rankhub.engine import checkpoint, folder
 from rankhub.engine.checkpoint import Best
 from rankhub.engine.console import Talk, talk_for
 from rankhub.engine.cost import Lines, describe
+from rankhub.engine.data_overrides import put_data
 from rankhub.engine.device import Compute, preserved
 from rankhub.engine.folder import Journal
-from rankhub.engine.given import put_data
 from rankhub.engine.interrupt import Interrupt
 from rankhub.engine.parts import Parts, Resources, build
 from rankhub.engine.processes import Processes, joined
@@ -58,16 +58,16 @@ class _Begun:
     host: Host
     parts: Parts
 
-    def train(self, place: Path, state: checkpoint.State | None) -> Ended:
+    def train(self, path: Path, state: checkpoint.State | None) -> Ended:
         """Train to the end and report, or until Ctrl-C."""
         parts, first = self.parts, self.parts.processes.first
         steps = parts.plans[-1].first_step + parts.plans[-1].steps
-        info = RunInfo(self.loaded.name, place, self.loaded.resolved(), 0 if state is None else state.step, steps)
+        info = RunInfo(self.loaded.name, path, self.loaded.resolved(), 0 if state is None else state.step, steps)
         watchers = Watchers(self._callbacks(info) if first else [])
         watchers.tell(lambda callback: callback.run_started(info))
-        checkpoints = checkpoint.Checkpoints(place / "checkpoints", parts.recipe.checkpoint.keep)
-        journal = Journal(place / "metrics.jsonl" if first else None, info.step)
-        report = Report(parts, place, self.host.talk, watchers)
+        checkpoints = checkpoint.Checkpoints(path / "checkpoints", parts.recipe.checkpoint.keep)
+        journal = Journal(path / "metrics.jsonl" if first else None, info.step)
+        report = Report(parts, path, self.host.talk, watchers)
         status: Literal["done", "stopped", "failed"] = "failed"
         interrupted, training = False, None
         try:
@@ -100,14 +100,12 @@ class _Begun:
             watchers.tell(lambda callback: callback.run_ended(reached, status))
         if status == "stopped":
             self.host.talk.line(f"Stopped; last checkpoint: {checkpoints.last() or 'none yet'}.")
-            again = (
-                f"rankhub.resume({str(place)!r}, data={{...}})" if self.host.data else f"rankhub run --resume {place}"
-            )
+            again = f"rankhub.resume({str(path)!r}, data={{...}})" if self.host.data else f"rankhub run --resume {path}"
             self.host.talk.line(f"Go on with: {again}")
-        return Ended(status, place, interrupted)
+        return Ended(status, path, interrupted)
 
     def _callbacks(self, info: RunInfo) -> list[Callback]:
-        own: list[Callback] = [self.parts.assembly.get(*steps) for steps in self.parts.assembly.places("callbacks")]
+        own: list[Callback] = [self.parts.assembly.get(*steps) for steps in self.parts.assembly.addresses("callbacks")]
         watching = self.host.catalog.observers(info)
         return [Pictures(info.folder / "pictures"), *watching, *own, *self.host.callbacks]
 
@@ -124,14 +122,14 @@ def start(loaded: LoadedRecipe, host: Host, out: Path | None = None) -> Ended:
     with _begun(loaded, host, fresh=True) as begun:
         parts, processes, talk = begun.parts, begun.parts.processes, begun.host.talk
         announce(parts, describe(parts, loaded.name, measure=True), talk)
-        place = processes.from_first(folder.new_folder(loaded.name, out) if processes.first else Path())
+        path = processes.from_first(folder.new_folder(loaded.name, out) if processes.first else Path())
         if processes.first:
             lock = folder.versions(host.catalog)
-            folder.write_start(place, loaded.text, loaded.resolved_text(), loaded.changes, lock)
-            folder.write_labels(place, parts.assembly.labels)
-            write_reports(parts, place)
-        talk.line(f"run folder  {place}")
-        return begun.train(place, None)
+            folder.write_start(path, loaded.text, loaded.resolved_text(), loaded.changes, lock)
+            folder.write_labels(path, parts.assembly.labels)
+            write_reports(parts, path)
+        talk.line(f"run folder  {path}")
+        return begun.train(path, None)
 
 
 def estimate(loaded: LoadedRecipe, host: Host) -> Lines:
@@ -142,19 +140,19 @@ def estimate(loaded: LoadedRecipe, host: Host) -> Lines:
         return lines
 
 
-def resume(place: Path, loaded: LoadedRecipe, host: Host) -> Ended:
-    """Go on with the run in ``place`` from its last checkpoint, or from its beginning if it has none yet."""
-    checkpoints = checkpoint.Checkpoints(place / "checkpoints", loaded.recipe.checkpoint.keep)
+def resume(path: Path, loaded: LoadedRecipe, host: Host) -> Ended:
+    """Go on with the run in ``path`` from its last checkpoint, or from its beginning if it has none yet."""
+    checkpoints = checkpoint.Checkpoints(path / "checkpoints", loaded.recipe.checkpoint.keep)
     last = checkpoints.last()
     state = checkpoint.load(last) if last is not None else None
     with _begun(loaded, host, fresh=state is None) as begun:
         talk = begun.host.talk
         announce(begun.parts, describe(begun.parts, loaded.name, measure=False), talk)
-        for sentence in folder.changed_versions(place, folder.versions(host.catalog)):
+        for sentence in folder.changed_versions(path, folder.versions(host.catalog)):
             talk.note(sentence)
         where = f"goes on after step {state.step}" if state is not None else "has no checkpoint yet and begins again"
-        talk.line(f"run folder  {place}, {where}")
-        return begun.train(place, state)
+        talk.line(f"run folder  {path}, {where}")
+        return begun.train(path, state)
 
 
 @contextmanager

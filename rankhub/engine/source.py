@@ -132,7 +132,7 @@ def blocks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
 
 
 @dataclass(slots=True)
-class Source:
+class NetworkSource:
     """One row of the report; see :class:`rankhub.interfaces.evaluate.EvaluationSource`.
 
     What is asked for is computed once. The first process evaluates and asks; each computes its share of every table.

@@ -1,4 +1,4 @@
-"""One training step: views, outputs, losses, gradient, and the optimiser's move."""
+"""One training step: views, outputs, losses, gradient, and the optimizer's move."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from rankhub.engine.device import Compute
-from rankhub.engine.learner import Learner, Portion, ScheduledOptimizer, Turn
+from rankhub.engine.learner import Learner, ScheduledOptimizer, StepInfo, StreamBatch
 from rankhub.engine.network import Network, Outputs, train_mode
 from rankhub.engine.objectives import Objective, Setting, Weighed, after_step, check_finite, counts_of, heads_of, weigh
 from rankhub.engine.wide import (
@@ -43,7 +43,9 @@ class Stepped:
     gradient_norm: float | None = None  # before clipping, where gradients are clipped
 
 
-def take_step(learner: Learner, portions: Mapping[str, Portion], optimizer: ScheduledOptimizer, turn: Turn) -> Stepped:
+def take_step(
+    learner: Learner, portions: Mapping[str, StreamBatch], optimizer: ScheduledOptimizer, info: StepInfo
+) -> Stepped:
     """Do one step on each stream's portion.
 
     Raises:
@@ -53,7 +55,7 @@ def take_step(learner: Learner, portions: Mapping[str, Portion], optimizer: Sche
     train_mode(learner.network)
     if learner.average is not None:
         learner.average.network.train(learner.average.teaches)  # an evaluation may have come between
-    rate = optimizer.set(turn.clock)
+    rate = optimizer.set(info.clock)
     optimizer.optimizer.zero_grad(set_to_none=True)
     sums: dict[str, Tensor] = {}
     parts: dict[str, Tensor] = {}
@@ -65,15 +67,15 @@ def take_step(learner: Learner, portions: Mapping[str, Portion], optimizer: Sche
 
     for stream, portion in portions.items():
         with learner.statistics(learn=portion.statistics):
-            _pass_views(learner, stream, portion, turn, note)
+            _pass_views(learner, stream, portion, info, note)
     if learner.processes.count > 1:
         learner.processes.sum_gradients(optimizer.parameters())
-        _add_up(learner, sums, parts, turn.log)
+        _add_up(learner, sums, parts, info.log)
     sums["loss"] = sums.pop("loss")  # last, so that a message names the objective
-    numbers = check_finite(sums, turn.number, turn.last_good)
+    numbers = check_finite(sums, info.number, info.last_good)
     norm = _move(learner, optimizer)
     if learner.average is not None:
-        learner.average.update(learner.network, value_at(learner.decay, turn.clock))
+        learner.average.update(learner.network, value_at(learner.decay, info.clock))
     after_step(learner.network)
     shown = {name: float(value) for name, value in parts.items()}
     views = sum(len(portion.batch) for portion in portions.values()) * learner.processes.count
@@ -103,13 +105,13 @@ def _move(learner: Learner, optimizer: ScheduledOptimizer) -> float | None:
     return norm
 
 
-def _pass_views(learner: Learner, stream: str, portion: Portion, turn: Turn, note: Note) -> None:
+def _pass_views(learner: Learner, stream: str, portion: StreamBatch, info: StepInfo, note: Note) -> None:
     """Add the gradient of all objectives of a stream to the parameters'; ``note`` is told their values.
 
     Each micro-batch passes by itself where every loss is a sum over its samples or groups, or one process has the whole
     batch; else, where a loss depends on views that micro-batches or processes share, all outputs come first.
     """
-    views = _StreamPass(learner, stream, portion, split_by_sample(portion.batch, portion.accumulate), turn)
+    views = _StreamPass(learner, stream, portion, split_by_sample(portion.batch, portion.accumulate), info)
     wide = [objective for objective in portion.objectives if objective.loss.scope == "batch"]
     if wide and (learner.processes.count > 1 or portion.accumulate > 1):
         views.gathered(wide, note)
@@ -123,9 +125,9 @@ class _StreamPass:
 
     learner: Learner
     stream: str
-    portion: Portion
+    portion: StreamBatch
     micro: Sequence[Micro]  # the micro-batches in which they pass
-    turn: Turn
+    info: StepInfo
 
     def plain(self, note: Note) -> None:
         """Each micro-batch through the network and back by itself."""
@@ -194,7 +196,7 @@ class _StreamPass:
         target = gathering.target(self.portion.batch.target)
         self._draw_as("loss")
         counts = counts_of(wide, target)
-        setting = Setting(self.turn.clock, self.turn.log, counts, gathering.queries, processes.count)
+        setting = Setting(self.info.clock, self.info.log, counts, gathering.queries, processes.count)
         weighed = weigh(wide, as_outputs(leaves), teacher, target, setting)
         note(weighed)
         torch.autograd.backward(self._scaled(weighed.total))
@@ -206,7 +208,7 @@ class _StreamPass:
         if counts and self.learner.processes.count > 1:
             added = self.learner.processes.sum(torch.stack(list(counts.values())))
             counts = dict(zip(counts, added, strict=True))
-        return Setting(self.turn.clock, self.turn.log, counts)
+        return Setting(self.info.clock, self.info.log, counts)
 
     def _forward(self, number: int) -> Outputs:
         """The network's outputs on a micro-batch; the same each time that it is asked in a step."""
@@ -226,7 +228,7 @@ class _StreamPass:
 
     def _draw_as(self, what: str) -> None:
         """Seed torch's generators for one purpose in this step, so that a second pass draws what the first one drew."""
-        torch.manual_seed(seeded(self.learner.seed, f"step {self.turn.number}/{self.stream}/{what}"))
+        torch.manual_seed(seeded(self.learner.seed, f"step {self.info.number}/{self.stream}/{what}"))
 
     def _scaled(self, total: Tensor) -> Tensor:
         """A loss as its backward pass starts from it."""

@@ -16,8 +16,8 @@ from torch import Tensor
 from rankhub.engine import evaluation, folder
 from rankhub.engine.answers import Answer, Prediction, answers, column_of, direction_of, stacked
 from rankhub.engine.checkpoint import Results
+from rankhub.engine.data_overrides import dataset_of, put_data
 from rankhub.engine.device import preserved
-from rankhub.engine.given import dataset_of, put_data
 from rankhub.engine.parts import (
     Resources,
     build_evaluators,
@@ -26,7 +26,7 @@ from rankhub.engine.parts import (
     open_data,
 )
 from rankhub.engine.report import AFTER, RESULTS
-from rankhub.engine.source import Source
+from rankhub.engine.source import NetworkSource
 from rankhub.engine.trained_network import TrainedNetwork
 from rankhub.interfaces.data import Dataset, GivenData, LabelSpec
 from rankhub.interfaces.errors import UserError
@@ -163,7 +163,7 @@ class Run(TrainedNetwork):
         dataset = self._open(image)
         if len(dataset) != 1:
             raise UserError(f"preprocess takes one image, these are {len(dataset)}")
-        keep = evaluation.Keep(self.network.backbone.spec)
+        keep = evaluation.ViewRecorder(self.network.backbone.spec)
         self.predictor([dataset[0].image.to(self.device)], keep)
         return keep.seen
 
@@ -185,7 +185,7 @@ class Run(TrainedNetwork):
         """
         loaded, given = self.recipe, dict[str, Dataset]()
         if evaluators is not None:
-            own = {label: dict(self.assembly.at(*place)) for label, place in self.assembly.listed("evaluate")}
+            own = {label: dict(self.assembly.at(*address)) for label, address in self.assembly.listed("evaluate")}
             specs = [own.get(each, {"use": each}) if isinstance(each, str) else dict(each) for each in evaluators]
             changes = [f"evaluate={json.dumps(specs)}", "keep_best=null"]
             loaded = load_recipe(folder.resolved_recipe(self.path), [*self._changes, *changes], self._catalog)
@@ -204,7 +204,7 @@ class Run(TrainedNetwork):
             found, _, _ = build_evaluators(recipe, assembly)
             forward = self.forward()
             chains = evaluation_chains(recipe, assembly)
-            source = Source(AFTER, forward, datasets, chains, self.predictor, self.compute, True, _silent)
+            source = NetworkSource(AFTER, forward, datasets, chains, self.predictor, self.compute, True, _silent)
             return evaluation.evaluate_row(source, found, None)
 
     def answers(self, dataset: Dataset, batch_size: int = BLOCK) -> Iterator[Answer]:

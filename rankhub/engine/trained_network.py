@@ -27,9 +27,9 @@ from rankhub.recipe.load import LoadedRecipe, load_recipe
 class TrainedNetwork:
     """The network of a run at one of its checkpoints. As a context manager it is let go at the end."""
 
-    def __init__(self, place: Path, catalog: Catalog, changes: Sequence[str] = ()) -> None:
-        self._place, self._catalog, self._changes = place, catalog, tuple(changes)
-        self.path = folder.home_of(place)
+    def __init__(self, source: Path, catalog: Catalog, changes: Sequence[str] = ()) -> None:
+        self._source, self._catalog, self._changes = source, catalog, tuple(changes)
+        self.path = folder.home_of(source)
         """The run's folder."""
 
     @cached_property
@@ -56,7 +56,7 @@ class TrainedNetwork:
     @cached_property
     def _weights(self) -> tuple[dict[str, Tensor], Path]:
         average = self.recipe.recipe.average
-        return checkpoint.read_weights(self._place, average=average is not None and "evaluate" in average.use_for)
+        return checkpoint.read_weights(self._source, average=average is not None and "evaluate" in average.use_for)
 
     @property
     def weights(self) -> Path:
@@ -111,7 +111,7 @@ class TrainedNetwork:
 
     @property
     def numbers(self) -> Mapping[str, float]:
-        """``HEAD.OUTPUT`` that is one number an image -> one standardised unit of it; scores and counts come first."""
+        """``HEAD.OUTPUT`` that is one number an image -> one standardized unit of it; scores and counts come first."""
         return numbers_of(self.assembly.all_outputs())
 
     def outputs(self, images: Dataset, where: str = "") -> ImageOutputs:
@@ -151,4 +151,4 @@ class TrainedNetwork:
         """The run's other kept checkpoints, the oldest first."""
         own = self.weights.parent
         kept = checkpoint.Checkpoints(own.parent, 1).all()
-        return [type(self)(place, self._catalog, self._changes) for place in kept if place != own]
+        return [type(self)(source, self._catalog, self._changes) for source in kept if source != own]

@@ -9,10 +9,10 @@ from typing import Any, Literal
 
 from rankhub.engine import checkpoint
 from rankhub.engine.checkpoint import Results
-from rankhub.engine.feed import Place
+from rankhub.engine.feed import EpochPosition
 from rankhub.engine.folder import Journal
 from rankhub.engine.interrupt import Interrupt
-from rankhub.engine.learner import Learner, Portion, ScheduledOptimizer, Turn, WeightAverage, parameter_groups
+from rankhub.engine.learner import Learner, ScheduledOptimizer, StepInfo, StreamBatch, WeightAverage, parameter_groups
 from rankhub.engine.network import freeze, reset
 from rankhub.engine.parts import Parts, build_network
 from rankhub.engine.plan import PhasePlan
@@ -37,17 +37,17 @@ def new_learner(parts: Parts) -> Learner:
 
 
 def new_optimizer(parts: Parts, plan: PhasePlan) -> ScheduledOptimizer:
-    """The optimiser of a phase; also sets which parameters train."""
+    """The optimizer of a phase; also sets which parameters train."""
     freeze(parts.network, plan.phase.freeze)
     own = ("phases", parts.recipe.phases.index(plan.phase), "optimizer")
-    place = own if plan.phase.optimizer is not None else ("optimizer",)
-    return ScheduledOptimizer(parts.assembly, place, parts.schedule(plan), parameter_groups(parts.network, plan))
+    address = own if plan.phase.optimizer is not None else ("optimizer",)
+    return ScheduledOptimizer(parts.assembly, address, parts.schedule(plan), parameter_groups(parts.network, plan))
 
 
-def portion_of(parts: Parts, plan: PhasePlan, stream: str, batch: Batch) -> Portion:
+def stream_batch(parts: Parts, plan: PhasePlan, stream: str, batch: Batch) -> StreamBatch:
     """A stream's part in a step of a phase."""
     said = plan.streams[stream]
-    return Portion(batch, parts.objectives[plan.phase.name, stream], said.accumulate, said.statistics)
+    return StreamBatch(batch, parts.objectives[plan.phase.name, stream], said.accumulate, said.statistics)
 
 
 @dataclass(slots=True)
@@ -116,30 +116,32 @@ class Training:
             log = number % self.parts.recipe.log.every_steps == 0 or step == start
             taken = {name: next(batches[name]) for name in plan.active(step)}
             views = {name: batch for name, (_, batch) in taken.items()}
-            portions = {name: portion_of(self.parts, plan, name, batch) for name, batch in views.items()}
-            turn = Turn(plan.clock_at(step), number, log, str(self.checkpoints.last() or "none"))
-            stepped = take_step(self.learner, portions, self._optimizer, turn)
+            portions = {name: stream_batch(self.parts, plan, name, batch) for name, batch in views.items()}
+            info = StepInfo(plan.clock_at(step), number, log, str(self.checkpoints.last() or "none"))
+            stepped = take_step(self.learner, portions, self._optimizer, info)
             if step == 0:
                 self._pictures(number - 1, views)
-            self._written(plan, number, {name: place for name, (place, _) in taken.items()}, stepped, log)
+            self._written(plan, number, {name: at for name, (at, _) in taken.items()}, stepped, log)
             self._epoch(plan, step + 1, number, views)
             yield number
 
-    def _batches(self, plan: PhasePlan, name: str, start: int) -> Iterator[tuple[Place, Batch]]:
+    def _batches(self, plan: PhasePlan, name: str, start: int) -> Iterator[tuple[EpochPosition, Batch]]:
         """A stream's views on the device, from the phase's step ``start`` on."""
         feed = self.parts.feeds[plan.phase.name, name]
         device = self.parts.compute.device
         first, stop = plan.position(name, start), plan.position(name, plan.steps)
-        for place, batch in feed.batches(first, stop, pin=device.type == "cuda"):
-            yield place, feed.chain.on_device(batch.to(device), place.epoch)
+        for at, batch in feed.batches(first, stop, pin=device.type == "cuda"):
+            yield at, feed.chain.on_device(batch.to(device), at.epoch)
 
-    def _written(self, plan: PhasePlan, number: int, places: dict[str, Place], stepped: Stepped, log: bool) -> None:
+    def _written(
+        self, plan: PhasePlan, number: int, positions: dict[str, EpochPosition], stepped: Stepped, log: bool
+    ) -> None:
         self.views += stepped.views
         speed = self._rate.after(stepped.views)
         if not self.parts.processes.first:
             return
         values: dict[str, Any] = {"step": number, "phase": plan.phase.name}
-        values |= {f"{name}/epoch": place.epoch for name, place in places.items()}
+        values |= {f"{name}/epoch": at.epoch for name, at in positions.items()}
         values |= {**stepped.losses, "lr": stepped.rate, **stepped.parts}
         if stepped.gradient_norm is not None:
             values["gradient_norm"] = stepped.gradient_norm
@@ -181,8 +183,8 @@ class Training:
     def _save(self, number: int) -> None:
         self.learner.mean_statistics()
         if self.parts.processes.first:
-            place = self.checkpoints.save(self._state(number))
-            self.watchers.tell(lambda callback: callback.checkpoint_written(number, place))
+            path = self.checkpoints.save(self._state(number))
+            self.watchers.tell(lambda callback: callback.checkpoint_written(number, path))
 
     def _pictures(self, number: int, views: dict[str, Batch]) -> None:
         if not self.parts.processes.first:

@@ -56,13 +56,13 @@ class Watchers:
 class Pictures(Callback):
     """Keeps pictures of views in the run's folder."""
 
-    def __init__(self, place: Path) -> None:
-        self.place = place
+    def __init__(self, path: Path) -> None:
+        self.path = path
 
     def pictures(self, step: int, pictures: Mapping[str, Any]) -> None:
         """Write each picture as PNG."""
         for name, picture in pictures.items():
-            folder.write_picture(self.place / f"{name}_step_{step}.png", picture)
+            folder.write_picture(self.path / f"{name}_step_{step}.png", picture)
 
 
 def view_sheet(batch: Batch) -> npt.NDArray[np.uint8]:

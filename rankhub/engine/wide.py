@@ -104,13 +104,13 @@ class Gathering:
                     f"the processes have unequal numbers of views ({views}), which a loss of the whole batch cannot "
                     "take; use larger images, so that no level is dropped, or one process"
                 )
-        order, own, start, place = [], [], 0, 0
+        order, own, start, offset = [], [], 0, 0
         for length in lengths:
             for rank in range(processes.count):
                 order.append(torch.arange(length) + start + rank * total)
                 if rank == processes.rank:
-                    own.append(torch.arange(length) + place)
-                place += length
+                    own.append(torch.arange(length) + offset)
+                offset += length
             start += length
         device = batch.target.index.device
         return cls(processes, torch.cat(order).to(device), torch.cat(own).to(device))

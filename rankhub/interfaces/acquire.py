@@ -36,7 +36,7 @@ class PoolSource(Protocol):
     Attributes:
         seed: Differs from round to round, and for another seed of the recipe.
         streams: Those of the recipe; of streams of one name, the first phase's.
-        numbers: ``HEAD.OUTPUT`` -> one standardised unit of it, of every output that is one number an image; scores and
+        numbers: ``HEAD.OUTPUT`` -> one standardized unit of it, of every output that is one number an image; scores and
             counts come before means of maps.
     """
 

@@ -174,7 +174,7 @@ class Dataset(ABC):
 
 
 class GivenData(Dataset):
-    """Images that are handed over in Python, and not read from a place that a recipe names.
+    """Images that are handed over in Python, and not read from a path that a recipe names.
 
     A component of this protocol has the role ``given``. Its options say what labels mean, as :class:`LabelSpec` does:
     ``kind`` (what is expected where labels leave it open), ``higher_is_better``, ``range`` and ``unit``. Of further

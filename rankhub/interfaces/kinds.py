@@ -1,7 +1,7 @@
 """The one table of every kind of component.
 
 The command line, the documentation, the recipe's schema and the checks are made from it. A new kind is a
-new row here, its protocol beside it, and a place in the recipe.
+new row here, its protocol beside it, and its address in the recipe.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Kind:
         summary: One line that says what such a component does.
         protocol: ``"module:attribute"`` of the class that a component of this kind derives from.
         wired: The positional-only parameters that the engine hands to the constructor, in order.
-        place: Where a recipe names one, with ``*`` for a name and ``[]`` for a list's item. A place at the
+        address: Where a recipe names one, with ``*`` for a name and ``[]`` for a list's item. A place at the
             recipe's top that its schema does not know (``NAME``, ``NAME[]``, ``NAME.*``) becomes a key of it.
         reserved: Keys that stand beside ``use`` and are the recipe's own; no constructor may have such an option.
     """
@@ -37,7 +37,7 @@ class Kind:
     summary: str
     protocol: str
     wired: tuple[Wired, ...]
-    place: str
+    address: str
     reserved: tuple[str, ...] = ()
 
 

@@ -100,7 +100,7 @@ class Loss(nn.Module, ABC):
         """
 
     def after_step(self) -> None:
-        """Called once after each optimiser step: move queues, centres, normalise prototypes."""
+        """Called once after each optimizer step: move queues, centres, normalize prototypes."""
 
 
 def single_output(outputs: Mapping[str, OutputSpec], kind: str, owner: str) -> str:

@@ -55,9 +55,9 @@ class OutputSpec:
         kind: ``embedding`` [N, dim]; ``score`` [N]; ``map`` [N, 1, h, w] points a cell; ``count`` [N] the sum of a map;
             ``pooled`` [N] its mean over the cells; ``logits`` [N, dim]; ``prototypes`` [N, dim].
         dim: Columns, where the kind has them.
-        mean: Of a score: the label that stands at 0 of the standardised scale.
+        mean: Of a score: the label that stands at 0 of the standardized scale.
         reach: Of a map: so many cells of the features around its own does a cell of it depend on.
-        std: One standardised unit, above 0, in the unit of the output: of a score in that of the labels, of a count in
+        std: One standardized unit, above 0, in the unit of the output: of a score in that of the labels, of a count in
             points, of a map and of its mean in points a cell. Losses divide by it.
     """
 
@@ -73,13 +73,13 @@ class Backbone(nn.Module, ABC):
 
     spec: FeatureSpec
     starts_trained: bool = False
-    """Whether :meth:`initialise` loads weights that were trained before."""
+    """Whether :meth:`initialize` loads weights that were trained before."""
 
     def missing(self) -> str | None:
         """One sentence if the weights that the options ask for are not there, and what gets them; reads none."""
         return None
 
-    def initialise(self) -> None:
+    def initialize(self) -> None:
         """Load pretrained weights, if the options ask for them. Called once, and not when a run is resumed.
 
         Kept out of the constructor, which the recipe's check calls on torch's ``meta`` device.
@@ -90,7 +90,7 @@ class Backbone(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, images: Tensor, maps: bool = False) -> Features:
-        """Features of a stack [n, 3, H, W] of RGB in [0, 1], which the backbone normalises; maps if a head asks."""
+        """Features of a stack [n, 3, H, W] of RGB in [0, 1], which the backbone normalizes; maps if a head asks."""
 
 
 class Head(nn.Module, ABC):

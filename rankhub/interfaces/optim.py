@@ -1,4 +1,4 @@
-"""Optimisers."""
+"""Optimizers."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import torch
 
 
 class Optimizer(torch.optim.Optimizer):
-    """A torch optimiser whose first positional-only constructor parameter is ``params``.
+    """A torch optimizer whose first positional-only constructor parameter is ``params``.
 
     ``params`` is a list of groups as torch takes them. A group with ``vector: True`` holds biases and the
-    weights of normalisation layers; weight decay usually leaves those out, which an optimiser states by
+    weights of normalization layers; weight decay usually leaves those out, which an optimizer states by
     setting ``group["weight_decay_scale"] = 0.0``. ``group["lr_scale"]`` holds a phase's factor.
 
     Keyword-only options annotated :data:`~rankhub.interfaces.options.Scheduled` reach the constructor as

@@ -11,8 +11,8 @@ class Clock:
     """Where a phase stands.
 
     Attributes:
-        step: Optimiser steps done in this phase, from 0.
-        steps: Optimiser steps that this phase will do.
+        step: Optimizer steps done in this phase, from 0.
+        steps: Optimizer steps that this phase will do.
         steps_per_epoch: Steps in which the phase's clock stream sees its data once.
     """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, get_args, get_origin
 
-from rankhub.catalog.hints import Steps, dotted, fields_of, step, unwrap
+from rankhub.catalog.hints import KeyPath, dotted, fields_of, step, unwrap
 from rankhub.catalog.nearest import suggestion
 from rankhub.recipe.extends import source_of
 from rankhub.recipe.phases import OF_A_STREAM, PHASES, STREAMS
@@ -49,17 +49,17 @@ def labels_of(items: Sequence[Any]) -> list[str]:
 class Refused(Exception):
     """A path that leads nowhere: how far it leads, and why."""
 
-    def __init__(self, steps: Steps, text: str) -> None:
+    def __init__(self, steps: KeyPath, text: str) -> None:
         super().__init__(text)
         self.steps = steps
 
 
-def targets(data: dict[str, Any], segments: Sequence[str], shape: Any = Recipe) -> list[Steps]:
-    """The places that a path means, in a recipe of the long form. Mappings on the way may not be there yet.
+def targets(data: dict[str, Any], segments: Sequence[str], shape: Any = Recipe) -> list[KeyPath]:
+    """The addresses that a path means, in a recipe of the long form. Mappings on the way may not be there yet.
 
     An item of a list goes by its position or by its label: the component's name, ``NAME_2`` for the second of that
-    name, the name of a phase. ``*`` means every entry; places behind it that lack an item are passed over. ``shape`` is
-    the type of the data, None any mapping. A path to no place is Refused.
+    name, the name of a phase. ``*`` means every entry; those behind it that lack an item are passed over. ``shape`` is
+    the type of the data, None any mapping. A path to no address is Refused.
     """
     if shape is Recipe:
         _refuse_old(segments)
@@ -69,8 +69,8 @@ def targets(data: dict[str, Any], segments: Sequence[str], shape: Any = Recipe) 
     return found
 
 
-def _below(data: dict[str, Any], segments: Sequence[str], done: Steps, here: Any, hint: Any) -> Iterator[Steps]:
-    """The places that a path means, from ``here`` on, which stands at ``done``."""
+def _below(data: dict[str, Any], segments: Sequence[str], done: KeyPath, here: Any, hint: Any) -> Iterator[KeyPath]:
+    """The addresses that a path means, from ``here`` on, which stands at ``done``."""
     if _takes_numbers(hint):  # whose keys are patterns, with dots and stars of their own
         yield (*done, ".".join(segments[len(done) :]))
         return
@@ -90,7 +90,7 @@ def _below(data: dict[str, Any], segments: Sequence[str], done: Steps, here: Any
                 raise
 
 
-def _keys(here: Any, segment: str, done: Steps) -> list[str | int]:
+def _keys(here: Any, segment: str, done: KeyPath) -> list[str | int]:
     """The keys or positions that one segment of a path means."""
     if isinstance(here, dict):
         return list(here) if segment == EVERY else [segment]
@@ -110,7 +110,7 @@ def _keys(here: Any, segment: str, done: Steps) -> list[str | int]:
     raise Refused(done, f"{dotted(done)} is a list, {segment!r} is no item of it; {there}")
 
 
-def _absent(data: dict[str, Any], segments: Sequence[str], steps: Steps, hint: Any) -> Any:
+def _absent(data: dict[str, Any], segments: Sequence[str], steps: KeyPath, hint: Any) -> Any:
     """What an entry that is not there stands for: that of what its owner is like, or a mapping that will be made."""
     *done, key = steps
     inherited = source_of(data, tuple(done)).get(str(key))

@@ -1,6 +1,6 @@
 """One walk over a recipe: which component stands where, what is wired into it, and the component itself.
 
-The check before any data are read and the engine both go this way. They differ in their :class:`Maker`: the engine's
+The check before any data are read and the engine both go this way. They differ in their :class:`Builder`: the engine's
 raises what fails, the check's notes it and goes on without.
 """
 
@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from rankhub.catalog.catalog import Catalog
-from rankhub.catalog.hints import Steps, walk
+from rankhub.catalog.hints import KeyPath, walk
 from rankhub.catalog.nearest import suggestion
 from rankhub.catalog.spec import Uses
 from rankhub.interfaces.acquire import PoolStream
@@ -35,17 +35,17 @@ T = TypeVar("T")
 Outputs = Mapping[str, OutputSpec]
 
 START = Clock(0, 1, 1)
-"""The beginning of a phase, when its optimiser is made."""
+"""The beginning of a phase, when its optimizer is made."""
 
 
-class Maker:
+class Builder:
     """Makes components and asks them; what fails is raised."""
 
-    def make(self, steps: Steps, kind: str, call: Callable[[], Any]) -> Any:
+    def make(self, steps: KeyPath, kind: str, call: Callable[[], Any]) -> Any:
         """The component at ``steps``, made by ``call``; None where it cannot be had."""
         return call()
 
-    def attempt(self, steps: Steps, call: Callable[[], T]) -> T | None:
+    def attempt(self, steps: KeyPath, call: Callable[[], T]) -> T | None:
         """What the component at ``steps`` says when it is asked; None where it cannot say it."""
         return call()
 
@@ -59,9 +59,9 @@ class Assembly:
 
     data: Mapping[str, Any]  # the recipe in its long form
     catalog: Catalog
-    maker: Maker = field(default_factory=Maker)
+    builder: Builder = field(default_factory=Builder)
     labels: dict[str, LabelSpec] = field(default_factory=dict)
-    _made: dict[Steps, Any] = field(default_factory=dict)
+    _made: dict[KeyPath, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, recipe: Recipe, catalog: Catalog, labels: Mapping[str, LabelSpec] | None = None) -> Assembly:
@@ -69,13 +69,13 @@ class Assembly:
         return cls(recipe.model_dump(mode="json"), catalog, labels=dict(labels or {}))
 
     @cached_property
-    def sites(self) -> Mapping[Steps, str]:
+    def sites(self) -> Mapping[KeyPath, str]:
         """Where components stand -> their kinds, in the order of the recipe's keys."""
         spots = (spot for spot in walk(Recipe, self.data) if isinstance(spot.mark, Uses))
         return {spot.steps: spot.mark.kind for spot in spots if isinstance(spot.value, Mapping)}
 
     def get(self, *steps: str | int) -> Any:
-        """The component at a place; None if there is none, or it cannot be made."""
+        """The component at an address; None if there is none, or it cannot be made."""
         if steps not in self._made:
             kind = self.sites.get(steps)
             wired = [] if kind is None else [_WIRES[row.name](self, steps) for row in KINDS[kind].wired]
@@ -84,43 +84,43 @@ class Assembly:
         return self._made[steps]
 
     def new(self, *steps: str | int, wired: Sequence[Any]) -> Any:
-        """Another component from what stands at a place, with something else wired in."""
+        """Another component from what stands at an address, with something else wired in."""
         kind = self.sites[steps]
-        # An optimiser's constructor takes numbers; before each step they are set anew.
+        # An optimizer's constructor takes numbers; before each step they are set anew.
         clock = START if kind == "optimizer" else None
-        return self.maker.make(steps, kind, lambda: self.catalog.build(kind, self._spec(steps), *wired, clock=clock))
+        return self.builder.make(steps, kind, lambda: self.catalog.build(kind, self._spec(steps), *wired, clock=clock))
 
     def options(self, *steps: str | int) -> dict[str, Any]:
-        """The options of the component at a place as its constructor takes them, with schedules made."""
+        """The options of the component at an address as its constructor takes them, with schedules made."""
         return self.catalog.arguments(self.sites[steps], self._spec(steps))
 
-    def _spec(self, steps: Steps) -> dict[str, Any]:
-        """The component at a place without the keys beside it that are the recipe's own."""
+    def _spec(self, steps: KeyPath) -> dict[str, Any]:
+        """The component at an address without the keys beside it that are the recipe's own."""
         return {name: value for name, value in self.at(*steps).items() if name not in KINDS[self.sites[steps]].reserved}
 
     def again(self) -> Assembly:
         """The same recipe, of which nothing is made yet."""
-        return Assembly(self.data, self.catalog, self.maker, self.labels)
+        return Assembly(self.data, self.catalog, self.builder, self.labels)
 
     def number(self, *steps: str | int) -> Any:
-        """The number at a place, or the schedule that stands for one."""
+        """The number at an address, or the schedule that stands for one."""
         return self.get(*steps) if isinstance(self.at(*steps), Mapping) else self.at(*steps)
 
     def at(self, *steps: str | int) -> Any:
-        """What stands at a place; None if nothing does."""
+        """What stands at an address; None if nothing does."""
         return at(self.data, steps)
 
     def names(self, *steps: str | int) -> list[str]:
-        """The keys of the mapping at a place."""
+        """The keys of the mapping at an address."""
         return list(mapping_at(self.data, *steps))
 
-    def places(self, *steps: str | int) -> list[Steps]:
-        """The places of the items of the list at a place."""
+    def addresses(self, *steps: str | int) -> list[KeyPath]:
+        """The addresses of the items of the list at an address."""
         return [(*steps, number) for number in range(len(list_at(self.data, *steps)))]
 
-    def listed(self, *steps: str | int) -> list[tuple[str, Steps]]:
-        """The items of the list at a place, each with its label."""
-        return list(zip(labels_of(list_at(self.data, *steps)), self.places(*steps), strict=True))
+    def listed(self, *steps: str | int) -> list[tuple[str, KeyPath]]:
+        """The items of the list at an address, each with its label."""
+        return list(zip(labels_of(list_at(self.data, *steps)), self.addresses(*steps), strict=True))
 
     def label(self, data: Any) -> LabelSpec | None:
         """What the labels of a data set are; None if that cannot be told."""
@@ -131,11 +131,11 @@ class Assembly:
 
     def head_label(self, head: str) -> LabelSpec | None:
         """The labels of the first stream with labels that trains a head: of kind None without one; None if unknown."""
-        used = dict.fromkeys(name for phase in self.places("phases") for name in self.names(*phase, "streams"))
+        used = dict.fromkeys(name for phase in self.addresses("phases") for name in self.names(*phase, "streams"))
         labels = [
             self.label(self.at("streams", name, "data"))
             for name in used
-            if any(self.at(*place, "head") == head for place in self.places("streams", name, "objectives"))
+            if any(self.at(*address, "head") == head for address in self.addresses("streams", name, "objectives"))
         ]
         if None in labels:
             return None
@@ -149,28 +149,28 @@ class Assembly:
     def outputs(self, head: Any) -> Outputs | None:
         """What a head gives."""
         made = self.get("heads", head) if isinstance(head, str) else None
-        return None if made is None else self.maker.attempt(("heads", head), lambda: dict(made.outputs))
+        return None if made is None else self.builder.attempt(("heads", head), lambda: dict(made.outputs))
 
     def all_outputs(self) -> dict[str, Outputs]:
         """Head -> what it gives, of the heads that could be made."""
         found = {name: self.outputs(name) for name in self.names("heads")}
         return {name: outputs for name, outputs in found.items() if outputs is not None}
 
-    def used(self, objective: Steps) -> Outputs | None:
+    def used(self, objective: KeyPath) -> Outputs | None:
         """The outputs of its head that an objective uses: all, or the one that it names."""
         head, output = self.at(*objective, "head"), self.at(*objective, "output")
         outputs = self.outputs(head)
         if outputs is None:
             return None
-        return self.maker.attempt((*objective, "output"), lambda: _chosen(head, output, outputs))
+        return self.builder.attempt((*objective, "output"), lambda: _chosen(head, output, outputs))
 
     def chain(self, stream: str) -> tuple[list[Generator], ViewSpec] | None:
         """The generator of a stream, step by step, and what it makes of one image."""
         steps: list[Generator] = []
         views = ViewSpec()
-        for place in self.places("streams", stream, "generator"):
-            steps.append(self.get(*place))
-            planned = None if steps[-1] is None else self.maker.attempt(place, lambda: plan_chain(steps))
+        for address in self.addresses("streams", stream, "generator"):
+            steps.append(self.get(*address))
+            planned = None if steps[-1] is None else self.builder.attempt(address, lambda: plan_chain(steps))
             if planned is None:
                 return None
             views = planned
@@ -194,12 +194,12 @@ def plan_chain(generators: Sequence[Generator]) -> ViewSpec:
     return views
 
 
-_WIRES: Mapping[str, Callable[[Assembly, Steps], Any]] = MappingProxyType(
+_WIRES: Mapping[str, Callable[[Assembly, KeyPath], Any]] = MappingProxyType(
     {
         "features": lambda assembly, steps: assembly.features(),
         "label": lambda assembly, steps: assembly.head_label(str(steps[-1])),
         "outputs": lambda assembly, steps: assembly.used(steps),
-        # Groups to make an optimiser with before there is a network.
+        # Groups to make an optimizer with before there is a network.
         "params": lambda assembly, steps: [
             {"params": [nn.Parameter(torch.zeros(2, 2))], "vector": False, "lr_scale": 1.0},
             {"params": [nn.Parameter(torch.zeros(2))], "vector": True, "lr_scale": 1.0},
@@ -215,7 +215,7 @@ def output_names(heads: Mapping[str, Outputs]) -> list[str]:
 
 
 def numbers_of(heads: Mapping[str, Outputs]) -> dict[str, float]:
-    """``HEAD.OUTPUT`` that is one number a view -> one standardised unit of it; scores and counts come first."""
+    """``HEAD.OUTPUT`` that is one number a view -> one standardized unit of it; scores and counts come first."""
     every = {f"{head}.{name}": spec for head, outputs in heads.items() for name, spec in outputs.items()}
     kinds = [("score", "count"), ("pooled",)]
     return {name: spec.std for wanted in kinds for name, spec in every.items() if spec.kind in wanted}
@@ -227,8 +227,8 @@ def pool_streams(assembly: Assembly) -> dict[str, PoolStream]:
     for name in assembly.names("streams"):
         chain = assembly.chain(name)
         trained: list[str] = []
-        for place in assembly.places("streams", name, "objectives"):
-            trained += [f"{assembly.at(*place, 'head')}.{output}" for output in assembly.used(place) or ()]
+        for address in assembly.addresses("streams", name, "objectives"):
+            trained += [f"{assembly.at(*address, 'head')}.{output}" for output in assembly.used(address) or ()]
         if chain is not None:
             found[name] = PoolStream(chain[1], tuple(dict.fromkeys(trained)))
     return found

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 from rankhub.catalog.catalog import Catalog, CatalogError, ComponentInfo
 from rankhub.catalog.complaints import complaints
 from rankhub.catalog.discovery import brief
-from rankhub.catalog.hints import Steps, walk
+from rankhub.catalog.hints import KeyPath, walk
 from rankhub.catalog.nearest import suggestion
 from rankhub.catalog.options import plain, validate_options
 from rankhub.catalog.spec import Uses
@@ -43,7 +43,7 @@ class Checked:
     entry: ComponentInfo
     options: BaseModel
 
-    def refers(self) -> Iterator[tuple[Steps, str, str]]:
+    def refers(self) -> Iterator[tuple[KeyPath, str, str]]:
         """The names in its options: where they stand, of what they are names, and the names."""
         for spot in walk(type(self.options), plain(self.options)):
             if isinstance(spot.mark, Refers) and isinstance(spot.value, str):
@@ -58,19 +58,19 @@ class Draft:
     catalog: Catalog
     problems: list[Problem] = field(default_factory=list)
     recipe: Recipe | None = None  # once its shape is right
-    components: dict[Steps, Checked] = field(default_factory=dict)
-    wrong: set[Steps] = field(default_factory=set)  # places at which something is
+    components: dict[KeyPath, Checked] = field(default_factory=dict)
+    wrong: set[KeyPath] = field(default_factory=set)  # addresses at which something is
 
     def __post_init__(self) -> None:
         self.wrong.update(problem.steps for problem in self.problems)
 
-    def add(self, steps: Steps, text: str, owner: str = "") -> None:
+    def add(self, steps: KeyPath, text: str, owner: str = "") -> None:
         """Something is wrong at ``steps``; ``owner`` is by default the plugin of the component there."""
         component = self.components.get(steps)
         self.wrong.add(steps)
         self.problems.append(self.document.problem(steps, text, owner or (component.entry.owner if component else "")))
 
-    def failed(self, steps: Steps) -> bool:
+    def failed(self, steps: KeyPath) -> bool:
         """Whether something is wrong with what stands at ``steps`` or inside it."""
         return any(known[: len(steps)] == steps for known in self.wrong)
 
@@ -78,7 +78,7 @@ class Draft:
         """The recipe's data with every component that passed as ``owner/name``, with all its options."""
         data = copy.deepcopy(self.document.data)
         for steps, component in sorted(self.components.items(), key=lambda item: len(item[0])):
-            # The schedules among the options follow: their places are longer.
+            # The schedules among the options follow: their addresses are longer.
             at(data, steps).update({"use": component.entry.full_name, **plain(component.options)})
         return data
 
@@ -126,7 +126,7 @@ def _check_phases(draft: Draft) -> None:
     """What several keys of the phases must have together; said also where one of them is wrong."""
     names = []
     for number, written in enumerate(draft.phases()):
-        phase, steps = draft.mapping(PHASES, number), cast("Steps", (PHASES, number))
+        phase, steps = draft.mapping(PHASES, number), cast("KeyPath", (PHASES, number))
         names += [phase["name"]] if isinstance(phase.get("name"), str) else []
         given = [key for key in LENGTHS if phase.get(key) is not None]
         # A recipe that lists no phases has no line for its one phase; the key's own says it better.
@@ -150,13 +150,13 @@ def check_components(draft: Draft) -> None:
             _check_component(draft, spot.steps, spot.mark.kind, spot.value)
 
 
-def _check_component(draft: Draft, steps: Steps, kind: str, value: Any) -> None:
+def _check_component(draft: Draft, steps: KeyPath, kind: str, value: Any) -> None:
     if not isinstance(value, Mapping) or not isinstance(value.get("use"), str):
         return  # the shape is wrong, and said to be
     if draft.failed((*steps, "like")):
         return
     try:
-        entry = draft.catalog.find(kind, value["use"], draft.document.place((*steps, "use")).origin)
+        entry = draft.catalog.find(kind, value["use"], draft.document.location((*steps, "use")).origin)
     except CatalogError as error:
         return draft.add((*steps, "use"), str(error))
     try:
@@ -206,7 +206,7 @@ def check_names(draft: Draft) -> None:
 _NOUNS = {"data": ("data", "data set"), "head": ("heads", "head"), "stream": ("streams", "stream")}
 
 
-def _check_name(draft: Draft, steps: Steps, what: str, name: Any, owner: str = "") -> None:
+def _check_name(draft: Draft, steps: KeyPath, what: str, name: Any, owner: str = "") -> None:
     if not isinstance(name, str):
         return
     key, noun = _NOUNS[what]
@@ -222,16 +222,16 @@ def missing_data(loaded: LoadedRecipe) -> list[Problem]:
     from rankhub.recipe.meaning import on_meta
 
     recipe, build, used = loaded.recipe, loaded.catalog.build, used_data(loaded.recipe)
-    parts: dict[Steps, Dataset | Backbone] = {
+    parts: dict[KeyPath, Dataset | Backbone] = {
         ("data", name): build("dataset", spec) for name, spec in recipe.data.items() if name in used
     }
     parts["backbone",] = on_meta(lambda: build("backbone", recipe.backbone))
     return missing(loaded.document, parts)
 
 
-def missing(document: Document, parts: Mapping[Steps, Dataset | Backbone]) -> list[Problem]:
+def missing(document: Document, parts: Mapping[KeyPath, Dataset | Backbone]) -> list[Problem]:
     """A problem for each sentence that says what is missing, however many parts say it."""
-    places: dict[str, list[Steps]] = {}
+    addresses: dict[str, list[KeyPath]] = {}
     for steps, part in parts.items():
         try:
             sentence = part.missing()
@@ -240,9 +240,9 @@ def missing(document: Document, parts: Mapping[Steps, Dataset | Backbone]) -> li
         except Exception as error:
             sentence = f"its `missing` fails, which is for the plugin's author to mend: {brief(error)}"
         if sentence is not None:
-            places.setdefault(sentence, []).append(steps)
+            addresses.setdefault(sentence, []).append(steps)
     problems = []
-    for sentence, (first, *others) in places.items():
+    for sentence, (first, *others) in addresses.items():
         also = f" (so for {', '.join('.'.join(map(str, other)) for other in others)})" if others else ""
         problems.append(document.problem(first, f"{sentence}{also}"))
     return problems

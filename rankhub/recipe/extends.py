@@ -8,7 +8,7 @@ from typing import Any
 
 from rankhub.catalog.catalog import Catalog
 from rankhub.catalog.complaints import show
-from rankhub.catalog.hints import Steps
+from rankhub.catalog.hints import KeyPath
 from rankhub.catalog.nearest import suggestion
 from rankhub.interfaces.errors import UserError
 from rankhub.recipe.phases import CHOICE, OF_THE_PHASE, PHASES, STREAMS
@@ -21,7 +21,7 @@ EXTENDS, LIKE = "extends", "like"
 OWN = frozenset({"name", "description"})
 """Keys that say which recipe this is; they are not taken over from the one that is extended."""
 
-PLACES: Mapping[str, tuple[str, str]] = {"data": ("data set", "use"), "streams": ("stream", "data")}
+SECTIONS: Mapping[str, tuple[str, str]] = {"data": ("data set", "use"), "streams": ("stream", "data")}
 """Where an entry may be like another: what such an entry is called, and the key that it must get from there."""
 
 
@@ -63,7 +63,7 @@ def expand_extends(document: Document, source: Source, catalog: Catalog) -> Sour
         base.data.pop(key, None)
         base.forget((key,))
     document.data = _merged(base, document, (), base.data, document.data)
-    document.places = base.places
+    document.locations = base.locations
     return found
 
 
@@ -71,14 +71,14 @@ def _refused(document: Document, text: str) -> RecipeErrors:
     return RecipeErrors([document.problem((EXTENDS,), text)])
 
 
-def _merged(base: Document, own: Document, steps: Steps, under: Any, over: Any) -> Any:
-    """What ``own`` has at ``steps`` over what ``base`` has there, whose data and places become those of both."""
+def _merged(base: Document, own: Document, steps: KeyPath, under: Any, over: Any) -> Any:
+    """What ``own`` has at ``steps`` over what ``base`` has there, whose data and locations become those of both."""
     uses = steps[:1] == (PHASES,) and steps[2:] == (STREAMS,) and isinstance(over, dict)
     if uses and isinstance(under, list) and all(isinstance(name, str) for name in under):
         base.move(steps, dict(enumerate(under)))
         under = {name: {} for name in under}
     if isinstance(under, dict) and isinstance(over, dict) and not (steps and _says_another(under, over)):
-        base.places |= {steps: own.place(steps)}
+        base.locations |= {steps: own.location(steps)}
         if steps[:-1] == (PHASES,) and any(over.get(key) is not None for key in LENGTHS):
             for key in LENGTHS:
                 under.pop(key, None)
@@ -91,7 +91,7 @@ def _merged(base: Document, own: Document, steps: Steps, under: Any, over: Any) 
         names, mine = _numbered(under), _numbered(over)
         names += [name for name in mine if name not in names]
         own.move(steps, {number: names.index(name) for number, name in enumerate(mine)})
-        base.places |= {steps: own.place(steps)}
+        base.locations |= {steps: own.location(steps)}
         for name, value in zip(mine, over, strict=True):
             position = names.index(name)
             below = under[position : position + 1] or [None]
@@ -124,38 +124,38 @@ def expand_like(document: Document) -> list[Problem]:
     are the entries whose ``like`` cannot be followed; they keep it.
     """
     problems = []
-    for place in PLACES:
-        entries = mapping_at(document.data, place)
+    for section in SECTIONS:
+        entries = mapping_at(document.data, section)
         written = dict(entries)
         for name, entry in written.items():
             if not isinstance(entry, dict) or LIKE not in entry:
                 continue
-            objection = _objection(place, name, written)
+            objection = _objection(section, name, written)
             if objection:
-                problems.append(document.problem((place, name, LIKE), objection))
+                problems.append(document.problem((section, name, LIKE), objection))
                 continue
             other, own = entry[LIKE], {key: value for key, value in entry.items() if key != LIKE}
             taken = {key: value for key, value in entries[other].items() if key not in own}
             entries[name] = {**copy.deepcopy(taken), **own}
-            document.inherited.update({(place, name, key): (place, other, key) for key in taken})
+            document.inherited.update({(section, name, key): (section, other, key) for key in taken})
     return problems
 
 
-def source_of(data: Any, steps: Steps) -> Mapping[str, Any]:
+def source_of(data: Any, steps: KeyPath) -> Mapping[str, Any]:
     """The entry that the one at ``steps`` is like; empty where it is like none, or that one is not there."""
-    other = at(data, (*steps, LIKE)) if len(steps) == 2 and steps[0] in PLACES else None
+    other = at(data, (*steps, LIKE)) if len(steps) == 2 and steps[0] in SECTIONS else None
     return mapping_at(data, steps[0], other) if isinstance(other, str) else {}
 
 
-def _objection(place: str, name: str, entries: Mapping[str, Any]) -> str | None:
+def _objection(section: str, name: str, entries: Mapping[str, Any]) -> str | None:
     """The sentence against what an entry is like; None if it can be followed."""
-    noun, needed = PLACES[place]
+    noun, needed = SECTIONS[section]
     entry = entries[name]
     other = entry[LIKE]
-    if needed in entry and place == "data":
+    if needed in entry and section == "data":
         return "`use` and `like` stand together; an entry takes `use` from the one it is like"
     if not isinstance(other, str):
-        return f"got {show(other)}; expected the name of another entry under `{place}:`"
+        return f"got {show(other)}; expected the name of another entry under `{section}:`"
     whole = [known for known, value in entries.items() if isinstance(value, dict) and LIKE not in value]
     names = [known for known in whole if needed in entries[known]]
     if other == name:

@@ -27,7 +27,7 @@ class LoadedRecipe:
         text: The file as it was given, without overrides. What it extends and the overlays stand below it as
             comments, so that it can be understood without them.
         path: The file; None if the recipe came as text.
-        document: Its data with their places, for later sentences.
+        document: Its data with their locations, for later sentences.
         catalog: Where its components come from.
         changes: The overlays and overrides that were applied, as they stood on the command line.
     """

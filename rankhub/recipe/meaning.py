@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from rankhub.catalog.discovery import brief
-from rankhub.catalog.hints import Steps
+from rankhub.catalog.hints import KeyPath
 from rankhub.catalog.nearest import nearest, suggestion
 from rankhub.interfaces.acquire import Acquirer
 from rankhub.interfaces.data import Dataset, LabelSpec
@@ -25,7 +25,7 @@ from rankhub.interfaces.evaluate import Evaluator
 from rankhub.interfaces.loss import Loss
 from rankhub.interfaces.model import Backbone, Head
 from rankhub.interfaces.predict import Predict
-from rankhub.recipe.assembly import Assembly, Maker, numbers_of, output_names, pool_streams
+from rankhub.recipe.assembly import Assembly, Builder, numbers_of, output_names, pool_streams
 from rankhub.recipe.check import Checked, Draft
 from rankhub.recipe.schema import matching
 
@@ -37,26 +37,26 @@ _REMEDY = (
 )
 
 
-def check_meaning(draft: Draft) -> dict[Steps, Dataset | Backbone]:
+def check_meaning(draft: Draft) -> dict[KeyPath, Dataset | Backbone]:
     """Build every component that passed and hear its objections; returns those that read files, still closed."""
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of parts that are built to be asked alone
         return _Meaning(draft).check()
 
 
-class Tolerant(Maker):
+class Tolerant(Builder):
     """Makes what passed the checks so far; what fails becomes a problem, and what needs it is passed over."""
 
     def __init__(self, draft: Draft) -> None:
         self.draft = draft
 
-    def make(self, steps: Steps, kind: str, call: Callable[[], Any]) -> Any:
+    def make(self, steps: KeyPath, kind: str, call: Callable[[], Any]) -> Any:
         """The component at ``steps``, None if it has failed before, or if it fails now."""
         if steps not in self.draft.components or self.draft.failed(steps):
             return None
         return self.attempt(steps, (lambda: on_meta(call)) if kind in ("backbone", "head", "loss") else call)
 
-    def attempt(self, steps: Steps, call: Callable[[], T]) -> T | None:
+    def attempt(self, steps: KeyPath, call: Callable[[], T]) -> T | None:
         """What ``call`` gives; its objection becomes a problem at ``steps``, and so does a bug of a plugin."""
         if steps in self.draft.wrong:
             return None
@@ -78,7 +78,7 @@ class _Meaning:
         labels = {name: self.assembly.label(name) for name in self.assembly.names("data")}
         self.labels = {name: label for name, label in labels.items() if label is not None}
 
-    def check(self) -> dict[Steps, Dataset | Backbone]:
+    def check(self) -> dict[KeyPath, Dataset | Backbone]:
         assembly = self.assembly
         for steps in assembly.sites:
             assembly.get(*steps)
@@ -86,22 +86,22 @@ class _Meaning:
             self.check_head(name)
         for name in assembly.names("streams"):
             self.check_stream(name)
-        for phase in assembly.places("phases"):
+        for phase in assembly.addresses("phases"):
             for name in assembly.names(*phase, "streams"):
                 self.check_division((*phase, "streams", name), name)
         self.check_anchors()
         self.check_predict()
-        for steps in assembly.places("evaluate"):
+        for steps in assembly.addresses("evaluate"):
             self.check_evaluator(steps)
         self.check_keep_best()
         self.check_acquirer()
         self.check_patterns()
-        reading: list[Steps] = [*(("data", name) for name in assembly.names("data")), ("backbone",)]
+        reading: list[KeyPath] = [*(("data", name) for name in assembly.names("data")), ("backbone",)]
         return {steps: part for steps in reading if (part := assembly.get(*steps)) is not None}
 
-    def hear(self, steps: Steps, call: Callable[[], Iterable[str]]) -> None:
+    def hear(self, steps: KeyPath, call: Callable[[], Iterable[str]]) -> None:
         """Note the sentences of a component against what comes to it."""
-        for sentence in self.assembly.maker.attempt(steps, lambda: list(call())) or ():
+        for sentence in self.assembly.builder.attempt(steps, lambda: list(call())) or ():
             self.draft.add(steps, sentence)
 
     def check_patterns(self) -> None:
@@ -109,8 +109,8 @@ class _Meaning:
         modules: dict[str, nn.Module | None] = {"backbone": self.assembly.get("backbone")}
         modules |= {f"heads.{name}": self.assembly.get("heads", name) for name in self.assembly.names("heads")}
         for stream in self.assembly.names("streams"):
-            for label, place in self.assembly.listed("streams", stream, "objectives"):
-                modules[f"losses.{stream}.{label}"] = self.assembly.get(*place)
+            for label, address in self.assembly.listed("streams", stream, "objectives"):
+                modules[f"losses.{stream}.{label}"] = self.assembly.get(*address)
         built = {prefix: module for prefix, module in modules.items() if module is not None}
         unbuilt = modules.keys() - built.keys()
         names = [f"{prefix}.{name}" for prefix, module in built.items() for name, _ in module.named_parameters()]
@@ -126,11 +126,11 @@ class _Meaning:
             advice = f"; did you mean {near!r}?" if near else f"; the names begin with {', '.join(prefixes)}"
             self.draft.add(steps, f"the pattern {pattern!r} matches no parameter of the network{advice}")
 
-    def patterns(self) -> Iterator[tuple[Steps, str]]:
+    def patterns(self) -> Iterator[tuple[KeyPath, str]]:
         """The patterns of the phases, and where they stand."""
-        for phase in self.assembly.places("phases"):
+        for phase in self.assembly.addresses("phases"):
             for key in ("freeze", "reset"):
-                for steps in self.assembly.places(*phase, key):
+                for steps in self.assembly.addresses(*phase, key):
                     if isinstance(pattern := self.assembly.at(*steps), str):
                         yield steps, pattern
             for pattern in self.assembly.names(*phase, "lr_scale"):
@@ -142,10 +142,10 @@ class _Meaning:
         if head is not None and features is not None and head.needs_maps and features.map_channels == 0:
             self.draft.add(("heads", name), "the head needs feature maps, the backbone gives none")
 
-    def losses(self, stream: str) -> dict[Steps, Loss]:
-        """Place of each objective of a stream -> its loss, as far as they could be built."""
-        places = self.assembly.places("streams", stream, "objectives")
-        return {place: loss for place in places if (loss := self.assembly.get(*place)) is not None}
+    def losses(self, stream: str) -> dict[KeyPath, Loss]:
+        """Address of each objective of a stream -> its loss, as far as they could be built."""
+        addresses = self.assembly.addresses("streams", stream, "objectives")
+        return {address: loss for address in addresses if (loss := self.assembly.get(*address)) is not None}
 
     def label_of(self, stream: str) -> LabelSpec | None:
         """What the labels of a stream's data are; None if that cannot be told."""
@@ -155,16 +155,16 @@ class _Meaning:
         self.check_division(("streams", name), name)
         chain, label = self.assembly.chain(name), self.label_of(name)
         if chain is not None and label is not None:
-            for place, loss in self.losses(name).items():
-                self.hear(place, partial(loss.check, chain[1], label))
+            for address, loss in self.losses(name).items():
+                self.hear(address, partial(loss.check, chain[1], label))
 
-    def check_division(self, steps: Steps, stream: str) -> None:
+    def check_division(self, steps: KeyPath, stream: str) -> None:
         """Whether a stream's batches, as it says or as a phase changes them, can be cut into micro-batches."""
         own, values = self.draft.mapping(*steps), {}
         for key in ("accumulate", "batch_size"):
-            place = steps if own.get(key) is not None else ("streams", stream)
-            values[key] = self.assembly.at(*place, key)
-            if self.draft.failed((*place, key)):
+            address = steps if own.get(key) is not None else ("streams", stream)
+            values[key] = self.assembly.at(*address, key)
+            if self.draft.failed((*address, key)):
                 return
         given = [key for key in values if own.get(key) is not None]
         batch, parts = values["batch_size"], values["accumulate"] or 1
@@ -180,14 +180,14 @@ class _Meaning:
         """
         backbone: Backbone | None = self.assembly.get("backbone")
         held = (backbone is not None and backbone.starts_trained) or self.assembly.at("start_from") is not None
-        for phase in self.assembly.places("phases"):
+        for phase in self.assembly.addresses("phases"):
             names = self.assembly.names(*phase, "streams")
-            said = [(place, name, loss.collapse()) for name in names for place, loss in self.losses(name).items()]
+            said = [(address, name, loss.collapse()) for name in names for address, loss in self.losses(name).items()]
             anchors = [self.label_of(name) for _, name, sentence in said if sentence is None]
             labeled = any(label is not None and label.kind is not None for label in anchors)
-            for place, _, sentence in said:
+            for address, _, sentence in said:
                 if sentence is not None and not held and not labeled:
-                    self.draft.add(place, f"{sentence}; {_REMEDY}")
+                    self.draft.add(address, f"{sentence}; {_REMEDY}")
             held = held or bool(anchors)
 
     def check_predict(self) -> None:
@@ -201,7 +201,7 @@ class _Meaning:
 
     def check_keep_best(self) -> None:
         wanted = self.assembly.at("keep_best")
-        evaluators = {label: self.assembly.get(*place) for label, place in self.assembly.listed("evaluate")}
+        evaluators = {label: self.assembly.get(*address) for label, address in self.assembly.listed("evaluate")}
         if not isinstance(wanted, str) or self.draft.failed(("keep_best",)) or None in evaluators.values():
             return
         label, _, metric = wanted.partition(".")
@@ -229,13 +229,13 @@ class _Meaning:
             numbers = numbers_of(self.assembly.all_outputs())
             self.hear(steps, lambda: acquirer.check(pool_streams(self.assembly), numbers))
 
-    def check_evaluator(self, steps: Steps) -> None:
+    def check_evaluator(self, steps: KeyPath) -> None:
         evaluator: Evaluator | None = self.assembly.get(*steps)
         if evaluator is None:
             return
         component = self.draft.components[steps]
         self.check_outputs(steps, component)
-        missing = self.assembly.maker.attempt(steps, evaluator.requires)
+        missing = self.assembly.builder.attempt(steps, evaluator.requires)
         if missing:
             self.draft.add((*steps, "use"), missing, component.entry.owner)
         named = {name for _, what, name in component.refers() if what == "data"}
@@ -246,7 +246,7 @@ class _Meaning:
             return  # the run leaves it out and says so
         self.hear(steps, lambda: evaluator.check(self.labels))
 
-    def check_outputs(self, steps: Steps, component: Checked) -> None:
+    def check_outputs(self, steps: KeyPath, component: Checked) -> None:
         """The outputs that an evaluator names; of heads that have failed nothing is known."""
         heads = self.assembly.all_outputs()
         names, failed = output_names(heads), set(self.assembly.names("heads")) - set(heads)
@@ -267,7 +267,7 @@ def _parts(name: str) -> Iterator[str]:
 def on_meta(make: Callable[[], T]) -> T:
     """Build without drawing weights; a constructor that needs real numbers gets them."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # initialisers say that they do nothing on the meta device
+        warnings.simplefilter("ignore")  # initializers say that they do nothing on the meta device
         try:
             with torch.device("meta"):
                 return make()

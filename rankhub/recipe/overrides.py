@@ -8,13 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from rankhub.catalog.hints import Steps
+from rankhub.catalog.hints import KeyPath
 from rankhub.interfaces.errors import UserError
 from rankhub.recipe import phases
 from rankhub.recipe.address import NO_OVERRIDE, NO_PATH, Refused, targets
 from rankhub.recipe.extends import EXTENDS, source_of
 from rankhub.recipe.reader import Document, list_at, read, read_value
-from rankhub.recipe.report import Place, Problem
+from rankhub.recipe.report import Location, Problem
 from rankhub.recipe.schema import LENGTHS, Recipe
 from rankhub.recipe.shipped import Source
 
@@ -26,14 +26,14 @@ class Change:
     Attributes:
         path: ``a.b.c``; an item of a list goes by its position or its label, and ``*`` means every entry.
         value: Plain data.
-        place: Where the change is asked for; what it sets stands there from then on.
-        inside: Where the entries inside ``value`` stand, if not at ``place``.
+        location: Where the change is asked for; what it sets stands there from then on.
+        inside: Where the entries inside ``value`` stand, if not at ``location``.
     """
 
     path: str
     value: Any
-    place: Place
-    inside: Mapping[Steps, Place] = field(default_factory=dict)
+    location: Location
+    inside: Mapping[KeyPath, Location] = field(default_factory=dict)
 
     def __str__(self) -> str:
         """As it would stand on the command line."""
@@ -54,20 +54,20 @@ def apply_overrides(document: Document, overrides: Iterable[str | Change], shape
     for override in overrides:
         change = override
         if isinstance(change, str):
-            place = Place(document.file, 0, change)
+            location = Location(document.file, 0, change)
             path, equals, text = change.partition("=")
             try:
-                change = Change(path.strip(), read_value(text), place)
+                change = Change(path.strip(), read_value(text), location)
             except ValueError as error:
-                problems.append(Problem(place, (), f"the value {error}"))
+                problems.append(Problem(location, (), f"the value {error}"))
                 continue
             if not equals:
-                problems.append(Problem(place, (), NO_OVERRIDE))
+                problems.append(Problem(location, (), NO_OVERRIDE))
                 continue
         try:
             _apply(document, change, shape)
         except Refused as refused:
-            problems.append(Problem(change.place, refused.steps, str(refused)))
+            problems.append(Problem(change.location, refused.steps, str(refused)))
             continue
         problems += phases.write_out(document) if shape is Recipe else []
     return problems
@@ -85,8 +85,8 @@ def apply_overlay(document: Document, overlay: Source) -> list[Problem]:
     read_in = read(overlay.text, overlay.file, expected, overlay.origin)
     changes = []
     for path, value in read_in.data.items():
-        inside = {steps[1:]: place for steps, place in read_in.places.items() if steps[:1] == (path,) and steps[1:]}
-        changes.append(Change(path.strip(), value, read_in.place((path,)), inside))
+        inside = {steps[1:]: where for steps, where in read_in.locations.items() if steps[:1] == (path,) and steps[1:]}
+        changes.append(Change(path.strip(), value, read_in.location((path,)), inside))
     return apply_overrides(document, changes)
 
 
@@ -117,7 +117,7 @@ def read_options(words: Sequence[str]) -> dict[str, Any]:
 def _apply(document: Document, change: Change, shape: Any) -> None:
     """Make one change of a recipe in its long form, or of another mapping."""
     segments = change.path.split(".")
-    override = change.place.override is not None
+    override = change.location.override is not None
     if not all(segments):
         raise Refused((), NO_OVERRIDE if override else NO_PATH)
     if segments == [EXTENDS]:
@@ -149,19 +149,19 @@ def _long(document: Document, segments: list[str], override: bool) -> list[str]:
     raise Refused((), f"the recipe has {len(names)} phases; say which one is meant: {choices}")
 
 
-def _set(document: Document, steps: Steps, value: Any, change: Change) -> None:
+def _set(document: Document, steps: KeyPath, value: Any, change: Change) -> None:
     parent: Any = document.data
     for length, segment in enumerate(steps[:-1], 1):
         if isinstance(parent, dict) and parent.get(segment) is None:
             # Of an entry that is like another, what is changed here is a copy from now on.
             inherited = source_of(document.data, steps[: length - 1]).get(str(segment))
             parent[segment] = {} if inherited is None else copy.deepcopy(inherited)
-            document.places.setdefault(steps[:length], change.place)
+            document.locations.setdefault(steps[:length], change.location)
         parent = parent[segment]
     parent[steps[-1]] = value
     document.forget(steps)
-    document.places.update({(*steps, *below): place for below, place in change.inside.items()})
-    document.places[steps] = change.place
+    document.locations.update({(*steps, *below): location for below, location in change.inside.items()})
+    document.locations[steps] = change.location
     if len(steps) == 3 and steps[0] == phases.PHASES and steps[-1] in LENGTHS and value is not None:
         for other in LENGTHS:  # the two are one choice
             if other != steps[-1] and parent.pop(other, None) is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from rankhub.catalog.complaints import show
-from rankhub.catalog.hints import Steps
+from rankhub.catalog.hints import KeyPath
 from rankhub.recipe.reader import Document, list_at, mapping_at
 from rankhub.recipe.report import Problem, RecipeErrors
 from rankhub.recipe.schema import LENGTHS, Stream, StreamUse
@@ -47,7 +47,7 @@ def write_out(document: Document) -> list[Problem]:
             said = f"with `phases`, this is said of one of them: phases.NAME.{key}"
             problems.append(document.problem((key,), said))
             del data[key]
-        if is_short(document) and (PHASES, 0, STREAMS) not in document.places:
+        if is_short(document) and (PHASES, 0, STREAMS) not in document.locations:
             # The one phase of a recipe that lists none has all streams, also when a change has brought others.
             phase, streams = mapping_at(data, PHASES, 0), mapping_at(data, STREAMS)
             uses = mapping_at(phase, STREAMS)
@@ -72,7 +72,7 @@ def is_short(document: Document) -> bool:
     return (PHASES, 0) in document.inherited
 
 
-def _name_streams(document: Document, steps: Steps) -> list[Problem]:
+def _name_streams(document: Document, steps: KeyPath) -> list[Problem]:
     """A list of streams as a mapping; ``NAME:`` without a value says that nothing differs."""
     phase = mapping_at(document.data, *steps[:-1])
     streams = phase.get(STREAMS)
@@ -91,9 +91,9 @@ def _name_streams(document: Document, steps: Steps) -> list[Problem]:
 _SHOWN = {"objectives": "[{use: LOSS, head: HEAD, ...}]"}
 
 
-def old_forms(data: Any) -> list[tuple[Steps, str]]:
+def old_forms(data: Any) -> list[tuple[KeyPath, str]]:
     """What has the form of recipes before streams stood at the top: where, and a sentence that shows the new one."""
-    found: list[tuple[Steps, str]] = []
+    found: list[tuple[KeyPath, str]] = []
     for number in range(len(list_at(data, PHASES))):
         for name, use in mapping_at(data, PHASES, number, STREAMS).items():
             if isinstance(use, dict) and OF_A_STREAM & set(use):

@@ -14,8 +14,8 @@ from typing import Any
 
 import yaml
 
-from rankhub.catalog.hints import Steps
-from rankhub.recipe.report import Place, Problem, RecipeErrors
+from rankhub.catalog.hints import KeyPath
+from rankhub.recipe.report import Location, Problem, RecipeErrors
 
 _MANY = 100_000
 """Entries beyond which aliases must have multiplied a file."""
@@ -53,56 +53,56 @@ class Document:
     Attributes:
         data: Mappings, lists, strings, numbers, booleans, None.
         file: The file, as the user gave it.
-        places: Where entries stand; an entry without one stands where the nearest entry above it does.
-        inherited: Entries that were copied from elsewhere in the recipe -> the place they came from.
+        locations: Where entries stand; an entry without one stands where the nearest entry above it does.
+        inherited: Entries that were copied from elsewhere in the recipe -> the address they came from.
         origin: The distribution that ships the file; "" = a user's.
     """
 
     data: dict[str, Any]
     file: str
-    places: dict[Steps, Place] = field(default_factory=dict)
-    inherited: dict[Steps, Steps] = field(default_factory=dict)
+    locations: dict[KeyPath, Location] = field(default_factory=dict)
+    inherited: dict[KeyPath, KeyPath] = field(default_factory=dict)
     origin: str = ""
 
-    def place(self, steps: Steps) -> Place:
+    def location(self, steps: KeyPath) -> Location:
         """Where the entry is written, or what is nearest above it."""
         return self._written(steps)[1]
 
-    def problem(self, steps: Steps, text: str, owner: str = "") -> Problem:
+    def problem(self, steps: KeyPath, text: str, owner: str = "") -> Problem:
         """A problem of the entry at ``steps``, or of the one that it was copied from."""
-        steps, place = self._written(steps)
-        return Problem(place, steps, text, owner)
+        steps, location = self._written(steps)
+        return Problem(location, steps, text, owner)
 
-    def _written(self, steps: Steps) -> tuple[Steps, Place]:
+    def _written(self, steps: KeyPath) -> tuple[KeyPath, Location]:
         for length in range(len(steps), -1, -1):
-            if steps[:length] in self.places:
-                return steps, self.places[steps[:length]]
+            if steps[:length] in self.locations:
+                return steps, self.locations[steps[:length]]
             if steps[:length] in self.inherited:
                 return self._written(self.inherited[steps[:length]] + steps[length:])
-        return steps, Place(self.file, 1, origin=self.origin)
+        return steps, Location(self.file, 1, origin=self.origin)
 
-    def forget(self, steps: Steps) -> None:
-        """Drop what is known of the places of an entry and of all inside it."""
-        for known in (self.places, self.inherited):
+    def forget(self, steps: KeyPath) -> None:
+        """Drop what is known of the locations of an entry and of all inside it."""
+        for known in (self.locations, self.inherited):
             for inside in [key for key in known if key[: len(steps)] == steps]:
                 del known[inside]
 
-    def take(self, other: Document, steps: Steps) -> None:
+    def take(self, other: Document, steps: KeyPath) -> None:
         """Let an entry, and all inside it, stand where it does in another document."""
         self.forget(steps)
-        self.places.update({key: place for key, place in other.places.items() if key[: len(steps)] == steps})
+        self.locations.update({key: where for key, where in other.locations.items() if key[: len(steps)] == steps})
 
-    def move(self, steps: Steps, to: Mapping[int, str | int]) -> None:
+    def move(self, steps: KeyPath, to: Mapping[int, str | int]) -> None:
         """Give the items of a list other positions, or names; of two that get one name the first one stays."""
-        depth, places = len(steps), self.places
-        self.places = {}
-        for key, place in places.items():
+        depth, locations = len(steps), self.locations
+        self.locations = {}
+        for key, location in locations.items():
             inside = key[:depth] == steps and len(key) > depth
-            self.places.setdefault((*steps, to[int(key[depth])], *key[depth + 1 :]) if inside else key, place)
+            self.locations.setdefault((*steps, to[int(key[depth])], *key[depth + 1 :]) if inside else key, location)
 
 
-def at(data: Any, steps: Steps) -> Any:
-    """What stands at a place of plain data; None if nothing does."""
+def at(data: Any, steps: KeyPath) -> Any:
+    """What stands at an address of plain data; None if nothing does."""
     for segment in steps:
         if isinstance(data, Mapping):
             data = data.get(segment)
@@ -114,13 +114,13 @@ def at(data: Any, steps: Steps) -> Any:
 
 
 def mapping_at(data: Any, *steps: str | int) -> dict[str, Any]:
-    """The mapping at a place; empty if no mapping stands there."""
+    """The mapping at an address; empty if no mapping stands there."""
     here = at(data, steps)
     return here if isinstance(here, dict) else {}
 
 
 def list_at(data: Any, *steps: str | int) -> list[Any]:
-    """The list at a place; empty if no list stands there."""
+    """The list at an address; empty if no list stands there."""
     here = at(data, steps)
     return here if isinstance(here, list) else []
 
@@ -139,7 +139,7 @@ def read(text: str, file: str, expected: str = _EXPECTED, origin: str = "") -> D
     if not isinstance(node, yaml.MappingNode):
         line = 1 if node is None else node.start_mark.line + 1
         what = "the file is empty" if node is None else "this is no recipe"
-        raise RecipeErrors([Problem(Place(file, line), (), f"{what}; expected {expected}")])
+        raise RecipeErrors([Problem(Location(file, line), (), f"{what}; expected {expected}")])
     reading.document.data = reading.value(node, ())
     if reading.problems:
         raise RecipeErrors(reading.problems)
@@ -169,7 +169,7 @@ class _Loader(yaml.SafeLoader):
 def _compose(text: str, file: str) -> yaml.Node | None:
     if len(text) > _LONGEST:
         what = f"this is no recipe: it has {len(text):,} characters, and the longest may have {_LONGEST:,}"
-        raise RecipeErrors([Problem(Place(file, 1), (), what)])
+        raise RecipeErrors([Problem(Location(file, 1), (), what)])
     try:
         node: yaml.Node | None = yaml.compose(text, _Loader)
     except yaml.MarkedYAMLError as error:
@@ -177,9 +177,9 @@ def _compose(text: str, file: str) -> yaml.Node | None:
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         what = f"this is not YAML: the character {chr(error.character)!a} cannot stand in it"
-        raise RecipeErrors([Problem(Place(file, line), (), what)]) from error
+        raise RecipeErrors([Problem(Location(file, line), (), what)]) from error
     except RecursionError as error:
-        raise RecipeErrors([Problem(Place(file, 1), (), "the brackets are nested too deeply")]) from error
+        raise RecipeErrors([Problem(Location(file, 1), (), "the brackets are nested too deeply")]) from error
     return node
 
 
@@ -195,7 +195,7 @@ def _syntax(error: yaml.MarkedYAMLError, text: str, file: str) -> Problem:
         what = "a tab; YAML indents with spaces only"
     else:
         what = next((plain for start, plain in _PLAINER.items() if start in said), said)
-    return Problem(Place(file, line + 1), (), f"this is not YAML: {what}")
+    return Problem(Location(file, line + 1), (), f"this is not YAML: {what}")
 
 
 def _endless(node: yaml.ScalarNode) -> bool:
@@ -212,9 +212,9 @@ class _Reading:
         self._open: list[yaml.Node] = []
         self._count = 0
 
-    def value(self, node: yaml.Node, steps: Steps) -> Any:
+    def value(self, node: yaml.Node, steps: KeyPath) -> Any:
         self._count += 1
-        self.document.places.setdefault(steps, self._place(node))
+        self.document.locations.setdefault(steps, self._location(node))
         if node in self._open:
             return self._refuse(node, steps, "an alias stands inside its own anchor")
         if self._count > _MANY:
@@ -237,7 +237,7 @@ class _Reading:
         finally:
             self._open.pop()
 
-    def _mapping(self, node: yaml.MappingNode, steps: Steps) -> dict[str, Any]:
+    def _mapping(self, node: yaml.MappingNode, steps: KeyPath) -> dict[str, Any]:
         data: dict[str, Any] = {}
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
@@ -249,18 +249,18 @@ class _Reading:
                 text = "merging (<<) is not part of recipes; name an entry by `like:` or an alias"
                 self._refuse(key_node, below, text)
             elif key in data:
-                first = self.document.places[below].line
+                first = self.document.locations[below].line
                 self._refuse(key_node, below, f"the key {key!r} stands here twice, first in line {first}")
             else:
-                self.document.places[below] = self._place(key_node)
+                self.document.locations[below] = self._location(key_node)
                 data[key] = self.value(value_node, below)
         return data
 
-    def _place(self, node: yaml.Node) -> Place:
-        return Place(self.document.file, node.start_mark.line + 1, origin=self.document.origin)
+    def _location(self, node: yaml.Node) -> Location:
+        return Location(self.document.file, node.start_mark.line + 1, origin=self.document.origin)
 
-    def _refuse(self, node: yaml.Node, steps: Steps, text: str) -> None:
-        self.problems.append(Problem(self._place(node), steps, text))
+    def _refuse(self, node: yaml.Node, steps: KeyPath, text: str) -> None:
+        self.problems.append(Problem(self._location(node), steps, text))
 
 
 def scalar(text: str) -> str | int | float | bool | None:
@@ -279,7 +279,7 @@ def scalar(text: str) -> str | int | float | bool | None:
     return text
 
 
-class _Dumper(yaml.SafeDumper):
+class _QuotingDumper(yaml.SafeDumper):
     """Quotes every string that a recipe would read as something else."""
 
     def ignore_aliases(self, data: Any) -> bool:
@@ -293,15 +293,17 @@ def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     return dumper.represent_scalar(_STRING, text, style=style)
 
 
-_Dumper.add_representer(str, _text)
+_QuotingDumper.add_representer(str, _text)
 
 
 def write_yaml(data: Any) -> str:
     """Plain data as YAML that a recipe's reader turns back into the same data."""
-    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+    return yaml.dump(data, Dumper=_QuotingDumper, sort_keys=False, allow_unicode=True, width=110)
 
 
 def write_value(data: Any) -> str:
     """Plain data as YAML in one line, as it may stand behind ``a.b.c=``."""
-    text = yaml.dump(data, Dumper=_Dumper, default_flow_style=True, sort_keys=False, allow_unicode=True, width=10**9)
+    text = yaml.dump(
+        data, Dumper=_QuotingDumper, default_flow_style=True, sort_keys=False, allow_unicode=True, width=10**9
+    )
     return text.removesuffix("\n").removesuffix("\n...")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rankhub.catalog.hints import Steps, dotted
+from rankhub.catalog.hints import KeyPath, dotted
 from rankhub.interfaces.errors import UserError
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Location:
     """Where something stands: in a file, as the user gave it, or in an override."""
 
     file: str
@@ -26,15 +26,15 @@ class Place:
 class Problem:
     """One thing that is wrong: what, what was expected, the nearest valid name."""
 
-    place: Place
-    steps: Steps  # the same place as keys and list positions from the top
+    location: Location
+    steps: KeyPath  # its address: keys and list positions from the top
     text: str
     owner: str = ""  # the plugin whose component objects
 
     def __str__(self) -> str:
         path = f"{dotted(self.steps)}: " if self.steps else ""
         owner = f" [{self.owner}]" if self.owner else ""
-        return f"{self.place}  {path}{self.text}{owner}"
+        return f"{self.location}  {path}{self.text}{owner}"
 
 
 class RecipeErrors(UserError):
@@ -47,7 +47,7 @@ class RecipeErrors(UserError):
     """
 
     def __init__(self, problems: Sequence[Problem], file: str | None = None) -> None:
-        self.file = file or problems[0].place.file
+        self.file = file or problems[0].location.file
         self.problems = sorted(dict.fromkeys(problems), key=self._order)
         count = len(self.problems)
         lines = [f"{self.file} cannot be used:", *(f"  {problem}" for problem in self.problems)]
@@ -55,5 +55,5 @@ class RecipeErrors(UserError):
 
     def _order(self, problem: Problem) -> tuple[bool, bool, str, int]:
         """Those of the recipe's file by line, those of other files by line, then those of overrides."""
-        place = problem.place
-        return place.override is not None, place.file != self.file, place.file, place.line
+        location = problem.location
+        return location.override is not None, location.file != self.file, location.file, location.line

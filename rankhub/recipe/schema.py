@@ -28,7 +28,7 @@ FolderName = Annotated[
 ]
 
 
-class Part(BaseModel):
+class RecipeModel(BaseModel):
     """Base of the recipe's own parts: an unknown key is an error, and so is a number written as text."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, ser_json_inf_nan="constants")
@@ -53,10 +53,10 @@ class ObjectiveSpec(ComponentSpec):
 
 
 SPECS: Mapping[str, type[ComponentSpec]] = MappingProxyType({"evaluator": EvaluatorSpec, "loss": ObjectiveSpec})
-"""Kinds whose places have keys of the recipe's own beside the component's options."""
+"""Kinds at whose addresses stand keys of the recipe's own beside the component's options."""
 
 
-class Stream(Part):
+class Stream(RecipeModel):
     """Images, what becomes of them, and what is learned from them."""
 
     data: Annotated[str, Refers("data")]
@@ -67,7 +67,7 @@ class Stream(Part):
     statistics: bool = Field(default=True, description="whether BatchNorm's running statistics learn from its views")
 
 
-class StreamUse(Part):
+class StreamUse(RecipeModel):
     """What is different about a stream in one phase."""
 
     weight: Number = Field(default=1.0, description="factor on the weights of its objectives, a number or a schedule")
@@ -76,13 +76,13 @@ class StreamUse(Part):
     statistics: bool | None = None
 
 
-class Alternate(Part):
+class Alternate(RecipeModel):
     """The streams take turns."""
 
     alternate: Annotated[int, Field(ge=1, description="steps before the next stream takes over")]
 
 
-class Phase(Part):
+class Phase(RecipeModel):
     """A stretch of training: the streams that it learns from, for how long, and how."""
 
     name: Name
@@ -109,15 +109,15 @@ LENGTHS = ("epochs", "steps")
 """How a phase may say its length; one of them."""
 
 
-class Average(Part):
+class Average(RecipeModel):
     """One moving average of the weights."""
 
     decay: Number
     use_for: Annotated[list[Literal["teacher", "evaluate"]], Field(min_length=1)] = ["evaluate"]
 
 
-class StartFrom(Part):
-    """Weights that another run has trained, to begin with. Averages, optimisers and counters start afresh."""
+class StartFrom(RecipeModel):
+    """Weights that another run has trained, to begin with. Averages, optimizers and counters start afresh."""
 
     run: Annotated[str, Field(description="the folder of that run, or one checkpoint in it; its newest one by default")]
     parts: Annotated[list[Pattern], Field(min_length=1, description="name patterns of what is taken over")] = [
@@ -127,7 +127,7 @@ class StartFrom(Part):
     average: Annotated[bool, Field(description="take the moving average of that run's weights")] = False
 
 
-class Checkpoints(Part):
+class CheckpointSpec(RecipeModel):
     """When checkpoints are written. The last step of a run always writes one."""
 
     every_epochs: Annotated[int, Field(ge=1)] | None = 1
@@ -135,14 +135,14 @@ class Checkpoints(Part):
     keep: Annotated[int, Field(ge=1, description="newest checkpoints that stay")] = 2
 
 
-class Log(Part):
+class Log(RecipeModel):
     """How often things are written. Losses are written at every step."""
 
     every_steps: Annotated[int, Field(ge=1, description="steps between diagnostics and printed lines")] = 20
     pictures_every_epochs: Annotated[int, Field(ge=1)] | None = Field(default=None, description="pictures of views")
 
 
-class Loader(Part):
+class Loader(RecipeModel):
     """How images reach the device."""
 
     workers: Annotated[int, Field(ge=0, description="processes for worker steps; 0 = in the training process")] = 0
@@ -150,7 +150,7 @@ class Loader(Part):
     cache: str | None = Field(default=None, description="folder of decoded images; default: the user's cache folder")
 
 
-class Recipe(Part):
+class Recipe(RecipeModel):
     """A whole recipe."""
 
     name: FolderName | None = Field(default=None, description="name of the run's folder; default: the file's name")
@@ -179,19 +179,19 @@ class Recipe(Part):
     keep_best: str | None = Field(default=None, description="EVALUATOR or EVALUATOR.METRIC whose best weights are kept")
     callbacks: list[Annotated[ComponentSpec, Uses("callback")]] = []
     next_steps: list[str] = Field(default=[], description="what to try next, printed at the end of a run")
-    checkpoint: Checkpoints = Checkpoints()
+    checkpoint: CheckpointSpec = CheckpointSpec()
     log: Log = Log()
     loader: Loader = Loader()
 
 
-def _with_places(base: type[Recipe]) -> type[Recipe]:
-    """The recipe with a key for every kind whose place it does not know: such a kind is a row of its table alone."""
-    known = {re.split(r"[.\[]", row.place)[0]: row for row in KINDS.values() if re.fullmatch(_TOP, row.place)}
+def _with_all_kinds(base: type[Recipe]) -> type[Recipe]:
+    """The recipe with a key for every kind whose address it does not know: such a kind is a row of its table alone."""
+    known = {re.split(r"[.\[]", row.address)[0]: row for row in KINDS.values() if re.fullmatch(_TOP, row.address)}
     fields: dict[str, Any] = {}
     for key, row in known.items():
         one = Annotated[ComponentSpec, Uses(row.name)]
         info = Field(default=None, description=row.summary)
-        shape = {"[]": list[one], ".*": dict[Name, one]}.get(row.place.removeprefix(key), one)
+        shape = {"[]": list[one], ".*": dict[Name, one]}.get(row.address.removeprefix(key), one)
         if key not in base.model_fields:
             fields[key] = (shape | None, info)
     return create_model(base.__name__, __base__=base, __module__=base.__module__, **fields) if fields else base
@@ -199,7 +199,7 @@ def _with_places(base: type[Recipe]) -> type[Recipe]:
 
 _TOP = r"\w+(\[\]|\.\*)?"
 if not TYPE_CHECKING:
-    Recipe = _with_places(Recipe)
+    Recipe = _with_all_kinds(Recipe)
 
 
 def stream_in(recipe: Recipe, phase: Phase, name: str) -> Stream:

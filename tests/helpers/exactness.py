@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from rankhub.catalog.catalog import Catalog
 from rankhub.catalog.spec import ComponentSpec
 from rankhub.engine.device import Compute
-from rankhub.engine.learner import Learner, Portion, ScheduledOptimizer, Turn, WeightAverage
+from rankhub.engine.learner import Learner, ScheduledOptimizer, StepInfo, StreamBatch, WeightAverage
 from rankhub.engine.network import Network
 from rankhub.engine.objectives import Objective
 from rankhub.engine.processes import ALONE, Processes
@@ -143,8 +143,8 @@ def gradients(case: Case, processes: Processes = ALONE) -> list[Tensor]:
     learner = Learner(network, average, 0.9, compute, compute.scaler(), None, 3, processes)
     found = []
     for step in range(STEPS):
-        portions = {"stream": Portion(batch(views, step, processes), objectives, case.micro)}
-        take_step(learner, portions, optimizer, Turn(Clock(step, STEPS, STEPS), step + 1, log=True))
+        portions = {"stream": StreamBatch(batch(views, step, processes), objectives, case.micro)}
+        take_step(learner, portions, optimizer, StepInfo(Clock(step, STEPS, STEPS), step + 1, log=True))
         found.append(torch.cat([p.grad.flatten() for p in network.parameters() if p.grad is not None]))
     return [*found, *(buffer.detach().double().flatten() for buffer in loss.buffers())]
 

@@ -33,12 +33,12 @@ class Patches(Dataset):
     Args:
         count: Images.
         side: Pixels.
-        labelled: Whether classes are given.
+        labeled: Whether classes are given.
     """
 
-    def __init__(self, *, count: Annotated[int, Ge(1)] = 24, side: Annotated[int, Ge(1)] = 8, labelled: bool = True):
+    def __init__(self, *, count: Annotated[int, Ge(1)] = 24, side: Annotated[int, Ge(1)] = 8, labeled: bool = True):
         self.count, self.side = count, side
-        self.label = LabelSpec("class", classes=("a", "b")) if labelled else LabelSpec()
+        self.label = LabelSpec("class", classes=("a", "b")) if labeled else LabelSpec()
 
     def open(self, context: OpenContext) -> DataReport:
         context.progress(self.count, self.count, "patches")
@@ -259,11 +259,11 @@ class Spread(Evaluator):
 
     Args:
         data: Which data set.
-        labelled: Whether labels are needed.
+        labeled: Whether labels are needed.
     """
 
-    def __init__(self, *, data: DataName, labelled: bool = False):
-        self.data, self.needs_labels = data, labelled
+    def __init__(self, *, data: DataName, labeled: bool = False):
+        self.data, self.needs_labels = data, labeled
 
     def check(self, data: Mapping[str, LabelSpec]) -> Iterable[str]:
         if self.needs_labels and data[self.data].kind is None:

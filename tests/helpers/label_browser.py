@@ -43,16 +43,16 @@ def near(found, *wanted) -> bool:
     return found == [pytest.approx(point, abs=0.25) for point in wanted]
 
 
-def contrast(page, place: str) -> float:
+def contrast(page, selector: str) -> float:
     """WCAG 2.1's contrast ratio of an element's text with the ground behind it."""
     colours = page.evaluate(
-        """(place) => {
-            const element = document.querySelector(place);
+        """(selector) => {
+            const element = document.querySelector(selector);
             let ground = element;
             while (getComputedStyle(ground).backgroundColor === "rgba(0, 0, 0, 0)") ground = ground.parentElement;
             return [getComputedStyle(element).color, getComputedStyle(ground).backgroundColor];
         }""",
-        place,
+        selector,
     )
 
     def luminance(colour: str) -> float:

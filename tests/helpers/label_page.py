@@ -20,9 +20,9 @@ SIDES = (120, 80)
 """Width and height of the images."""
 
 
-def pool_in(place: Path, takes: str = "score", asked: int = 4, images: int = 6, **settings) -> Pool:
-    """The pool of ``place / "labeling"``; its round 1 asks for ``asked`` of the images, the last one first."""
-    folder, pictures = place / "labeling", place / "images"
+def pool_in(parent: Path, takes: str = "score", asked: int = 4, images: int = 6, **settings) -> Pool:
+    """The pool of ``parent / "labeling"``; its round 1 asks for ``asked`` of the images, the last one first."""
+    folder, pictures = parent / "labeling", parent / "images"
     folder.mkdir()
     (pictures / "more").mkdir(parents=True)
     rng = np.random.default_rng(0)

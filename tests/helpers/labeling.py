@@ -15,7 +15,7 @@ import rankhub
 from rankhub import Talk
 from rankhub.engine.training import Training
 from rankhub_active.labeling.pool import Pool
-from rankhub_active.labeling.settings import Wishes
+from rankhub_active.labeling.settings import LabelingOptions
 from rankhub_active.labeling.setup import set_up
 
 SCORED = """
@@ -102,33 +102,33 @@ predict: {use: center, size: 24}
 """Representation by ranking: no labels, and views of equal level."""
 
 
-def photos(place: Path, names: Mapping[str, int] | int, side: int = 40) -> Path:
+def photos(folder: Path, names: Mapping[str, int] | int, side: int = 40) -> Path:
     """Make a folder of noise: name -> seed, or so many images."""
     seeds = {f"{'deep/' if n % 3 == 0 else ''}{n:02}.png": n for n in range(names)} if isinstance(names, int) else names
     for name, seed in seeds.items():
-        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         pixels = np.random.default_rng(seed).integers(0, 256, (side, side + 6, 3), np.uint8)
-        Image.fromarray(pixels).save(place / name)
-    return place
+        Image.fromarray(pixels).save(folder / name)
+    return folder
 
 
-def recipe_in(place: Path, text: str) -> Path:
+def recipe_in(folder: Path, text: str) -> Path:
     """Write a recipe's file."""
-    file = place / "tiny.yaml"
+    file = folder / "tiny.yaml"
     file.write_text(text)
     return file
 
 
-def images_and_recipe(place: Path, images: int, text: str = SCORED) -> Path:
+def images_and_recipe(folder: Path, images: int, text: str = SCORED) -> Path:
     """A folder with so many images and a recipe, from which the commands can be called."""
-    photos(place / "images", images)
-    recipe_in(place, text)
-    return place
+    photos(folder / "images", images)
+    recipe_in(folder, text)
+    return folder
 
 
-def read(place: Path) -> list[dict[str, str]]:
+def read(path: Path) -> list[dict[str, str]]:
     """The rows of a CSV file."""
-    with place.open(newline="", encoding="utf-8") as file:
+    with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
@@ -155,15 +155,15 @@ def quiet(done: int, total: int, what: str) -> None:
     """Progress that nobody sees."""
 
 
-def set_up_in(place: Path, text: str = SCORED, images: int = 16, **wishes: Any) -> Pool:
-    """A folder ``place / "labeling"`` for the images of ``place / "images"``, which are made."""
-    made = Wishes(images=photos(place / "images", images), **wishes)
-    return set_up(place / "labeling", rankhub.load_recipe(text), made, quiet).pool
+def set_up_in(folder: Path, text: str = SCORED, images: int = 16, **wishes: Any) -> Pool:
+    """A folder ``folder / "labeling"`` for the images of ``folder / "images"``, which are made."""
+    made = LabelingOptions(images=photos(folder / "images", images), **wishes)
+    return set_up(folder / "labeling", rankhub.load_recipe(text), made, quiet).pool
 
 
 def answer_round(pool: Pool, leave: int = 0) -> dict[str, float]:
     """Answer the images that were asked for, the last ``leave`` excepted; path -> score."""
-    rows = sorted(pool.rows(state="asked"), key=lambda row: row.place or 0)
+    rows = sorted(pool.rows(state="asked"), key=lambda row: row.position or 0)
     given = rows[: len(rows) - leave]
     pool.answer({row.id: repr(score_of(row.path)) for row in given}, "people")
     return {row.path: score_of(row.path) for row in given}

@@ -91,12 +91,12 @@ def wait_for_step(folder: Path, step: int, started: subprocess.Popen[str], secon
 
 def process_of_rank(launcher: int, rank: int) -> int:
     """The number of the process that a launcher has started as ``rank`` (Linux)."""
-    for place in Path("/proc").glob("[0-9]*"):
+    for process in Path("/proc").glob("[0-9]*"):
         try:
-            parent = int((place / "stat").read_text().rpartition(")")[2].split()[1])
-            variables = (place / "environ").read_bytes().split(b"\0")
+            parent = int((process / "stat").read_text().rpartition(")")[2].split()[1])
+            variables = (process / "environ").read_bytes().split(b"\0")
         except OSError:
             continue
         if parent == launcher and f"RANK={rank}".encode() in variables:
-            return int(place.name)
+            return int(process.name)
     raise AssertionError(f"no process of {launcher} has the rank {rank}")

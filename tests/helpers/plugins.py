@@ -11,7 +11,7 @@ from typing import Any
 import rankhub
 from rankhub import Component, Verb
 from rankhub.catalog.catalog import Catalog
-from rankhub.catalog.discovery import Source, ask_all
+from rankhub.catalog.discovery import PluginSource, ask_all
 
 
 def plugin(
@@ -58,7 +58,7 @@ def catalog_of(*plugins: tuple[str, str, object]) -> Catalog:
     def give(one: object) -> Any:
         return lambda: one
 
-    return Catalog(ask_all(Source(owner, distribution, "1", give(one)) for owner, distribution, one in plugins))
+    return Catalog(ask_all(PluginSource(owner, distribution, "1", give(one)) for owner, distribution, one in plugins))
 
 
 def renamed(catalog: Catalog, names: Mapping[tuple[str, str], str]) -> Catalog:
@@ -74,12 +74,12 @@ def renamed(catalog: Catalog, names: Mapping[tuple[str, str], str]) -> Catalog:
 def package(folder: Path, name: str, files: Mapping[str, str], code: str = "") -> str:
     """A package on disk that holds files; its name, to be found once ``folder`` is on the path."""
     for path, text in {"__init__.py": code, **files}.items():
-        place = folder / name / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(text)
+        file = folder / name / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
     return name
 
 
-def sources_of(*plugins: tuple[str, Any]) -> Iterable[Source]:
+def sources_of(*plugins: tuple[str, Any]) -> Iterable[PluginSource]:
     """Plugins that are loaded by calling what stands beside their names."""
-    return [Source(owner, f"{owner}-dist", "1", load) for owner, load in plugins]
+    return [PluginSource(owner, f"{owner}-dist", "1", load) for owner, load in plugins]

@@ -139,4 +139,4 @@ def blackbox(z, group, strength=4.0, margin=0.02, include_self=False):
 
 def ranked(score):
     """Item -> its rank, 1 for the highest score."""
-    return {item: place for place, item in enumerate(sorted(score, key=score.get, reverse=True), 1)}
+    return {item: rank for rank, item in enumerate(sorted(score, key=score.get, reverse=True), 1)}

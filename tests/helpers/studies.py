@@ -62,12 +62,12 @@ def make_cells(root: Path, images: int = 16, side: int = 64) -> Path:
     return root
 
 
-def write_plan(place: Path, text: str = PLAN, **changes: object) -> Path:
+def write_plan(folder: Path, text: str = PLAN, **changes: object) -> Path:
     """The plan with entries at its top replaced; None takes one out."""
-    place.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     plan = {name: value for name, value in {**yaml.safe_load(text), **changes}.items() if value is not None}
-    (place / "tiny.yaml").write_text(yaml.safe_dump(plan, sort_keys=False))
-    return place / "tiny.yaml"
+    (folder / "tiny.yaml").write_text(yaml.safe_dump(plan, sort_keys=False))
+    return folder / "tiny.yaml"
 
 
 def jobs_of(plan: Path, out: Path, *overrides: str) -> Jobs:

@@ -53,7 +53,7 @@ def process():
         "precision": torch.get_float32_matmul_precision(),
         "signals": [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)],
         "wakeup": signal.set_wakeup_fd(-1),
-        # torch itself says in the environment where it would compile, once its optimisers are imported.
+        # torch itself says in the environment where it would compile, once its optimizers are imported.
         "environment": {name: value for name, value in os.environ.items() if name != "TORCHINDUCTOR_CACHE_DIR"},
         "folder": os.getcwd(),
         "logging": (log.handlers[:], log.level, log.propagate, logging.getLogger().handlers[:]),

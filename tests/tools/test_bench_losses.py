@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 from loss_benchmark.losses import OURS, RIVALS, ours, rival, unfit
-from loss_benchmark.measuring import Case, Found, crossing_lines, overtakes
+from loss_benchmark.measuring import Found, LossCase, crossing_lines, overtakes
 
 SAME = {"smooth_ap": {"include_self": True}, "pnp": {"include_self": True}}
 
 
 def case(loss, rows, views, **changes):
-    return Case(loss, rows, views, 8, 1, 1, 1.0, **changes)
+    return LossCase(loss, rows, views, 8, 1, 1, 1.0, **changes)
 
 
 @pytest.mark.parametrize("name", OURS)

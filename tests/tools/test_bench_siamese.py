@@ -12,12 +12,12 @@ import pytest
 import torch
 from siamese_benchmark import measuring
 from siamese_benchmark.layouts import LAYOUTS, Layout
-from siamese_benchmark.measuring import Case, agreement, gradient, prepared, take_turns
+from siamese_benchmark.measuring import SiameseCase, agreement, gradient, prepared, take_turns
 from siamese_benchmark.ways import one_pass, two_branches
 
 
 def case(layout, **changes):
-    return Case(layout, "test_resnet", "standard", 32, 7, 2, 1, 4.0, **changes)
+    return SiameseCase(layout, "test_resnet", "standard", 32, 7, 2, 1, 4.0, **changes)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,9 @@ def test_the_tool_as_a_user_runs_it(bench, capsys, monkeypatch):
 
 def test_gradients_that_differ_stop_the_tool(bench, monkeypatch):
     monkeypatch.setattr(bench.tool, "peak_in_a_process", lambda case, way: 1.0)
-    monkeypatch.setattr(Case, "way", lambda self, name: lambda it: one_pass(it) if name == "one_pass" else half(it))
+    monkeypatch.setattr(
+        SiameseCase, "way", lambda self, name: lambda it: one_pass(it) if name == "one_pass" else half(it)
+    )
 
     def half(subject):
         return one_pass(replace(subject, images=subject.images.flip(0)))
@@ -137,9 +139,9 @@ def test_memory_over_the_limit_is_none_and_other_failures_are_told(monkeypatch):
         return lambda self, name: compute
 
     monkeypatch.setattr(measured.resource, "setrlimit", lambda which, limits: None)
-    monkeypatch.setattr(Case, "way", way("not enough memory: you tried to allocate 9 bytes"))
+    monkeypatch.setattr(SiameseCase, "way", way("not enough memory: you tried to allocate 9 bytes"))
     assert measuring.peak(case("counting"), "one_pass") is None
-    monkeypatch.setattr(Case, "way", way("shapes differ"))
+    monkeypatch.setattr(SiameseCase, "way", way("shapes differ"))
     with pytest.raises(RuntimeError, match="shapes differ"):
         measuring.peak(case("counting"), "one_pass")
 
@@ -155,7 +157,7 @@ def test_what_was_held_before_is_not_counted(monkeypatch):
             fresh.write(bytes(len(fresh)))
             assert len(fresh) > len(subject.images)
 
-    monkeypatch.setattr(Case, "way", lambda self, name: way)
+    monkeypatch.setattr(SiameseCase, "way", lambda self, name: way)
     found = measuring.peak(case("counting"), "one_pass")
     assert 24 < found < 100, "MB, of which 32 are taken"
 

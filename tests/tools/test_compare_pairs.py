@@ -11,7 +11,7 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
-from pairs_comparison.held_out import Score
+from pairs_comparison.held_out import HeldOutScore
 from pairs_comparison.methods import TITLES
 from pairs_comparison.pool import PairDraws, target_of_pairs
 from pairs_comparison.race import Ground, Point, Rules, load, racers, run
@@ -215,7 +215,8 @@ def test_methods_are_judged_at_their_own_seconds_and_the_clock_stands_still_mean
 
 def test_when_a_loss_is_reached():
     points = [
-        Point(s, s, 0, 0, Score(loss, 1.0, {}, {})) for s, loss in ((0.0, 1.0), (2.0, 0.6), (4.0, 0.7), (6.0, 0.1))
+        Point(s, s, 0, 0, HeldOutScore(loss, 1.0, {}, {}))
+        for s, loss in ((0.0, 1.0), (2.0, 0.6), (4.0, 0.7), (6.0, 0.1))
     ]
     assert reaches(points, 0.8) == pytest.approx(1.0)
     assert reaches(points, 0.4) == pytest.approx(5.0)
@@ -294,9 +295,9 @@ def test_recipes_that_cannot_be_raced_are_refused(recipe_file, change, said):
     ("arguments", "said"), [(("--marks", "0"), "at least 1"), (("--seconds", "0"), "above 0"), ((), "is no folder")]
 )
 def test_wrong_arguments_are_named(compare, capsys, arguments, said, tmp_path):
-    place = {} if arguments else {"photos": tmp_path / "nowhere"}
+    roots = {} if arguments else {"photos": tmp_path / "nowhere"}
     with pytest.raises(SystemExit):
-        compare(*arguments, **place)
+        compare(*arguments, **roots)
     assert said in capsys.readouterr().err
 
 

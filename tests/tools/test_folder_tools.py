@@ -13,12 +13,12 @@ from PIL import Image
 def folder(tmp_path):
     """8 unlabeled images, 4 to train on and 4 to test on, of two classes."""
     draw = np.random.default_rng(0)
-    places = {"unlabeled": 8, "train/a": 2, "train/b": 2, "test/a": 2, "test/b": 2}
-    for place, count in places.items():
-        (tmp_path / "images" / place).mkdir(parents=True)
+    folders = {"unlabeled": 8, "train/a": 2, "train/b": 2, "test/a": 2, "test/b": 2}
+    for folder, count in folders.items():
+        (tmp_path / "images" / folder).mkdir(parents=True)
         for number in range(count):
             pixels = draw.integers(0, 256, (32, 32, 3), np.uint8)
-            Image.fromarray(pixels).save(tmp_path / "images" / place / f"{number}.png")
+            Image.fromarray(pixels).save(tmp_path / "images" / folder / f"{number}.png")
     return tmp_path / "images"
 
 

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from PIL import Image
 
 from labeling_kill.ingest import damage
-from rankhub_active.labeling.pool import Pool, Row
+from rankhub_active.labeling.pool import Pool, PoolRow
 from rankhub_active.labeling.settings import Settings
 
 IMAGES, WRITERS = 60, 2
@@ -91,11 +91,11 @@ class Writer:
             self.failure = error
 
     def _ask(self, method: str, id: int, what: dict[str, Any] | None = None) -> dict[str, Any]:
-        place = urlsplit(self.url)
+        address = urlsplit(self.url)
         body = None if what is None else json.dumps(what)
-        connection = http.client.HTTPConnection(place.netloc, timeout=PATIENCE)
+        connection = http.client.HTTPConnection(address.netloc, timeout=PATIENCE)
         try:
-            connection.request(method, f"{place.path}api/images/{id}", body, {"Content-Type": "application/json"})
+            connection.request(method, f"{address.path}api/images/{id}", body, {"Content-Type": "application/json"})
             answer = connection.getresponse()
             text = answer.read()  # an answer that is cut short raises: it is no acknowledgement
             if answer.status != 200:
@@ -180,7 +180,7 @@ def kill_serve(folder: Path, kills: int = 20, seed: int = 0, images: int = IMAGE
     return history
 
 
-def check(pool: Pool, before: list[Row], writers: list[Writer]) -> tuple[list[Row], int]:
+def check(pool: Pool, before: list[PoolRow], writers: list[Writer]) -> tuple[list[PoolRow], int]:
     """Compare the table with what was sent; returns its rows, and how many pending answers are in it.
 
     Raises:

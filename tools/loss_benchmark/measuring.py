@@ -16,7 +16,7 @@ _ENOUGH_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
-class Case:
+class LossCase:
     """One measurement.
 
     Attributes:
@@ -48,7 +48,7 @@ class Found:
     megabytes: float | None = None
 
 
-def measure(case: Case) -> Found:
+def measure(case: LossCase) -> Found:
     """Run one case in this process, which should be a fresh one."""
     import torch
 
@@ -79,7 +79,7 @@ def measure(case: Case) -> Found:
     return Found(best, (status("VmHWM") - held) / 2**20)
 
 
-def in_a_process(case: Case) -> Found:
+def in_a_process(case: LossCase) -> Found:
     """Run one case in a process of its own."""
     found = measured.in_a_process("loss_benchmark.measuring", str(case), json.dumps(asdict(case)))
     return Found() if found is None else Found(**found)
@@ -87,10 +87,10 @@ def in_a_process(case: Case) -> Found:
 
 def answer(request: str) -> None:
     """Measure what another process asks for, and print what came out."""
-    print(json.dumps(asdict(measure(Case(**json.loads(request))))))
+    print(json.dumps(asdict(measure(LossCase(**json.loads(request))))))
 
 
-def largest_that_fits(case: Case, fits: int, start: int) -> int:
+def largest_that_fits(case: LossCase, fits: int, start: int) -> int:
     """The largest number of rows (a multiple of 16) at which a loss stays in the memory.
 
     So many rows ``fits`` that are known to, or 0; ``start`` is the first number to try above it.
@@ -111,7 +111,7 @@ def largest_that_fits(case: Case, fits: int, start: int) -> int:
     return fits
 
 
-Results = Mapping[Case, Found]
+Results = Mapping[LossCase, Found]
 
 
 def overtakes(mine: Mapping[int, float], theirs: Mapping[int, float]) -> int | None:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pairs_comparison.pool import Pool
+from pairs_comparison.pool import PhotoVersions
 from rankhub.engine.network import Network
 from rankhub.engine.objectives import Objective
 from rankhub.interfaces.loss import Loss, LossContext
@@ -20,7 +20,7 @@ BLOCK = 64
 
 
 @dataclass(frozen=True)
-class Score:
+class HeldOutScore:
     """What was found.
 
     Attributes:
@@ -53,13 +53,13 @@ class HeldOut:
     kinds: tuple[str, ...]
 
     @classmethod
-    def of(cls, pool: Pool, loss: Loss) -> HeldOut:
+    def of(cls, pool: PhotoVersions, loss: Loss) -> HeldOut:
         """Cut the versions of the held-out photos."""
         rows = np.arange(len(pool.views))
         return cls(pool.crops(rows, 0, "evaluate"), pool.target(rows), loss, pool.chain.views.kinds)
 
     @torch.no_grad()
-    def score(self, network: Network, objective: Objective) -> Score:
+    def score(self, network: Network, objective: Objective) -> HeldOutScore:
         """Judge a network; leaves it in evaluation mode."""
         network.eval()
         (output,) = objective.outputs
@@ -69,7 +69,7 @@ class HeldOut:
         loss, accuracy = self._of(output, scores, torch.arange(len(scores)))
         each = {name: self._of(output, scores, (kind == k).nonzero()[:, 0]) for k, name in enumerate(self.kinds)}
         losses, accuracies = ({name: found[n] for name, found in each.items()} for n in range(2))
-        return Score(loss, accuracy, losses, accuracies)
+        return HeldOutScore(loss, accuracy, losses, accuracies)
 
     def _of(self, output: str, scores: Tensor, rows: Tensor) -> tuple[float, float]:
         target = self.target.rows(rows)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pairs_comparison.pool import PairDraws, Pool, Rows, target_of_pairs
+from pairs_comparison.pool import PairDraws, PhotoVersions, Rows, target_of_pairs
 from rankhub.engine.learner import ScheduledOptimizer
 from rankhub.engine.network import Network, train_mode
 from rankhub.engine.objectives import Objective
@@ -44,14 +44,14 @@ class Racer:
         mining: Random pairs that are looked at for each one that has a gradient, of ``hard_pairs``.
         seconds: Trained so far, evaluation not counted.
         views: Passes of the network so far, those without a gradient too.
-        steps: Optimiser steps so far.
+        steps: Optimizer steps so far.
     """
 
     name: str
     network: Network
     objective: Objective
     optimizer: ScheduledOptimizer
-    pool: Pool
+    pool: PhotoVersions
     draws: PairDraws
     random: np.random.Generator
     photos: int

@@ -21,7 +21,7 @@ Rows = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Pool:
+class PhotoVersions:
     """All versions of all photos, so that no method waits for distortions: only crops are left to be made.
 
     Attributes:
@@ -39,7 +39,7 @@ class Pool:
     level: npt.NDArray[np.float64]
 
     @classmethod
-    def of(cls, dataset: Dataset, chain: Chain, progress: Callable[[int, int], None]) -> Pool:
+    def of(cls, dataset: Dataset, chain: Chain, progress: Callable[[int, int], None]) -> PhotoVersions:
         """Make, or read from the cache, the versions of every photo; all steps of the chain are worker steps."""
         first, found = chain.steps[0], []
         assert isinstance(first, WorkerGenerator)
@@ -107,7 +107,7 @@ class PairDraws:
     ``within`` is the share of pairs whose members come from one photo.
     """
 
-    def __init__(self, pool: Pool, within: float, random: np.random.Generator) -> None:
+    def __init__(self, pool: PhotoVersions, within: float, random: np.random.Generator) -> None:
         self.pool, self.within, self.random = pool, within, random
         self._groups, self._kinds = _Members(pool.group), _Members(pool.kind)
 
@@ -142,6 +142,6 @@ class _Members:
         self.size, self.start = sizes[own], (np.cumsum(sizes) - sizes)[own]
 
     def partner(self, rows: Rows, random: np.random.Generator) -> Rows:
-        place = self.start[rows] + (random.random(len(rows)) * self.size[rows]).astype(np.int64)
-        partners: Rows = self.order[place]
+        picked = self.start[rows] + (random.random(len(rows)) * self.size[rows]).astype(np.int64)
+        partners: Rows = self.order[picked]
         return partners

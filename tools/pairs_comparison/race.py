@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pairs_comparison.held_out import HeldOut, Score
+from pairs_comparison.held_out import HeldOut, HeldOutScore
 from pairs_comparison.methods import TITLES, Racer
-from pairs_comparison.pool import PairDraws, Pool
+from pairs_comparison.pool import PairDraws, PhotoVersions
 from rankhub import LoadedRecipe, UserError, build, load_recipe, open_data
 from rankhub.engine import parts as engine
 from rankhub.engine.training import new_optimizer
@@ -27,7 +27,7 @@ class Rules:
     """What is the same for all seeds.
 
     Attributes:
-        recipe: Data, network, optimiser, versions, crops and loss.
+        recipe: Data, network, optimizer, versions, crops and loss.
         marks: Seconds of training at which networks are judged, ascending; 0 is added.
         turn: Seconds that a method trains before the next one does.
         mining: Random pairs looked at for each of the hardest.
@@ -47,7 +47,7 @@ class Point:
         mark: Seconds that were to be trained.
         seconds: Seconds that were, whole steps.
         views: Passes of the network in training so far.
-        steps: Optimiser steps so far.
+        steps: Optimizer steps so far.
         score: On held-out photos.
     """
 
@@ -55,7 +55,7 @@ class Point:
     seconds: float
     views: int
     steps: int
-    score: Score
+    score: HeldOutScore
 
 
 def load(path: Path, overrides: Sequence[str]) -> LoadedRecipe:
@@ -90,7 +90,7 @@ class Ground:
         held_out: The test.
     """
 
-    train: Pool
+    train: PhotoVersions
     held_out: HeldOut
 
     @classmethod
@@ -110,9 +110,9 @@ class Ground:
         (objective,) = parts.objectives[key]
         outputs = {name: parts.network.heads[objective.head].outputs[name] for name in objective.outputs}
         loss = build("loss", {"use": spec.use, **spec.options, "pairs": "same_image"}, outputs)
-        train = Pool.of(feed.dataset, chain, lambda done, total: tell(done, total, "versions to train on"))
+        train = PhotoVersions.of(feed.dataset, chain, lambda done, total: tell(done, total, "versions to train on"))
         judged, _ = open_data(recipe.resolved()["data"][TEST], recipe, tell)
-        test = Pool.of(judged, chain, lambda done, total: tell(done, total, "versions to judge on"))
+        test = PhotoVersions.of(judged, chain, lambda done, total: tell(done, total, "versions to judge on"))
         return cls(train, HeldOut.of(test, loss))
 
 

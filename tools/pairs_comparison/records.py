@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pairs_comparison.held_out import Score
+from pairs_comparison.held_out import HeldOutScore
 from pairs_comparison.methods import TITLES
 from pairs_comparison.race import Point, Rules
 from rankhub import UserError
@@ -63,7 +63,7 @@ class Records:
             raise UserError(
                 f"{path} was made with other settings ({', '.join(changed)}); give another --out, or delete that folder"
             )
-        return [Point(**{**point, "score": Score(**point["score"])}) for point in stored["points"]]
+        return [Point(**{**point, "score": HeldOutScore(**point["score"])}) for point in stored["points"]]
 
     def write(self, method: str, seed: int, points: Sequence[Point]) -> None:
         """Keep a result that is complete."""

@@ -123,13 +123,13 @@ def draw(path: Path, results: Results, note: str) -> None:
             colour, marker = STYLES[method]
             marks = at_marks(results[method])
             means, deviations = zip(*(spread(points, measure) for points in marks), strict=True)
-            places = (
+            positions = (
                 [statistics.fmean(point.seconds for point in points) for points in marks],
                 [statistics.fmean(point.views for point in points) for points in marks],
             )
             seeds = len(results[method])
             label = f"{TITLES[method]}, {seeds} seed{'s' if seeds > 1 else ''}"
-            for panel, at in zip(row, places, strict=True):
+            for panel, at in zip(row, positions, strict=True):
                 panel.plot(at, means, color=colour, marker=marker, ms=4, lw=1.6, label=label)
                 low, high = ([m + sign * d for m, d in zip(means, deviations, strict=True)] for sign in (-1, 1))
                 if seeds > 1:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Case:
+class SiameseCase:
     """What is measured.
 
     Attributes:
@@ -76,7 +76,7 @@ class Agreement:
     active: float
 
 
-def prepared(case: Case) -> Subject:
+def prepared(case: SiameseCase) -> Subject:
     """The case's network, loss and images."""
     import torch
 
@@ -96,7 +96,7 @@ def gradient(subject: Subject, way: Callable[[Subject], Tensor]) -> tuple[float,
     return loss, torch.cat([each.flatten() for each in gradients if each is not None])
 
 
-def agreement(case: Case, subject: Subject) -> Agreement:
+def agreement(case: SiameseCase, subject: Subject) -> Agreement:
     """Compute both gradients in both precisions; leaves the subject in float32."""
     import torch
 
@@ -117,7 +117,7 @@ def agreement(case: Case, subject: Subject) -> Agreement:
     )
 
 
-def take_turns(case: Case, subject: Subject) -> dict[str, list[float]]:
+def take_turns(case: SiameseCase, subject: Subject) -> dict[str, list[float]]:
     """Way -> seconds of forward and backward of each repeat; one after the other, so that noise hits both."""
     seconds: dict[str, list[float]] = {way: [] for way in WAYS}
     for _ in range(case.repeats):
@@ -130,7 +130,7 @@ def take_turns(case: Case, subject: Subject) -> dict[str, list[float]]:
     return seconds
 
 
-def peak(case: Case, way: str) -> float | None:
+def peak(case: SiameseCase, way: str) -> float | None:
     """MB that one gradient takes above network, images and gradients; None if over the limit.
 
     To be called in a fresh process. Not ``getrusage``: what Linux gives there for a new process may be the peak of the
@@ -151,7 +151,7 @@ def peak(case: Case, way: str) -> float | None:
     return (status("VmHWM") - held) / 2**20
 
 
-def peak_in_a_process(case: Case, way: str) -> float | None:
+def peak_in_a_process(case: SiameseCase, way: str) -> float | None:
     """:func:`peak` in a process of its own."""
     what = f"the memory of {way} in {case}"
     megabytes: float | None = in_a_process("siamese_benchmark.measuring", what, json.dumps(asdict(case)), way)
@@ -160,4 +160,4 @@ def peak_in_a_process(case: Case, way: str) -> float | None:
 
 def answer(request: str, way: str) -> None:
     """Measure what another process asks for, and print what came out."""
-    print(json.dumps(peak(Case(**json.loads(request)), way)))
+    print(json.dumps(peak(SiameseCase(**json.loads(request)), way)))

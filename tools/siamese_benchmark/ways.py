@@ -53,7 +53,7 @@ def prepare(layout: Layout, model: str, stem: str, side: int) -> Subject:
     loss = build("loss", {"use": "margin_ranking", **layout.options}, head.outputs)
     network = Network(backbone, {"score": head}, {})
     for parameter in network.parameters():
-        if not parameter.any():  # as timm's last normalisation of each block: it would hide the block's gradient
+        if not parameter.any():  # as timm's last normalization of each block: it would hide the block's gradient
             nn.init.normal_(parameter, std=0.1)
     images = torch.rand(layout.images, 3, 1, 1) + 0.2 * torch.randn(layout.images, 3, side, side)
     subject = Subject(layout, network, loss, images.clamp_(0, 1))

@@ -32,7 +32,7 @@ class Coverage:
     Distances are Euclidean; ``cosine`` means those between vectors of length 1, sqrt(2 - 2 cos), in [0, 2], which order
     as the cosine does and are a metric. They are taken in float64 and rounded by the rule of
     :mod:`rankhub_ranking.similarity`, on a grid of about a millionth of the vectors' length: those that differ by
-    less may count as equal, and neither places, blocks nor threads decide which image is further.
+    less may count as equal, and neither indices, blocks nor threads decide which image is further.
 
     Args:
         images: [n, d].
@@ -61,13 +61,13 @@ class Coverage:
     def __len__(self) -> int:
         return len(self.nearest)
 
-    def add(self, place: int) -> None:
-        """Make image ``place`` a centre."""
-        np.minimum(self.nearest, self.to(place), out=self.nearest)
+    def add(self, index: int) -> None:
+        """Make image ``index`` a centre."""
+        np.minimum(self.nearest, self.to(index), out=self.nearest)
 
-    def to(self, place: int) -> Floats:
-        """[n] distance to image ``place``."""
-        return self._to(self._images[place].double() * self._factors[place])
+    def to(self, index: int) -> Floats:
+        """[n] distance to image ``index``."""
+        return self._to(self._images[index].double() * self._factors[index])
 
     def to_mean(self) -> Floats:
         """[n] distance to the mean of all images."""
@@ -90,8 +90,8 @@ class Coverage:
             for first in range(0, len(centres), CENTRES):
                 block = slice(first, first + CENTRES)
                 wide = centres[block].double() * factors[block]
-                value, place = torch.addmm(wide.square().sum(dim=1), images, wide.T, alpha=-2).min(dim=1)
-                which = torch.where(value < best, place + first, which)
+                value, index = torch.addmm(wide.square().sum(dim=1), images, wide.T, alpha=-2).min(dim=1)
+                which = torch.where(value < best, index + first, which)
                 best = torch.minimum(best, value)
             found = _distances(images[:, None], (centres[which].double() * factors[which])[:, None])
             self.nearest[rows] = self._rounded(found[:, 0, 0])
@@ -121,10 +121,10 @@ def greedy(values: Floats, coverage: Coverage, weight: float, count: int, first:
 
         gain = value + weight * distance to the nearest centre / largest such distance at the start
 
-    A copy of a centre (equal but for rounding) comes after all images that are none. Equal gains go to the lower place.
+    A copy of a centre (equal but for rounding) comes after all images that are none. Equal gains go to the lower index.
     While there is no centre the largest ``first`` is chosen, and the start is after it.
 
-    Returns the places of the chosen ones, in their order. ``values`` [n] are in [0, 1], ``first`` [n] by default
+    Returns the indices of the chosen ones, in their order. ``values`` [n] are in [0, 1], ``first`` [n] by default
     ``values``.
     """
     chosen: list[int] = []
@@ -137,10 +137,10 @@ def greedy(values: Floats, coverage: Coverage, weight: float, count: int, first:
             scale = scale or float(coverage.nearest.max())
             gain = values + weight * coverage.nearest / (scale or 1.0)
             gain = np.where(coverage.nearest <= coverage.least, values - 2.0, gain)
-        place = int(np.argmax(np.where(free, gain, -np.inf)))
-        chosen.append(place)
-        free[place] = False
-        coverage.add(place)
+        index = int(np.argmax(np.where(free, gain, -np.inf)))
+        chosen.append(index)
+        free[index] = False
+        coverage.add(index)
     return chosen
 
 

@@ -121,7 +121,7 @@ def turns(predicted: Floats, keys: tuple[Floats, ...], strata: int) -> Floats:
 
 
 def quantiles(keys: tuple[Floats, ...]) -> Floats:
-    """[n] each row's place in the order of ``keys``, 0 = least, 1 = most; equals share the mean of their places.
+    """[n] each row's rank in the order of ``keys``, 0 = least, 1 = most; equals share the mean of their ranks.
 
     A later key decides where those before are equal. NaN is least.
     """

@@ -56,9 +56,9 @@ class Coreset(Acquirer):
             )
         if np.nanmax(scores, initial=0.0) <= coverage.least:
             notes.append(f"{self.embedding} is the same for all images (collapsed), so nothing tells candidates apart")
-        places = greedy(np.zeros(len(candidates)), coverage, 1.0, count, first)
+        indices = greedy(np.zeros(len(candidates)), coverage, 1.0, count, first)
         before = f", before {scores.max():.3g}" if len(labeled) else ""
         notes.append(
             f"with these labeled no candidate is further than {coverage.nearest.max():.3g} from a labeled image{before}"
         )
-        return Acquired(candidates[places], scores, notes)
+        return Acquired(candidates[indices], scores, notes)

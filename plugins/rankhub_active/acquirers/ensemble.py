@@ -18,7 +18,7 @@ class EnsembleVariance(Acquirer):
     """Images on which several networks disagree most.
 
     The networks are the checkpoints that a run kept, or the last one with dropout at work. With f_1 .. f_M their
-    predictions for an image, in the output's standardised unit, and μ their mean, the score is
+    predictions for an image, in the output's standardized unit, and μ their mean, the score is
 
         σ = sqrt(1/M Σ_m (f_m - μ)²)
 

@@ -47,14 +47,14 @@ class NetworkPool:
     streams: Mapping[str, PoolStream] = field(init=False)
     numbers: Mapping[str, float] = field(init=False)
     _predicted: Callable[[Sequence[int]], Answers] = field(init=False)
-    _places: Rows = field(init=False)
+    _positions: Rows = field(init=False)
     """[n] of each image its row in the outputs that are known, -1 where they are not."""
     _known: dict[str, list[Tensor]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.streams, self.numbers = self.run.streams, self.run.numbers
         self._predicted = self.run.outputs(self.images, WHERE)
-        self._places = np.full(len(self.images), -1, dtype=np.int64)
+        self._positions = np.full(len(self.images), -1, dtype=np.int64)
 
     @property
     def device(self) -> torch.device:
@@ -66,7 +66,7 @@ class NetworkPool:
 
     def outputs(self, output: str, rows: Rows) -> OutputTable:
         """One row an image, by the recipe's ``predict``; maps are not kept."""
-        new = rows[self._places[rows] < 0]
+        new = rows[self._positions[rows] < 0]
         if len(new):
             self._predict(new)
         if output not in self._known:
@@ -75,11 +75,11 @@ class NetworkPool:
         # One block is most of what is ever known; it is joined when it is asked for.
         if len(self._known[output]) > 1:
             self._known[output] = [torch.cat(self._known[output])]
-        return OutputTable(self._known[output][0][torch.from_numpy(self._places[rows])])
+        return OutputTable(self._known[output][0][torch.from_numpy(self._positions[rows])])
 
     def _predict(self, rows: Rows) -> None:
-        before = int(self._places.max()) + 1
-        self._places[rows] = np.arange(before, before + len(rows))
+        before = int(self._positions.max()) + 1
+        self._positions[rows] = np.arange(before, before + len(rows))
         for part in self._blocks(rows, BLOCK, "predict"):
             with self._dropping(f"{part[0]}"):
                 answers = self._predicted(part)

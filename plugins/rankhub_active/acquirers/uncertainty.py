@@ -67,7 +67,7 @@ class OrderErrors:
         Args:
             normalize: ``none``: in units of ``unit``; ``mean``: by the mean absolute prediction over the image's views;
                 ``spread``: by the root of the mean squared margin, so in [-1, 1]. What is divided by 0 is 0.
-            unit: One standardised unit.
+            unit: One standardized unit.
         """
         mean = self._by_pairs(self._margins)
         if normalize == "none":
@@ -101,7 +101,7 @@ class RankingUncertainty(Acquirer):
 
     Source: Liu, van de Weijer, Bagdanov: Exploiting unlabeled data in CNNs by self-supervised learning to rank, TPAMI
     2019 (arXiv 1902.06285), for the idea; the share over 10 random sets follows a public re-implementation, the
-    margin that breaks ties and its normalisation are choices made here.
+    margin that breaks ties and its normalization are choices made here.
 
     Args:
         stream: The stream whose generator makes the views; None = the only one whose generator ranks its views.
@@ -112,7 +112,7 @@ class RankingUncertainty(Acquirer):
         normalize: By what an image's mean margin is divided. ``spread``: the root of its mean squared margin, which
             gives a number in [-1, 1] whatever the scale of the output, for scores and counts alike, and 1 where all
             pairs are the same distance apart; ``mean``: the mean absolute prediction over its views, so a share of the
-            count, for counts, and not for scores with a zero in the middle; ``none``: the output's standardised unit,
+            count, for counts, and not for scores with a zero in the middle; ``none``: the output's standardized unit,
             for scores; of counts it would take the images with the fewest objects for the least certain.
         strata: Cut the candidates into so many parts of equal size by the number that is predicted for the whole image,
             and take the most uncertain of each part in turn, so that what is labeled stays spread over that number.

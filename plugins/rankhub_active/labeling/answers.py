@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from rankhub import UserError
-from rankhub_active.labeling.given import OPEN, SKIP, Fault, Given, Written, read_answers
+from rankhub_active.labeling.answer_file import OPEN, SKIP, BadRow, GivenAnswer, Written, read_answers
 from rankhub_active.labeling.labels import LabelError, points, read_points, score
-from rankhub_active.labeling.names import Names, UnknownImageError
+from rankhub_active.labeling.names import PoolPaths, UnknownImageError
 from rankhub_active.labeling.pictures import Unseen, size
 from rankhub_active.labeling.pool import Pool, State
 from rankhub_data.placed import doubts
@@ -26,7 +26,7 @@ _ANSWERED: tuple[State, ...] = ("labeled", "skipped")
 class AnswersError(UserError):
     """Answers that cannot be taken: what is wrong with the file, as a sentence, and its rows that are, in its order."""
 
-    def __init__(self, said: str, faults: Sequence[Fault]) -> None:
+    def __init__(self, said: str, faults: Sequence[BadRow]) -> None:
         self.faults = list(faults)
         lines = [f"  {fault}" for fault in self.faults[:SHOWN]]
         if len(self.faults) > SHOWN:
@@ -95,7 +95,7 @@ class _Checked:
     unchanged: int = 0
     known: int = 0
     other: int = 0
-    faults: list[Fault] = field(default_factory=list)
+    faults: list[BadRow] = field(default_factory=list)
 
 
 class _Check:
@@ -107,9 +107,9 @@ class _Check:
         self._paths = {id: path for path, id in ids.items()}
         # Of the rows only those are read that have an answer: of a large pool, all of them take longer than the rest.
         self._answered = {row.id: row for state in _ANSWERED for row in pool.rows(state=state)}
-        self._names = Names(ids, pool.settings.images)
+        self._names = PoolPaths(ids, pool.settings.images)
         self._done = _Checked()
-        self._given: dict[int, Given] = {}
+        self._given: dict[int, GivenAnswer] = {}
 
     def run(self, written: Written) -> _Checked:
         self._done = _Checked(faults=list(written.faults))
@@ -124,9 +124,9 @@ class _Check:
         self._done.faults.sort(key=lambda fault: fault.line or 0)
         return self._done
 
-    def _by_image(self, written: Written) -> dict[int, list[Given]]:
+    def _by_image(self, written: Written) -> dict[int, list[GivenAnswer]]:
         """What is said of each image, in the file's order."""
-        found: dict[int, list[Given]] = {}
+        found: dict[int, list[GivenAnswer]] = {}
         unknown = 0
         for given in written.rows:
             try:
@@ -143,7 +143,7 @@ class _Check:
                 of.append(given)
         return found
 
-    def _take(self, id: int, value: Any, given: Given) -> None:
+    def _take(self, id: int, value: Any, given: GivenAnswer) -> None:
         before = self._answered.get(id)
         if value == OPEN:
             self._done.left_open += before is None or before.label is None
@@ -191,10 +191,10 @@ class _Check:
         return "one point" if count == 1 else f"{count} points"
 
     def _fault(self, line: int | None, text: str) -> None:
-        self._done.faults.append(Fault(line, text))
+        self._done.faults.append(BadRow(line, text))
 
 
-def _whole(given: Sequence[Given]) -> Any:
+def _whole(given: Sequence[GivenAnswer]) -> Any:
     """All points of an image whose points stand in rows of their own.
 
     Raises:

@@ -16,9 +16,9 @@ from rankhub.interfaces.data import Dataset
 from rankhub.interfaces.draws import Draws, seeded
 from rankhub_active.acquirers.network_pool import NetworkPool, NoNetwork
 from rankhub_active.labeling.moved import images_of
-from rankhub_active.labeling.pool import Pool, Round, Row
+from rankhub_active.labeling.pool import Pool, PoolRow, Round
+from rankhub_active.labeling.replaced_data import as_value
 from rankhub_active.labeling.setup import open_images, pool_recipe
-from rankhub_active.labeling.stand_ins import as_value
 
 RANDOM, BY_ORDER = {"use": "rankhub_active/random"}, {"use": "rankhub_active/ranking_uncertainty"}
 """What chooses where the recipe does not say: without a network, and with one."""
@@ -51,15 +51,15 @@ class Chosen:
         round: The round.
         rows: Its images, the most wanted first; test images last.
         images: The pool's images, open.
-        place: Path -> position in ``images``.
+        position: Path -> position in ``images``.
         notes: Sentences for the reader.
         resumed: Whether the round was there already and still has open images.
     """
 
     round: Round
-    rows: Sequence[Row]
+    rows: Sequence[PoolRow]
     images: Dataset
-    place: Mapping[str, int]
+    position: Mapping[str, int]
     notes: Sequence[str] = field(default=())
     resumed: bool = False
 
@@ -82,13 +82,13 @@ def choose(pool: Pool, request: Request, progress: Callable[[int, int, str], Non
     recipe = pool_recipe(pool.folder)
     images_of(pool)
     images, report = open_images(pool.settings, recipe, progress)
-    place = {path: number for number, path in enumerate(images.facts("path") or ())}
+    position = {path: number for number, path in enumerate(images.facts("path") or ())}
     if last is not None:
         rounds = {one.number: one for one in pool.rounds()}
-        return Chosen(rounds[last], pool.rows(round=last), images, place, resumed=True)
-    notes = [*report.notes, *_renewed(pool, place)]
+        return Chosen(rounds[last], pool.rows(round=last), images, position, resumed=True)
+    notes = [*report.notes, *_renewed(pool, position)]
     rows = pool.rows()
-    known = [row for row in rows if row.path in place]
+    known = [row for row in rows if row.path in position]
     free = [row for row in known if row.part == "pool" and row.state == "unlabeled"]
     tests = [row.id for row in known if row.part == "test" and row.state == "unlabeled"]
     if not free and not tests:
@@ -108,10 +108,10 @@ def choose(pool: Pool, request: Request, progress: Callable[[int, int, str], Non
         source = NetworkPool(trained, images, seed, progress)
         for objection in acquirer.check(source.streams, source.numbers):
             raise UserError(f"{by.partition(' ')[0]}: {objection}")
-    ids = {place[row.path]: row.id for row in known}
-    candidates = _positions(looked, place)
+    ids = {position[row.path]: row.id for row in known}
+    candidates = _positions(looked, position)
     wanted = min(request.count, len(candidates))
-    acquired = acquirer(source, _positions(taken, place), candidates, wanted)
+    acquired = acquirer(source, _positions(taken, position), candidates, wanted)
     if len(acquired.rows) != wanted or not set(acquired.rows.tolist()) <= set(candidates.tolist()):
         raise ValueError(f"{by} chose {len(acquired.rows)} images in place of {wanted} of the candidates")
     chosen = [ids[index] for index in acquired.rows.tolist()]
@@ -124,7 +124,7 @@ def choose(pool: Pool, request: Request, progress: Callable[[int, int, str], Non
     if trained is None:
         notes.append("no network has been trained yet, so they were drawn at random")
     rounds = {one.number: one for one in pool.rounds()}
-    return Chosen(rounds[begun], pool.rows(round=begun), images, place, [*notes, *acquired.notes])
+    return Chosen(rounds[begun], pool.rows(round=begun), images, position, [*notes, *acquired.notes])
 
 
 def _without_run(pool: Pool, changes: Sequence[str]) -> tuple[None, Mapping[str, Any]]:
@@ -135,14 +135,14 @@ def _without_run(pool: Pool, changes: Sequence[str]) -> tuple[None, Mapping[str,
     return None, RANDOM
 
 
-def _of_run(place: Path, changes: Sequence[str]) -> tuple[Run, Mapping[str, Any]]:
+def _of_run(path: Path, changes: Sequence[str]) -> tuple[Run, Mapping[str, Any]]:
     """The run, and the acquirer that its recipe names or the changes do, options of the one that serves by default too.
 
     Raises:
         UserError: It is no run, or the changes do not fit its recipe.
     """
     own = _of_acquirer(changes)
-    run = rankhub.load_run(place, overrides=[change for change in changes if change not in own])
+    run = rankhub.load_run(path, overrides=[change for change in changes if change not in own])
     said: Mapping[str, Any] = run.recipe.resolved()["acquire"] or BY_ORDER
     if own:
         said = rankhub.load_recipe(run.recipe, [f"acquire={as_value(said)}", *own]).resolved()["acquire"]
@@ -164,21 +164,21 @@ def _last_run(pool: Pool) -> Path | None:
     return Path(runs[-1]) if runs else None
 
 
-def _positions(rows: Iterable[Row], place: Mapping[str, int]) -> Rows:
-    return np.array(sorted(place[row.path] for row in rows), dtype=np.int64)
+def _positions(rows: Iterable[PoolRow], position: Mapping[str, int]) -> Rows:
+    return np.array(sorted(position[row.path] for row in rows), dtype=np.int64)
 
 
-def _drawn(rows: Sequence[Row], among: int | None, seed: int) -> Sequence[Row]:
+def _drawn(rows: Sequence[PoolRow], among: int | None, seed: int) -> Sequence[PoolRow]:
     if among is None or among >= len(rows):
         return rows
     order = Draws(seed, "candidates", 0).shuffled(len(rows))
     return [rows[number] for number in order[:among].tolist()]
 
 
-def _renewed(pool: Pool, place: Mapping[str, int]) -> list[str]:
+def _renewed(pool: Pool, position: Mapping[str, int]) -> list[str]:
     """Take new images into the pool; sentences on images that came or went since it was made."""
     paths = set(pool.ids())
-    gone, new = sorted(paths - set(place)), sorted(set(place) - paths)
+    gone, new = sorted(paths - set(position)), sorted(set(position) - paths)
     notes = []
     if gone:
         notes.append(f"{len(gone)} images of the pool cannot be found or read any more, such as {gone[0]}")

@@ -11,13 +11,13 @@ from typing import TextIO
 
 from rankhub import UserError
 from rankhub_active.labeling.labels import read_points
-from rankhub_active.labeling.pool import Part, Pool, Row
+from rankhub_active.labeling.pool import Part, Pool, PoolRow
 
 COLUMNS = ("path", "part", "state", "label", "round", "score", "source", "answered")
 """Of the exported table."""
 
 
-def write_table(pool: Pool, place: Path) -> int:
+def write_table(pool: Pool, path: Path) -> int:
     """Write the whole table of a pool as CSV, with the columns of :data:`COLUMNS`; returns the number of rows.
 
     A label is a number, or the points as JSON ``[[x, y], ...]``; what is not known is empty.
@@ -26,11 +26,11 @@ def write_table(pool: Pool, place: Path) -> int:
         UserError: The file cannot be written.
     """
     rows = pool.rows()
-    write_csv(place, COLUMNS, ([getattr(row, name) for name in COLUMNS] for row in rows))
+    write_csv(path, COLUMNS, ([getattr(row, name) for name in COLUMNS] for row in rows))
     return len(rows)
 
 
-def write_labels(pool: Pool, part: Part, place: Path, *, without: Container[str] = ()) -> Path:
+def write_labels(pool: Pool, part: Part, path: Path, *, without: Container[str] = ()) -> Path:
     """Write the labels of a part as CSV, as the data sets of scores, counts and points read it.
 
     Scores and counts: ``path,score``, a row an image. Points: ``path,x,y``, a row a point; an image without a point
@@ -38,16 +38,16 @@ def write_labels(pool: Pool, part: Part, place: Path, *, without: Container[str]
     out; where none has one, the header stands alone.
 
     A file that is there is replaced, and never seen half written; ``without`` are paths that are left out, such as
-    those whose files are gone. Returns ``place``.
+    those whose files are gone. Returns ``path``.
 
     Raises:
         UserError: The file cannot be written.
     """
-    write_csv(place, *_labels(pool, part, without))
-    return place
+    write_csv(path, *_labels(pool, part, without))
+    return path
 
 
-def are_labels(pool: Pool, part: Part, place: Path, *, without: Container[str] = ()) -> bool:
+def are_labels(pool: Pool, part: Part, path: Path, *, without: Container[str] = ()) -> bool:
     """Whether a file holds what :func:`write_labels` would write now.
 
     Raises:
@@ -57,9 +57,9 @@ def are_labels(pool: Pool, part: Part, place: Path, *, without: Container[str] =
     now = io.StringIO()
     _write(now, columns, rows)
     try:
-        return now.getvalue().encode() == place.read_bytes()
+        return now.getvalue().encode() == path.read_bytes()
     except OSError as error:
-        raise UserError(f"{place} cannot be read: {error.strerror}") from error
+        raise UserError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def _labels(pool: Pool, part: Part, without: Container[str]) -> tuple[Sequence[str], Iterable[Sequence[object]]]:
@@ -70,7 +70,7 @@ def _labels(pool: Pool, part: Part, without: Container[str]) -> tuple[Sequence[s
     return ("path", "score"), ((row.path, row.label) for row in rows)
 
 
-def _points(rows: Iterable[Row]) -> Iterator[tuple[object, ...]]:
+def _points(rows: Iterable[PoolRow]) -> Iterator[tuple[object, ...]]:
     for row in rows:
         assert row.label is not None, "the table's own law: labeled images have a label"
         marked = read_points(row.label)
@@ -79,28 +79,28 @@ def _points(rows: Iterable[Row]) -> Iterator[tuple[object, ...]]:
             yield row.path, "", ""
 
 
-def write_csv(place: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write a table; see :func:`write_text`."""
     text = io.StringIO(newline="")
     _write(text, columns, rows)
-    write_text(place, text.getvalue())
+    write_text(path, text.getvalue())
 
 
-def write_text(place: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
     """Write beside and rename, so that a reader never sees half a file.
 
     Raises:
         UserError: The file cannot be written.
     """
-    beside = place.with_name(f"{place.name}.partial")
+    beside = path.with_name(f"{path.name}.partial")
     try:
         with beside.open("w", newline="", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        beside.replace(place)
+        beside.replace(path)
     except OSError as error:
-        raise UserError(f"{place} cannot be written: {error.strerror}") from error
+        raise UserError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def _write(file: TextIO, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -21,7 +21,7 @@ class UnknownImageError(ValueError):
     """A path that names no image of the pool, or several; the message ends the sentence "PATH: ..."."""
 
 
-class Names:
+class PoolPaths:
     r"""The images of a pool by their paths, as people and their tools write them.
 
     Taken are the path itself; in another spelling or case (see :mod:`rankhub_tables.names`); and the file's name alone
@@ -35,7 +35,7 @@ class Names:
     def __init__(self, ids: Mapping[str, int], root: str) -> None:
         self._ids = ids
         self._root = root
-        self._known = tables.Names(ids, root)
+        self._known = tables.PathFinder(ids, root)
 
     def id(self, path: str) -> int:
         """The image that is meant.
@@ -70,8 +70,8 @@ class Names:
     def _around(self, path: str) -> Iterable[str]:
         folded = path.casefold()
         for names, word in ((self._by_beginning, folded), (self._by_end, folded[::-1])):
-            place = bisect(names, (word, ""))
-            yield from (name for _, name in names[max(0, place - _AROUND) : place + _AROUND])
+            index = bisect(names, (word, ""))
+            yield from (name for _, name in names[max(0, index - _AROUND) : index + _AROUND])
 
     @cached_property
     def _by_name(self) -> Mapping[str, list[str]]:

@@ -17,7 +17,7 @@ import yaml
 import rankhub
 from rankhub.interfaces.kinds import KINDS
 
-Path = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 
 _MAYBE = re.compile(r"\bloss\b")
 _MANY = 100_000
@@ -32,12 +32,12 @@ class _Written(str):
     node: yaml.ScalarNode
 
 
-class _Dumper(yaml.SafeDumper):
+class _OldRecipeDumper(yaml.SafeDumper):
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
 
-_Dumper.add_representer(_Written, lambda dumper, scalar: scalar.node)
+_OldRecipeDumper.add_representer(_Written, lambda dumper, scalar: scalar.node)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def convert(text: str) -> Converted | None:
     names = {name for _, name, _ in found}
     for phase, name, old in found:
         stream = {**old, "objectives": [_flat(objective) for objective in old["objectives"]]}
-        shared, use = _place(streams, names, name, stream)
+        shared, use = _named(streams, names, name, stream)
         streams.setdefault(shared, stream)
         _use(phase, name, shared, use)
         for number, label in enumerate(_labels([objective["use"] for objective in stream["objectives"]])):
@@ -83,7 +83,7 @@ def convert(text: str) -> Converted | None:
         recipe["keep_best"] = _same(best, re.sub(r" (\d+)(?=\.|$)", r"_\1", best))
     recipe = {key: value for each in recipe.items() for key, value in _before("phases", ("streams", streams), each)}
     _own(recipe, _owners())
-    return Converted(yaml.dump(recipe, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120), losses)
+    return Converted(yaml.dump(recipe, Dumper=_OldRecipeDumper, sort_keys=False, allow_unicode=True, width=120), losses)
 
 
 def _read(node: yaml.Node | None, entries: Iterator[int]) -> Any:
@@ -122,7 +122,7 @@ def _flat(objective: Mapping[str, Any]) -> dict[str, Any]:
     return {**loss, **{key: value for key, value in objective.items() if key != "loss"}}
 
 
-def _place(
+def _named(
     streams: Mapping[str, Any], names: Container[str], name: str, stream: Mapping[str, Any]
 ) -> tuple[str, dict[str, Any]]:
     """What a stream of a phase is called now, beside ``streams`` of phases before, and what the phase says of it."""
@@ -176,7 +176,7 @@ def _use(phase: dict[str, Any], name: str, shared: str, use: Mapping[str, Any]) 
 
 def _labels(uses: list[str]) -> list[str]:
     names = [use.rpartition("/")[2] for use in uses]
-    numbers = [names[: place + 1].count(name) for place, name in enumerate(names)]
+    numbers = [names[: index + 1].count(name) for index, name in enumerate(names)]
     return [name if number == 1 else f"{name}_{number}" for name, number in zip(names, numbers, strict=True)]
 
 
@@ -206,7 +206,7 @@ def _owners() -> Callable[[str, str], list[str]]:
     return lambda kind, name: found.get((kind, name), [])
 
 
-def _own(here: Any, owners: Callable[[str, str], list[str]], path: Path = ()) -> None:
+def _own(here: Any, owners: Callable[[str, str], list[str]], path: KeyPath = ()) -> None:
     """Let every ``OWNER/NAME`` whose owner gives it no more name the plugin that does, where there is one."""
     if isinstance(here, list):
         for number, item in enumerate(here):
@@ -222,10 +222,10 @@ def _own(here: Any, owners: Callable[[str, str], list[str]], path: Path = ()) ->
             here["use"] = f"{there[0]}/{name}"
 
 
-def _kind(path: Path) -> str:
-    """The kind of a component by its place; inside another component it is a schedule."""
+def _kind(path: KeyPath) -> str:
+    """The kind of a component by its address; inside another component it is a schedule."""
     for kind in KINDS.values():
-        pattern = kind.place.replace("[]", ".[]").split(".")
+        pattern = kind.address.replace("[]", ".[]").split(".")
         if len(pattern) == len(path) and all(map(_fits, pattern, path)):
             return kind.name
     return str(path[-1]) if path and path[-1] in KINDS else "schedule"

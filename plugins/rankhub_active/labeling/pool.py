@@ -49,7 +49,7 @@ _COLUMNS = "id, path, part, state, label, round, place, score, source, answered"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class PoolRow:
     """An image of the pool.
 
     Attributes:
@@ -59,7 +59,7 @@ class Row:
         state: ``asked`` = chosen in a round, without an answer yet; ``skipped`` = people could not say.
         label: As text: a number, or the points as JSON ``[[x, y], ...]``; None unless labeled.
         round: In which it was asked for, or answered without being asked; 0 = known from the start.
-        place: Its place in that round, from 0, the most wanted first.
+        position: Its position in that round, from 0, the most wanted first.
         score: What the acquirer gave it when it last looked; higher = label it sooner.
         source: Where the label came from: a file, or the page.
         answered: When, UTC, ISO 8601.
@@ -71,7 +71,7 @@ class Row:
     state: State
     label: str | None = None
     round: int | None = None
-    place: int | None = None
+    position: int | None = None
     score: float | None = None
     source: str | None = None
     answered: str | None = None
@@ -151,21 +151,21 @@ class Pool:
         beside.replace(file)
         return cls(folder)
 
-    def rows(self, *, state: State | None = None, part: Part | None = None, round: int | None = None) -> list[Row]:
-        """The images, or those of a state, a part or a round, by ``id``; of a round by their place in it."""
+    def rows(self, *, state: State | None = None, part: Part | None = None, round: int | None = None) -> list[PoolRow]:
+        """The images, or those of a state, a part or a round, by ``id``; of a round by their position in it."""
         wanted = {"state": state, "part": part, "round": round}
         terms = {name: value for name, value in wanted.items() if value is not None}
         where = " AND ".join(f"{name} = :{name}" for name in terms) or "1"
         order = "place IS NULL, place, id" if round is not None else "id"  # unasked ones last
         with self._connection() as table:
             found = table.execute(f"SELECT {_COLUMNS} FROM images WHERE {where} ORDER BY {order}", terms).fetchall()
-        return [Row(*values) for values in found]
+        return [PoolRow(*values) for values in found]
 
-    def row(self, id: int) -> Row | None:
+    def row(self, id: int) -> PoolRow | None:
         """One image; None if there is none of that number."""
         with self._connection() as table:
             values = table.execute(f"SELECT {_COLUMNS} FROM images WHERE id = ?", (id,)).fetchone()
-        return None if values is None else Row(*values)
+        return None if values is None else PoolRow(*values)
 
     def ids(self) -> dict[str, int]:
         """Path -> id of every image."""
@@ -209,7 +209,7 @@ class Pool:
             table.executemany("UPDATE images SET score = ? WHERE id = ?", [(s, id) for id, s in scores.items()])
             done = table.executemany(
                 "UPDATE images SET state = 'asked', round = ?, place = ? WHERE id = ? AND state = 'unlabeled'",
-                [(number, place, id) for place, id in enumerate(chosen)],
+                [(number, position, id) for position, id in enumerate(chosen)],
             )
             if done.rowcount != len(chosen):
                 raise UserError(f"{len(chosen) - done.rowcount} of the chosen images are no longer free; choose again")
@@ -299,8 +299,8 @@ class Pool:
         """A connection of its own for each use: threads cannot share one, and opening it takes a tenth of a ms."""
         try:
             # "rw": a table that is gone is an error, and no new, empty one.
-            place = f"{self.file.absolute().as_uri()}?mode=rw"
-            table = sqlite3.connect(place, uri=True, timeout=PATIENCE, isolation_level=None)
+            uri = f"{self.file.absolute().as_uri()}?mode=rw"
+            table = sqlite3.connect(uri, uri=True, timeout=PATIENCE, isolation_level=None)
             try:
                 yield table
             finally:

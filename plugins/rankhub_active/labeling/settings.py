@@ -20,7 +20,7 @@ Takes = Literal["score", "count", "points"]
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class LabelingOptions:
     """What a person says of the labeling; None = as the recipe has it.
 
     Attributes:

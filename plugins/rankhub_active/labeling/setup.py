@@ -14,8 +14,15 @@ from rankhub.interfaces.draws import Draws
 from rankhub_active.labeling.earlier import bring_up
 from rankhub_active.labeling.export import write_text
 from rankhub_active.labeling.pool import Pool
-from rankhub_active.labeling.settings import RECIPE, Settings, Wishes
-from rankhub_active.labeling.stand_ins import StandIns, as_value, find_stand_ins, overrides, reader, takes_of
+from rankhub_active.labeling.replaced_data import (
+    ReplacedData,
+    as_value,
+    find_replaced_data,
+    overrides,
+    reader,
+    takes_of,
+)
+from rankhub_active.labeling.settings import RECIPE, LabelingOptions, Settings
 
 Progress = Callable[[int, int, str], None]
 
@@ -35,27 +42,27 @@ class SetUp:
     notes: Sequence[str] = field(default=())
 
 
-def set_up(place: Path, loaded: LoadedRecipe, wishes: Wishes, progress: Progress) -> SetUp:
+def set_up(folder: Path, loaded: LoadedRecipe, options: LabelingOptions, progress: Progress) -> SetUp:
     """Make a folder of labeling.
 
     Raises:
         UserError: The folder is there, the images are not, or recipe and wishes do not fit; nothing is left behind.
     """
-    if place.exists() and (not place.is_dir() or any(place.iterdir())):
-        raise UserError(f"{place.absolute()} is there already; name another folder with --folder")
-    found = find_stand_ins(loaded, wishes)
-    settings = _settings(found, wishes)
-    text = _own_recipe(place, loaded, found, settings)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UserError(f"{folder.absolute()} is there already; name another folder with --folder")
+    found = find_replaced_data(loaded, options)
+    settings = _settings(found, options)
+    text = _own_recipe(folder, loaded, found, settings)
     images, report = open_images(settings, loaded, progress)
     paths = images.facts("path") or ()
-    if wishes.test >= len(paths):
-        raise UserError(f"--test {wishes.test} leaves none of the {len(paths)} images to choose from")
+    if options.test >= len(paths):
+        raise UserError(f"--test {options.test} leaves none of the {len(paths)} images to choose from")
     try:
-        place.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"the folder {place.absolute()} cannot be made: {error.strerror}") from error
-    write_text(place / RECIPE, text)
-    pool = Pool.create(place, settings, paths, _drawn(sorted(paths), wishes.test, wishes.seed))
+        raise UserError(f"the folder {folder.absolute()} cannot be made: {error.strerror}") from error
+    write_text(folder / RECIPE, text)
+    pool = Pool.create(folder, settings, paths, _drawn(sorted(paths), options.test, options.seed))
     return SetUp(pool, report, _notes(found, settings))
 
 
@@ -77,50 +84,50 @@ def _in_utf8(path: str) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def pool_recipe(place: Path, changes: Sequence[str] = ()) -> LoadedRecipe:
+def pool_recipe(folder: Path, changes: Sequence[str] = ()) -> LoadedRecipe:
     """The recipe in a folder of labeling; one of an earlier version is brought into today's form first.
 
     Raises:
         UserError: It is not there, or what is in it is wrong.
     """
-    bring_up(place)
-    file = place / RECIPE
+    bring_up(folder)
+    file = folder / RECIPE
     if not file.is_file():
         raise UserError(f"{file.absolute()} is not there; `rankhub label init` writes it")
     return rankhub.load_recipe(file, changes)
 
 
-def _settings(found: StandIns, wishes: Wishes) -> Settings:
-    label, takes = found.label, takes_of(found.label, wishes.takes)
+def _settings(found: ReplacedData, options: LabelingOptions) -> Settings:
+    label, takes = found.label, takes_of(found.label, options.takes)
     low, high = label.range or (None, None)
-    low, high = (low if wishes.low is None else wishes.low), (high if wishes.high is None else wishes.high)
-    if takes != "score" and (wishes.low is not None or wishes.high is not None):
+    low, high = (low if options.low is None else options.low), (high if options.high is None else options.high)
+    if takes != "score" and (options.low is not None or options.high is not None):
         raise UserError(
             f"--low and --high bound scores; this labeling takes {'points' if takes == 'points' else takes}"
         )
     if low is not None and high is not None and not low < high:
         raise UserError(f"--low {low:g} is not below --high {high:g}")
-    way = label.higher_is_better if wishes.higher_is_better is None else wishes.higher_is_better
+    way = label.higher_is_better if options.higher_is_better is None else options.higher_is_better
     return Settings(
-        images=str(wishes.images.expanduser().absolute()),
+        images=str(options.images.expanduser().absolute()),
         takes=takes,
         low=low if takes == "score" else None,
         high=high if takes == "score" else None,
         higher_is_better=way if takes == "score" else True,
-        unit=label.unit if wishes.unit is None else wishes.unit,
+        unit=label.unit if options.unit is None else options.unit,
         labeled=found.labeled,
         unlabeled=found.unlabeled,
-        test=found.test if wishes.test else None,
-        seed=wishes.seed,
+        test=found.test if options.test else None,
+        seed=options.seed,
     )
 
 
-def _own_recipe(place: Path, loaded: LoadedRecipe, found: StandIns, settings: Settings) -> str:
+def _own_recipe(folder: Path, loaded: LoadedRecipe, found: ReplacedData, settings: Settings) -> str:
     """The recipe with the pool in it, checked. `train` names the files with the labels anew for each run."""
     kept, best, _ = rankhub.without_evaluators(loaded.resolved(), found.absent)
     # The recipe's advice is about its own data; what comes next here, `label status` says.
     changed = [f"evaluate={as_value(kept)}", f"keep_best={as_value(best)}", "next_steps=[]"]
-    changed += overrides(settings, loaded, place.absolute() / "labels", test=True)
+    changed += overrides(settings, loaded, folder.absolute() / "labels", test=True)
     return rankhub.load_recipe(loaded, changed).resolved_text()
 
 
@@ -129,7 +136,7 @@ def _drawn(paths: Sequence[str], count: int, seed: int) -> list[str]:
     return [paths[number] for number in order[:count].tolist()]
 
 
-def _notes(found: StandIns, settings: Settings) -> list[str]:
+def _notes(found: ReplacedData, settings: Settings) -> list[str]:
     notes = []
     if settings.labeled is not None:
         notes.append(f"data.{settings.labeled} of the recipe: the labels of the pool")

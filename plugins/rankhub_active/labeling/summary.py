@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rankhub_active.labeling.pool import Pool, Round, Row, State
+from rankhub_active.labeling.pool import Pool, PoolRow, Round, State
 from rankhub_active.labeling.settings import RESOLVED
 
 DEFAULT = Path("labeling")
@@ -63,7 +63,7 @@ def summarize(pool: Pool) -> Summary:
         parts.setdefault(row.part, Counter())[row.state] += 1
         if row.round is None:
             continue
-        if row.place is not None or row.round == 0:
+        if row.position is not None or row.round == 0:
             asked[row.round][row.state] += 1
         elif row.state == "labeled":
             besides[row.round] += 1
@@ -97,7 +97,7 @@ def result(run: str | None) -> str | None:
     return None
 
 
-def _advice(pool: Pool, rows: Sequence[Row], rounds: Sequence[Round]) -> str:
+def _advice(pool: Pool, rows: Sequence[PoolRow], rounds: Sequence[Round]) -> str:
     waiting = [row for row in rows if row.state == "asked"]
     learns = pool.settings.labeled is not None
     fresh = _fresh(rows, rounds) if learns else 0
@@ -105,10 +105,10 @@ def _advice(pool: Pool, rows: Sequence[Row], rounds: Sequence[Round]) -> str:
     if waiting:
         number = max(row.round or 0 for row in waiting)
         form = pool.folder / "rounds" / f"{number:03d}" / "answers.csv"
-        place = shlex.quote(str(form)) if form.is_file() else "FILE"
+        source = shlex.quote(str(form)) if form.is_file() else "FILE"
         said = (
             f"answer {_images(len(waiting), 'open image')}: {_command(pool, 'serve')}, or "
-            f"{_command(pool, f'ingest {place}')}"
+            f"{_command(pool, f'ingest {source}')}"
         )
         return f"{said}; or {train}" if fresh else said
     if fresh:
@@ -118,7 +118,7 @@ def _advice(pool: Pool, rows: Sequence[Row], rounds: Sequence[Round]) -> str:
     return f"nothing; every image of the pool was asked for. Write the labels out: {_command(pool, 'export FILE')}"
 
 
-def _fresh(rows: Sequence[Row], rounds: Sequence[Round]) -> int:
+def _fresh(rows: Sequence[PoolRow], rounds: Sequence[Round]) -> int:
     """Labels that no run has learned from: of later rounds than the last that was trained, or given since it began."""
     labels = [row for row in rows if row.state == "labeled" and row.part == "pool"]
     trained = [one for one in rounds if one.trained is not None]
@@ -132,7 +132,7 @@ def _fresh(rows: Sequence[Row], rounds: Sequence[Round]) -> int:
     return sum((row.round or 0) > last.number or _time(row) > begun for row in labels)
 
 
-def _time(row: Row) -> datetime:
+def _time(row: PoolRow) -> datetime:
     return datetime.fromisoformat(row.answered) if row.answered else datetime.min.replace(tzinfo=UTC)
 
 

@@ -13,9 +13,9 @@ from rankhub_active.labeling.earlier import bring_up
 from rankhub_active.labeling.export import are_labels, write_csv, write_labels
 from rankhub_active.labeling.moved import gone_from, images_of
 from rankhub_active.labeling.pool import Part, Pool
+from rankhub_active.labeling.replaced_data import POOL_FILE, TEST_FILE, TRAIN_FILE, as_value, overrides
 from rankhub_active.labeling.settings import LABELS, RESOLVED, RUNS
 from rankhub_active.labeling.setup import pool_recipe
-from rankhub_active.labeling.stand_ins import POOL_FILE, TEST_FILE, TRAIN_FILE, as_value, overrides
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,32 +111,32 @@ def _new(pool: Pool, number: int, before: Sequence[str], gone: Set[str]) -> Path
     """A folder with the labels of a new run; it takes the place of one whose run never began."""
     for time in range(1, 1000):
         name = f"{number:03d}" if time == 1 else f"{number:03d}_{time}"
-        place = pool.folder / LABELS / name
+        folder = pool.folder / LABELS / name
         run = pool.folder / RUNS / name
         if not run.exists() and str(run.absolute()) not in before:
             break
     else:
         raise UserError(f"round {number} was trained a thousand times; remove some folders of {pool.folder / LABELS}")
-    beside = place.with_name(f"{place.name}.partial")
+    beside = folder.with_name(f"{folder.name}.partial")
     beside.mkdir(parents=True, exist_ok=True)
     _write(pool, beside, gone)
-    shutil.rmtree(place, ignore_errors=True)
-    beside.rename(place)
-    return place
+    shutil.rmtree(folder, ignore_errors=True)
+    beside.rename(folder)
+    return folder
 
 
-def _write(pool: Pool, place: Path, gone: Set[str]) -> None:
-    write_labels(pool, "pool", place / TRAIN_FILE, without=gone)
-    write_labels(pool, "test", place / TEST_FILE, without=gone)
+def _write(pool: Pool, folder: Path, gone: Set[str]) -> None:
+    write_labels(pool, "pool", folder / TRAIN_FILE, without=gone)
+    write_labels(pool, "test", folder / TEST_FILE, without=gone)
     # An image that is gone by now has no views to learn an order from; `next` has named it.
     there = ((row.path,) for row in pool.rows(part="pool") if row.path not in gone)
-    write_csv(place / POOL_FILE, ("path",), there)
+    write_csv(folder / POOL_FILE, ("path",), there)
 
 
-def _same(pool: Pool, place: Path, gone: Set[str]) -> bool:
-    """Whether the labels of the table are those in ``place``."""
+def _same(pool: Pool, folder: Path, gone: Set[str]) -> bool:
+    """Whether the labels of the table are those in ``folder``."""
     names: dict[Part, str] = {"pool": TRAIN_FILE, "test": TEST_FILE}
-    return all(are_labels(pool, part, place / name, without=gone) for part, name in names.items())
+    return all(are_labels(pool, part, folder / name, without=gone) for part, name in names.items())
 
 
 def _say_gone(pool: Pool, gone: Set[str], talk: Talk) -> None:

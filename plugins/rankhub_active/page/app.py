@@ -17,12 +17,12 @@ from rankhub import UserError
 from rankhub_active.labeling.labels import LabelError, read_points
 from rankhub_active.labeling.pictures import Unseen, shown, size
 from rankhub_active.labeling.summary import folder_flag
-from rankhub_active.page.desk import Answer, Conflict, Desk, Unknown, version
+from rankhub_active.page.desk import Conflict, Desk, SubmittedLabel, Unknown, version
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-    from rankhub_active.labeling.pool import Row
+    from rankhub_active.labeling.pool import PoolRow
 
 MAX_BYTES = 8 * 1024 * 1024
 """Of an answer: some 300,000 points."""
@@ -132,7 +132,7 @@ class App:
     def _answer(self, request: Request, id: int) -> Response:
         return _json(self._described(self.desk.save(id, _read(request))))
 
-    def _described(self, row: Row) -> dict[str, Any]:
+    def _described(self, row: PoolRow) -> dict[str, Any]:
         """An image as the page knows it; ``problem`` says why it cannot be shown."""
         label: Any = None
         if row.label is not None:
@@ -146,7 +146,7 @@ class App:
         return told
 
 
-def _read(request: Request) -> Answer:
+def _read(request: Request) -> SubmittedLabel:
     """The answer in a request.
 
     Raises:
@@ -162,7 +162,7 @@ def _read(request: Request) -> Answer:
         raise LabelError('expected {"version": TEXT} and either "label" or "skip"')
     if "skip" in told and told["skip"] is not True:
         raise LabelError('"skip" can only be true')
-    return Answer(version=told["version"], label=told.get("label"), skip="skip" in told)
+    return SubmittedLabel(version=told["version"], label=told.get("label"), skip="skip" in told)
 
 
 def _json(told: Any, status: int = 200) -> Response:

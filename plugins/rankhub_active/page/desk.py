@@ -14,7 +14,7 @@ from rankhub_active.labeling import labels
 from rankhub_active.labeling.labels import LabelError
 from rankhub_active.labeling.moved import images_of
 from rankhub_active.labeling.pictures import Unseen, size
-from rankhub_active.labeling.pool import Pool, Row
+from rankhub_active.labeling.pool import Pool, PoolRow
 
 SOURCE = "page"
 
@@ -30,13 +30,13 @@ class Conflict(Exception):
         row: What it is now.
     """
 
-    def __init__(self, row: Row) -> None:
+    def __init__(self, row: PoolRow) -> None:
         super().__init__(f"{row.path} got an answer meanwhile, in another window or from a file")
         self.row = row
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class SubmittedLabel:
     """What a person says of an image.
 
     Attributes:
@@ -60,7 +60,7 @@ class Sheet:
     """
 
     number: int | None
-    rows: Sequence[Row]
+    rows: Sequence[PoolRow]
 
     @property
     def waiting(self) -> int:
@@ -90,10 +90,10 @@ class Desk:
         number = max((row.round or 0 for row in asked), default=self.pool.rounds()[-1].number)
         if number == 0:
             return Sheet(None, ())
-        # An image that a file answered without being asked for has no place, and is not part of the work.
-        return Sheet(number, [row for row in self.pool.rows(round=number) if row.place is not None])
+        # An image that a file answered without being asked for has no position, and is not part of the work.
+        return Sheet(number, [row for row in self.pool.rows(round=number) if row.position is not None])
 
-    def row(self, id: int) -> Row:
+    def row(self, id: int) -> PoolRow:
         """One image.
 
         Raises:
@@ -104,11 +104,11 @@ class Desk:
             raise Unknown(f"there is no image {id} in the pool")
         return row
 
-    def file(self, row: Row) -> Path:
+    def file(self, row: PoolRow) -> Path:
         """Where an image lies."""
         return self.images / row.path
 
-    def save(self, id: int, answer: Answer) -> Row:
+    def save(self, id: int, answer: SubmittedLabel) -> PoolRow:
         """Take an answer, once: the same answer again changes nothing and is no error.
 
         Returns:
@@ -137,11 +137,11 @@ class Desk:
                 raise
             return self.row(id)
 
-    def _write(self, row: Row, label: str | None) -> None:
+    def _write(self, row: PoolRow, label: str | None) -> None:
         answers, skipped = ({}, [row.id]) if label is None else ({row.id: label}, [])
         self.pool.answer(answers, self._source, amend=row.state == "labeled", skipped=skipped)
 
-    def _label(self, row: Row, value: Any) -> str:
+    def _label(self, row: PoolRow, value: Any) -> str:
         try:
             if self.pool.settings.takes == "points":
                 if not isinstance(value, list) or not all(isinstance(point, list) for point in value):
@@ -154,7 +154,7 @@ class Desk:
             raise LabelError(f"{row.path}: {error}") from None
 
 
-def version(row: Row) -> str:
+def version(row: PoolRow) -> str:
     """A short text that differs whenever an image's answer does.
 
     The time of the answer alone would not do: two answers may come within its second.

@@ -59,15 +59,15 @@ export class NumberInput {
   makeSteps(low, high) {
     this.low = low;
     this.high = high;
-    const place = byId("steps");
-    place.hidden = false;
-    place.replaceChildren();
+    const buttons = byId("steps");
+    buttons.hidden = false;
+    buttons.replaceChildren();
     for (let score = low; score <= high; score += 1) {
       const button = document.createElement("button");
       button.type = "button";
       button.textContent = score;
       button.onclick = () => this.choose(score);
-      place.append(button);
+      buttons.append(button);
     }
   }
 

@@ -16,7 +16,7 @@ const stage = new Stage(byId("stage"), byId("picture"), byId("marks"), () => edi
 
 let round = null; // what the server told of it; its images carry their state
 let numbers = null; // the field of scores and counts; null for points
-let at = 0; // place in the round
+let at = 0; // index in the round
 let image = null; // the present image as the server told it; null while it is on its way
 let turn = 0; // grows with each image that is shown: what comes late for another one is dropped
 let busy = false; // an answer is on its way
@@ -108,7 +108,7 @@ async function show(index, onward = false) {
   byId("problem").hidden = true;
   setAnswer(numbers ? "" : []);
   const { id } = round.images[at];
-  const near = [at, at + 1, at - 1].map((place) => round.images[place]?.id).filter((other) => other !== undefined);
+  const near = [at, at + 1, at - 1].map((index) => round.images[index]?.id).filter((other) => other !== undefined);
   pictures.keep(near);
   try {
     const url = pictures.take(id);
@@ -202,7 +202,7 @@ function go(by) {
 function next() {
   const { images } = round;
   const after = [...images.keys()].map((step) => (at + 1 + step) % images.length);
-  const index = after.find((place) => images[place].state === "asked");
+  const index = after.find((position) => images[position].state === "asked");
   if (index === undefined) finish();
   else show(index, true);
 }

@@ -11,19 +11,19 @@ const exact = (value) => Math.round(value * 100) / 100;
 
 export class Stage {
   /** `changed()` is called when a person changed the points. */
-  constructor(place, picture, canvas, changed) {
-    Object.assign(this, { place, picture, canvas, changed });
+  constructor(frame, picture, canvas, changed) {
+    Object.assign(this, { frame, picture, canvas, changed });
     this.takesPoints = false;
     this.locked = false;
     this.clear();
-    new ResizeObserver(() => this.resized()).observe(place);
-    place.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
-    place.addEventListener("pointerdown", (event) => this.press(event));
-    place.addEventListener("pointermove", (event) => this.move(event));
-    place.addEventListener("pointerup", (event) => this.release(event));
-    place.addEventListener("pointercancel", () => this.release(null));
-    place.addEventListener("pointerleave", () => this.hover(null));
-    place.addEventListener("contextmenu", (event) => this.rightClick(event));
+    new ResizeObserver(() => this.resized()).observe(frame);
+    frame.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
+    frame.addEventListener("pointerdown", (event) => this.press(event));
+    frame.addEventListener("pointermove", (event) => this.move(event));
+    frame.addEventListener("pointerup", (event) => this.release(event));
+    frame.addEventListener("pointercancel", () => this.release(null));
+    frame.addEventListener("pointerleave", () => this.hover(null));
+    frame.addEventListener("contextmenu", (event) => this.rightClick(event));
   }
 
   clear() {
@@ -33,7 +33,7 @@ export class Stage {
     this.future = [];
     this.held = null; // the press under way
     this.under = -1; // the point under the mouse
-    this.cross = null; // the keyboard's place
+    this.cross = null; // the keyboard's position
     this.picture.hidden = true;
     this.draw();
   }
@@ -106,7 +106,7 @@ export class Stage {
     this.edit(this.points.filter((_, other) => other !== index));
   }
 
-  /** The point nearest to a place of the screen, -1 if none is near. */
+  /** The point nearest to a point of the screen, -1 if none is near. */
   nearest([sx, sy], within = NEAR) {
     let best = -1;
     let least = within;
@@ -123,7 +123,7 @@ export class Stage {
   /** Moves the crosshair by steps; it begins in the middle of what is seen. */
   steer(right, down) {
     if (!this.width) return;
-    const { clientWidth, clientHeight } = this.place;
+    const { clientWidth, clientHeight } = this.frame;
     const [x, y] = this.cross ?? this.toImage([clientWidth / 2, clientHeight / 2]);
     const far = STEP / this.scale;
     this.cross = [inside(x + right * far, 0, this.width), inside(y + down * far, 0, this.height)];
@@ -141,7 +141,7 @@ export class Stage {
   // --- the mouse
 
   at(event) {
-    const box = this.place.getBoundingClientRect();
+    const box = this.frame.getBoundingClientRect();
     return [event.clientX - box.left, event.clientY - box.top];
   }
 
@@ -150,8 +150,8 @@ export class Stage {
     const start = this.at(event);
     const point = this.takesPoints && event.button === 0 && !this.locked ? this.nearest(start) : -1;
     this.held = { button: event.button, start, point, before: this.points, from: [this.left, this.top], moved: false };
-    this.place.setPointerCapture(event.pointerId);
-    this.place.focus({ preventScroll: true });
+    this.frame.setPointerCapture(event.pointerId);
+    this.frame.focus({ preventScroll: true });
     event.preventDefault();
   }
 
@@ -167,7 +167,7 @@ export class Stage {
       this.points = this.held.before.map((point, index) => (index === this.held.point ? to : point));
     } else {
       [this.left, this.top] = [this.held.from[0] + right, this.held.from[1] + down];
-      this.place.classList.add("panning");
+      this.frame.classList.add("panning");
     }
     return this.draw();
   }
@@ -175,7 +175,7 @@ export class Stage {
   release(event) {
     const held = this.held;
     this.held = null;
-    this.place.classList.remove("panning");
+    this.frame.classList.remove("panning");
     if (!held) return;
     if (held.point >= 0 && held.moved) {
       const after = this.points;
@@ -212,7 +212,7 @@ export class Stage {
 
   fit() {
     if (!this.width) return;
-    const { clientWidth, clientHeight } = this.place;
+    const { clientWidth, clientHeight } = this.frame;
     this.scale = Math.min(clientWidth / this.width, clientHeight / this.height, LARGEST_FIT) || 1;
     this.left = (clientWidth - this.width * this.scale) / 2;
     this.top = (clientHeight - this.height * this.scale) / 2;
@@ -220,10 +220,10 @@ export class Stage {
     this.draw();
   }
 
-  /** Zooms by a factor, and leaves what is at a place of the screen there; without one, at the crosshair or the middle. */
+  /** Zooms by a factor, and leaves what is at a point of the screen there; without one, at the crosshair or the middle. */
   zoom(factor, [sx, sy] = this.centre()) {
     if (!this.width) return;
-    const least = Math.min(this.place.clientWidth / this.width, this.place.clientHeight / this.height, 1) / 2;
+    const least = Math.min(this.frame.clientWidth / this.width, this.frame.clientHeight / this.height, 1) / 2;
     const scale = inside(this.scale * factor, least, CLOSEST);
     this.left = sx - ((sx - this.left) * scale) / this.scale;
     this.top = sy - ((sy - this.top) * scale) / this.scale;
@@ -233,7 +233,7 @@ export class Stage {
   }
 
   centre() {
-    return this.cross ? this.toScreen(this.cross) : [this.place.clientWidth / 2, this.place.clientHeight / 2];
+    return this.cross ? this.toScreen(this.cross) : [this.frame.clientWidth / 2, this.frame.clientHeight / 2];
   }
 
   resized() {
@@ -261,7 +261,7 @@ export class Stage {
 
   paint() {
     const sharp = window.devicePixelRatio || 1;
-    const { clientWidth, clientHeight } = this.place;
+    const { clientWidth, clientHeight } = this.frame;
     this.canvas.width = clientWidth * sharp;
     this.canvas.height = clientHeight * sharp;
     if (!this.width) return;

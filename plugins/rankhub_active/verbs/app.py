@@ -10,7 +10,7 @@ import typer
 
 import rankhub
 from rankhub import UserError
-from rankhub_active.verbs.place import DEFAULT, Folder
+from rankhub_active.verbs.folder_option import DEFAULT, Folder
 from rankhub_active.verbs.serve import serve
 from rankhub_active.verbs.status import status
 
@@ -49,13 +49,13 @@ def init(
     """
     if takes not in (None, "score", "count", "points"):
         raise UserError(f"--takes {takes}: expected score, count or points")
-    from rankhub_active.labeling.settings import Wishes
+    from rankhub_active.labeling.settings import LabelingOptions
     from rankhub_active.labeling.setup import set_up
     from rankhub_active.labeling.summary import advice
 
     talk = rankhub.talking()
     loaded = rankhub.load_recipe(recipe, overrides or [], overlays=overlay or [])
-    wishes = Wishes(
+    wishes = LabelingOptions(
         images=images,
         test=test,
         takes=takes,  # type: ignore[arg-type]
@@ -118,10 +118,10 @@ def next(
     from rankhub_active.labeling.summary import advice
 
     talk, pool = rankhub.talking(), Pool(folder)
-    place = None if run is None else Path(run)
-    if place is not None and not place.is_dir():
-        raise UserError(f"{place.absolute()} is no run's folder; leave it out to take the last run of `label train`")
-    chosen = choose(pool, Request(count, place, changes, among, more), talk.work)
+    path = None if run is None else Path(run)
+    if path is not None and not path.is_dir():
+        raise UserError(f"{path.absolute()} is no run's folder; leave it out to take the last run of `label train`")
+    chosen = choose(pool, Request(count, path, changes, among, more), talk.work)
     talk.finish()
     number, rows = chosen.round.number, chosen.rows
     files = hand_out(pool.folder / "rounds" / f"{number:03d}", chosen, pool.settings, copy=copy, progress=talk.work)
@@ -180,7 +180,7 @@ def train(
 
     Example: rankhub label train steps=500
     """
-    from rankhub_active.labeling.alone import locked
+    from rankhub_active.labeling.lock import locked
     from rankhub_active.labeling.pool import Pool
     from rankhub_active.labeling.summary import advice
     from rankhub_active.labeling.train import train as learn

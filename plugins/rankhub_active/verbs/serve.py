@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from rankhub_active.verbs.place import DEFAULT, Folder
+from rankhub_active.verbs.folder_option import DEFAULT, Folder
 
 
 def serve(

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rankhub_active.verbs.place import DEFAULT, Folder
+from rankhub_active.verbs.folder_option import DEFAULT, Folder
 
 if TYPE_CHECKING:
     from rich.console import Console

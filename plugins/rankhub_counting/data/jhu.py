@@ -72,7 +72,7 @@ class JhuCrowd(ReleasedImages):
         path = self.root / row.annotation
         points: list[list[float]] = []
         wrong: list[str] = []
-        for place, line in read_lines(path):
+        for at, line in read_lines(path):
             try:
                 values = [number(field) for field in line.split()]
             except ValueError:
@@ -80,7 +80,7 @@ class JhuCrowd(ReleasedImages):
             if len(values) == _FIELDS:
                 points.append(values[:2])
             else:
-                wrong.append(f"line {place} ({line[:40]!r})")
+                wrong.append(f"line {at} ({line[:40]!r})")
         if wrong:
             raise UserError(f"{path}: no row of {_FIELDS} numbers on {some(wrong)}; {RELEASED}")
         return as_points(str(path), points, may_be_empty=True)

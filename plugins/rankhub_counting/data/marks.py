@@ -15,11 +15,11 @@ from rankhub_data.placed import extents as extents
 from rankhub_data.placed import placed as placed
 
 
-def as_points(place: str, value: Any, *, may_be_empty: bool) -> Floats:
+def as_points(location: str, value: Any, *, may_be_empty: bool) -> Floats:
     """What an annotation file holds, as points.
 
     Args:
-        place: Where it stands, for sentences.
+        location: Where it stands, for sentences.
         value: Rows of x and y.
         may_be_empty: Whether an image may have no point; else that is a damaged file.
 
@@ -34,15 +34,15 @@ def as_points(place: str, value: Any, *, may_be_empty: bool) -> Floats:
             raise TypeError
         points = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
-        raise UserError(f"{place} holds no rows of two numbers, x and y; mend it or get it anew") from None
+        raise UserError(f"{location} holds no rows of two numbers, x and y; mend it or get it anew") from None
     if not points.size:
         if may_be_empty:
             return np.empty((0, 2))
-        raise UserError(f"{place} holds no point; an image of this set has some: get the file anew")
+        raise UserError(f"{location} holds no point; an image of this set has some: get the file anew")
     if points.ndim != 2 or points.shape[1] != 2:
         shape = " x ".join(str(length) for length in points.shape)
-        raise UserError(f"{place} holds {shape} numbers in place of rows of x and y; get the file as released")
+        raise UserError(f"{location} holds {shape} numbers in place of rows of x and y; get the file as released")
     if bad := int((~np.isfinite(points)).any(axis=1).sum()):
         are = "is" if bad == 1 else "are"
-        raise UserError(f"{place}: {bad:,} of {len(points):,} points {are} no finite number; mend or take them out")
+        raise UserError(f"{location}: {bad:,} of {len(points):,} points {are} no finite number; mend or take them out")
     return points

@@ -48,7 +48,7 @@ class NwpuCrowd(ReleasedImages):
         images, _ = files_in(self.root, "images", r"(\d+)\.jpe?g")
         points, _ = files_in(self.root, self._points, r"(\d+)\.(?:json|mat)")
         rows: list[Marked] = []
-        place: dict[str, str] = {}
+        listed_in: dict[str, str] = {}
         for name, held_out in _LISTS.items():
             keys = _keys(self.root / name)
             for what, there in (("images", images), (self._points, points)):
@@ -57,10 +57,10 @@ class NwpuCrowd(ReleasedImages):
                         f"{len(without):,} of the {len(keys):,} images that {self.root / name} names are not in "
                         f"{self.root / what}: {some(without)}; unpack the set anew"
                     )
-            if twice := [key for key in keys if place.setdefault(key, name) != name]:
+            if twice := [key for key in keys if listed_in.setdefault(key, name) != name]:
                 raise UserError(f"{self.root} has {some(twice)} in train.txt and in val.txt; get the lists as released")
             rows += [Marked(images[key], points[key], held_out) for key in keys]
-        listed = set(place)
+        listed = set(listed_in)
         withheld = sum(key not in listed for key in images)
         notes = [f"images on neither list, whose labels are withheld, are left out: {withheld:,}"] if withheld else []
         return Listed(rows, self.title, notes)

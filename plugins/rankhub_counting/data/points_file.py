@@ -39,12 +39,12 @@ class Of:
 
     Attributes:
         path: As it is first written.
-        place: Where, for sentences.
+        location: Where, for sentences.
         points: [n, 2] in the file's order.
     """
 
     path: str
-    place: str
+    location: str
     points: Floats
 
 
@@ -67,7 +67,7 @@ def read_points_file(source: Path, columns: Columns, root: Path) -> list[Of]:
         first, said = next(iter(wrong.items()))
         others = [found[number].path for number in wrong if number != first]
         also = f" (so it is with {some(others)})" if others else ""
-        raise UserError(f"{source}, {found[first].place}: {found[first].path}: {said}{also}")
+        raise UserError(f"{source}, {found[first].location}: {found[first].path}: {said}{also}")
     return found
 
 
@@ -85,7 +85,7 @@ def _table(source: Path, columns: Columns, root: Path) -> list[Of]:
     for record, *point in zip(marked, *(_column(table, name, marked) for name in (columns.x, columns.y)), strict=True):
         points[keys[record[columns.path]]].append((point[0], point[1]))
     return [
-        Of(row[columns.path], row.place, np.array(points[key], dtype=np.float64).reshape(-1, 2))
+        Of(row[columns.path], row.location, np.array(points[key], dtype=np.float64).reshape(-1, 2))
         for key, row in first.items()
     ]
 

@@ -49,14 +49,14 @@ def refusal(opened: Opened[Marked], marks: Sequence[Placed]) -> str:
     """The sentence on points that lie outside their images; there are some."""
     wrong = _outside(marks)
     total = sum(len(mark.outside) for mark, _ in wrong)
-    places = [_place(opened, mark, number) for mark, number in wrong]
+    locations = [_location(opened, mark, number) for mark, number in wrong]
     swapped = sum(mark.swapped for mark, _ in wrong)
     advice = "mend them, or set `outside: drop` to leave them out"
     if swapped:
         advice = (
             f"in {number_of_images(swapped)} they fit with x and y exchanged: write x, the column, before y, the row"
         )
-    return f"{_points(total)} more than a pixel outside the image: {some(places)}; {advice}"
+    return f"{_points(total)} more than a pixel outside the image: {some(locations)}; {advice}"
 
 
 def _notes(unit: str, part: str, opened: Opened[Marked], marks: Sequence[Placed] | None, labeled: int) -> Iterator[str]:
@@ -79,9 +79,9 @@ def _moved(opened: Opened[Marked], marks: Sequence[Placed]) -> Iterator[str]:
     if moved := sum(mark.moved for mark in marks):
         yield f"{_points(moved)} at most a pixel outside the image, moved to its border"
     if wrong := _outside(marks):
-        places = [_place(opened, mark, number) for mark, number in wrong]
+        locations = [_location(opened, mark, number) for mark, number in wrong]
         total = sum(len(mark.outside) for mark, _ in wrong)
-        yield f"{_points(total)} further outside and {'is' if total == 1 else 'are'} left out: {some(places)}"
+        yield f"{_points(total)} further outside and {'is' if total == 1 else 'are'} left out: {some(locations)}"
     if swapped := [opened.paths[number] for number, mark in enumerate(marks) if mark.swapped]:
         yield (
             f"warning: in {number_of_images(len(swapped))} points outside would be inside with x and y exchanged "
@@ -93,7 +93,7 @@ def _outside(marks: Sequence[Placed]) -> list[tuple[Placed, int]]:
     return [(mark, number) for number, mark in enumerate(marks) if len(mark.outside)]
 
 
-def _place(opened: Opened[Marked], mark: Placed, number: int) -> str:
+def _location(opened: Opened[Marked], mark: Placed, number: int) -> str:
     height, width = opened.images.source_sizes[opened.served[number]].tolist()
     x, y = mark.outside[0].tolist()
     more = f" and {len(mark.outside) - 1:,} more" if len(mark.outside) > 1 else ""

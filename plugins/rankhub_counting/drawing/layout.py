@@ -24,7 +24,7 @@ _JITTER = 0.12
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class SceneObject:
     """A thing in a scene.
 
     Attributes:
@@ -75,7 +75,7 @@ class Style:
         return np.asarray(1 - self.perspective * (1 - np.asarray(y) / self.height), dtype=np.float64)
 
 
-def lay_out(style: Style, rng: np.random.Generator) -> list[Figure]:
+def lay_out(style: Style, rng: np.random.Generator) -> list[SceneObject]:
     """Draw what stands in a scene, from the nearest to the furthest; every centre lies inside it.
 
     The number of discs is log-uniform, so that each factor is equally likely. They gather in a few crowds. A row holds
@@ -90,23 +90,23 @@ def lay_out(style: Style, rng: np.random.Generator) -> list[Figure]:
     tint = rng.uniform(0.85, 1.15, 3)
     shapes: list[Shape] = [DISC] * discs
     shapes += [DISTRACTORS[n] for n in rng.integers(0, len(DISTRACTORS), others)]
-    places = _places(style, weights, len(shapes), rng)
-    radii = near * style.scale(places[:, 1]) * rng.uniform(1 - _JITTER, 1 + _JITTER, len(shapes))
+    centres = _centres(style, weights, len(shapes), rng)
+    radii = near * style.scale(centres[:, 1]) * rng.uniform(1 - _JITTER, 1 + _JITTER, len(shapes))
     angles, light = rng.uniform(0, 2 * np.pi, len(shapes)), rng.uniform(0.3, 1.0, (len(shapes), 1))
     colours = (light * tint * rng.uniform(0.7, 1.1, (len(shapes), 3))).clip(0, 1)
     textures, offsets = rng.uniform(0.1, 0.6, len(shapes)), rng.uniform(0, 1, (len(shapes), 2))
     return [
-        Figure(
+        SceneObject(
             shapes[n],
-            float(places[n, 0]),
-            float(places[n, 1]),
+            float(centres[n, 0]),
+            float(centres[n, 1]),
             float(radii[n]),
             float(angles[n]),
             _triple(colours[n].tolist()),
             float(textures[n]),
             (float(offsets[n, 0]), float(offsets[n, 1])),
         )
-        for n in np.argsort(-places[:, 1], kind="stable").tolist()
+        for n in np.argsort(-centres[:, 1], kind="stable").tolist()
     ]
 
 
@@ -127,7 +127,7 @@ def _density(style: Style, rng: np.random.Generator) -> Floats:
     return np.asarray(weights / weights.sum(), dtype=np.float64)
 
 
-def _places(style: Style, weights: Floats, count: int, rng: np.random.Generator) -> Floats:
+def _centres(style: Style, weights: Floats, count: int, rng: np.random.Generator) -> Floats:
     """[count, 2] x and y."""
     rows, columns = _CELLS
     cells = rng.choice(rows * columns, count, p=weights)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from rankhub_counting.drawing.layout import Figure, Shape
+from rankhub_counting.drawing.layout import SceneObject, Shape
 
 Canvas = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
@@ -72,7 +72,9 @@ _PATTERN = 128
 """Side in pixels of the pattern from which the textures of a scene are taken."""
 
 
-def paint(backdrop: Canvas, figures: Sequence[Figure], rng: np.random.Generator) -> tuple[Pixels, list[Figure]]:
+def paint(
+    backdrop: Canvas, figures: Sequence[SceneObject], rng: np.random.Generator
+) -> tuple[Pixels, list[SceneObject]]:
     """Paint a scene.
 
     From near to far, each thing gets what those before it have left of each pixel: the same picture as painting from
@@ -109,7 +111,7 @@ def paint(backdrop: Canvas, figures: Sequence[Figure], rng: np.random.Generator)
     return (colours.clip(0, 1) * 255 + 0.5).astype(np.uint8), painted
 
 
-def outside(figure: Figure, dx: Distance, dy: Distance) -> Distance:
+def outside(figure: SceneObject, dx: Distance, dy: Distance) -> Distance:
     """[h, w] signed distance in pixels to the shape's edge, below 0 inside; exact at straight edges and for discs.
 
     ``dx`` [w] and ``dy`` [h, 1] are columns and rows from its centre.
@@ -146,7 +148,7 @@ def _light(rng: np.random.Generator) -> tuple[float, float, float]:
 
 
 def _shade(
-    figure: Figure,
+    figure: SceneObject,
     dx: Distance,
     dy: Distance,
     light: tuple[float, float, float],
@@ -158,7 +160,7 @@ def _shade(
     return np.asarray(0.3 + 0.75 * (x * u + y * v + z * depth).clip(0, 1), dtype=np.float32)
 
 
-def _patch(pattern: Canvas, figure: Figure, height: int, width: int) -> Canvas:
+def _patch(pattern: Canvas, figure: SceneObject, height: int, width: int) -> Canvas:
     """[height, width] of the scene's pattern at the thing's own place; it repeats only for things larger than it."""
     row, column = (
         int(share * max(_PATTERN - side, 1)) for share, side in zip(figure.offset, (height, width), strict=True)

@@ -116,23 +116,23 @@ class DrawnScenes(Dataset):
         self._pieces = read_pieces(self.photos, 1, _PHOTO_SIDE)
         keep = len(self) * self.style.height * self.style.width * 3 <= context.memory_limit
         self._kept, self._points, self._behind = [], [], []
-        for place in range(len(self)):
-            scene = self.draw(place)
+        for index in range(len(self)):
+            scene = self.draw(index)
             if keep:
                 self._kept.append(scene.pixels)
             self._points.append(scene.points)
             self._behind.append(scene.photo)
-            context.progress(place + 1, len(self), "drawing scenes")
+            context.progress(index + 1, len(self), "drawing scenes")
         if self.label.kind == "points":
             counts = self._counts()
             area = len(self) * self.style.height * self.style.width
             self.label = replace(self.label.measured(counts), density=float(counts.sum() / area))
-        return DataReport(notes=self._notes(), tables={"images": [self._row(place) for place in range(len(self))]})
+        return DataReport(notes=self._notes(), tables={"images": [self._row(index) for index in range(len(self))]})
 
-    def draw(self, place: int) -> Scene:
-        """The scene at ``place``: the same for the same options, whatever was drawn before."""
+    def draw(self, index: int) -> Scene:
+        """The scene at ``index``: the same for the same options, whatever was drawn before."""
         side = "held_out" if self.part == "held_out" else "train"
-        draws = Draws(self.seed, f"drawn_scenes {side}", 0).at(self.numbers[place], 0)
+        draws = Draws(self.seed, f"drawn_scenes {side}", 0).at(self.numbers[index], 0)
         behind = draws.generators("backdrop")[0]
         on_photo = self.backdrops == "photos" or (self.backdrops == "both" and behind.random() < 0.5)
         height, width = self.style.height, self.style.width
@@ -143,8 +143,8 @@ class DrawnScenes(Dataset):
             canvas = photo_backdrop(photo.pixels, height, width, behind)
         figures = lay_out(self.style, draws.generators("layout")[0])
         pixels, painted = paint(canvas, figures, draws.generators("paint")[0])
-        places = np.array([(f.x, f.y) for f in painted if f.shape == DISC], dtype=np.float64).reshape(-1, 2)
-        return Scene(pixels, np.column_stack([places, extents(places)]), photo)
+        centres = np.array([(f.x, f.y) for f in painted if f.shape == DISC], dtype=np.float64).reshape(-1, 2)
+        return Scene(pixels, np.column_stack([centres, extents(centres)]), photo)
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -169,7 +169,7 @@ class DrawnScenes(Dataset):
     def facts(self, name: str) -> Sequence[str] | None:
         """``path``: side and number of the scene; ``kind``: what it lies on, ``noise`` or the name of a photo."""
         known = {"path": self._name, "kind": self._backdrop}
-        return [known[name](place) for place in range(len(self))] if name in known else None
+        return [known[name](index) for index in range(len(self))] if name in known else None
 
     def sizes(self) -> npt.NDArray[np.int64]:
         """[len, 2] height and width."""
@@ -178,19 +178,19 @@ class DrawnScenes(Dataset):
     def _counts(self) -> Floats:
         return np.array([len(points) for points in self._points], dtype=np.float64)
 
-    def _name(self, place: int) -> str:
-        return f"{'held_out' if self.part == 'held_out' else 'train'}/{self.numbers[place]}"
+    def _name(self, index: int) -> str:
+        return f"{'held_out' if self.part == 'held_out' else 'train'}/{self.numbers[index]}"
 
-    def _backdrop(self, place: int) -> str:
-        photo = self._behind[place]
+    def _backdrop(self, index: int) -> str:
+        photo = self._behind[index]
         return "noise" if photo is None else photo.photo
 
-    def _row(self, place: int) -> dict[str, Any]:
-        row: dict[str, Any] = {"path": self._name(place), "backdrop": self._backdrop(place)}
-        return row if self.label.kind is None else {**row, "count": len(self._points[place])}
+    def _row(self, index: int) -> dict[str, Any]:
+        row: dict[str, Any] = {"path": self._name(index), "backdrop": self._backdrop(index)}
+        return row if self.label.kind is None else {**row, "count": len(self._points[index])}
 
     def _notes(self) -> list[str]:
-        on = ", ".join(dict.fromkeys(self._backdrop(place) for place in range(len(self))))
+        on = ", ".join(dict.fromkeys(self._backdrop(index) for index in range(len(self))))
         first = f"{len(self)} scenes that the program draws, {self.style.width} x {self.style.height} pixels, on {on}"
         if self.label.kind is None:
             return [f"{first}; served without points"]

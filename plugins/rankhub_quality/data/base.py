@@ -16,12 +16,12 @@ from rankhub_data.named import NamedImages
 from rankhub_data.opened import Listed, Opened
 from rankhub_quality.data.choose import of_kinds, served, without_references
 from rankhub_quality.data.report import report
-from rankhub_quality.data.table import Row, ScoreTable, check_references, check_table, places
+from rankhub_quality.data.table import ScoredRow, ScoreTable, check_references, check_table, locations
 from rankhub_tables.draws import Ints
 from rankhub_tables.split import Sides, Split, Units
 
 
-class ScoredImages(LabeledImages[Row]):
+class ScoredImages(LabeledImages[ScoredRow]):
     """Images that people scored.
 
     Labels are served turned where the data set's own scale says that lower is better, so that higher is always
@@ -91,7 +91,7 @@ class ScoredImages(LabeledImages[Row]):
             UserError: They are not as they should be; one sentence.
         """
 
-    def list_images(self) -> Listed[Row]:
+    def list_images(self) -> Listed[ScoredRow]:
         """The rows that filters leave; all of them where copies can only be found among all.
 
         Raises:
@@ -103,7 +103,7 @@ class ScoredImages(LabeledImages[Row]):
             if without := [row for row in table.rows if not row.reference]:
                 raise UserError(
                     f"{table.source} names no reference for {len(without):,} of its {len(table.rows):,} images "
-                    f"({places(without)}); name one for each, or for none"
+                    f"({locations(without)}); name one for each, or for none"
                 )
             others = [row.reference for row in whole.rows if row.reference and not row.wanted]
             return Listed(table.rows, table.source.name, table.notes, others)
@@ -111,7 +111,7 @@ class ScoredImages(LabeledImages[Row]):
         table = whole.one_each if self.split.divides else whole.wanted
         return Listed(table.rows, table.source.name, table.notes)
 
-    def arrange(self, listed: Listed[Row], images: NamedImages) -> tuple[Sides, Ints]:
+    def arrange(self, listed: Listed[ScoredRow], images: NamedImages) -> tuple[Sides, Ints]:
         """Wanted rows of the part; the versions of a reference stay together, or else the copies of an image."""
         if listed.rows[0].reference:
             units = Units([row.reference for row in listed.rows], "references", others=listed.others)
@@ -120,7 +120,7 @@ class ScoredImages(LabeledImages[Row]):
         sides = self.split.sides(units)
         return sides, served(listed.rows, sides, self.split, self.share)
 
-    def read_labels(self, opened: Opened[Row]) -> tuple[list[float], DataReport]:
+    def read_labels(self, opened: Opened[ScoredRow]) -> tuple[list[float], DataReport]:
         """The scores, turned."""
         turned = self.scale.turned(np.array([row.score for row in opened.served_rows], dtype=np.float64))
         self.label = self.scale.measured(turned)

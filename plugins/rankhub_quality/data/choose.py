@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from rankhub.interfaces.errors import UserError
-from rankhub_quality.data.table import Row, ScoreTable
+from rankhub_quality.data.table import ScoredRow, ScoreTable
 from rankhub_tables.draws import Ints, thinned
 from rankhub_tables.split import Sides, Split
 from rankhub_tables.wording import some
@@ -62,7 +62,7 @@ def without_references(table: ScoreTable, wanted: Sequence[str] | None, usual: S
     return kept
 
 
-def served(rows: Sequence[Row], sides: Sides, split: Split, share: float) -> Ints:
+def served(rows: Sequence[ScoredRow], sides: Sides, split: Split, share: float) -> Ints:
     """Rows of the images that are served, ascending: wanted rows of the part, thinned out by ``share``.
 
     Args:

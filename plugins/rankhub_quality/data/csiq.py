@@ -10,7 +10,7 @@ from typing import ClassVar
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import UserError
 from rankhub_quality.data.base import ScoredVersions
-from rankhub_quality.data.table import Row, ScoreTable, check_lengths
+from rankhub_quality.data.table import ScoredRow, ScoreTable, check_lengths
 from rankhub_tables.sheet import read_sheet
 from rankhub_tables.table import Record
 from rankhub_tables.text import RELEASED, read_pattern
@@ -74,7 +74,7 @@ class Csiq(ScoredVersions):
         scores = table.numbers("dmos")
         check_lengths(table.source, self.images, "images", rows=len(table))
         rows = [
-            Row(f"dst_imgs/{folder}/{name}", score, record.place, reference=record["image"], kind=folder)
+            ScoredRow(f"dst_imgs/{folder}/{name}", score, record.location, reference=record["image"], kind=folder)
             for record, (folder, name), score in zip(table, named, scores, strict=True)
         ]
         return ScoreTable(table.source, rows)
@@ -85,7 +85,7 @@ def _named(source: Path, record: Record) -> tuple[str, str]:
     found = _FOLDERS.get(record["dst_type"].casefold())
     if found is None:
         raise UserError(
-            f"{source}, {record.place}: {record['dst_type']} is no type of distortion of CSIQ ({', '.join(_FOLDERS)}); "
-            f"{RELEASED}"
+            f"{source}, {record.location}: {record['dst_type']} is no type of distortion of CSIQ "
+            f"({', '.join(_FOLDERS)}); {RELEASED}"
         )
     return found[0], f"{record['image']}.{found[1]}.{record['dst_lev']}.png"

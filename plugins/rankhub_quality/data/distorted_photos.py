@@ -182,7 +182,7 @@ class DistortedPhotos(Dataset):
         address = [_address(self._pieces[made.piece]) for made in every]
         order = Draws(self.seed, "distorted_photos labels", 0).at(address, [made.turn for made in every])
         first = np.argsort(order.uniform("label"), kind="stable")[: self.count]
-        return [every[place] for place in sorted(first.tolist())]
+        return [every[index] for index in sorted(first.tolist())]
 
     def _distorted(self, made: Item) -> tuple[Pixels, float]:
         """[H, W, 3] image, and the strength of its distortion."""
@@ -212,12 +212,12 @@ def similarity(image: Pixels, original: Pixels) -> float:
     return float(value)
 
 
-def strength_at(levels: Sequence[float], place: float) -> float:
-    """The strength at ``place`` in [0, 1] of the way from the first level to the last, levels being equally far apart.
+def strength_at(levels: Sequence[float], fraction: float) -> float:
+    """The strength at ``fraction`` in [0, 1] of the way from the first level to the last, levels equally far apart.
 
     Between two levels of one sign it is interpolated geometrically, since levels grow by factors; else linearly.
     """
-    at = place * (len(levels) - 1)
+    at = fraction * (len(levels) - 1)
     below = min(int(at), len(levels) - 2) if len(levels) > 1 else 0
     if len(levels) == 1:
         return float(levels[0])

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from rankhub.interfaces.data import LabelSpec
 from rankhub_quality.data.base import ScoredVersions
-from rankhub_quality.data.table import Row, ScoreTable, check_lengths
+from rankhub_quality.data.table import ScoredRow, ScoreTable, check_lengths
 from rankhub_tables.delimited import read_delimited
 from rankhub_tables.table import Record
 from rankhub_tables.text import RELEASED
@@ -87,7 +87,9 @@ class Kadid10k(ScoredVersions):
             "`dist_img` is no name such as I01_01_01.png with `ref_img` I01.png", odd, RELEASED, shown="dist_img"
         )
         rows = [
-            Row(f"images/{match[0]}", score, record.place, match["reference"].upper(), KINDS[int(match["kind"]) - 1])
+            ScoredRow(
+                f"images/{match[0]}", score, record.location, match["reference"].upper(), KINDS[int(match["kind"]) - 1]
+            )
             for record, match, score in zip(table, named, scores, strict=True)
             if match is not None
         ]

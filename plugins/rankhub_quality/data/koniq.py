@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import UserError
 from rankhub_quality.data.base import ScoredImages
-from rankhub_quality.data.table import Row, ScoreTable, check_lengths
+from rankhub_quality.data.table import ScoredRow, ScoreTable, check_lengths
 from rankhub_tables.delimited import read_delimited
 from rankhub_tables.wording import some
 
@@ -74,7 +74,7 @@ class Koniq10k(ScoredImages):
             values = some(sorted({record["set"] or "empty" for record in table}))
             raise UserError(f"column set of {source} has no {self.official}; its values are {values}")
         rows = [
-            Row(f"{self.images}/{record['image_name']}", value, record.place, wanted=wanted)
+            ScoredRow(f"{self.images}/{record['image_name']}", value, record.location, wanted=wanted)
             for record, value, wanted in zip(table, table.numbers(score), wants, strict=True)
         ]
         return ScoreTable(source, rows, [f"official split: {self.official}"] if self.official else [])

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import UserError
 from rankhub_quality.data.base import ScoredVersions
-from rankhub_quality.data.table import Row, ScoreTable, check_lengths
+from rankhub_quality.data.table import ScoredRow, ScoreTable, check_lengths
 from rankhub_tables.mat import Mat, read_mat
 
 
@@ -76,10 +76,10 @@ class Live(ScoredVersions):
         original, how = self._originals(scores, dmos)
         images = [(kind, number) for kind, count in self.counts.items() for number in range(1, count + 1)]
         rows = [
-            Row(
+            ScoredRow(
                 path=f"{kind}/img{number}.bmp",
                 score=float(dmos[entry]),
-                place=f"entry {entry + 1} of {self.variable}",
+                location=f"entry {entry + 1} of {self.variable}",
                 reference=references[entry],
                 kind=kind,
             )

@@ -8,7 +8,7 @@ from typing import ClassVar
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import UserError
 from rankhub_quality.data.base import ScoredVersions
-from rankhub_quality.data.table import Row, ScoreTable, check_lengths
+from rankhub_quality.data.table import ScoredRow, ScoreTable, check_lengths
 from rankhub_tables.mat import read_mat
 
 
@@ -57,7 +57,7 @@ class LiveChallenge(ScoredVersions):
                 "in the release; this is not the file as released, and scores would go to the wrong images"
             )
         rows = [
-            Row(f"Images/{name}", float(score), f"entry {entry} of AllMOS_release")
+            ScoredRow(f"Images/{name}", float(score), f"entry {entry} of AllMOS_release")
             for entry, (name, score) in enumerate(zip(names, mos, strict=True), start=1)
             if entry > self.training
         ]

@@ -9,7 +9,7 @@ from typing import ClassVar
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import UserError
 from rankhub_quality.data.base import ScoredVersions
-from rankhub_quality.data.table import Row, ScoreTable, check_lengths
+from rankhub_quality.data.table import ScoredRow, ScoreTable, check_lengths
 from rankhub_tables.mat import read_mat
 from rankhub_tables.wording import some
 
@@ -54,7 +54,7 @@ class Mlive(ScoredVersions):
         rows = [row for part, kind in self.parts_at.items() for row in self._rows(part, kind)]
         return ScoreTable(self.root / "Part 1 and Part 2", rows)
 
-    def _rows(self, part: str, kind: str) -> Iterator[Row]:
+    def _rows(self, part: str, kind: str) -> Iterator[ScoredRow]:
         names_at, scores_at = self.root / part / "Imagelists.mat", self.root / part / "Scores.mat"
         lists = read_mat(names_at)
         names = lists.strings("distimgs")
@@ -64,7 +64,7 @@ class Mlive(ScoredVersions):
         if "refimgs" in lists.content:
             _check_named(names_at, references, lists.strings("refimgs"))
         for entry, (name, score, reference) in enumerate(zip(names, dmos, references, strict=True), start=1):
-            yield Row(f"{part}/{kind}/{name}", float(score), f"{part}, entry {entry}", reference, kind)
+            yield ScoredRow(f"{part}/{kind}/{name}", float(score), f"{part}, entry {entry}", reference, kind)
 
 
 def _check_named(source: Path, found: Sequence[str], files: Sequence[str]) -> None:

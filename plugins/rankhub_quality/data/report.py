@@ -11,11 +11,11 @@ import numpy.typing as npt
 
 from rankhub.interfaces.data import DataReport, LabelSpec
 from rankhub_data.opened import Opened
-from rankhub_quality.data.table import Row
+from rankhub_quality.data.table import ScoredRow
 from rankhub_tables.split import Split, Units
 
 
-def report(title: str, opened: Opened[Row], split: Split, share: float, scale: LabelSpec) -> DataReport:
+def report(title: str, opened: Opened[ScoredRow], split: Split, share: float, scale: LabelSpec) -> DataReport:
     """Sentences and tables.
 
     The table ``scores`` has a row for each image that is served, its score on the data set's own scale; the table
@@ -42,7 +42,7 @@ def report(title: str, opened: Opened[Row], split: Split, share: float, scale: L
     return opened.report(what, said, "copies with scores of their own", tables)
 
 
-def _references(opened: Opened[Row]) -> list[dict[str, Any]]:
+def _references(opened: Opened[ScoredRow]) -> list[dict[str, Any]]:
     images, served = (Counter(row.reference for row in rows) for rows in (opened.rows, opened.served_rows))
     first = {row.reference: number for number, row in reversed(list(enumerate(opened.rows)))}
     return [
@@ -51,7 +51,7 @@ def _references(opened: Opened[Row]) -> list[dict[str, Any]]:
     ]
 
 
-def _images(opened: Opened[Row], units: Units) -> str:
+def _images(opened: Opened[ScoredRow], units: Units) -> str:
     wanted = [row for row in opened.rows if row.wanted]
     of = "" if len(opened.served) == len(wanted) else f" of {len(wanted):,}"
     known = [f"{len(set(units.names)):,} references"] if units.what == "references" else []
@@ -67,7 +67,7 @@ def _range(scores: npt.NDArray[np.float64], scale: LabelSpec) -> str:
     return f"{what} from {scores.min():g} to {scores.max():g}, mean {scores.mean():.4g} ({way})"
 
 
-def _part(opened: Opened[Row], units: Units, split: Split, share: float) -> Iterator[str]:
+def _part(opened: Opened[ScoredRow], units: Units, split: Split, share: float) -> Iterator[str]:
     """How the images that are served came about."""
     count = len(units.drawn)
     if split.part != "all":

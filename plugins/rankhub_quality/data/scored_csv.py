@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import Objection, UserError
 from rankhub_quality.data.base import ScoredVersions
-from rankhub_quality.data.table import Row, ScoreTable
+from rankhub_quality.data.table import ScoredRow, ScoreTable
 from rankhub_tables.delimited import read_delimited
 from rankhub_tables.names import composed, folded, spelled
 from rankhub_tables.table import Record, Table
@@ -104,7 +104,7 @@ class ScoredCsv(ScoredVersions):
         ]
         return ScoreTable(source, rows, list(self._notes(rows)))
 
-    def _notes(self, rows: Sequence[Row]) -> Iterator[str]:
+    def _notes(self, rows: Sequence[ScoredRow]) -> Iterator[str]:
         if left := sum(not row.wanted for row in rows):
             yield f"rows left out by `where`: {left:,}"
         if self.split.divides and not any(row.reference for row in rows):
@@ -123,13 +123,13 @@ class ScoredCsv(ScoredVersions):
     def _is(self, record: Record, column: str) -> bool:
         return composed(record[column]) == composed(self.where[column])
 
-    def _row(self, record: Record, score: float, wanted: bool, names: dict[str, str]) -> Row:
+    def _row(self, record: Record, score: float, wanted: bool, names: dict[str, str]) -> ScoredRow:
         """A row; ``names`` holds how each reference is spelled first."""
         named = record[self.reference] if self.reference else ""
-        return Row(
+        return ScoredRow(
             path=record[self.path],
             score=score,
-            place=record.place,
+            location=record.location,
             reference=names.setdefault(folded(spelled(named)), spelled(named)) if named else "",
             kind=composed(record[self.kind]) if self.kind else "",
             wanted=wanted,

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.options import Ge
 from rankhub_quality.data.base import ScoredImages
-from rankhub_quality.data.table import Row, ScoreTable, check_lengths
+from rankhub_quality.data.table import ScoredRow, ScoreTable, check_lengths
 from rankhub_tables.delimited import read_delimited
 from rankhub_tables.sheet import read_sheet
 
@@ -60,7 +60,7 @@ class Spaq(ScoredImages):
             table = read_sheet(source, None, columns, "save the table as .csv beside it")
         check_lengths(source, self.count, "images", rows=len(table))
         rows = [
-            Row(f"TestImage/{record[_NAME]}", score, record.place)
+            ScoredRow(f"TestImage/{record[_NAME]}", score, record.location)
             for record, score in zip(table, table.numbers(_SCORE), strict=True)
         ]
         return ScoreTable(source, rows)

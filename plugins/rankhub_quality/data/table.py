@@ -13,13 +13,13 @@ from rankhub_tables.wording import some
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ScoredRow:
     """One scored image.
 
     Attributes:
         path: Of the image, relative to the data set's folder.
         score: On the data set's own scale.
-        place: Where the row stands in the annotation file, for sentences ("line 7").
+        location: Where the row stands in the annotation file, for sentences ("line 7").
         reference: The pristine image that it was made from; empty where there is none.
         kind: Of distortion; empty where it is not known.
         wanted: Whether the row filters (such as ``kinds``) leave it. A row that they do not leave is never served and
@@ -28,7 +28,7 @@ class Row:
 
     path: str
     score: float
-    place: str
+    location: str
     reference: str = ""
     kind: str = ""
     wanted: bool = True
@@ -45,7 +45,7 @@ class ScoreTable:
     """
 
     source: Path
-    rows: Sequence[Row]
+    rows: Sequence[ScoredRow]
     notes: Sequence[str] = ()
 
     @property
@@ -59,13 +59,13 @@ class ScoreTable:
 
         At most one row of each path is wanted (:func:`check_table` sees to it); rows without a path are dropped.
         """
-        rows: dict[str, Row] = {}
+        rows: dict[str, ScoredRow] = {}
         for row in self.rows:
             if row.path and (row.wanted or row.path not in rows):
                 rows[row.path] = row
         return ScoreTable(self.source, list(rows.values()), self.notes)
 
-    def only(self, keep: Callable[[Row], bool]) -> ScoreTable:
+    def only(self, keep: Callable[[ScoredRow], bool]) -> ScoreTable:
         """The rows for which ``keep`` is true."""
         return ScoreTable(self.source, [row for row in self.rows if keep(row)], self.notes)
 
@@ -84,7 +84,7 @@ def check_table(table: ScoreTable, label: LabelSpec) -> None:
         raise UserError(f"{table.source} has no scores")
     if infinite := [row for row in table.rows if not math.isfinite(row.score)]:
         raise UserError(
-            f"{table.source}: {_scores(len(infinite))} no finite number: {places(infinite)}; put the number in, or "
+            f"{table.source}: {_scores(len(infinite))} no finite number: {locations(infinite)}; put the number in, or "
             "take the rows out"
         )
     if label.range is not None:
@@ -92,12 +92,13 @@ def check_table(table: ScoreTable, label: LabelSpec) -> None:
         if outside := [row for row in table.rows if not low <= row.score <= high]:
             raise UserError(
                 f"{table.source}: {_scores(len(outside))} outside {low:g} to {high:g}: "
-                f"{some([f'{row.score:g} ({row.place})' for row in outside])}; this is another scale or a wrong entry"
+                f"{some([f'{row.score:g} ({row.location})' for row in outside])}; "
+                "this is another scale or a wrong entry"
             )
-    first: dict[str, Row] = {}
+    first: dict[str, ScoredRow] = {}
     twice = [(first[row.path], row) for row in table.rows if first.setdefault(row.path, row) is not row]
     if twice:
-        said = some([f"{again.path} ({once.place} and {again.place})" for once, again in twice])
+        said = some([f"{again.path} ({once.location} and {again.location})" for once, again in twice])
         raise UserError(f"{table.source} scores an image more than once: {said}; keep one row of each")
 
 
@@ -142,9 +143,9 @@ def check_references(table: ScoreTable, expected: int) -> None:
         )
 
 
-def places(rows: Iterable[Row]) -> str:
+def locations(rows: Iterable[ScoredRow]) -> str:
     """Where the first few rows stand, and how many more there are."""
-    return some([row.place for row in rows])
+    return some([row.location for row in rows])
 
 
 def _scores(count: int) -> str:

@@ -10,7 +10,7 @@ from typing import ClassVar
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import UserError
 from rankhub_quality.data.base import ScoredVersions
-from rankhub_quality.data.table import Row, ScoreTable, check_lengths
+from rankhub_quality.data.table import ScoredRow, ScoreTable, check_lengths
 from rankhub_tables.table import Record
 from rankhub_tables.text import read_lines, read_pattern
 
@@ -81,8 +81,8 @@ class _Tid(ScoredVersions):
         scores = table.numbers("mos")
         return ScoreTable(source, [self._row(source, *one) for one in zip(table, scores, strict=True)])
 
-    def _row(self, source: Path, record: Record, score: float) -> Row:
-        name, place = record["name"], record.place
+    def _row(self, source: Path, record: Record, score: float) -> ScoredRow:
+        name, location = record["name"], record.location
         match = _NAME.fullmatch(name)
         if match is None or not (
             1 <= int(match["reference"]) <= self.references
@@ -90,14 +90,14 @@ class _Tid(ScoredVersions):
             and 1 <= int(match["level"]) <= self.levels
         ):
             raise UserError(
-                f"{source}, {place}: {name} is no name of a distorted image of {self.title}, such as I01_01_1.bmp "
+                f"{source}, {location}: {name} is no name of a distorted image of {self.title}, such as I01_01_1.bmp "
                 f"(reference 1 to {self.references}, type 1 to {self.kind_count}, level 1 to {self.levels})"
             )
         # Upper case, so that two spellings of one name count as one image.
-        return Row(
+        return ScoredRow(
             path=f"distorted_images/{name.upper()}",
             score=score,
-            place=place,
+            location=location,
             reference=f"I{match['reference']}",
             kind=KINDS[int(match["kind"]) - 1],
         )

@@ -28,7 +28,7 @@ def pattern_noise(image: Pixels, strength: float, draws: np.random.Generator) ->
     height, width = (min(PATCH, side) for side in image.shape[:2])
     down, right = (min(OFFSET, image.shape[0] - height), min(OFFSET, image.shape[1] - width))
     rooms = (image.shape[0] - height - down + 1, image.shape[1] - width - right + 1)
-    for top, left in _places(round(strength), rooms, draws):
+    for top, left in _positions(round(strength), rooms, draws):
         source = image[top + down : top + down + height, left + right : left + right + width]
         result[top : top + height, left : left + width] = source
     return result
@@ -42,11 +42,11 @@ def colour_blocks(image: Pixels, strength: float, draws: np.random.Generator) ->
     result = image.copy()
     colour = to_pixels(image.mean(axis=(0, 1)))
     height, width = (min(BLOCK, side) for side in image.shape[:2])
-    for top, left in _places(round(strength), (image.shape[0] - height + 1, image.shape[1] - width + 1), draws):
+    for top, left in _positions(round(strength), (image.shape[0] - height + 1, image.shape[1] - width + 1), draws):
         result[top : top + height, left : left + width] = colour
     return result
 
 
-def _places(count: int, rooms: tuple[int, int], draws: np.random.Generator) -> npt.NDArray[np.int64]:
+def _positions(count: int, rooms: tuple[int, int], draws: np.random.Generator) -> npt.NDArray[np.int64]:
     """[count, 2] (row, column), uniform over ``rooms`` rows and columns; row by row, hence fewer are the first ones."""
     return (draws.random((count, 2)) * rooms).astype(np.int64)

@@ -44,7 +44,7 @@ def smooth(plane: npt.NDArray[np.float32], sigma: float) -> npt.NDArray[np.float
 
 @lru_cache(maxsize=64)
 def _response(length: int, sigma: float) -> npt.NDArray[np.float32]:
-    """[length] frequency response of the sampled, normalised Gaussian at the frequencies k / (2 length)."""
+    """[length] frequency response of the sampled, normalized Gaussian at the frequencies k / (2 length)."""
     radius = int(TRUNCATE * sigma + 0.5)
     taps = np.arange(1, radius + 1)
     kernel = np.exp(-0.5 * (taps / sigma) ** 2)

@@ -40,7 +40,7 @@ from rankhub_quality.distortion.pixels import Distortion
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class DistortionKind:
     """One way to make an image worse.
 
     Attributes:
@@ -62,26 +62,26 @@ class Kind:
 _VARIANCE = "variance, image in [0, 1]"
 
 _ALL = (
-    Kind("gaussian_noise", noise.gaussian_noise, True, _VARIANCE, (0, None)),
-    Kind("colour_noise", noise.colour_noise, True, _VARIANCE, (0, None)),
-    Kind("high_frequency_noise", noise.high_frequency_noise, True, _VARIANCE, (0, None)),
-    Kind("impulse_noise", noise.impulse_noise, True, "share of samples", (0, 1)),
-    Kind("multiplicative_noise", noise.multiplicative_noise, True, "variance of the factor", (0, None)),
-    Kind("quantisation", tone.quantisation, True, "step, of 255", (1, 255)),
-    Kind("gaussian_blur", blur.gaussian_blur, True, "sigma, pixels", (0, None)),
-    Kind("denoising", noise.denoising, True, _VARIANCE, (0, None)),
-    Kind("jpeg", codecs.jpeg, False, "quality", (0, 100)),
-    Kind("jpeg2000", codecs.jpeg2000, True, "compression ratio", (1, None)),
-    Kind("pattern_noise", blocks.pattern_noise, True, "patches", (0, None)),
-    Kind("colour_blocks", blocks.colour_blocks, True, "blocks", (0, None)),
-    Kind("mean_shift_up", tone.mean_shift, True, "shift, of 255", (0, 255)),
-    Kind("mean_shift_down", tone.mean_shift, False, "shift, of 255", (-255, 0)),
-    Kind("contrast_up", tone.contrast, True, "factor", (1, None)),
-    Kind("contrast_down", tone.contrast, False, "factor", (0, 1)),
-    Kind("saturation", tone.saturation, False, "factor", (None, 1)),
-    Kind("colour_quantisation", tone.colour_quantisation, False, "colours", (2, 256)),
-    Kind("chromatic_aberration", tone.chromatic_aberration, True, "shift of red, pixels", (0, None)),
+    DistortionKind("gaussian_noise", noise.gaussian_noise, True, _VARIANCE, (0, None)),
+    DistortionKind("colour_noise", noise.colour_noise, True, _VARIANCE, (0, None)),
+    DistortionKind("high_frequency_noise", noise.high_frequency_noise, True, _VARIANCE, (0, None)),
+    DistortionKind("impulse_noise", noise.impulse_noise, True, "share of samples", (0, 1)),
+    DistortionKind("multiplicative_noise", noise.multiplicative_noise, True, "variance of the factor", (0, None)),
+    DistortionKind("quantisation", tone.quantisation, True, "step, of 255", (1, 255)),
+    DistortionKind("gaussian_blur", blur.gaussian_blur, True, "sigma, pixels", (0, None)),
+    DistortionKind("denoising", noise.denoising, True, _VARIANCE, (0, None)),
+    DistortionKind("jpeg", codecs.jpeg, False, "quality", (0, 100)),
+    DistortionKind("jpeg2000", codecs.jpeg2000, True, "compression ratio", (1, None)),
+    DistortionKind("pattern_noise", blocks.pattern_noise, True, "patches", (0, None)),
+    DistortionKind("colour_blocks", blocks.colour_blocks, True, "blocks", (0, None)),
+    DistortionKind("mean_shift_up", tone.mean_shift, True, "shift, of 255", (0, 255)),
+    DistortionKind("mean_shift_down", tone.mean_shift, False, "shift, of 255", (-255, 0)),
+    DistortionKind("contrast_up", tone.contrast, True, "factor", (1, None)),
+    DistortionKind("contrast_down", tone.contrast, False, "factor", (0, 1)),
+    DistortionKind("saturation", tone.saturation, False, "factor", (None, 1)),
+    DistortionKind("colour_quantisation", tone.colour_quantisation, False, "colours", (2, 256)),
+    DistortionKind("chromatic_aberration", tone.chromatic_aberration, True, "shift of red, pixels", (0, None)),
 )
 
-KINDS: Mapping[str, Kind] = MappingProxyType({kind.name: kind for kind in _ALL})
+KINDS: Mapping[str, DistortionKind] = MappingProxyType({kind.name: kind for kind in _ALL})
 """Name -> kind, those of a family together."""

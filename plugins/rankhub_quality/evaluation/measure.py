@@ -57,7 +57,7 @@ def subsets(units: Sequence[str], repeats: int, share: float, seed: int) -> Iter
 
     ``units`` [n]: to which unit each image belongs; one without a name is a unit by itself.
     """
-    names = {name: place for place, name in enumerate(dict.fromkeys(name for name in units if name))}
+    names = {name: index for index, name in enumerate(dict.fromkeys(name for name in units if name))}
     unit_of = np.array([names.get(name, -1) for name in units])
     alone = np.flatnonzero(unit_of < 0)
     unit_of[alone] = len(names) + np.arange(len(alone))

@@ -81,13 +81,13 @@ class Diary(Callback):
     """
 
     def __init__(self, *, file: str = "diary.txt") -> None:
-        self.file, self.place = file, Path()
+        self.file, self.path = file, Path()
 
     def run_started(self, run: RunInfo) -> Request | None:
-        self.place = run.folder / self.file
+        self.path = run.folder / self.file
         return None
 
     def step_logged(self, step: int, values: Mapping[str, float]) -> Request | None:
-        with self.place.open("a") as out:
+        with self.path.open("a") as out:
             out.write(f"{step}\n")
         return None

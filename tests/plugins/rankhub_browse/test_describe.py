@@ -29,7 +29,7 @@ def test_every_kind_is_listed_with_its_place(capsys):
     for kind in KINDS.values():
         assert kind.name in out
         assert kind.summary in out
-        assert kind.place in out
+        assert kind.address in out
 
 
 @pytest.mark.usefixtures("fake")

@@ -26,9 +26,9 @@ def mean(loss, rows, target, **context):
 
 def views_of(rows, target, wanted):
     """One [n, d] a view number, of the samples that have all ``wanted`` views."""
-    place = {(int(i), int(v)): row for row, (i, v) in enumerate(zip(target.index, target.view, strict=True))}
-    samples = [i for i in sorted({i for i, _ in place}) if all((i, v) in place for v in range(wanted))]
-    return [torch.stack([rows[place[i, v]] for i in samples]) for v in range(wanted)]
+    row_of = {(int(i), int(v)): row for row, (i, v) in enumerate(zip(target.index, target.view, strict=True))}
+    samples = [i for i in sorted({i for i, _ in row_of}) if all((i, v) in row_of for v in range(wanted))]
+    return [torch.stack([rows[row_of[i, v]] for i in samples]) for v in range(wanted)]
 
 
 def slow_barlow(first, second, weight):

@@ -105,7 +105,7 @@ def test_prototypes_stand_still_at_first(make_batch):
     rows, target = make_batch([3, 2], dim=4)
     loss = make(freeze_until=0.2)
     loss({"embedding": rows.requires_grad_()}, target, LossContext(progress=0.1)).total.backward()
-    assert loss.prototypes.grad is None  # an optimiser passes over it, and so does weight decay
+    assert loss.prototypes.grad is None  # an optimizer passes over it, and so does weight decay
     assert rows.grad.norm() > 0
     loss({"embedding": rows}, target, LossContext(progress=0.2)).total.backward()
     assert loss.prototypes.grad.norm() > 0

@@ -37,9 +37,9 @@ def test_the_worked_check_of_a_photo():
     """1024 x 768 with the point in the middle, as worked out by hand."""
     by_area, by_side = NestedCrops(), NestedCrops(scale_of="side")
     middle = (512.0, 384.0)
-    sides = [by_area.square(1024, 768, middle, place).side for place in range(5)]
+    sides = [by_area.square(1024, 768, middle, position).side for position in range(5)]
     assert sides == pytest.approx([768, 665.1, 576, 498.8, 432], abs=0.05)
-    assert [by_side.square(1024, 768, middle, place).side for place in range(5)] == [768, 576, 432, 324, 243]
+    assert [by_side.square(1024, 768, middle, position).side for position in range(5)] == [768, 576, 432, 324, 243]
     assert by_area.square(1024, 768, middle, 0) == Square(128, 0, 768)
     assert by_area.share * 1024 == pytest.approx(362.04, abs=0.005)
     assert by_area.share * 768 == pytest.approx(271.53, abs=0.005)

@@ -25,7 +25,7 @@ def image(height, width, seed=0):
     return torch.from_numpy(np.random.default_rng(seed).integers(0, 256, (3, height, width), np.uint8))
 
 
-def places(views):
+def squares(views):
     """[n, 3] left, top and side of each view in its source, read off the maps."""
     zoom = np.array([abs(view.map[0, 0]) for view in views])
     edges = np.array([-v.map[0, 2] if v.map[0, 0] > 0 else v.map[0, 2] - v.image.shape[2] for v in views])
@@ -45,7 +45,7 @@ def test_squares_are_in_range_and_inside_and_hold_their_points(height, width, sm
     points = np.random.default_rng(seed).uniform((0, 0), (width, height), (30, 2))
     step = ScaledCrops(size=9, smallest=smallest, largest=largest, law=law, count=4, flip=0.5)
     views = step.apply([View(image(height, width), 1, label=points)], Draws(seed, "s", 0))
-    found = places(views)
+    found = squares(views)
     assert (found[:, :2] >= -1e-9).all()
     assert (found[:, :2] + found[:, 2:] <= np.array([width, height]) + 1e-9).all()
     assert (found[:, 2] >= smallest - 1e-9).all()
@@ -59,7 +59,7 @@ def test_squares_are_in_range_and_inside_and_hold_their_points(height, width, sm
 @pytest.mark.parametrize("law", ["uniform", "log_uniform"])
 def test_sides_follow_their_law_and_places_are_even(law):
     step = ScaledCrops(size=1, smallest=10, largest=40, law=law, count=2000)
-    left, top, side = places(step.apply([View(image(60, 90), 0)], DRAWS)).T
+    left, top, side = squares(step.apply([View(image(60, 90), 0)], DRAWS)).T
     spread = np.log(side / 10) / np.log(4) if law == "log_uniform" else (side - 10) / 30
     for shares in (spread, left / (90 - side), top / (60 - side)):
         counts, _ = np.histogram(shares, 10, (0, 1))
@@ -90,7 +90,7 @@ def test_squares_follow_from_the_address_and_views_keep_what_they_are():
         source = views[row // 3]
         assert (a.index, a.kind, a.level, a.meta) == (source.index, source.kind, source.level, {"path": "a"})
         assert a.label is label
-    assert len({tuple(place.round(6)) for place in places(together)}) == 12
+    assert len({tuple(square.round(6)) for square in squares(together)}) == 12
     assert not np.array_equal(step.apply(views, Draws(3, "labeled", 6, 1))[0].map, together[0].map)
 
 

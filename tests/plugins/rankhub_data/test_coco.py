@@ -54,14 +54,14 @@ def test_a_whole_split_is_not_said_to_be_incomplete(layout, open_coco, monkeypat
     assert "complete" not in open_coco(layout, split="val2017", images=2)[1]
 
 
-@pytest.mark.parametrize("place", ["", "train2017", "images"])
-def test_where_it_is_looked_for(layout, open_coco, place):
+@pytest.mark.parametrize("below", ["", "train2017", "images"])
+def test_where_it_is_looked_for(layout, open_coco, below):
     root = layout
-    if place == "images":
+    if below == "images":
         (layout / "images").mkdir()
         (layout / "train2017").rename(layout / "images" / "train2017")
-    elif place:
-        root = layout / place
+    elif below:
+        root = layout / below
     data, _ = open_coco(root)
     assert len(data) == 30
     assert names(data)[0] == "000000000001.png"

@@ -253,7 +253,7 @@ def test_truncated_files_are_broken(photo, form):
     assert caught.value.reason
 
 
-def test_phone_photos_with_the_wrong_ending_are_recognised(monkeypatch):
+def test_phone_photos_with_the_wrong_ending_are_recognized(monkeypatch):
     monkeypatch.delitem(Image.OPEN, "HEIF", raising=False)
     with pytest.raises(UndecodableError, match="HEIF is not read by Pillow") as caught:
         decode(b"\0\0\0\x1cftypheic\0\0\0\0" + bytes(100), ".jpg")
@@ -295,8 +295,8 @@ SAMPLES = {
 def test_damage_gives_an_image_or_the_one_error(form, cut, changes, resize):
     coarse = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
     content = bytearray(encoded(Image.fromarray(coarse).resize((28, 20)), form, **SAMPLES[form]))
-    for place, value in changes:
-        content[place % len(content)] = value
+    for offset, value in changes:
+        content[offset % len(content)] = value
     content = content[: max(1, round(cut * len(content)))] if cut < 0.9 else content
     try:
         pixels, _, _ = decode(bytes(content), resize=resize)

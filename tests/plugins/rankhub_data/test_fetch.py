@@ -63,8 +63,8 @@ def silent(*_: object) -> None:
     pass
 
 
-def complete(place: Path) -> bool:
-    return all((place / name).read_bytes() == data for name, data in FILES.items())
+def complete(folder: Path) -> bool:
+    return all((folder / name).read_bytes() == data for name, data in FILES.items())
 
 
 def partial(folder: Path) -> Path:
@@ -81,12 +81,12 @@ def begin(folder: Path, content: bytes, count: int, url: str, validator: str = '
 def test_fetched_data_can_be_opened(served, tmp_path, context):
     _, cls = served
     calls = []
-    place = cls.fetch(tmp_path / "sets", None, lambda *call: calls.append(call))
-    assert place == tmp_path / "sets" / "stl10_binary"
-    assert complete(place)
+    folder = cls.fetch(tmp_path / "sets", None, lambda *call: calls.append(call))
+    assert folder == tmp_path / "sets" / "stl10_binary"
+    assert complete(folder)
     assert [path.name for path in (tmp_path / "sets").iterdir()] == ["stl10_binary"]
-    assert not (place / "readme").exists()
-    data = cls(root=str(place))
+    assert not (folder / "readme").exists()
+    data = cls(root=str(folder))
     assert data.missing() is None
     data.open(context())
     assert data.labels().tolist() == [0, 1]
@@ -298,17 +298,17 @@ def test_archive_by_hand_that_is_another_is_kept(served, tmp_path, packed):
 
 def test_lacking_files_are_added_and_others_never_overwritten(served, tmp_path):
     it, cls = served
-    place = cls.fetch(tmp_path, None, silent)
-    (place / "test_X.bin").unlink()
-    (place / "notes.txt").write_text("mine")
+    folder = cls.fetch(tmp_path, None, silent)
+    (folder / "test_X.bin").unlink()
+    (folder / "notes.txt").write_text("mine")
     assert complete(cls.fetch(tmp_path, None, silent))
-    assert (place / "notes.txt").read_text() == "mine"
-    (place / "train_X.bin").write_bytes(b"my own")
-    (place / "test_X.bin").unlink()
+    assert (folder / "notes.txt").read_text() == "mine"
+    (folder / "train_X.bin").write_bytes(b"my own")
+    (folder / "test_X.bin").unlink()
     it.requests.clear()
     with pytest.raises(UserError, match=r"train_X\.bin has 6 bytes.*not overwritten"):
         cls.fetch(tmp_path, None, silent)
-    assert (place / "train_X.bin").read_bytes() == b"my own"
+    assert (folder / "train_X.bin").read_bytes() == b"my own"
     assert it.requests == []
 
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from rankhub.interfaces.errors import UserError
 from rankhub_data import given_images
-from rankhub_data.given import FromPython
+from rankhub_data.from_python import FromPython
 from rankhub_data.image_folder import ImageFolder
 
 ORIENTATION = 0x0112
@@ -201,7 +201,7 @@ FORMS = given_images.FORMS
         (np.zeros((4, 4, 3)) + 200.0, "the image holds floats from 200 to 200; expected [0, 1]: divide it by 255"),
         (
             torch.randn(3, 4, 4, generator=torch.Generator().manual_seed(0)),
-            r"the image holds floats from .* expected \[0, 1\]: give images before they are normalised",
+            r"the image holds floats from .* expected \[0, 1\]: give images before they are normalized",
         ),
         (np.full((4, 4), np.nan), "the image holds numbers that are not finite; expected floats in [0, 1]"),
         (np.full((4, 4, 3), 256), "the image holds int64 from 256 to 256; expected 0 to 255: scale it"),

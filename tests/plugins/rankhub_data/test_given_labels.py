@@ -9,7 +9,7 @@ from PIL import Image
 
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import UserError
-from rankhub_data.given import FromPython
+from rankhub_data.from_python import FromPython
 from rankhub_data.placed import extents
 
 IMAGES = np.zeros((4, 20, 30, 3), np.uint8)

@@ -24,9 +24,9 @@ NAMES = [f"{number:02}.png" for number in range(12)]
 @pytest.fixture
 def root(folder) -> Path:
     """Twelve images; ``03.png`` is broken."""
-    place = folder(*NAMES)
-    (place / "03.png").write_bytes(b"broken")
-    return place
+    path = folder(*NAMES)
+    (path / "03.png").write_bytes(b"broken")
+    return path
 
 
 @pytest.fixture
@@ -54,8 +54,8 @@ def contents(folder) -> list[bytes]:
 
 
 def entries(context) -> list[Path]:
-    place = context.cache / "image_folder"
-    return sorted(place.iterdir()) if place.exists() else []
+    path = context.cache / "image_folder"
+    return sorted(path.iterdir()) if path.exists() else []
 
 
 def test_images_come_in_the_order_of_their_files(root, context):
@@ -199,7 +199,7 @@ def test_killed_run_leaves_no_half_entry(root, context, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(reading, "_decode_file", dies)
         patched.setattr(reading, "_FILES_A_TASK", 1)
-        patched.setattr(caching.Draft, "discard", lambda self: None)  # SIGKILL cleans nothing up
+        patched.setattr(caching.PartialEntry, "discard", lambda self: None)  # SIGKILL cleans nothing up
         with pytest.raises(KeyboardInterrupt):
             read(root, context, 0)
     (part,) = entries(context)
@@ -212,8 +212,8 @@ def test_killed_run_leaves_no_half_entry(root, context, monkeypatch):
 
 
 def test_what_another_run_is_writing_is_left_alone(root, context):
-    place = context.cache / "image_folder"
-    other = place / "0123.abc.part"
+    path = context.cache / "image_folder"
+    other = path / "0123.abc.part"
     other.mkdir(parents=True)
     (other / "pixels.bin").write_bytes(b"...")
     read(root, context, 0)
@@ -222,16 +222,16 @@ def test_what_another_run_is_writing_is_left_alone(root, context):
 
 def test_two_runs_at_once(root, context, monkeypatch):
     """Another run publishes the same entry just before this one does."""
-    real = caching.Draft.publish
+    real = caching.PartialEntry.publish
 
     def late(self, facts, faults):
-        rival = caching.Draft(self.entry)
+        rival = caching.PartialEntry(self.entry)
         with rival.open_pixels() as file:
             file.write((self._folder / "pixels.bin").read_bytes())
         real(rival, facts, faults)
         return real(self, facts, faults)
 
-    monkeypatch.setattr(caching.Draft, "publish", late)
+    monkeypatch.setattr(caching.PartialEntry, "publish", late)
     folder = read(root, context, 0)
     assert len(contents(folder)) == 11
     assert entries(context) == [folder.cached]
@@ -255,13 +255,13 @@ class FullDisk(io.FileIO):
 
 
 def test_full_disk_gives_a_sentence_and_leaves_nothing(root, context, monkeypatch):
-    real = caching.Draft.open_pixels
+    real = caching.PartialEntry.open_pixels
 
     def open_pixels(self):
         with real(self) as file:
             return FullDisk(file.name, "wb")
 
-    monkeypatch.setattr(caching.Draft, "open_pixels", open_pixels)
+    monkeypatch.setattr(caching.PartialEntry, "open_pixels", open_pixels)
     with pytest.raises(UserError, match=r"is full; set loader.cache .* loader.memory_limit_gb"):
         read(root, context, 0)
     assert entries(context) == []

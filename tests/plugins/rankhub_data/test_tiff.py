@@ -134,9 +134,9 @@ def test_a_deflated_bomb_is_refused_before_it_is_inflated():
         for name, value in (("StripOffsets", len(content)), ("StripByteCounts", len(bomb))):
             tag = page.tags[name]
             assert tag.count == 1
-            place = tag.valueoffset
+            offset = tag.valueoffset
             size = {3: 2, 4: 4, 16: 8}[int(tag.dtype)]
-            content[place : place + max(size, 4)] = value.to_bytes(max(size, 4), "little")
+            content[offset : offset + max(size, 4)] = value.to_bytes(max(size, 4), "little")
             content[tag.offset + 2 : tag.offset + 4] = (4).to_bytes(2, "little")
     with pytest.raises(UndecodableError, match="grows beyond its size") as caught:
         decode(bytes(content + bomb))

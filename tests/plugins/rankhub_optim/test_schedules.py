@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from rankhub.interfaces.errors import Objection
 from rankhub.interfaces.schedule import Clock, value_at
-from rankhub_optim.schedules import Constant, Cosine, Step
+from rankhub_optim.schedules import Constant, Cosine, StepDecay
 
 STEPS, PER_EPOCH = 60, 6
 
@@ -39,14 +39,14 @@ def test_cosine_can_rise_as_a_teachers_momentum_does():
 
 def test_step_equals_torchs():
     theirs = torchs(lambda o: torch.optim.lr_scheduler.MultiStepLR(o, [12, 27, 48], gamma=0.2), 3.0)
-    assert values(Step(milestones=[2, 4.5, 8], factor=0.2, start=3.0)) == pytest.approx(theirs)
+    assert values(StepDecay(milestones=[2, 4.5, 8], factor=0.2, start=3.0)) == pytest.approx(theirs)
 
 
 def test_milestones_may_count_from_the_end():
-    ours = values(Step(milestones=[2, -4.5, -1], factor=0.2))
-    assert ours == values(Step(milestones=[2, STEPS / PER_EPOCH - 4.5, STEPS / PER_EPOCH - 1], factor=0.2))
+    ours = values(StepDecay(milestones=[2, -4.5, -1], factor=0.2))
+    assert ours == values(StepDecay(milestones=[2, STEPS / PER_EPOCH - 4.5, STEPS / PER_EPOCH - 1], factor=0.2))
     assert len(set(ours)) == 4
-    assert values(Step(milestones=[-500, -1], factor=0.5))[0] == 0.5
+    assert values(StepDecay(milestones=[-500, -1], factor=0.5))[0] == 0.5
 
 
 def test_constant():
@@ -60,7 +60,7 @@ def test_constant():
     [
         lambda **w: Constant(value=0.8, **w),
         lambda **w: Cosine(start=0.8, **w),
-        lambda **w: Step(milestones=[5], start=0.8, **w),
+        lambda **w: StepDecay(milestones=[5], start=0.8, **w),
     ],
 )
 def test_warmup_rises_in_equal_steps_to_the_first_number(make, warmup):
@@ -87,8 +87,8 @@ def test_two_warmups_and_milestones_out_of_order_are_objected_to():
     with pytest.raises(Objection, match="not both"):
         Cosine(warmup_epochs=1, warmup_steps=3)
     with pytest.raises(Objection, match="must ascend, got 3, 2"):
-        Step(milestones=[3, 2])
+        StepDecay(milestones=[3, 2])
     with pytest.raises(Objection, match="must ascend, got 1, -2, -3"):
-        Step(milestones=[1, -2, -3])
+        StepDecay(milestones=[1, -2, -3])
     with pytest.raises(Objection, match="say so in `start`"):
-        Step(milestones=[0, 3])
+        StepDecay(milestones=[0, 3])

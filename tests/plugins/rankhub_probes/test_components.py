@@ -10,7 +10,7 @@ import rankhub_probes
 from rankhub.catalog.catalog import Catalog
 from rankhub.catalog.options import docs_of
 from rankhub.engine.evaluation import evaluate_row, table_rows
-from rankhub.engine.source import NetworkForward, RawPixels, Source
+from rankhub.engine.source import NetworkForward, NetworkSource, RawPixels
 
 WANTED = [
     {"use": "linear_probe", "train": "train", "test": "test", "grid": [0.01, 1]},
@@ -46,7 +46,7 @@ def test_rows_of_the_report(catalog, tmp_path):
     assert not parts.left_out
     rows = []
     for row, forward in (("raw pixels", RawPixels()), ("network", NetworkForward(parts.network, parts.compute))):
-        source = Source(
+        source = NetworkSource(
             row=row,
             forward=forward,
             datasets=parts.datasets,
@@ -71,7 +71,7 @@ def test_rows_of_the_report(catalog, tmp_path):
 
 def test_unlabelled_data_leave_the_probe_out_where_it_is_optional(catalog):
     changed = training.recipe(
-        data={"train": {"use": "patches", "count": 24, "labelled": False}, "test": {"use": "patches", "count": 10}},
+        data={"train": {"use": "patches", "count": 24, "labeled": False}, "test": {"use": "patches", "count": 10}},
         evaluate=[{**options, "optional": True} for options in WANTED],
     )
     parts = training.parts_of(changed, catalog)

@@ -53,7 +53,7 @@ def test_rotation_order_and_scale_do_not_matter(given, rotation, seed, scale):
     assert 1 <= one <= 6 * (1 + 1e-4)
 
 
-def test_normalised_rows_may_each_have_their_own_scale(rankme, golden):
+def test_normalized_rows_may_each_have_their_own_scale(rankme, golden):
     lengths = np.linspace(0.1, 9, 12)[:, None]
     one, other = (rankme(v, normalize=True).metrics["rankme"] for v in (golden, golden * lengths))
     assert other == pytest.approx(one, rel=1e-12)

@@ -124,7 +124,7 @@ def test_objections():
 
 
 @pytest.mark.parametrize(("make", "expected"), [(MSE, 0.25 + 4), (L1, 0.5 + 2), (Huber, 0.125 + 1.5)])
-def test_missing_labels_cost_nothing_and_errors_are_standardised(make, expected):
+def test_missing_labels_cost_nothing_and_errors_are_standardized(make, expected):
     outputs = {"score": OutputSpec("score", mean=5.0, std=2.0)}
     target = target_of([1.0, 1, 1], label=torch.tensor([3.0, float("nan"), 9.0]))
     total, count, grad, parts = run(make(outputs), [4.0, 7.0, 5.0], target)

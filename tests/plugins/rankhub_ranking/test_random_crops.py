@@ -56,8 +56,8 @@ def test_a_crop_is_the_region_that_its_map_says(data):
 
 def test_every_offset_is_drawn_equally_often_the_last_one_too():
     views = [View(image(7, 9), index) for index in range(4000)]
-    places = [whole_map(crop)[:2] for crop in RandomCrops(size=5).apply(views, DRAWS)]
-    found, counts = np.unique(places, axis=0, return_counts=True)
+    corners = [whole_map(crop)[:2] for crop in RandomCrops(size=5).apply(views, DRAWS)]
+    found, counts = np.unique(corners, axis=0, return_counts=True)
     assert found.tolist() == [[left, top] for left in range(5) for top in range(3)]
     expected = 4000 / 15
     assert ((counts - expected) ** 2 / expected).sum() < 36.1  # 99.9 % of chi square with 14 degrees of freedom

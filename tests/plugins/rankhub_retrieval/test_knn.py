@@ -57,13 +57,13 @@ def blobs(count: int, seed: int, classes: int = 8) -> tuple[np.ndarray, np.ndarr
     return (centres[labels] + rng.normal(size=(count, 6))).astype(np.float32), labels
 
 
-def shared_places(votes: np.ndarray, labels: np.ndarray, places: int) -> float:
+def shared_places(votes: np.ndarray, labels: np.ndarray, top: int) -> float:
     """How often the right class is among the first; of equal votes (and none are) each has the same chance."""
     total = 0.0
     for row, label in zip(np.round(votes, 9), labels, strict=True):
         if row[label] > 0:
             before, equal = (row > row[label]).sum(), (row == row[label]).sum()
-            total += min(max((places - before) / equal, 0), 1)
+            total += min(max((top - before) / equal, 0), 1)
     return total / len(labels)
 
 
@@ -109,7 +109,7 @@ def test_classes_of_equal_votes_share_the_place():
             assert result.tables["per_class"][0]["accuracy"] == 1 / 3
 
 
-def slow_credit(bank, bank_labels, query, label, k, places):
+def slow_credit(bank, bank_labels, query, label, k, top):
     """The vote as a fraction: of items as near as the k-th each has the same share of what is left."""
     unit = [rows / np.linalg.norm(rows, axis=-1, keepdims=True) for rows in (bank.astype(float), query.astype(float))]
     cells = np.round(unit[0] @ unit[1] / RESOLUTION)
@@ -119,7 +119,7 @@ def slow_credit(bank, bank_labels, query, label, k, places):
     for cell, other in zip(cells, bank_labels, strict=True):
         votes[other] += 1 if cell > last else left if cell == last else 0
     before, equal = (sum(test(other, votes[label]) for other in votes) for test in (operator.gt, operator.eq))
-    return min(max(Fraction(places - before, equal), 0), 1) if votes[label] else 0
+    return min(max(Fraction(top - before, equal), 0), 1) if votes[label] else 0
 
 
 @st.composite
@@ -141,9 +141,9 @@ def test_equals_at_the_kth_place_share_the_votes_that_are_left(task, k):
     result = KNearest(train="bank", test="test", k=k, weights="uniform")(
         Source({"bank": table(bank, bank_labels), "test": table(test, test_labels)})
     )
-    for name, places in (("accuracy", 1), ("accuracy_top5", 5)):
+    for name, top in (("accuracy", 1), ("accuracy_top5", 5)):
         credits = [
-            slow_credit(bank, bank_labels, row, label, k, places) for row, label in zip(test, test_labels, strict=True)
+            slow_credit(bank, bank_labels, row, label, k, top) for row, label in zip(test, test_labels, strict=True)
         ]
         assert result.metrics[name] == pytest.approx(float(sum(credits) / len(credits)), abs=1e-12)
 

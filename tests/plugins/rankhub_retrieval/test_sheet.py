@@ -23,8 +23,8 @@ def side(features, ids, images) -> Side:
 def cells(sheet: np.ndarray, row: int, count: int) -> list[tuple[int, str]]:
     """Grey and frame (right, wrong, none) of each tile of a row."""
     found = []
-    for place in range(count):
-        left, top = 6 + place * 84 + 6 * (place > 0), 6 + row * 97
+    for column in range(count):
+        left, top = 6 + column * 84 + 6 * (column > 0), 6 + row * 97
         red, green, blue = (int(v) for v in sheet[top, left])
         frame = "none" if red == green == blue else "right" if green > red else "wrong"
         found.append((int(sheet[top + 39, left + 39, 0]), frame))
@@ -53,8 +53,8 @@ def test_images_of_any_shape_fit_their_tile():
     shapes = [(1, 1), (1, 400), (400, 1), (96, 64), (5, 72)]
     tiles = [Tile(torch.full((3, *shape), 128, dtype=torch.uint8), "a long class name", (0, 0, 0)) for shape in shapes]
     sheet = draw([tiles, tiles[:2]])
-    for place, (height, width) in enumerate(shapes):
-        left = 6 + place * 84 + 6 * (place > 0)
+    for column, (height, width) in enumerate(shapes):
+        left = 6 + column * 84 + 6 * (column > 0)
         tile = sheet[6 + 3 : 6 + 75, left + 3 : left + 75, 0]
         shown = np.argwhere(tile == 128)
         assert ((tile == 128) | (tile == 255)).all()

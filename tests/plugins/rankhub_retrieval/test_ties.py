@@ -17,8 +17,8 @@ from rankhub_retrieval.ties import LAST, Rankings, chance_average_precision, ran
 
 def orders(similarity: list[float], relevant: list[bool]) -> list[list[bool]]:
     """The relevance along the ranking, for every order of the items that agrees with the similarities."""
-    places = permutations(range(len(similarity)))
-    fit = [p for p in places if all(similarity[a] >= similarity[b] for a, b in pairwise(p))]
+    orders = permutations(range(len(similarity)))
+    fit = [p for p in orders if all(similarity[a] >= similarity[b] for a, b in pairwise(p))]
     return [[relevant[i] for i in p] for p in fit]
 
 

@@ -36,7 +36,7 @@ def apply(loss, z, group, **context):
     return loss({"embedding": z}, make_target(group), LossContext(**context))
 
 
-def places(monkeypatch):
+def block_sizes(monkeypatch):
     """Sizes of blocks and tiles, and numbers of threads, one after another."""
     for threads in (1, 3):
         torch.set_num_threads(threads)
@@ -89,7 +89,7 @@ def test_order_blocks_and_threads_change_no_bit_of_the_logged_ranks(monkeypatch,
     generator = torch.Generator().manual_seed(1)
     expected = apply(loss, z, group, log=True).parts
     assert 0 < expected["mAP"] < 1
-    for _ in places(monkeypatch):
+    for _ in block_sizes(monkeypatch):
         order = torch.randperm(70, generator=generator)
         parts = apply(loss, z[order], group[order], log=True).parts
         assert all(torch.equal(parts[name], expected[name]) for name in RANKED)
@@ -111,7 +111,7 @@ def test_copies_count_alike_in_losses_with_a_step(monkeypatch, loss, dim, dtype)
     z[which == 6] = 1  # the length of a gradient at zero has no bound
     generator = torch.Generator().manual_seed(1)
     results = []
-    for _ in places(monkeypatch):
+    for _ in block_sizes(monkeypatch):
         order = torch.randperm(70, generator=generator)
         rows = z[order].requires_grad_()
         total = apply(loss, rows, group[order]).total

@@ -39,7 +39,7 @@ def plan_of(**changes):
     return Plan.model_validate_json(json.dumps({**yaml.safe_load(PLAN), **changes}))
 
 
-def found(place, plan, leave_out=()):
+def found(root, plan, leave_out=()):
     """A study's folder with made results, and the true and predicted values behind them."""
     pairs, listed = {}, []
     for method in plan.methods:
@@ -52,18 +52,18 @@ def found(place, plan, leave_out=()):
             pairs[method, point] = (true, predicted)
             mae = statistics.fmean(abs(a - b) for a, b in zip(true, predicted, strict=True))
             folder = f"runs/{method}/{len(listed)}"
-            (place / folder).mkdir(parents=True)
+            (root / folder).mkdir(parents=True)
             rows = {
                 "before training": {"counting.mae": 9.0},
                 "step 6": {"counting.mae": mae + 1},
                 "after training": {"counting.mae": mae},
             }
             record = {"rows": rows, "pairs": {"after training": {"counting": [true, predicted]}}, "steps": 12}
-            write_record(place / folder, {**record, "seconds": 3.0, "training": 2.0})
+            write_record(root / folder, {**record, "seconds": 3.0, "training": 2.0})
             told = {"method": method, "kind": "final", "point": point, "folder": folder, "start": None, "setting": ""}
             listed.append({**told, "number": 0, "forwards": 100, "searched": False})
-    (place / "manifest.json").write_text(json.dumps({"signs": {"counting.mae": -1.0}, "jobs": listed}))
-    return Results.read(plan, place), pairs
+    (root / "manifest.json").write_text(json.dumps({"signs": {"counting.mae": -1.0}, "jobs": listed}))
+    return Results.read(plan, root), pairs
 
 
 def spearman(true, predicted):
@@ -189,11 +189,11 @@ def test_table_figure_and_results_are_the_same_each_time(tmp_path):
     results, _ = found(tmp_path, plan_of(**TWO, evaluate_at=[0.5]))
     seen = []
     for name in "ab":
-        place = tmp_path / name
-        place.mkdir()
-        write_results(results, place)
-        draw(results, place / "figure.png")
-        seen.append([(place / "results.csv").read_bytes(), (place / "figure.png").read_bytes(), markdown(results)])
+        root = tmp_path / name
+        root.mkdir()
+        write_results(results, root)
+        draw(results, root / "figure.png")
+        seen.append([(root / "results.csv").read_bytes(), (root / "figure.png").read_bytes(), markdown(results)])
     assert seen[0] == seen[1]
     with (tmp_path / "a" / "results.csv").open() as file:
         rows = list(csv.DictReader(file))

@@ -64,7 +64,7 @@ def test_a_plan_fits_its_recipes(name, data, tmp_path):
 def test_plans_stand_beside_the_recipes(repo):
     folder = repo / "recipes" / "studies"
     assert set(PLANS.values()) == set(folder.glob("*/plan.yaml"))
-    assert {place.name for place in folder.iterdir()} == set(PLANS)
+    assert {path.name for path in folder.iterdir()} == set(PLANS)
 
 
 def test_a_plan_can_be_narrowed(data, tmp_path):

@@ -17,7 +17,7 @@ from helpers.studies import jobs_of, write_plan
 
 import rankhub
 from rankhub.cli.main import execute
-from rankhub_active.labeling.alone import locked
+from rankhub_active.labeling.lock import locked
 from rankhub_study.results import Results
 
 
@@ -33,7 +33,7 @@ def rows(out):
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory, cells):
     """A plan with trials, measured in the middle too, and the folder in which it was done without a stop."""
-    place = tmp_path_factory.mktemp("study")
+    folder = tmp_path_factory.mktemp("study")
     trials = {"number": 2, "choose": "counting.mae", "budget": 0.5, "hold_out": {"data": "labeled", "share": 0.4}}
     methods = {
         "supervised": {"recipe": "counting_supervised", "sets": ["labels"]},
@@ -41,7 +41,7 @@ def whole(tmp_path_factory, cells):
         "finetune": {"recipe": "counting_supervised", "sets": ["labels"], "start_from": "ranking"},
     }
     plan = write_plan(
-        place,
+        folder,
         axes={"seed": [0]},
         methods=methods,
         budget={"steps": 40},
@@ -50,7 +50,7 @@ def whole(tmp_path_factory, cells):
         references=["before training"],
         metrics={"counting.mae": "MAE", "pooled": {"metric": "counting.mae", "folds": "pooled"}},
     )
-    out = place / "out"
+    out = folder / "out"
     assert execute(["study", str(plan), f"data.labeled.root={cells}", "--out", str(out), "--jobs", "2"]) == 0
     return plan, out
 

@@ -41,8 +41,8 @@ def _spoiled(draw: random.Random, kind: str, lines: list[str], sign: str, end: s
         lines = [draw.choice(["", f"sep={sign}"]), *(line + sign for line in lines), sign * 2, ""]
     elif kind in ("quote", "quotes"):
         for at in {row, draw.randrange(len(lines)) if kind == "quotes" else row}:
-            place = draw.choice([0, len(lines[at]), *(i + 1 for i, c in enumerate(lines[at]) if c == sign)])
-            lines[at] = lines[at][:place] + '"' + lines[at][place:]
+            offset = draw.choice([0, len(lines[at]), *(i + 1 for i, c in enumerate(lines[at]) if c == sign)])
+            lines[at] = lines[at][:offset] + '"' + lines[at][offset:]
     elif kind == "joined":
         lines += lines
     elif kind == "column":
@@ -52,11 +52,11 @@ def _spoiled(draw: random.Random, kind: str, lines: list[str], sign: str, end: s
     elif kind == "decimals":
         lines = [re.sub(r"(\d)\.(\d)", r"\1,\2", line) for line in lines]
     text = end.join(lines) + end
-    place = draw.randrange(len(text) - 8)
+    offset = draw.randrange(len(text) - 8)
     if kind == "cut":
-        text = text[:place]
+        text = text[:offset]
     elif kind == "nul":
-        text = text[:place] + "\0" + text[place:]
+        text = text[:offset] + "\0" + text[offset:]
     return text.encode("latin-1" if kind == "encoding" else draw.choice(["utf-8", "utf-8-sig", "utf-16"]))
 
 

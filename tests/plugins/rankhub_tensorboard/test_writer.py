@@ -21,7 +21,7 @@ def shown(folder):
 
 
 @pytest.mark.parametrize(
-    ("name", "place"),
+    ("name", "expected"),
     [
         ("loss", "train/loss"),
         ("lr", "train/lr"),
@@ -30,8 +30,8 @@ def shown(folder):
         ("views.0.mAP", "views/0/mAP"),
     ],
 )
-def test_tags(name, place):
-    assert tag(name) == place
+def test_tags(name, expected):
+    assert tag(name) == expected
 
 
 def test_numbers_pictures_and_metrics(tmp_path):

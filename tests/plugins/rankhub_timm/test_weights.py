@@ -17,7 +17,7 @@ def trained() -> dict[str, torch.Tensor]:
 
 def load(path, **options) -> dict[str, torch.Tensor]:
     backbone = TimmBackbone(model="test_resnet", weights=str(path), **options)
-    backbone.initialise()
+    backbone.initialize()
     return backbone.network.state_dict()
 
 

@@ -63,11 +63,11 @@ def test_an_image_gets_bitwise_the_same_answer_in_any_company(predict, forward, 
     images = [picture(row, *size) for row, size in enumerate(sizes)]
     images.append(images[0].clone())
     order = np.random.default_rng(seed).permutation(len(images))
-    together = predict([images[place] for place in order], forward)
+    together = predict([images[index] for index in order], forward)
     maps = {"density.map"} if isinstance(predict, Whole) else set()  # those of crops have no common place
     assert set(together) == {"backbone", "score.score", *maps}
-    for row, place in enumerate(order):
-        alone = predict([images[place]], forward)
+    for row, index in enumerate(order):
+        alone = predict([images[index]], forward)
         for name, values in together.items():
             assert torch.equal(values[row], alone[name][0])
 

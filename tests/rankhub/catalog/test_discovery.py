@@ -11,12 +11,14 @@ from helpers.plugins import component, plugin
 
 import rankhub
 from rankhub.catalog.catalog import Catalog
-from rankhub.catalog.discovery import BrokenPlugin, Plugin, Source, ask_all, installed
+from rankhub.catalog.discovery import BrokenPlugin, Plugin, PluginSource, ask_all, installed
 
 
 def answers(**plugins):
     """Owner -> answer."""
-    sources = [Source(owner, f"{owner}-dist", "1.2", lambda given=given: given) for owner, given in plugins.items()]
+    sources = [
+        PluginSource(owner, f"{owner}-dist", "1.2", lambda given=given: given) for owner, given in plugins.items()
+    ]
     return {answer.owner: answer for answer in ask_all(sources)}
 
 
@@ -74,7 +76,7 @@ def test_a_broken_plugin_is_listed_with_its_reason_and_spoils_no_other(broken, r
 @pytest.mark.parametrize("error", [ImportError("no module named nothing"), SystemExit("gone"), SyntaxError("bad")])
 def test_a_plugin_that_cannot_be_imported_is_listed_with_its_own_error(error):
     good = plugin(component("b"))
-    sources = [Source("bad", "d", "1", failing(error)), Source("good", "d", "1", lambda: good)]
+    sources = [PluginSource("bad", "d", "1", failing(error)), PluginSource("good", "d", "1", lambda: good)]
     bad, works = ask_all(sources)
     assert bad.reason == f"it cannot be imported: {type(error).__name__}: {error}"
     assert isinstance(works, Plugin)
@@ -82,7 +84,7 @@ def test_a_plugin_that_cannot_be_imported_is_listed_with_its_own_error(error):
 
 def test_ctrl_c_while_a_plugin_is_imported_is_not_swallowed():
     with pytest.raises(KeyboardInterrupt):
-        list(ask_all([Source("bad", "d", "1", failing(KeyboardInterrupt()))]))
+        list(ask_all([PluginSource("bad", "d", "1", failing(KeyboardInterrupt()))]))
 
 
 def test_a_misspelled_hook_is_a_reason():
@@ -106,7 +108,7 @@ def test_a_component_record_with_a_bad_name_is_a_reason():
 
 def test_two_plugins_of_one_name_are_both_broken():
     one, other = plugin(component("a")), plugin(component("b"))
-    sources = [Source("same", "first", "1", lambda: one), Source("same", "second", "1", lambda: other)]
+    sources = [PluginSource("same", "first", "1", lambda: one), PluginSource("same", "second", "1", lambda: other)]
     reasons = [answer.reason for answer in ask_all(sources)]
     assert "of second" in reasons[0]
     assert "of first" in reasons[1]

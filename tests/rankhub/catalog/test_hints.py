@@ -96,7 +96,7 @@ def test_step_goes_down(steps, found):
 def test_walk_finds_marks_in_plain_data():
     data = {
         "leaf": {"name": "a"},
-        "leaves": [{"name": "b"}, {"name": "c", "more": 3}, "rubbish"],
+        "leaves": [{"name": "b"}, {"name": "c", "more": 3}, "no mapping"],
         "named": {"x": {"name": "d"}},
         "maybe": {"name": "e"},
         "loss": {"use": "l"},

@@ -16,40 +16,40 @@ from rankhub.interfaces.kinds import KINDS
 from rankhub.recipe.schema import SPECS, Recipe
 
 
-def places(hint: Any, place: str = "") -> list[tuple[str, str, type]]:
+def addresses(hint: Any, address: str = "") -> list[tuple[str, str, type]]:
     """Every place of a schema that names a component: kind, place, and the class of what stands there."""
     bare, metadata = unwrap(hint)
-    found = [(mark.kind, place, bare) for mark in metadata if isinstance(mark, Uses)]
+    found = [(mark.kind, address, bare) for mark in metadata if isinstance(mark, Uses)]
     if len(members(bare)) > 1:
-        return found + [one for member in members(bare) for one in places(member, place)]
+        return found + [one for member in members(bare) for one in addresses(member, address)]
     if get_origin(bare) is list:
-        return found + places(get_args(bare)[0], f"{place}[]")
+        return found + addresses(get_args(bare)[0], f"{address}[]")
     if get_origin(bare) is dict:
-        return found + places(get_args(bare)[1], f"{place}.*")
+        return found + addresses(get_args(bare)[1], f"{address}.*")
     for name, inner in (fields_of(bare) or {}).items():
-        found += places(inner, f"{place}.{name}" if place else name)
+        found += addresses(inner, f"{address}.{name}" if address else name)
     return found
 
 
-PLACES = places(Recipe)
+ADDRESSES = addresses(Recipe)
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def test_its_place_is_in_the_schema_and_its_protocol_is_there(kind):
-    assert kind.place in [place for name, place, _ in PLACES if name == kind.name]
+    assert kind.address in [address for name, address, _ in ADDRESSES if name == kind.name]
     module, _, attribute = kind.protocol.partition(":")
     assert isinstance(getattr(import_module(module), attribute), type)
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def test_reserved_are_the_keys_that_the_recipe_has_beside_the_component(kind):
-    (spec,) = {bare for name, place, bare in PLACES if (name, place) == (kind.name, kind.place)}
+    (spec,) = {bare for name, address, bare in ADDRESSES if (name, address) == (kind.name, kind.address)}
     assert spec is SPECS.get(kind.name, ComponentSpec)
     assert set(kind.reserved) == set(fields_of(spec)) - {"use"}
 
 
 def test_every_place_is_of_a_kind():
-    assert {name for name, _, _ in PLACES} == set(KINDS)
+    assert {name for name, _, _ in ADDRESSES} == set(KINDS)
 
 
 class Headed(fakes.Pull):

@@ -1,4 +1,4 @@
-"""Which layers normalise by a batch, and which of them are measured before training."""
+"""Which layers normalize by a batch, and which of them are measured before training."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NORMED = {"use": "flat", "norm": True}
 
 
 class Kept(fakes.Flat):
-    """Keeps its normalisation layer in evaluation."""
+    """Keeps its normalization layer in evaluation."""
 
     def __init__(self) -> None:
         super().__init__(norm=True)
@@ -40,7 +40,7 @@ def before_training(parts):
 
 
 class Other(nn.Module):
-    """Another make of batch normalisation, such as EvoNorm-B."""
+    """Another make of batch normalization, such as EvoNorm-B."""
 
     def __init__(self) -> None:
         super().__init__()

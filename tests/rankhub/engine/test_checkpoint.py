@@ -17,8 +17,8 @@ def state(step, weight=1.0):
 
 
 def test_round_trip(tmp_path):
-    place = Checkpoints(tmp_path, 2).save(state(7))
-    back = checkpoint.load(place)
+    path = Checkpoints(tmp_path, 2).save(state(7))
+    back = checkpoint.load(path)
     assert back.step == 7
     assert back.facts == {"views": 12}
     assert torch.equal(back.weights["w"], state(7).weights["w"])
@@ -60,33 +60,33 @@ def test_weights_that_are_not_finite_are_not_written(tmp_path):
 
 
 def test_broken_files_are_one_sentence(tmp_path):
-    place = Checkpoints(tmp_path, 2).save(state(1))
-    (place / "model.safetensors").write_bytes(b"nonsense")
+    path = Checkpoints(tmp_path, 2).save(state(1))
+    (path / "model.safetensors").write_bytes(b"nonsense")
     with pytest.raises(UserError, match="cannot be read"):
-        checkpoint.load(place)
-    (place / "model.safetensors").unlink()
+        checkpoint.load(path)
+    (path / "model.safetensors").unlink()
     with pytest.raises(UserError, match=r"model\.safetensors"):
-        checkpoint.load(place)
+        checkpoint.load(path)
 
 
 def test_another_format_is_refused(tmp_path):
-    place = Checkpoints(tmp_path, 2).save(state(1))
-    facts = json.loads((place / "state.json").read_text())
-    (place / "state.json").write_text(json.dumps({**facts, "format": 99}))
+    path = Checkpoints(tmp_path, 2).save(state(1))
+    facts = json.loads((path / "state.json").read_text())
+    (path / "state.json").write_text(json.dumps({**facts, "format": 99}))
     with pytest.raises(UserError, match="format 99"):
-        checkpoint.load(place)
+        checkpoint.load(path)
 
 
 def test_the_optimizer_file_executes_nothing(tmp_path):
-    place = Checkpoints(tmp_path, 2).save(state(1))
+    path = Checkpoints(tmp_path, 2).save(state(1))
 
     class Evil:
         def __reduce__(self):
             return (open, (str(tmp_path / "owned"), "w"))
 
-    torch.save({"optimizer": Evil(), "random": {}, "scaler": {}}, place / "optimizer.pt")
+    torch.save({"optimizer": Evil(), "random": {}, "scaler": {}}, path / "optimizer.pt")
     with pytest.raises(UserError, match="cannot be read"):
-        checkpoint.load(place)
+        checkpoint.load(path)
     assert not (tmp_path / "owned").exists()
 
 

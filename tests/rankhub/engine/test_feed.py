@@ -4,7 +4,7 @@ import pytest
 import torch
 from helpers.fakes import Dimmer, Jitter, Patches
 
-from rankhub.engine.feed import Chain, Feed, Place
+from rankhub.engine.feed import Chain, EpochPosition, Feed
 from rankhub.interfaces.errors import UserError
 from rankhub.recipe.assembly import plan_chain
 
@@ -16,13 +16,13 @@ def feed(batch_size=5, workers=0, steps=None, seed=3):
 
 def test_each_image_occurs_once_an_epoch():
     ours = feed()
-    seen = torch.cat([torch.from_numpy(ours.indices(Place(1, n))) for n in range(ours.batches_per_epoch)])
+    seen = torch.cat([torch.from_numpy(ours.indices(EpochPosition(1, n))) for n in range(ours.batches_per_epoch)])
     assert len(seen) == 20
     assert len(set(seen.tolist())) == 20
 
 
 def test_epochs_and_seeds_shuffle_differently():
-    orders = {tuple(feed(seed=s).indices(Place(e, 0)).tolist()) for s in (1, 2) for e in (0, 1)}
+    orders = {tuple(feed(seed=s).indices(EpochPosition(e, 0)).tolist()) for s in (1, 2) for e in (0, 1)}
     assert len(orders) == 4
 
 
@@ -46,8 +46,8 @@ def test_views_of_an_image_do_not_depend_on_the_batch():
     def views(batch_size):
         ours = feed(batch_size, steps=[Dimmer(levels=2), Jitter(views=2)])
         found = {}
-        for place, batch in ours.batches(0, 20 // batch_size):
-            done = ours.chain.on_device(batch, place.epoch)
+        for at, batch in ours.batches(0, 20 // batch_size):
+            done = ours.chain.on_device(batch, at.epoch)
             for row, (index, view) in enumerate(zip(done.target.index, done.target.view, strict=True)):
                 found[int(index), int(view)] = done.images[0][row]
         return found

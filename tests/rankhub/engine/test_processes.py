@@ -29,7 +29,7 @@ def write_recipe(folder, steps=24, **loss):
     recipe["streams"]["views"]["objectives"] = [{"use": "stumble", "head": "main", **loss}]
     recipe |= {"average": {"decay": 0.9, "use_for": ["teacher"]}, "evaluate_every_epochs": 2, "keep_best": "spread"}
     recipe["data"]["test"]["count"] = 9  # one process evaluates an image more than the other
-    recipe["evaluate"].append({"use": "spread", "data": "train", "labelled": True})
+    recipe["evaluate"].append({"use": "spread", "data": "train", "labeled": True})
     path = folder / "fake.yaml"
     path.write_text(yaml.safe_dump(recipe))
     return path

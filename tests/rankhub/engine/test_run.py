@@ -139,9 +139,9 @@ def test_a_callback_can_stop_a_run(tmp_path):
 
 
 def test_optional_evaluators_without_labels_are_left_out(tmp_path):
-    data = {"train": {"use": "patches"}, "test": {"use": "patches", "labelled": False}}
+    data = {"train": {"use": "patches"}, "test": {"use": "patches", "labeled": False}}
     evaluate = [
-        {"use": "spread", "data": "test", "labelled": True, "optional": True},
+        {"use": "spread", "data": "test", "labeled": True, "optional": True},
         {"use": "spread", "data": "test"},
     ]
     best = {"evaluate_every_epochs": 1, "keep_best": "spread"}  # it goes with its evaluator

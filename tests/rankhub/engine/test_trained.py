@@ -21,14 +21,14 @@ from rankhub.interfaces.data import LabelSpec, OpenContext
 from rankhub.interfaces.errors import UserError
 
 
-def finished(place, **changes):
+def finished(path, **changes):
     """A short run with all that its folder holds for others to use."""
     ours = recipe(**changes)
     parts = parts_of(ours)
-    place.mkdir()
-    train(parts, place)
-    folder.write_text(place / folder.RESOLVED, yaml.safe_dump(ours.model_dump(mode="json")))
-    folder.write_labels(place, {name: dataset.label for name, dataset in parts.datasets.items()})
+    path.mkdir()
+    train(parts, path)
+    folder.write_text(path / folder.RESOLVED, yaml.safe_dump(ours.model_dump(mode="json")))
+    folder.write_labels(path, {name: dataset.label for name, dataset in parts.datasets.items()})
     return parts
 
 
@@ -85,9 +85,9 @@ def test_the_average_is_taken_over_where_it_is_asked_for(tmp_path):
     assert not torch.equal(plain.network.state_dict()["backbone.conv.weight"], stored["backbone.conv.weight"])
 
 
-def rated(place, **changes):
+def rated(path, **changes):
     fit = streams(labeled={"objectives": [objective("fit")]})
-    return finished(place, streams=fit, phases=[{"name": "rate", "steps": 4, "streams": ["labeled"]}], **changes)
+    return finished(path, streams=fit, phases=[{"name": "rate", "steps": 4, "streams": ["labeled"]}], **changes)
 
 
 def opened(count=10):

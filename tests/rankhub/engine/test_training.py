@@ -8,7 +8,7 @@ from helpers.plugins import renamed
 from helpers.training import catalog, equal, objective, parts_of, read_journal, recipe, streams, train, weights
 
 from rankhub.engine.checkpoint import Checkpoints
-from rankhub.engine.learner import Portion, Turn
+from rankhub.engine.learner import StepInfo, StreamBatch
 from rankhub.engine.objectives import LossNotFiniteError
 from rankhub.engine.step import take_step
 
@@ -81,12 +81,13 @@ def gradient(parts, micro):
     feeds = {name: parts.feeds[plan.phase.name, name] for name in plan.streams}
     batches = {}
     for name, feed in feeds.items():
-        batch = feed.chain.on_device(feed.fetch(feed.place(0)), 0)
+        batch = feed.chain.on_device(feed.fetch(feed.in_epoch(0)), 0)
         batches[name] = dataclasses.replace(batch, images=tuple(stack.double() for stack in batch.images))
     portions = {
-        name: Portion(batches[name], parts.objectives[plan.phase.name, name], accumulate=micro) for name in plan.streams
+        name: StreamBatch(batches[name], parts.objectives[plan.phase.name, name], accumulate=micro)
+        for name in plan.streams
     }
-    take_step(new_learner(parts), portions, new_optimizer(parts, plan), Turn(plan.clock_at(0)))
+    take_step(new_learner(parts), portions, new_optimizer(parts, plan), StepInfo(plan.clock_at(0)))
     return torch.cat([p.grad.flatten() for p in parts.network.parameters() if p.grad is not None])
 
 
@@ -203,11 +204,11 @@ def test_batch_statistics_learn_only_from_the_streams_that_are_to_set_them(tmp_p
 
     def statistics(name, **changed):
         phase = {"name": "one", "steps": 4, "streams": list(changed)}
-        place = tmp_path / name
-        place.mkdir()
+        folder = tmp_path / name
+        folder.mkdir()
         still = {"use": "descent", "lr": 1e-12}  # the network stays
         ours = recipe(streams=streams(**changed), phases=[phase], backbone=normed, optimizer=still)
-        network = train(parts_of(ours), place).learner.network
+        network = train(parts_of(ours), folder).learner.network
         found = {key: value for key, value in network.state_dict().items() if "running" in key or "tracked" in key}
         assert found
         return found

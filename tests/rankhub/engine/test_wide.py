@@ -29,7 +29,7 @@ class Pair:
 
 def test_unequal_numbers_of_views_are_refused():
     feed = parts_of(recipe()).feeds["first", "views"]
-    batch = feed.chain.on_device(feed.fetch(feed.place(0)), 0)
+    batch = feed.chain.on_device(feed.fetch(feed.in_epoch(0)), 0)
     assert fakes.Jitter().views == 2
     gathered = Gathering.of(batch, Pair(0))
     assert sorted(gathered.order.tolist()) == list(range(24))

@@ -6,7 +6,7 @@ import pytest
 from helpers import fakes
 from helpers.training import recipe
 
-from rankhub.engine.given import without_evaluators
+from rankhub.engine.data_overrides import without_evaluators
 
 TWO = [{"use": "spread", "data": "test"}, {"use": "spread", "data": "train"}]
 

@@ -111,7 +111,7 @@ def test_law_a_view_gets_the_same_numbers_in_any_company(addresses, random):
     together = DRAWS.at(index, view)
     order = random.sample(range(len(addresses)), len(addresses))
     turned = DRAWS.at([index[row] for row in order], [view[row] for row in order])
-    for place, row in enumerate(order):
+    for position, row in enumerate(order):
         alone = DRAWS.at(index[row], view[row])
         for draw in (
             lambda d: d.uniforms("a", 3),
@@ -120,7 +120,7 @@ def test_law_a_view_gets_the_same_numbers_in_any_company(addresses, random):
             lambda d: d.permutations("d", 6),
         ):
             np.testing.assert_array_equal(draw(together)[row], draw(alone)[0])
-            np.testing.assert_array_equal(draw(turned)[place], draw(alone)[0])
+            np.testing.assert_array_equal(draw(turned)[position], draw(alone)[0])
 
 
 def test_index_and_view_are_broadcast():

@@ -32,7 +32,7 @@ MINE = plugin(component("flat", f"{__name__}:Flat", "loss"), component("loaded",
 CATALOG = Catalog.of({"fakes": fakes, "mine": MINE})
 OBJECTIVES = "streams.views.objectives"
 FLAT = f"{OBJECTIVES}.0={{use: flat, head: main}}"
-UNLABELED = "data.train.labelled=false"
+UNLABELED = "data.train.labeled=false"
 
 
 def load(*overrides):

@@ -49,15 +49,15 @@ JUNK = st.sampled_from(
 )
 
 
-def places(data, steps=()):
+def addresses(data, steps=()):
     """Every place of the data, the top left out."""
     pairs = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
     for key, value in pairs:
         yield (*steps, key)
-        yield from places(value, (*steps, key))
+        yield from addresses(value, (*steps, key))
 
 
-PLACES = sorted(places(FULL), key=str)
+ADDRESSES = sorted(addresses(FULL), key=str)
 
 
 def changed(changes):
@@ -80,7 +80,7 @@ def changed(changes):
 
 
 CHANGES = st.lists(
-    st.tuples(st.sampled_from(PLACES), st.sampled_from(["replace", "drop", "add"]), JUNK), min_size=1, max_size=3
+    st.tuples(st.sampled_from(ADDRESSES), st.sampled_from(["replace", "drop", "add"]), JUNK), min_size=1, max_size=3
 )
 
 
@@ -104,7 +104,7 @@ def test_a_recipe_or_sentences(changes):
     assert errors.problems
     assert len(str(errors).splitlines()) == len(errors.problems) + 2
     for problem in errors.problems:
-        assert 1 <= problem.place.line <= text.count("\n") + 1
+        assert 1 <= problem.location.line <= text.count("\n") + 1
         assert problem.text
 
 

@@ -61,8 +61,8 @@ def test_places_of_what_is_replaced_are_forgotten(here):
     for own in ["steps: 3\n", "phases: [{name: a, steps: 3}]\n"]:
         document = read(f"extends: other.yaml\n{own}", "mine.yaml")
         expand_extends(document, Source("", "mine.yaml"), CATALOG)
-        assert str(document.place(("phases", 0, "epochs"))).startswith("mine.yaml:")
-    assert str(document.place(("phases", 0, "streams"))) == "other.yaml:4"
+        assert str(document.location(("phases", 0, "epochs"))).startswith("mine.yaml:")
+    assert str(document.location(("phases", 0, "streams"))) == "other.yaml:4"
 
 
 def test_name_and_description_are_its_own():

@@ -35,7 +35,7 @@ CHANGES = st.lists(
             "description='1e-3'",
             "seed=9223372036854775807",
             "name=other",
-            "data.train.labelled=false",
+            "data.train.labeled=false",
             "checkpoint.every_epochs=null",
         ]
     ),
@@ -47,8 +47,8 @@ def test_every_default_is_written_out():
     loaded = load_text(LIKE, ["optimizer.momentum={use: ramp}"], CATALOG)
     resolved = loaded.resolved()
     assert resolved["data"] == {
-        "train": {"use": "fakes/patches", "count": 24, "side": 8, "labelled": True},
-        "test": {"use": "fakes/patches", "count": 10, "side": 8, "labelled": True},
+        "train": {"use": "fakes/patches", "count": 24, "side": 8, "labeled": True},
+        "test": {"use": "fakes/patches", "count": 10, "side": 8, "labeled": True},
     }
     assert resolved["optimizer"] == {
         "use": "fakes/descent",
@@ -56,7 +56,7 @@ def test_every_default_is_written_out():
         "momentum": {"use": "fakes/ramp", "start": 1.0, "end": 0.5},
     }
     assert resolved["evaluate"] == [
-        {"use": "fakes/spread", "optional": False, "during_training": True, "data": "test", "labelled": False}
+        {"use": "fakes/spread", "optional": False, "during_training": True, "data": "test", "labeled": False}
     ]
     assert resolved["seed"] == 0
     assert loaded.text == LIKE

@@ -106,7 +106,7 @@ print(json.dumps({
     "override": said(around("{use: loud}"), ".".join(map(str, [*steps, "times"])) + "=0"),
     "schema": [schema["else"]["properties"]["greeters"], schema["$defs"]["greeter"]["properties"]["use"]["anyOf"][0]],
     "listed": [info.name for info in rankhub.list_components("greeter", catalog)],
-    "page": [page.place, [option.name for option in page.options], [wired.name for wired in page.wired]],
+    "page": [page.address, [option.name for option in page.options], [wired.name for wired in page.wired]],
 }))
 """
 
@@ -159,8 +159,8 @@ def test_the_check_knows_it(found):
 
 
 def test_the_schema_for_editors_and_describe_know_it(found):
-    place, use = found["schema"]
-    assert "#/$defs/greeter" in json.dumps(place)
+    address, use = found["schema"]
+    assert "#/$defs/greeter" in json.dumps(address)
     assert use == {"enum": ["loud"]}
     assert found["listed"] == ["loud"]
     assert found["page"] == [found["place"], ["times", "at"], ["features"] if found["wired"] else []]

@@ -49,7 +49,7 @@ class Mapped(fakes.Arrow):
         super().__init__(features, label)
 
 
-class Labelled(fakes.Arrow):
+class NeedsLabels(fakes.Arrow):
     """Wants labels."""
 
     def __init__(self, features, label, /):
@@ -92,7 +92,7 @@ MINE = plugin(
     component("watched", f"{__name__}:Watched", "backbone"),
     component("no_maps", f"{__name__}:NoMaps", "backbone"),
     component("mapped", f"{__name__}:Mapped", "head"),
-    component("labelled", f"{__name__}:Labelled", "head"),
+    component("needs_labels", f"{__name__}:NeedsLabels", "head"),
     component("buggy", f"{__name__}:Buggy", "loss"),
     component("asking", f"{__name__}:Asking", "evaluator"),
 )
@@ -140,8 +140,8 @@ def test_a_head_that_wants_maps_of_a_backbone_without():
 
 
 def test_a_head_sees_the_labels_of_the_stream_that_trains_it():
-    load("heads.main={use: labelled}")
-    assert problems("heads.main={use: labelled}", "data.train.labelled=false") == [
+    load("heads.main={use: needs_labels}")
+    assert problems("heads.main={use: needs_labels}", "data.train.labeled=false") == [
         "heads.main: this head needs labels [mine]"
     ]
 
@@ -159,7 +159,7 @@ def test_a_loss_looks_at_the_views_and_at_the_labels():
     ]
     fit = f"{LOSS}={{use: fit, head: main}}"
     load(fit)
-    assert problems(fit, "data.train.labelled=false") == [f"{LOSS}: fit needs labels, the data have none [fakes]"]
+    assert problems(fit, "data.train.labeled=false") == [f"{LOSS}: fit needs labels, the data have none [fakes]"]
 
 
 def test_a_loss_on_an_output_that_is_not_there_or_of_the_wrong_kind():
@@ -201,10 +201,10 @@ def test_the_best_is_chosen_by_a_metric_that_is_measured():
 
 
 def test_evaluators_look_at_labels_unless_they_are_optional():
-    spread = "evaluate.0={use: spread, data: test, labelled: true%s}"
+    spread = "evaluate.0={use: spread, data: test, labeled: true%s}"
     load(spread % "")
-    assert problems(spread % "", "data.test.labelled=false") == ["evaluate.0: data set 'test' has no labels [fakes]"]
-    load(spread % ", optional: true", "data.test.labelled=false")
+    assert problems(spread % "", "data.test.labeled=false") == ["evaluate.0: data set 'test' has no labels [fakes]"]
+    load(spread % ", optional: true", "data.test.labeled=false")
 
 
 def test_evaluators_name_outputs_and_streams():

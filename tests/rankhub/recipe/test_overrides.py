@@ -45,18 +45,18 @@ def test_sets_a_value_and_stands_at_the_override(change, steps, value):
     for segment in steps:
         here = here[segment]
     assert here == value
-    assert str(document.place(steps)) == f"override {change!r}"
+    assert str(document.location(steps)) == f"override {change!r}"
 
 
 def test_what_is_made_on_the_way_stands_at_the_override_too():
     document, _ = override("average.use_for=[teacher]")
-    assert str(document.place(("average", "decay"))) == "override 'average.use_for=[teacher]'"
+    assert str(document.location(("average", "decay"))) == "override 'average.use_for=[teacher]'"
 
 
 def test_a_replaced_mapping_forgets_the_lines_inside_it():
     document, _ = override("data.train={use: patches}")
-    assert str(document.place(("data", "train", "count"))) == "override 'data.train={use: patches}'"
-    assert str(document.place(("data", "test", "count"))) == "file.yaml:5"
+    assert str(document.location(("data", "train", "count"))) == "override 'data.train={use: patches}'"
+    assert str(document.location(("data", "test", "count"))) == "file.yaml:5"
 
 
 def test_a_star_means_every_entry():

@@ -44,13 +44,13 @@ def test_data_and_the_line_of_every_entry():
         ("list", 0): 9,
         ("list", 1, "key", 1): 10,
     }
-    assert {steps: document.places[steps].line for steps in lines} == lines
+    assert {steps: document.locations[steps].line for steps in lines} == lines
 
 
 def test_what_is_missing_stands_where_the_entry_above_it_does():
     document = read(TEXT, "file.yaml")
-    assert document.place(("data", "b", "root")).line == 6
-    assert document.place(("nothing", "at", "all")).line == 2
+    assert document.location(("data", "b", "root")).line == 6
+    assert document.location(("nothing", "at", "all")).line == 2
 
 
 def test_an_alias_is_a_copy():

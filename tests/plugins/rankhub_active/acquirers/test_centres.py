@@ -104,11 +104,11 @@ def test_fewer_are_the_first_of_more(points, have) -> None:
 def test_the_choice_does_not_depend_on_where_images_stand(points, have, seed) -> None:
     labeled, candidates = split(len(points), have)
     order = np.random.default_rng(seed).permutation(len(points))
-    place = np.argsort(order)
+    index = np.argsort(order)
     count = min(len(candidates), 3)
     one = Coreset()(MemoryPool({"backbone": torch.from_numpy(points)}), labeled, candidates, count)
     moved = MemoryPool({"backbone": torch.from_numpy(points[order])})
-    two = Coreset()(moved, np.sort(place[labeled]), np.sort(place[candidates]), count)
+    two = Coreset()(moved, np.sort(index[labeled]), np.sort(index[candidates]), count)
     assert order[two.rows].tolist() == one.rows.tolist()
 
 
@@ -209,9 +209,9 @@ def slow_diverse(
         near = {row: min((between[row][other] for other in have), default=0.0) for row in candidates}
         if have and scale is None:
             scale = max(near.values())
-        left = [place for place, row in enumerate(candidates) if row not in chosen]
-        gain = {place: values[place] + (weight * near[candidates[place]] / scale if scale else 0.0) for place in left}
-        best = candidates[max(left, key=lambda place: (gain[place], -place))]
+        left = [index for index, row in enumerate(candidates) if row not in chosen]
+        gain = {index: values[index] + (weight * near[candidates[index]] / scale if scale else 0.0) for index in left}
+        best = candidates[max(left, key=lambda index: (gain[index], -index))]
         chosen.append(best)
         have.append(best)
     return chosen

@@ -24,7 +24,7 @@ def networks(members: int, n: int = 7, seed: int = 0) -> list[torch.Tensor]:
 
 @pytest.mark.parametrize("members", ["checkpoints", "dropout"])
 @pytest.mark.parametrize("relative", [False, True])
-def test_score_is_the_standard_deviation_in_standardised_units(members, relative) -> None:
+def test_score_is_the_standard_deviation_in_standardized_units(members, relative) -> None:
     unit = 2.0
     pool = MemoryPool(answers={"head.score": torch.zeros(7)}, numbers={"head.score": unit}, ensemble=networks(4))
     candidates = np.array([0, 2, 3, 5])

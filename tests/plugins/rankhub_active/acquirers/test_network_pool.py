@@ -14,7 +14,7 @@ from helpers.training import catalog, objective, parts_of, recipe, streams, trai
 from rankhub import Run, UserError
 from rankhub.engine import checkpoint, folder
 from rankhub.engine.parts import evaluation_chains
-from rankhub.engine.source import Source, ViewOutputs
+from rankhub.engine.source import NetworkSource, ViewOutputs
 from rankhub.interfaces.data import OpenContext
 from rankhub.interfaces.generator import ViewSpec
 from rankhub_active.acquirers import network_pool
@@ -30,15 +30,15 @@ STREAMS = streams(
 )
 
 
-def finished(place, phases=({"name": "both", "steps": 12, "streams": list(STREAMS)},), **changes):
+def finished(path, phases=({"name": "both", "steps": 12, "streams": list(STREAMS)},), **changes):
     backbone, heads = {"use": "flat", **changes}, {"main": {"use": "arrow"}}
     ours = recipe(streams=STREAMS, phases=list(phases), backbone=backbone, heads=heads)
     parts = parts_of(ours)
-    place.mkdir()
-    train(parts, place)
-    folder.write_text(place / folder.RESOLVED, yaml.safe_dump(ours.model_dump(mode="json")))
-    folder.write_labels(place, {name: dataset.label for name, dataset in parts.datasets.items()})
-    return place
+    path.mkdir()
+    train(parts, path)
+    folder.write_text(path / folder.RESOLVED, yaml.safe_dump(ours.model_dump(mode="json")))
+    folder.write_labels(path, {name: dataset.label for name, dataset in parts.datasets.items()})
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ class Images(fakes.Patches):
     """A pool that notes which images are read."""
 
     def __init__(self):
-        super().__init__(count=COUNT, labelled=False)
+        super().__init__(count=COUNT, labeled=False)
         self.read = []
 
     def __getitem__(self, index):
@@ -111,7 +111,7 @@ def test_what_an_acquirer_is_told_of_the_recipe(pool):
 @pytest.mark.parametrize("output", ["backbone", "main.arrow", "main.rating"])
 def test_outputs_are_those_of_the_report_row_by_row(pool, images, output):
     run = pool.run
-    source = Source("x", run.forward(), {"pool": images}, {}, run.predictor, run.compute, False, QUIET)
+    source = NetworkSource("x", run.forward(), {"pool": images}, {}, run.predictor, run.compute, False, QUIET)
     expected = source.outputs("pool", output).values
     images.read.clear()
     for asked in (rows(5, 2, 19), rows(2, 3, 5, 0), ALL[::-1].copy(), rows(22, 1)):

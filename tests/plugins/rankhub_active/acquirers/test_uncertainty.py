@@ -129,7 +129,7 @@ def test_fewer_are_the_first_of_more_and_all_are_candidates(pool, diversity, see
 
 
 def ladder(step: float, start: float = 10.0) -> Seen:
-    return Seen([0] * 4, [3.0, 2.0, 1.0, 0.0], [start - step * place for place in range(4)])
+    return Seen([0] * 4, [3.0, 2.0, 1.0, 0.0], [start - step * index for index in range(4)])
 
 
 def test_where_all_is_in_order_the_margin_decides() -> None:
@@ -244,7 +244,7 @@ def test_strata_take_turns(values, strata) -> None:
     predicted, uncertain = (np.array(column, dtype=np.float64) for column in zip(*values, strict=True))
     n = len(predicted)
     by_prediction = sorted(range(n), key=lambda row: (predicted[row], row))
-    parts = [[by_prediction[place] for place in range(n) if place * strata // n == part] for part in range(strata)]
+    parts = [[by_prediction[index] for index in range(n) if index * strata // n == part] for part in range(strata)]
     expected = np.empty(n)
     for part in parts:
         for turn, row in enumerate(sorted(part, key=lambda row: (-uncertain[row], row))):

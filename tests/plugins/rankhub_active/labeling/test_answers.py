@@ -36,32 +36,32 @@ def put(tmp_path):
     """Writes a file of answers."""
 
     def written(content, name="answers.csv"):
-        place = tmp_path / name
-        place.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return place
+        file = tmp_path / name
+        file.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return file
 
     return written
 
 
 def draw(pool, path, size, orientation=None, format=None):
-    place = Path(pool.settings.images, path)
-    place.parent.mkdir(parents=True, exist_ok=True)
+    file = Path(pool.settings.images, path)
+    file.parent.mkdir(parents=True, exist_ok=True)
     image = Image.new("RGB", size)
     exif = image.getexif()
     if orientation is not None:
         exif[0x0112] = orientation
-    image.save(place, format, exif=exif)
+    image.save(file, format, exif=exif)
 
 
 def labels(pool):
     return {row.path: row.label for row in pool.rows(state="labeled")}
 
 
-def faults(pool, place, **options):
+def faults(pool, file, **options):
     """What is refused, after which the table must be what it was."""
     before = pool.rows()
     with pytest.raises(AnswersError) as refused:
-        ingest(pool, place, **options)
+        ingest(pool, file, **options)
     assert pool.rows() == before
     return [str(fault) for fault in refused.value.faults]
 
@@ -165,11 +165,11 @@ def test_many_faults_are_counted(make, put):
 
 def test_a_file_taken_twice_is_told_apart_from_one_with_other_labels(make, put):
     pool = make()
-    place = put("path,score\na.jpg,3\nb.jpg,4\nc d.jpg,\n")
-    ingest(pool, place)
+    file = put("path,score\na.jpg,3\nb.jpg,4\nc d.jpg,\n")
+    ingest(pool, file)
     with pytest.raises(AnswersError, match=r"all 2 answers in .* stood in the table before, with the same label"):
-        ingest(pool, place)
-    assert faults(pool, place)[0] == "line 2: a.jpg: labeled already, with the same label"
+        ingest(pool, file)
+    assert faults(pool, file)[0] == "line 2: a.jpg: labeled already, with the same label"
     with pytest.raises(AnswersError, match="2 rows cannot be taken, and nothing was changed; --amend replaces"):
         ingest(pool, put("path,score\na.jpg,3\nb.jpg,5\n"))
     with pytest.raises(AnswersError, match="2 rows cannot be taken, and nothing was changed; --amend leaves them"):
@@ -179,8 +179,8 @@ def test_a_file_taken_twice_is_told_apart_from_one_with_other_labels(make, put):
 def test_amending_touches_only_what_differs(make, put):
     pool = make()
     ingest(pool, put("path,score\na.jpg,3\nb.jpg,4\nc d.jpg,skip\n", "first.csv"))
-    place = put("path,score\na.jpg,3\nb.jpg,5\nc d.jpg,skip\none/e.jpg,1\n", "second.csv")
-    assert ingest(pool, place, amend=True) == Ingested(2, 0, 0, 2)
+    file = put("path,score\na.jpg,3\nb.jpg,5\nc d.jpg,skip\none/e.jpg,1\n", "second.csv")
+    assert ingest(pool, file, amend=True) == Ingested(2, 0, 0, 2)
     assert [(row.label, row.source) for row in pool.rows()[:4]] == [
         ("3.0", "first.csv"),
         ("5.0", "second.csv"),
@@ -332,9 +332,9 @@ def test_what_is_exported_can_be_taken_into_a_new_pool(data, takes):
     with TemporaryDirectory() as scratch:
         pools = []
         for name in ("first", "second", "third"):
-            place = Path(scratch, name)
-            place.mkdir()
-            pools.append(Pool.create(place, Settings(images=scratch, takes=takes), PATHS))
+            file = Path(scratch, name)
+            file.mkdir()
+            pools.append(Pool.create(file, Settings(images=scratch, takes=takes), PATHS))
         for path in PATHS if takes == "points" else ():
             draw(pools[0], path, (30, 20))
         kept = {

@@ -24,12 +24,12 @@ CHANCE = ["acquire.use=random"]
 @pytest.fixture(scope="module")
 def learned(tmp_path_factory):
     """A folder of labeling whose first round was answered and trained on."""
-    place = tmp_path_factory.mktemp("choose")
-    pool = set_up_in(place, test=2)
+    folder = tmp_path_factory.mktemp("choose")
+    pool = set_up_in(folder, test=2)
     choose(pool, Request(6), quiet)
     answer_round(pool)
     train(pool, [], QUIET)
-    return place
+    return folder
 
 
 @pytest.fixture
@@ -56,14 +56,14 @@ def test_the_first_round_is_drawn_at_random_with_all_test_images(fresh):
     assert len(paths(chosen)) == 5
     assert set(paths(chosen, "test")) == tests
     assert not tests & set(paths(chosen))
-    assert [row.place for row in chosen.rows] == list(range(7))
+    assert [row.position for row in chosen.rows] == list(range(7))
     assert [row.part for row in chosen.rows] == ["pool"] * 5 + ["test"] * 2
     scores = [row.score for row in chosen.rows if row.part == "pool"]
     assert scores == sorted(scores, reverse=True)
     assert "test images among them, which are never trained on: 2" in chosen.notes
     assert "no network has been trained yet, so they were drawn at random" in chosen.notes
     assert {row.path for row in fresh.rows(state="asked")} == {row.path for row in chosen.rows}
-    assert all(chosen.images[chosen.place[row.path]].path.name == row.path.rpartition("/")[2] for row in chosen.rows)
+    assert all(chosen.images[chosen.position[row.path]].path.name == row.path.rpartition("/")[2] for row in chosen.rows)
 
 
 def test_a_first_round_is_the_same_for_the_same_seed(tmp_path):
@@ -183,7 +183,7 @@ def test_coreset_is_told_what_is_labeled_or_asked_for_but_not_the_test_images(po
 
     monkeypatch.setattr(Catalog, "build", spied)
     chosen = choose(pool, Request(2, changes=["acquire.use=coreset"], more=True), quiet)
-    rows = {chosen.place[row.path]: row for row in pool.rows()}
+    rows = {chosen.position[row.path]: row for row in pool.rows()}
     assert {rows[n].path for n in told["labeled"]} == {
         *paths(first),
         *(row.path for row in pool.rows(state="labeled", part="pool")),
@@ -209,12 +209,12 @@ def test_a_run_may_be_named(pool):
 @pytest.fixture(scope="module")
 def views_run(tmp_path_factory):
     """A run of representation by ranking on the images of a pool."""
-    place = tmp_path_factory.mktemp("views")
-    photos(place / "images", 12)
+    folder = tmp_path_factory.mktemp("views")
+    photos(folder / "images", 12)
     rankhub.train(
-        rankhub.load_recipe(VIEWS, {"data.photos.root": str(place / "images")}), place / "run", progress=QUIET
+        rankhub.load_recipe(VIEWS, {"data.photos.root": str(folder / "images")}), folder / "run", progress=QUIET
     )
-    return place
+    return folder
 
 
 def test_a_run_without_an_ordered_stream_says_so_and_coreset_serves_it(views_run, tmp_path):

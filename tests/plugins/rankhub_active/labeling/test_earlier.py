@@ -35,12 +35,12 @@ def as_before(text):
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """A folder of labeling with a run."""
-    place = tmp_path_factory.mktemp("earlier")
-    pool = set_up_in(place, test=2)
+    folder = tmp_path_factory.mktemp("earlier")
+    pool = set_up_in(folder, test=2)
     choose(pool, Request(6), quiet)
     answer_round(pool)
     train(pool, [], QUIET)
-    return place
+    return folder
 
 
 @pytest.fixture

@@ -33,17 +33,17 @@ def make(tmp_path, images, takes):
     return Pool.create(folder, Settings(images=str(images), takes=takes), PATHS, test=["é.png"])
 
 
-def read(place):
-    with place.open(newline="", encoding="utf-8") as file:
+def read(path):
+    with path.open(newline="", encoding="utf-8") as file:
         return list(csv.reader(file))
 
 
 def test_labels_are_what_the_data_set_of_scores_reads(tmp_path, images):
     pool = make(tmp_path, images, "score")
     pool.answer({0: "1.5", 1: "0.1", 2: "-3.25", 3: "2.0"}, "answers.csv")
-    place = write_labels(pool, "pool", tmp_path / "labels.csv")
-    assert place == tmp_path / "labels.csv"
-    data = ScoredCsv(root=str(images), higher_is_better=True, table=str(place))
+    path = write_labels(pool, "pool", tmp_path / "labels.csv")
+    assert path == tmp_path / "labels.csv"
+    data = ScoredCsv(root=str(images), higher_is_better=True, table=str(path))
     data.open(OpenContext(tmp_path / "cache", 1 << 30, lambda done, total, what: None))
     assert data.facts("path") == PATHS[:3]
     assert data.labels().tolist() == [1.5, 0.1, -3.25]
@@ -54,9 +54,9 @@ def test_points_are_what_the_data_set_of_points_reads(tmp_path, images):
     pool = make(tmp_path, images, "points")
     marked = {0: [(1.25, 2.0), (29.0, 19.5)], 1: [], 3: [(3.0, 3.0)]}
     pool.answer({id: points(of, (20, 30)) for id, of in marked.items()}, "page")
-    place = write_labels(pool, "pool", tmp_path / "points.csv")
-    assert ["b, c.png", "", ""] in read(place)
-    data = PointsFile(root=str(images), annotations=str(place))
+    path = write_labels(pool, "pool", tmp_path / "points.csv")
+    assert ["b, c.png", "", ""] in read(path)
+    data = PointsFile(root=str(images), annotations=str(path))
     listed = data.list_images()
     named = {row.path: data.read_points(row, (20, 30)).tolist() for row in listed.rows if row.annotation}
     assert named == {"a.png": [[1.25, 2.0], [29.0, 19.5]], "b, c.png": []}
@@ -72,9 +72,9 @@ def test_table_has_every_image_and_what_is_known_of_it(tmp_path, images):
     pool.ask([2, 0], "random", None, {0: 0.25, 2: 0.5})
     pool.answer({2: "4.0"}, "answers.csv")
     pool.skip(1, "page")
-    place = tmp_path / "table.csv"
-    assert write_table(pool, place) == 4
-    header, *rows = read(place)
+    path = tmp_path / "table.csv"
+    assert write_table(pool, path) == 4
+    header, *rows = read(path)
     assert header == list(COLUMNS)
     assert [row[:7] for row in rows] == [
         ["a.png", "pool", "asked", "", "1", "0.25", ""],

@@ -23,29 +23,29 @@ def round_of():
     return lambda pool, count=4: choose(pool, Request(count), quiet)
 
 
-def give(pool, chosen, place, copy=True):
-    return hand_out(place, chosen, pool.settings, copy=copy, progress=quiet)
+def give(pool, chosen, folder, copy=True):
+    return hand_out(folder, chosen, pool.settings, copy=copy, progress=quiet)
 
 
 def test_a_list_a_form_copies_and_a_sheet(pool, round_of, tmp_path):
-    chosen, place = round_of(pool), tmp_path / "labeling/rounds/001"
-    written = give(pool, chosen, place)
+    chosen, folder = round_of(pool), tmp_path / "labeling/rounds/001"
+    written = give(pool, chosen, folder)
     assert [path.name for path in written] == ["ask.csv", "answers.csv", "sheet.png", "images"]
-    rows = read(place / "ask.csv")
+    rows = read(folder / "ask.csv")
     assert list(rows[0]) == ["path", "place", "priority", "part"]
     assert [row["path"] for row in rows] == [row.path for row in chosen.rows]
     assert [row["place"] for row in rows] == list("123456")
     assert [row["part"] for row in rows] == ["pool"] * 4 + ["test"] * 2
     assert [float(row["priority"]) for row in rows[:4]] == [row.score for row in chosen.rows[:4]]
-    form = read(place / "answers.csv")
+    form = read(folder / "answers.csv")
     assert form == [{"path": row.path, "score": ""} for row in chosen.rows]
-    copies = {path.relative_to(place / "images").as_posix() for path in (place / "images").rglob("*.png")}
+    copies = {path.relative_to(folder / "images").as_posix() for path in (folder / "images").rglob("*.png")}
     assert copies == {row.path for row in chosen.rows}
     for path in copies:
-        assert (place / "images" / path).read_bytes() == (tmp_path / "images" / path).read_bytes()
-    with Image.open(place / "sheet.png") as sheet:
+        assert (folder / "images" / path).read_bytes() == (tmp_path / "images" / path).read_bytes()
+    with Image.open(folder / "sheet.png") as sheet:
         assert sheet.width > 6 * 160
-    assert not list(place.rglob("*.partial"))
+    assert not list(folder.rglob("*.partial"))
 
 
 def test_points_are_asked_for_with_marks_that_say_nothing_yet(tmp_path, round_of):

@@ -95,7 +95,7 @@ def test_a_folder_of_any_name(tmp_path):
 def test_a_round_keeps_the_order_and_the_scores(pool):
     number = pool.ask([4, 1, 0], "ranking_uncertainty", "runs/a", {0: 0.5, 1: 0.5, 2: 0.125, 4: 0.75})
     assert number == 1
-    assert [(row.id, row.place, row.state, row.score) for row in pool.rows(round=1)] == [
+    assert [(row.id, row.position, row.state, row.score) for row in pool.rows(round=1)] == [
         (4, 0, "asked", 0.75),
         (1, 1, "asked", 0.5),
         (0, 2, "asked", 0.5),

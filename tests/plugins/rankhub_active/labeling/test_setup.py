@@ -8,7 +8,7 @@ from helpers.labeling import COUNTED, SCORED, VIEWS, photos
 import rankhub
 from rankhub import UserError
 from rankhub_active.labeling.pool import Pool
-from rankhub_active.labeling.settings import RECIPE, Wishes
+from rankhub_active.labeling.settings import RECIPE, LabelingOptions
 from rankhub_active.labeling.setup import open_images, pool_recipe, set_up
 
 QUIET = lambda done, total, what: None  # noqa: E731
@@ -23,9 +23,9 @@ def images(tmp_path_factory):
 def make(images, tmp_path):
     """Sets up tmp_path/labeling with a recipe and wishes."""
 
-    def setting_up(text=SCORED, place="labeling", changes=(), **wishes):
-        wanted = Wishes(**{"images": images, **wishes})
-        return set_up(tmp_path / place, rankhub.load_recipe(text, changes), wanted, QUIET)
+    def setting_up(text=SCORED, folder="labeling", changes=(), **wishes):
+        wanted = LabelingOptions(**{"images": images, **wishes})
+        return set_up(tmp_path / folder, rankhub.load_recipe(text, changes), wanted, QUIET)
 
     return setting_up
 
@@ -82,13 +82,13 @@ def test_wishes_go_before_the_recipe(make):
         "MOS",
         4,
     )
-    counted = make(takes="count", place="counted").pool.settings
+    counted = make(takes="count", folder="counted").pool.settings
     assert (counted.takes, counted.low, counted.high, counted.higher_is_better) == ("count", None, None, True)
 
 
 def test_test_images_are_drawn_by_the_seed(make):
-    def drawn(place, **wishes):
-        return [row.path for row in make(place=place, **wishes).pool.rows(part="test")]
+    def drawn(folder, **wishes):
+        return [row.path for row in make(folder=folder, **wishes).pool.rows(part="test")]
 
     first = drawn("a", test=4)
     assert len(first) == 4
@@ -134,16 +134,16 @@ def test_a_folder_that_is_there_is_left_alone(make, tmp_path):
     assert {path: path.read_bytes() for path in (tmp_path / "labeling").iterdir()} == before
     (tmp_path / "file").write_text("mine")
     with pytest.raises(UserError, match="file is there already"):
-        make(place="file")
+        make(folder="file")
     with pytest.raises(UserError, match="cannot be made"):
-        make(place="file/below")
+        make(folder="file/below")
 
 
 def test_the_best_of_an_evaluator_that_is_left_out_is_kept_no_more(make, tmp_path):
     changes = ["evaluate_every_epochs=1", "keep_best=quality"]
     make(changes=changes)
     assert pool_recipe(tmp_path / "labeling").recipe.keep_best is None
-    make(changes=changes, test=2, place="tested")
+    make(changes=changes, test=2, folder="tested")
     assert pool_recipe(tmp_path / "tested").recipe.keep_best == "quality"
 
 

@@ -23,8 +23,8 @@ from rankhub_active.labeling.train import train
 @pytest.fixture(scope="module")
 def learned(tmp_path_factory):
     """A folder of labeling: six images and two test images labeled, trained once; and its run."""
-    place = tmp_path_factory.mktemp("train")
-    pool = set_up_in(place, test=2)
+    folder = tmp_path_factory.mktemp("train")
+    pool = set_up_in(folder, test=2)
     choose(pool, Request(6), quiet)
     answer_round(pool)
     return pool, train(pool, [], QUIET)
@@ -93,7 +93,7 @@ def test_it_learns_from_exactly_the_labels_of_the_table(learned):
     assert data["test"]["table"] == str(labels / "test.csv")
     assert data["pristine"]["listed"] == str(labels / "pool.csv")
     assert not list(pool.folder.rglob("*.partial"))
-    # What the run has seen: its standardisation is that of the six labels, turned since lower is better.
+    # What the run has seen: its standardization is that of the six labels, turned since lower is better.
     label = json.loads((trained.run / "labels.json").read_text())["labeled"]
     values = torch.tensor([-score_of(row.path) for row in pool.rows(state="labeled", part="pool")])
     assert label["mean"] == pytest.approx(float(values.mean()), rel=1e-5)

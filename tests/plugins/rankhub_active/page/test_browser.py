@@ -242,5 +242,5 @@ def test_it_fits_a_narrow_window_and_can_be_read(make_pool, serve, window, takes
     expect(page.locator("#said")).not_to_be_empty()
     for scheme in ["light", "dark"]:
         page.emulate_media(color_scheme=scheme)
-        for place in ["#path", "#state", "#progress", "#said", "#keys", "#save", "#skip"]:
-            assert contrast(page, place) >= 4.5, (scheme, place)
+        for selector in ["#path", "#state", "#progress", "#said", "#keys", "#save", "#skip"]:
+            assert contrast(page, selector) >= 4.5, (scheme, selector)

@@ -15,8 +15,8 @@ def test_points_by_mouse(make_pool, serve, window):
     pool = make_pool("points", asked=2)
     page = window(serve(pool.folder).url)
     shows(page, 1)
-    for place in [(10, 10), (60.5, 40.25), (110, 70), (30, 60)]:
-        page.mouse.click(*where(page, *place))
+    for point in [(10, 10), (60.5, 40.25), (110, 70), (30, 60)]:
+        page.mouse.click(*where(page, *point))
     expect(page.locator("#many")).to_have_text("4 points")
     page.mouse.click(*where(page, 11, 10), button="right")  # the nearest: the first
     expect(page.locator("#many")).to_have_text("3 points")

@@ -35,8 +35,8 @@ def test_a_file_that_is_there_stays_without_force(capsys, pool, tmp_path):
     assert (tmp_path / "table.csv").read_text().startswith("path,part,")
 
 
-@pytest.mark.parametrize("place", ["absent/table.csv", "labeling"])
-def test_a_place_that_cannot_be_written(capsys, pool, place):
-    done = call(capsys, "label", "export", place, "--force")
+@pytest.mark.parametrize("path", ["absent/table.csv", "labeling"])
+def test_a_place_that_cannot_be_written(capsys, pool, path):
+    done = call(capsys, "label", "export", path, "--force")
     assert done.code == 2
     assert done.err.count("\n") == 1

@@ -10,7 +10,7 @@ from rankhub_active.labeling.pool import Pool
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def folder(tmp_path_factory):
     """Twelve images, and two recipes beside them."""
     root = tmp_path_factory.mktemp("init")
     photos(root / "my images", 12)
@@ -21,19 +21,19 @@ def place(tmp_path_factory):
 
 
 @pytest.fixture
-def init(place, tmp_path, monkeypatch, capsys):
+def init(folder, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
 
     def called(*arguments, recipe="quality", images="my images"):
-        return call(capsys, "label", "init", place / recipe / "tiny.yaml", "--images", place / images, *arguments)
+        return call(capsys, "label", "init", folder / recipe / "tiny.yaml", "--images", folder / images, *arguments)
 
     return called
 
 
-def test_scores_are_set_up_in_the_folder_labeling(init, place, tmp_path):
+def test_scores_are_set_up_in_the_folder_labeling(init, folder, tmp_path):
     done = init("--test", 3, "optimizer.lr=0.5")
     assert done.code == 0, done.err
-    assert f"12 images of {place / 'my images'}, each of which may get a score: labeling" in done.out
+    assert f"12 images of {folder / 'my images'}, each of which may get a score: labeling" in done.out
     assert "note: data.labeled of the recipe: the labels of the pool" in done.out
     assert done.out.splitlines()[-1] == "Next: choose images to label: rankhub label next"
     pool = Pool(tmp_path / "labeling")
@@ -98,7 +98,7 @@ def test_a_mistake_leaves_nothing_behind(init, tmp_path, arguments, sentence):
     assert not (tmp_path / "labeling").exists()
 
 
-def test_images_have_to_be_named_and_there(init, place, capsys):
-    assert call(capsys, "label", "init", place / "quality/tiny.yaml").code == 2
+def test_images_have_to_be_named_and_there(init, folder, capsys):
+    assert call(capsys, "label", "init", folder / "quality/tiny.yaml").code == 2
     done = init(images="gone")
     assert (done.code, "there is no folder" in done.err) == (2, True)

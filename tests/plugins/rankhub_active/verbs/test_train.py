@@ -13,12 +13,12 @@ from rankhub_active.labeling.pool import Pool
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def folder(tmp_path_factory):
     return images_and_recipe(tmp_path_factory.mktemp("loop"), 16)
 
 
-def test_the_whole_loop(place, capsys, monkeypatch):
-    monkeypatch.chdir(place)
+def test_the_whole_loop(folder, capsys, monkeypatch):
+    monkeypatch.chdir(folder)
 
     def label(*arguments, code=0):
         done = call(capsys, "label", *arguments)
@@ -31,7 +31,7 @@ def test_the_whole_loop(place, capsys, monkeypatch):
     )
     assert "no image of the pool has a label yet" in label("train", code=2).err
     assert "Round 1: 8 images, chosen by random" in label("next", "--count", 6).out
-    form = place / "labeling/rounds/001/answers.csv"
+    form = folder / "labeling/rounds/001/answers.csv"
     answered = fill_in(form, leave=1)
     assert f"{answered} labeled" in label("ingest", form).out
     label("ingest", form, code=2)  # twice is refused, and changes nothing
@@ -42,12 +42,12 @@ def test_the_whole_loop(place, capsys, monkeypatch):
         stopped = label("train", code=130)
     assert "images that were asked for and have no answer yet: 1" in stopped.out
     assert stopped.out.splitlines()[-1].endswith("or train on the 6 new labels: rankhub label train")
-    assert Pool(place / "labeling").rounds()[1].trained is None
+    assert Pool(folder / "labeling").rounds()[1].trained is None
     done = label("train")
     assert "goes on after step 1" in done.out
     assert done.out.splitlines()[-1].startswith("Next: answer the one open image: rankhub label serve")
-    run = place / "labeling/runs/001"
-    assert Pool(place / "labeling").rounds()[1].trained == str(run)
+    run = folder / "labeling/runs/001"
+    assert Pool(folder / "labeling").rounds()[1].trained == str(run)
     assert "has learned from these labels already" in label("train", code=2).err
 
     # The last answer comes late; then the network chooses.
@@ -56,21 +56,21 @@ def test_the_whole_loop(place, capsys, monkeypatch):
     chosen = label("next", "--count", 3, "acquire={use: ranking_uncertainty, draws: 2}")
     assert "chosen by ranking_uncertainty draws=2" in chosen.out
     assert re.search(r"note: \d+ of \d+ pairs of views are in the wrong order", chosen.out)
-    rows = read(place / "labeling/rounds/002/ask.csv")
+    rows = read(folder / "labeling/rounds/002/ask.csv")
     assert [row["part"] for row in rows] == ["pool"] * 3
     shares = [float(row["priority"]) for row in rows]
     assert shares == sorted(shares, reverse=True)
-    fill_in(place / "labeling/rounds/002/answers.csv")
+    fill_in(folder / "labeling/rounds/002/answers.csv")
     label("ingest", "labeling/rounds/002/answers.csv")
     label("train", "steps=1")
-    resolved = yaml.safe_load((place / "labeling/runs/002/recipe.resolved.yaml").read_text())
+    resolved = yaml.safe_load((folder / "labeling/runs/002/recipe.resolved.yaml").read_text())
     assert resolved["start_from"]["run"] == str(run)
     assert resolved["phases"][0]["steps"] == 1
-    learned = {row["path"]: float(row["score"]) for row in read(place / "labeling/labels/002/labels.csv")}
+    learned = {row["path"]: float(row["score"]) for row in read(folder / "labeling/labels/002/labels.csv")}
     assert len(learned) == 9
 
     label("export", "labels.csv")
-    table = {row["path"]: row for row in read(place / "labels.csv")}
+    table = {row["path"]: row for row in read(folder / "labels.csv")}
     assert len(table) == 16
     assert {
         path: float(row["label"]) for path, row in table.items() if row["label"] and row["part"] == "pool"
@@ -81,8 +81,8 @@ def test_the_whole_loop(place, capsys, monkeypatch):
     tests = {path for path, row in table.items() if row["part"] == "test"}
     assert len(tests) == 2
     for number in ("001", "002"):
-        assert not tests & {row["path"] for row in read(place / f"labeling/labels/{number}/pool.csv")}
-        assert not tests & {row["path"] for row in read(place / f"labeling/labels/{number}/labels.csv")}
+        assert not tests & {row["path"] for row in read(folder / f"labeling/labels/{number}/pool.csv")}
+        assert not tests & {row["path"] for row in read(folder / f"labeling/labels/{number}/labels.csv")}
 
 
 def test_without_a_pool_it_is_a_sentence(tmp_path, capsys, monkeypatch):

@@ -12,10 +12,10 @@ from rankhub.interfaces.errors import Objection, UserError
 from rankhub_counting.data.dot_images import DotImages
 
 
-def draw(path, *places, size=(WIDTH, HEIGHT), value=255):
+def draw(path, *points, size=(WIDTH, HEIGHT), value=255):
     """White pixels at these columns and rows."""
     pixels = np.zeros((size[1], size[0]), dtype=np.uint8)
-    for x, y in places:
+    for x, y in points:
         pixels[y, x] = value
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(path)

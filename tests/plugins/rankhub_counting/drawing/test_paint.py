@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rankhub_counting.drawing.layout import DISTRACTORS, Figure, Style, lay_out
+from rankhub_counting.drawing.layout import DISTRACTORS, SceneObject, Style, lay_out
 from rankhub_counting.drawing.paint import VISIBLE, noise_backdrop, noise_field, outside, paint, photo_backdrop
 
-DISC = Figure("disc", 20.3, 14.8, 6.0, 0.4, (0.9, 0.5, 0.2), 0.3, (0.1, 0.9))
+DISC = SceneObject("disc", 20.3, 14.8, 6.0, 0.4, (0.9, 0.5, 0.2), 0.3, (0.1, 0.9))
 
 
 def rng(seed=0):

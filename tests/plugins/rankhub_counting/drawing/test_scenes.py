@@ -11,7 +11,7 @@ import torch
 from rankhub.interfaces.data import LabelSpec, OpenContext
 from rankhub.interfaces.errors import Objection
 from rankhub_counting.drawing import scenes
-from rankhub_counting.drawing.layout import Figure
+from rankhub_counting.drawing.layout import SceneObject
 from rankhub_counting.drawing.scenes import DrawnScenes
 from rankhub_data.skimage_photos import HELD_OUT, PHOTOS
 
@@ -31,10 +31,10 @@ def test_what_is_served(tmp_path):
     data = opened(tmp_path)
     assert len(data) == 6
     assert data.sizes().tolist() == [[96, 128]] * 6
-    for place in range(6):
-        sample = data[place]
-        assert (sample.image.shape, sample.image.dtype, sample.index) == ((3, 96, 128), torch.uint8, place)
-        assert sample.label is data.points()[place]
+    for index in range(6):
+        sample = data[index]
+        assert (sample.image.shape, sample.image.dtype, sample.index) == ((3, 96, 128), torch.uint8, index)
+        assert sample.label is data.points()[index]
         assert sample.label.dtype == np.float64
         x, y, extent = sample.label.T
         assert ((x >= 0) & (x < 128) & (y >= 0) & (y < 96)).all()
@@ -62,20 +62,20 @@ def test_a_scene_follows_from_seed_side_and_number_alone(tmp_path):
         opened(tmp_path, **options)
         for options in ({"images": 2}, {"images": 4}, {"images": 2, "seed": 1}, {"images": 2, "part": "held_out"})
     )
-    for place in range(2):
-        assert torch.equal(few[place].image, many[place].image)
-        assert np.array_equal(few[place].label, many[place].label)
+    for index in range(2):
+        assert torch.equal(few[index].image, many[index].image)
+        assert np.array_equal(few[index].label, many[index].label)
         for another in (other, out):
-            assert not torch.equal(few[place].image, another[place].image)
-            assert not np.array_equal(few[place].label, another[place].label)
+            assert not torch.equal(few[index].image, another[index].image)
+            assert not np.array_equal(few[index].label, another[index].label)
     assert not torch.equal(few[0].image, few[1].image)
 
 
 def test_scenes_that_memory_does_not_hold_are_drawn_again(tmp_path):
     kept, drawn = opened(tmp_path, images=3), opened(tmp_path, memory=3 * 96 * 128 * 3 - 1, images=3)
-    for place in (2, 0, 2):
-        assert torch.equal(kept[place].image, drawn[place].image)
-        assert np.array_equal(kept[place].label, drawn[place].label)
+    for index in (2, 0, 2):
+        assert torch.equal(kept[index].image, drawn[index].image)
+        assert np.array_equal(kept[index].label, drawn[index].label)
     first = kept[0].image
     first[:] = 0
     assert kept[0].image.any()
@@ -130,14 +130,14 @@ def test_counts_differ_by_a_factor_of_ten_and_the_far_half_is_denser(tmp_path):
 def test_an_empty_scene(tmp_path):
     data = opened(tmp_path, fewest=0, most=1, images=12)
     assert set(data.labels()) == {0.0, 1.0}
-    for place in range(12):
-        assert data[place].label.shape == (data.labels()[place], 3)
-        assert np.isnan(data[place].label[:, 2]).all()
+    for index in range(12):
+        assert data[index].label.shape == (data.labels()[index], 3)
+        assert np.isnan(data[index].label[:, 2]).all()
 
 
 def test_discs_stand_where_their_points_say(tmp_path, monkeypatch):
     """A scene with one disc differs from the scene without it in the disc, and nowhere else."""
-    disc = Figure("disc", 40.3, 51.6, 9.0, 0.0, (1.0, 0.1, 0.9), 0.1, (0.2, 0.3))
+    disc = SceneObject("disc", 40.3, 51.6, 9.0, 0.0, (1.0, 0.1, 0.9), 0.1, (0.2, 0.3))
     bar = replace(disc, shape="bar", x=90.0)
     monkeypatch.setattr(scenes, "lay_out", lambda style, rng: [])
     empty = opened(tmp_path)
@@ -148,9 +148,9 @@ def test_discs_stand_where_their_points_say(tmp_path, monkeypatch):
     assert (empty.labels().tolist(), one.labels().tolist(), both.labels().tolist()) == ([0] * 6, [1] * 6, [1] * 6)
     y, x = np.mgrid[0:96, 0:128] + 0.5
     distance = np.hypot(x - 40.3, y - 51.6)
-    for place in range(6):
-        assert one[place].label[0, :2].tolist() == both[place].label[0, :2].tolist() == [40.3, 51.6]
-        differs = (one[place].image != empty[place].image).any(dim=0).numpy()
+    for index in range(6):
+        assert one[index].label[0, :2].tolist() == both[index].label[0, :2].tolist() == [40.3, 51.6]
+        differs = (one[index].image != empty[index].image).any(dim=0).numpy()
         assert not differs[distance > 9.5].any()
         assert differs[distance < 8].mean() > 0.97
 

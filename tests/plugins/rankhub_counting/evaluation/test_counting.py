@@ -28,7 +28,7 @@ PEOPLE = LabelSpec("points", unit="people")
 class Data:
     """Images of 30 x 40, 32 x 40 and so on, with points."""
 
-    places: list[np.ndarray]
+    where: list[np.ndarray]
     known: dict[str, list[str]] = field(default_factory=dict)
     parts: list[np.ndarray] | None = None
     sized: bool = True
@@ -42,13 +42,13 @@ class Data:
         return SimpleNamespace(image=torch.full((3, *self.size(row)), 99, dtype=torch.uint8))
 
     def labels(self):
-        return np.array([len(one) for one in self.places], dtype=np.float64)
+        return np.array([len(one) for one in self.where], dtype=np.float64)
 
     def points(self):
-        return self.places if self.told else None
+        return self.where if self.told else None
 
     def sizes(self):
-        return np.array([self.size(row) for row in range(len(self.places))]) if self.sized else None
+        return np.array([self.size(row) for row in range(len(self.where))]) if self.sized else None
 
     def facts(self, name):
         return self.known.get(name)
@@ -87,11 +87,11 @@ NUMBERS = [4, 0, 17, 33, 8, 2, 0, 120, 61, 9]
 
 def source(numbers=NUMBERS, pictures=False, train=None, **options) -> Source:
     rng = np.random.default_rng(3)
-    places = [
+    where = [
         np.column_stack([rng.uniform(0, 40, n), rng.uniform(0, 30 + 2 * row, n), np.full(n, np.nan)])
         for row, n in enumerate(numbers)
     ]
-    data = Data(places, **options)
+    data = Data(where, **options)
     maps = [
         torch.from_numpy(rng.uniform(0, 2 * (n + 1) / 20, (1, 4 + row % 2, 5)).astype(np.float32))
         for row, n in enumerate(numbers)
@@ -120,7 +120,7 @@ def test_figures_and_tables():
     games = np.array(
         [
             [game(one[0].double().numpy(), points, given.data.size(row), level) for level in (1, 2, 3)]
-            for row, (one, points) in enumerate(zip(given.maps, given.data.places, strict=True))
+            for row, (one, points) in enumerate(zip(given.maps, given.data.where, strict=True))
         ]
     )
     expected |= {f"game{level}": games[:, level - 1].mean() for level in (1, 2, 3)}

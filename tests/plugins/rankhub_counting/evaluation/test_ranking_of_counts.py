@@ -35,9 +35,9 @@ class Source:
 
     def views(self, stream, data, output, limit):
         assert (stream, data, output, limit) == ("ranked", "streets", "density.count", IMAGES)
-        index, kind, place = (axis.reshape(-1) for axis in np.mgrid[:IMAGES, : self.sets, :CROPS])
-        ids = [torch.from_numpy(column) for column in (index, kind * CROPS + place, index * self.sets + kind)]
-        level = torch.from_numpy((CROPS - 1 - place).astype(np.float32))
+        index, kind, position = (axis.reshape(-1) for axis in np.mgrid[:IMAGES, : self.sets, :CROPS])
+        ids = [torch.from_numpy(column) for column in (index, kind * CROPS + position, index * self.sets + kind)]
+        level = torch.from_numpy((CROPS - 1 - position).astype(np.float32))
         return OutputTable(self.values, None, RankTarget(*ids, level, kind=torch.from_numpy(kind)))
 
 

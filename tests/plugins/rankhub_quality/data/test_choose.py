@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from rankhub.interfaces.errors import UserError
 from rankhub_quality.data.choose import served
-from rankhub_quality.data.table import Row
+from rankhub_quality.data.table import ScoredRow
 from rankhub_tables.split import Split, Units
 
 
@@ -21,7 +21,8 @@ def rows(units, units_of, share=1.0, **options):
 
 def table(units, kinds=("jpeg", "blur", "noise"), wanted=lambda number: True):
     return [
-        Row(f"{number}.png", number, "", unit, kinds[number % 3], wanted(number)) for number, unit in enumerate(units)
+        ScoredRow(f"{number}.png", number, "", unit, kinds[number % 3], wanted(number))
+        for number, unit in enumerate(units)
     ]
 
 

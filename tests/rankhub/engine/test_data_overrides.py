@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 from helpers import fakes
-from helpers.given import LABELS, SHORT, STACK, Made, installed, labeled, photos
+from helpers.python_data import LABELS, SHORT, STACK, Made, installed, labeled, photos
 
 import rankhub
-from rankhub.engine.given import without_evaluators
+from rankhub.engine.data_overrides import without_evaluators
 from rankhub.interfaces.data import Dataset, LabelSpec
 
 

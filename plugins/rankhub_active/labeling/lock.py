@@ -1,4 +1,4 @@
-"""Keeps two processes from working in one place at the same time."""
+"""Keeps two processes from working in one folder at the same time."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from helpers import fakes
-from helpers.given import LABELS, STACK, Made, installed, labeled, photos
+from helpers.python_data import LABELS, STACK, Made, installed, labeled, photos
 from PIL import Image
 
 import rankhub
@@ -35,9 +35,9 @@ def trained(tmp_path_factory):
     patch = pytest.MonkeyPatch()
     found = Catalog.of({"fakes": fakes, "rankhub_data": rankhub_data})
     patch.setattr(Catalog, "discover", classmethod(lambda cls: found))
-    place = tmp_path_factory.mktemp("given") / "run"
-    rankhub.train(labeled(), place, {"train": (STACK, LABELS)}, progress=False)
-    with rankhub.load_run(place) as run:
+    path = tmp_path_factory.mktemp("given") / "run"
+    rankhub.train(labeled(), path, {"train": (STACK, LABELS)}, progress=False)
+    with rankhub.load_run(path) as run:
         yield run
     patch.undo()
 
@@ -179,7 +179,7 @@ def test_measured_on_data_of_ones_own(trained, files, caplog):
         found = trained.evaluate(data={"test": given})
         assert found["spread"].metrics["spread"] == pytest.approx(expected, rel=1e-5)
         assert trained.evaluate(["spread"], {"test": given})["spread"].metrics == found["spread"].metrics
-    needs = [{"use": "spread", "data": "test", "labelled": True}]
+    needs = [{"use": "spread", "data": "test", "labeled": True}]
     assert trained.evaluate(needs, {"test": (STACK, LABELS)})["spread"].metrics
     with pytest.raises(rankhub.UserError, match="data set 'test' has no labels"):
         trained.evaluate(needs, {"test": STACK})

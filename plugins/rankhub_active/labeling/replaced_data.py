@@ -11,14 +11,14 @@ from typing import Any
 import rankhub
 from rankhub import LoadedRecipe, UserError
 from rankhub.interfaces.data import Dataset, LabelSpec
-from rankhub_active.labeling.settings import Settings, Takes, Wishes
+from rankhub_active.labeling.settings import LabelingOptions, Settings, Takes
 
 TRAIN_FILE, TEST_FILE, POOL_FILE = "labels.csv", "test.csv", "pool.csv"
 """What a run of the pool reads: labels to learn from, labels of the test images, all images to learn an order from."""
 
 
 @dataclass(frozen=True, slots=True)
-class StandIns:
+class ReplacedData:
     """The data sets of a recipe that are replaced; see :class:`~rankhub_active.labeling.settings.Settings`.
 
     Attributes:
@@ -36,7 +36,7 @@ class StandIns:
     label: LabelSpec
 
 
-def find_stand_ins(loaded: LoadedRecipe, wishes: Wishes) -> StandIns:
+def find_replaced_data(loaded: LoadedRecipe, options: LabelingOptions) -> ReplacedData:
     """Which data sets of a recipe the pool stands in for: those that are named, else those that can be told.
 
     - Labeled: the only one of the streams whose labels are scores or points.
@@ -46,7 +46,7 @@ def find_stand_ins(loaded: LoadedRecipe, wishes: Wishes) -> StandIns:
     Raises:
         UserError: A name that the recipe does not have, or several that it could be.
     """
-    labeled, unlabeled, test = wishes.labeled, wishes.unlabeled, wishes.test_data
+    labeled, unlabeled, test = options.labeled, options.unlabeled, options.test_data
     recipe = loaded.resolved()
     datasets: dict[str, Dataset] = {
         name: rankhub.build("dataset", recipe["data"][name], catalog=loaded.catalog) for name in loaded.used_data
@@ -54,7 +54,7 @@ def find_stand_ins(loaded: LoadedRecipe, wishes: Wishes) -> StandIns:
     for option, name in (("--labeled", labeled), ("--unlabeled", unlabeled), ("--test-data", test)):
         if name is not None and name not in datasets:
             raise UserError(f"{option} {name}: the recipe uses no data set of that name; it uses {_listed(datasets)}")
-    if test is not None and not wishes.test:
+    if test is not None and not options.test:
         raise UserError(f"--test-data {test}: there are no test images to stand in for it; draw some: --test NUMBER")
     trained = list(dict.fromkeys(recipe["streams"][stream]["data"] for stream in loaded.trained_streams))
     scored = [name for name in trained if datasets[name].label.kind in ("score", "points")]
@@ -71,13 +71,13 @@ def find_stand_ins(loaded: LoadedRecipe, wishes: Wishes) -> StandIns:
         for name, dataset in sorted(datasets.items())
         if name not in trained and label.kind is not None and dataset.label.kind == label.kind
     ]
-    if wishes.test and test is None:
+    if options.test and test is None:
         if len(judged) != 1:
             found = (
                 f"name it: --test-data {_either(judged)}" if judged else "it judges on none with labels; leave it out"
             )
             raise UserError(
-                f"--test {wishes.test}: which data set of the recipe do the test images stand in for? {found}"
+                f"--test {options.test}: which data set of the recipe do the test images stand in for? {found}"
             )
         test = judged[0]
     if test is not None and test in trained:
@@ -92,7 +92,7 @@ def find_stand_ins(loaded: LoadedRecipe, wishes: Wishes) -> StandIns:
     needed = [name for name in absent if name in trained]
     if needed:
         raise UserError(f"data.{needed[0]}: {datasets[needed[0]].missing()}")
-    return StandIns(labeled, unlabeled, test, absent, label)
+    return ReplacedData(labeled, unlabeled, test, absent, label)
 
 
 def takes_of(label: LabelSpec, wanted: Takes | None) -> Takes:

@@ -19,8 +19,8 @@ from rankhub_probes.features import matrix
 
 
 @dataclass(frozen=True, slots=True)
-class Labelled:
-    """The labelled images of a data set.
+class LabeledFeatures:
+    """The labeled images of a data set.
 
     Attributes:
         data: Name of the data set.
@@ -42,7 +42,7 @@ class Labelled:
         """Rows of the images at ``positions`` of the data set that have a label."""
         return np.flatnonzero(np.isin(self.kept, positions))
 
-    def in_classes_of(self, train: Labelled) -> tuple[Ints, list[str]]:
+    def in_classes_of(self, train: LabeledFeatures) -> tuple[Ints, list[str]]:
         """[n] the labels by the numbers of ``train``'s classes, -1 where it has no image of that class."""
         labels = self.spec.in_classes_of(train.spec, self.labels)
         strange = ~np.isin(labels, train.labels)
@@ -64,8 +64,8 @@ class Labelled:
         return lines
 
 
-def labelled(source: EvaluationSource, data: str, output: str, evaluator: str) -> Labelled:
-    """The features of the labelled images of ``data``.
+def labeled_features(source: EvaluationSource, data: str, output: str, evaluator: str) -> LabeledFeatures:
+    """The features of the labeled images of ``data``.
 
     Raises:
         UserError: No image has a label, or the output is a map.
@@ -81,4 +81,4 @@ def labelled(source: EvaluationSource, data: str, output: str, evaluator: str) -
         missing = len(labels) - len(kept)
         notes = [f"{evaluator}: {missing:,} of {len(labels):,} images of {data!r} have no label and are left out"]
         values = values[torch.from_numpy(kept)]
-    return Labelled(data, values, labels[kept], kept, source.dataset(data).label, notes)
+    return LabeledFeatures(data, values, labels[kept], kept, source.dataset(data).label, notes)

@@ -27,7 +27,7 @@ _LABELS: dict[Takes, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class GivenAnswer:
     """What a file says of one image, or of one of its points.
 
     Attributes:
@@ -42,7 +42,7 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class BadRow:
     """A row that cannot be taken.
 
     Attributes:
@@ -67,8 +67,8 @@ class Written:
         pointwise: Whether a row is a point.
     """
 
-    rows: list[Given] = field(default_factory=list)
-    faults: list[Fault] = field(default_factory=list)
+    rows: list[GivenAnswer] = field(default_factory=list)
+    faults: list[BadRow] = field(default_factory=list)
     pointwise: bool = False
 
 
@@ -96,13 +96,13 @@ def _table(source: Path, text: str, takes: Takes) -> Written:
             f"{'path, x, y' if takes == 'points' else f'path, {takes}'}, with further columns as you like"
         )
     written = Written(pointwise="x" in wanted)
-    places = [header.index(name) for name in wanted]
+    indices = [header.index(name) for name in wanted]
     for line, values in table.rows():
         if len(values) == len(header):
-            _take(written, line, [values[place] for place in places], takes)
+            _take(written, line, [values[index] for index in indices], takes)
         else:
             said = f"{len(values)} fields, but the first line has {len(header)}; quote fields with delimiters in them"
-            written.faults.append(Fault(line, said))
+            written.faults.append(BadRow(line, said))
     return written
 
 
@@ -114,26 +114,28 @@ def _take(written: Written, line: int, cells: Sequence[str], takes: Takes) -> No
     """One row: path and label, or path, x and y."""
     path, *said = cells
     if not path:
-        written.faults.append(Fault(line, "no path; name an image or take the row out"))
+        written.faults.append(BadRow(line, "no path; name an image or take the row out"))
         return
     words = {cell.lower() for cell in said if cell}
     if SKIP in words or UNKNOWN in words:
         if len(words) > 1:
-            written.faults.append(Fault(line, f"{path}: {' and '.join(said)} is no answer; write one of the two"))
+            written.faults.append(BadRow(line, f"{path}: {' and '.join(said)} is no answer; write one of the two"))
         else:
-            written.rows.append(Given(line, path, SKIP if SKIP in words else OPEN))
+            written.rows.append(GivenAnswer(line, path, SKIP if SKIP in words else OPEN))
     elif written.pointwise:
         if len(words) == 0 or all(said):
-            written.rows.append(Given(line, path, [said] if words else []))
+            written.rows.append(GivenAnswer(line, path, [said] if words else []))
         else:
-            written.faults.append(Fault(line, f"{path}: only one of x and y is there"))
+            written.faults.append(BadRow(line, f"{path}: only one of x and y is there"))
     elif takes == "points" and words:
         try:
-            written.rows.append(Given(line, path, json.loads(said[0])))
+            written.rows.append(GivenAnswer(line, path, json.loads(said[0])))
         except ValueError:
-            written.faults.append(Fault(line, f"{path}: {said[0][:40]!r} is no list of points; expected [[x, y], ...]"))
+            written.faults.append(
+                BadRow(line, f"{path}: {said[0][:40]!r} is no list of points; expected [[x, y], ...]")
+            )
     else:
-        written.rows.append(Given(line, path, said[0]))
+        written.rows.append(GivenAnswer(line, path, said[0]))
 
 
 def _columns(source: Path, header: Sequence[str], takes: Takes) -> list[str] | None:
@@ -178,8 +180,8 @@ def _json(source: Path, text: str) -> Written:
         raise UserError(f"{source} is no JSON ({error}); write the file anew") from None
     if not isinstance(content, Mapping):
         raise UserError(f'{source} is no object of the form {{"a.jpg": [[x, y], ...], ...}}; write the file anew')
-    rows = [Given(None, path, _value(value)) for path, value in content.items()]
-    faults = [Fault(None, f"{path}: named more than once; keep one") for path in getattr(content, "twice", ())]
+    rows = [GivenAnswer(None, path, _value(value)) for path, value in content.items()]
+    faults = [BadRow(None, f"{path}: named more than once; keep one") for path in getattr(content, "twice", ())]
     return Written(rows, faults)
 
 

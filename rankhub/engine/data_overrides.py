@@ -63,7 +63,7 @@ def _meaning(label: LabelSpec) -> dict[str, Any]:
     return {"kind": label.kind, "higher_is_better": label.higher_is_better, "range": bounds, "unit": label.unit}
 
 
-def _in_place_of(loaded: LoadedRecipe, assembly: Assembly, name: str, value: Any) -> tuple[Dataset, Spec]:
+def _replacement(loaded: LoadedRecipe, assembly: Assembly, name: str, value: Any) -> tuple[Dataset, Spec]:
     """What is taken in place of a data set of a recipe; its options and the meaning of its labels are kept."""
     data = loaded.recipe.data
     if name not in data:
@@ -90,7 +90,7 @@ def put_data(
         UserError: The recipe has no such data set, or the data cannot be taken, or data of a stream are missing.
     """
     recipe, assembly = loaded.recipe, Assembly.of(loaded.recipe, loaded.catalog)
-    given = {name: _in_place_of(loaded, assembly, name, value) for name, value in data.items()}
+    given = {name: _replacement(loaded, assembly, name, value) for name, value in data.items()}
     trained = [recipe.streams[stream].data for stream in trained_streams(recipe)] if training else []
     others = [name for name in recipe.data if name in used_data(recipe) and name not in given]
     absent = {name: sentence for name in others if (sentence := assembly.get("data", name).missing()) is not None}
@@ -129,7 +129,7 @@ def data_again(loaded: LoadedRecipe, data: Mapping[str, Any]) -> dict[str, Datas
     """
     assembly, found = Assembly.of(loaded.recipe, loaded.catalog), dict[str, Dataset]()
     for name, value in data.items():
-        found[name], spec = _in_place_of(loaded, assembly, name, value)
+        found[name], spec = _replacement(loaded, assembly, name, value)
         then = assembly.at("data", name)
         if spec["use"] != then["use"]:
             raise UserError(f"data.{name} was not handed over like this when the run began; leave it out")

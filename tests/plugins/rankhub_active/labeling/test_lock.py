@@ -7,7 +7,7 @@ from helpers.commands import call
 from helpers.labeling import images_and_recipe
 
 from rankhub import UserError
-from rankhub_active.labeling.alone import locked
+from rankhub_active.labeling.lock import locked
 
 
 def test_the_second_is_told(tmp_path):

@@ -14,7 +14,7 @@ import rankhub_data
 from rankhub.catalog.catalog import Catalog
 from rankhub.catalog.options import docs_of
 from rankhub.interfaces.errors import UserError
-from rankhub_data.given import FromPython
+from rankhub_data.from_python import FromPython
 
 RNG = np.random.default_rng(0)
 STACK = RNG.integers(0, 256, (5, 12, 16, 3), dtype=np.uint8)

@@ -10,8 +10,8 @@ from helpers.labeling import COUNTED, SCORED, VIEWS, photos
 import rankhub
 from rankhub import UserError
 from rankhub.interfaces.data import LabelSpec
-from rankhub_active.labeling.settings import Settings, Wishes
-from rankhub_active.labeling.stand_ins import find_stand_ins, overrides, takes_of
+from rankhub_active.labeling.replaced_data import find_replaced_data, overrides, takes_of
+from rankhub_active.labeling.settings import LabelingOptions, Settings
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,9 @@ NAMED = {"scored": SCORED, "counted": COUNTED, "views": VIEWS, "several": SEVERA
 
 
 def found(recipe, labeled=None, unlabeled=None, test=None, tests=0):
-    return find_stand_ins(recipe, Wishes(Path("images"), tests, labeled=labeled, unlabeled=unlabeled, test_data=test))
+    return find_replaced_data(
+        recipe, LabelingOptions(Path("images"), tests, labeled=labeled, unlabeled=unlabeled, test_data=test)
+    )
 
 
 def test_what_can_be_told_is_told(recipes):
