@@ -141,3 +141,12 @@ def test_the_quickstart_fits_on_a_screen(repo):
     assert "epochs: 20" in code
     assert len(code) <= 30, f"{len(code)} lines"
     assert not [line for line in code if len(line) > 100]
+
+
+def test_a_class_is_told_apart_by_its_name_alone(repo):
+    found: dict[str, list[str]] = {}
+    for path in sorted(path for folder in ("rankhub", "plugins", "tools") for path in (repo / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                found.setdefault(node.name, []).append(f"{path.relative_to(repo)}:{node.lineno}")
+    assert {name: where for name, where in found.items() if len(where) > 1} == {}
