@@ -1,4 +1,4 @@
-"""Official plugin: the self-supervised methods that ranking is compared with."""
+"""Official plugin: what ranking is compared with, self-supervised methods and, as a bound, class labels."""
 
 import rankhub
 from rankhub import Component
@@ -43,6 +43,18 @@ def rankhub_components() -> list[Component]:
             "vicreg",
             "rankhub_contrastive.vicreg:VICReg",
             "VICReg: equal embeddings of the views, with variance in each column and no covariance between columns.",
+        ),
+        Component(
+            "loss",
+            "cross_entropy",
+            "rankhub_contrastive.cross_entropy:CrossEntropy",
+            "Supervised: the class of each labeled view, as a bound for what is learned without labels.",
+        ),
+        Component(
+            "head",
+            "classifier",
+            "rankhub_contrastive.classifier:Classifier",
+            "Linear map to one logit a class.",
         ),
         Component(
             "head",

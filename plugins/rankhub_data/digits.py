@@ -11,14 +11,16 @@ from scipy.ndimage import map_coordinates, zoom
 
 from rankhub.interfaces.data import DataReport, Dataset, LabelSpec, OpenContext, Sample
 from rankhub.interfaces.draws import Draws, ViewDraws
-from rankhub.interfaces.options import Ge, Le
+from rankhub.interfaces.errors import Objection
+from rankhub.interfaces.options import Ge, Gt, Le
 
 _CLASSES = tuple("0123456789")
 _SOURCE = 8
 """Side of scikit-learn's digits."""
 _FINE = 4
 """Each source pixel is first interpolated to this many, so that strokes are smooth once enlarged."""
-_TEST_SHARE = 0.25
+_HELD_OUT = 0.25
+"""Share of each class that is the test, and of the other digits the validation."""
 _RENDER_AT_ONCE = 512
 _LUMA = np.array([0.299, 0.587, 0.114])
 """Brightness of red, green and blue (ITU-R BT.601)."""
@@ -27,6 +29,9 @@ _CONTRAST = 0.35
 """Smallest difference of brightness between digit and background."""
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Part = Literal["train", "test", "fit", "validation"]
+Share = Annotated[float, Gt(0), Le(1)]
 
 
 class PlacedDigits(Dataset):
@@ -37,34 +42,49 @@ class PlacedDigits(Dataset):
     little, and a representation has to be found. Colours carry no information on the class; the digit is
     always readable (its brightness differs from the background's by at least a third of the range).
 
-    Three quarters of the digits of each class are for training, the others for testing. The split is fixed:
-    it depends neither on ``seed`` nor on any other option, and no digit is in both parts.
+    Three quarters of the digits of each class are for training, the others for testing. ``fit`` and ``validation``
+    part the training digits once more, three to one, so that settings are chosen without the test. The split is fixed:
+    it depends neither on ``seed`` nor on any other option, and all placements of a digit are in one part.
+
+    Image i is placement i % ``placements`` of digit i // ``placements`` of the part, and counts as an image of its own:
+    two placements of one digit are two instances of one class. Digits to be recognized are placed once, since another
+    placement of the same digit would be found as one more of its class.
 
     Args:
-        part: ``train`` (1,347 digits) or ``test`` (450).
+        part: ``train`` (1,347 digits), ``test`` (450), ``fit`` (1,010 of the first) or ``validation`` (its other 337).
         size: Side of the canvas in pixels.
         seed: Another seed places the same digits elsewhere, in other colours.
-        placements: How often each digit is placed, each time differently.
+        placements: How often each digit is placed, each time differently; to train on.
         rotation: Largest angle in degrees, either way.
+        scale: Lowest and highest side of the digit's box, as a share of the canvas's.
     """
 
     def __init__(
         self,
         *,
-        part: Literal["train", "test"],
+        part: Part,
         size: Annotated[int, Ge(16), Le(256)] = 32,
         seed: Annotated[int, Ge(0)] = 0,
         placements: Annotated[int, Ge(1), Le(64)] = 1,
         rotation: Annotated[float, Ge(0), Le(180)] = 30.0,
+        scale: tuple[Share, Share] = (0.4, 0.75),
     ) -> None:
-        self.part = part
+        if scale[0] > scale[1]:
+            raise Objection(f"scale is (lowest, highest), got ({scale[0]:g}, {scale[1]:g}); exchange the two")
+        if placements > 1 and part in ("test", "validation"):
+            raise Objection(
+                f"placements is {placements}, but the digits of part {part} are placed once, or other placements of a "
+                "digit would be found as others of its class; set `placements: 1`"
+            )
+        self.part: Part = part
         self.size = size
         self.seed = seed
         self.placements = placements
         self.rotation = rotation
+        self.scale = (float(scale[0]), float(scale[1]))
         self.label = LabelSpec(kind="class", classes=_CLASSES)
         self._images = torch.empty(0, 3, size, size, dtype=torch.uint8)
-        self._labels: npt.NDArray[np.int64] = np.empty(0, np.int64)
+        self._labels: Ints = np.empty(0, np.int64)
 
     def open(self, context: OpenContext) -> DataReport:
         """Draw all images; well under a second at 32 pixels."""
@@ -79,7 +99,7 @@ class PlacedDigits(Dataset):
         for start in range(0, len(rows), _RENDER_AT_ONCE):
             chunk = slice(start, start + _RENDER_AT_ONCE)
             draws = Draws(self.seed, "placed_digits", 0).at(digits[rows[chunk]], placement[chunk])
-            images[chunk] = render(ink[rows[chunk]], draws, self.size, self.rotation)
+            images[chunk] = render(ink[rows[chunk]], draws, self.size, self.rotation, self.scale)
             context.progress(min(start + _RENDER_AT_ONCE, len(rows)), len(rows), "placing digits")
         self._images = torch.from_numpy(images)
         self._labels = source.target[digits][rows].astype(np.int64)
@@ -94,23 +114,33 @@ class PlacedDigits(Dataset):
         index = range(len(self))[index]
         return Sample(self._images[index], index, label=int(self._labels[index]))
 
-    def labels(self) -> npt.NDArray[np.int64]:
+    def labels(self) -> Ints:
         """[len] the digits."""
         return self._labels
 
-    def sizes(self) -> npt.NDArray[np.int64]:
+    def sizes(self) -> Ints:
         """[len, 2] each the side of the canvas."""
         return np.full((len(self), 2), self.size, dtype=np.int64)
 
 
-def split_digits(target: npt.NDArray[np.int_], part: Literal["train", "test"]) -> npt.NDArray[np.int64]:
+def split_digits(target: npt.NDArray[np.int_], part: Part) -> Ints:
     """Numbers of the digit images in ``part``, ascending: a fixed stratified split, the same in every version."""
-    order = Draws(0, "placed_digits split", 0).at(np.arange(len(target)), 0).uniform("split")
-    in_test = np.zeros(len(target), bool)
+    digits = np.arange(len(target))
+    train, test = _parted(digits, target, "split")
+    if part in ("train", "test"):
+        return train if part == "train" else test
+    fit, validation = _parted(train, target[train], "validation")
+    return fit if part == "fit" else validation
+
+
+def _parted(digits: Ints, target: npt.NDArray[np.int_], slot: str) -> tuple[Ints, Ints]:
+    """Most of the digits of each class, and the others; by a hash of their numbers."""
+    order = Draws(0, "placed_digits split", 0).at(digits, 0).uniform(slot)
+    out = np.zeros(len(digits), bool)
     for digit in np.unique(target):
         rows = np.flatnonzero(target == digit)
-        in_test[rows[np.argsort(order[rows])][: round(_TEST_SHARE * len(rows))]] = True
-    return np.flatnonzero(in_test if part == "test" else ~in_test).astype(np.int64)
+        out[rows[np.argsort(order[rows])][: round(_HELD_OUT * len(rows))]] = True
+    return digits[~out], digits[out]
 
 
 def smooth_ink(digits: Floats) -> Floats:
@@ -122,7 +152,9 @@ def smooth_ink(digits: Floats) -> Floats:
     return np.asarray(edge * edge * (3.0 - 2.0 * edge), dtype=np.float64)
 
 
-def render(ink: Floats, draws: ViewDraws, size: int, rotation: float) -> npt.NDArray[np.uint8]:
+def render(
+    ink: Floats, draws: ViewDraws, size: int, rotation: float, scale: tuple[float, float]
+) -> npt.NDArray[np.uint8]:
     """Place each digit on its canvas.
 
     Args:
@@ -130,21 +162,22 @@ def render(ink: Floats, draws: ViewDraws, size: int, rotation: float) -> npt.NDA
         draws: n rows.
         size: Side of the canvas in pixels.
         rotation: Largest angle in degrees, either way.
+        scale: Lowest and highest side of the digit's box, as a share of the canvas's.
 
     Returns:
         [n, 3, size, size] images.
     """
-    cover = _placed(ink, draws, size, rotation)
+    cover = _placed(ink, draws, size, rotation, scale)
     back, front = _colours(draws)
     blend = back[:, :, None, None] + cover[:, None] * (front - back)[:, :, None, None]
     return np.rint(255.0 * blend).astype(np.uint8)
 
 
-def _placed(ink: Floats, draws: ViewDraws, size: int, rotation: float) -> Floats:
+def _placed(ink: Floats, draws: ViewDraws, size: int, rotation: float, scale: tuple[float, float]) -> Floats:
     """[n, size, size] cover of the canvas: scaled and moved so that the digit's box lies on the canvas, then turned."""
     n, side = len(ink), ink.shape[-1]
     angle = np.deg2rad(draws.uniform("angle", -rotation, rotation))
-    height = draws.uniform("scale", 0.4, 0.75) * size
+    height = draws.uniform("scale", *scale) * size
     slack = (size - height) / 2
     centre = size / 2 + draws.uniforms("place", 2, -1.0, 1.0) * slack[:, None]
     grid = np.arange(size) + 0.5

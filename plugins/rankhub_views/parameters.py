@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,23 @@ TRIES = 10
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """How the crop boxes of N views are turned about their middles.
+
+    Attributes:
+        angle: [N] radians, clockwise as one sees the box in its image; so the view shows its content turned back.
+        images: [N, 2] height and width of the images, beyond whose edges a turned box may reach.
+    """
+
+    angle: Floats
+    images: Ints
+
+    def rows(self, rows: slice) -> Turn:
+        """Those of consecutive views."""
+        return Turn(self.angle[rows], self.images[rows])
+
+
+@dataclass(frozen=True, slots=True)
 class Boxes:
     """Crop boxes of N views, in whole pixels of their images.
 
@@ -29,6 +46,7 @@ class Boxes:
         height: [N] rows, at least 1.
         width: [N] columns, at least 1.
         flip: [N] whether left and right are exchanged.
+        turn: How they are turned; None = all are upright.
     """
 
     top: Ints
@@ -36,13 +54,15 @@ class Boxes:
     height: Ints
     width: Ints
     flip: Bools
+    turn: Turn | None = None
 
     def __len__(self) -> int:
         return len(self.top)
 
     def rows(self, rows: slice) -> Boxes:
         """The boxes of consecutive views."""
-        return Boxes(self.top[rows], self.left[rows], self.height[rows], self.width[rows], self.flip[rows])
+        upright = self.top[rows], self.left[rows], self.height[rows], self.width[rows], self.flip[rows]
+        return Boxes(*upright, None if self.turn is None else self.turn.rows(rows))
 
     def maps(self, size: int) -> Tensor:
         """[N, 2, 3] float64: image to view of ``size`` pixels a side, [x, y, 1] -> [x, y], pixels to pixels."""
@@ -52,7 +72,15 @@ class Boxes:
         maps[:, 0, 2] = np.where(self.flip, size + self.left * x, -self.left * x)
         maps[:, 1, 1] = y
         maps[:, 1, 2] = -self.top * y
-        return torch.from_numpy(maps)
+        upright = torch.from_numpy(maps)
+        return upright if self.turn is None else compose(self._turned_back(self.turn.angle), upright)
+
+    def _turned_back(self, angle: Floats) -> Tensor:
+        """[N, 2, 3]: the image turned about each box's middle so that the box stands upright."""
+        cos, sin = np.cos(angle), np.sin(angle)
+        x, y = self.left + self.width / 2, self.top + self.height / 2
+        rows = [[cos, sin, x - cos * x - sin * y], [-sin, cos, y + sin * x - cos * y]]
+        return torch.from_numpy(np.moveaxis(np.array(rows), 2, 0).copy())
 
 
 def random_boxes(
@@ -112,7 +140,7 @@ class Parameters:
     """The parameters of N views.
 
     Attributes:
-        boxes: Crop and flip.
+        boxes: Crop, turn and flip.
         jitter: [N] whether the colours change.
         factors: [N, 4] brightness, contrast, saturation (factors), hue (share of the circle).
         order: [N, k] the changes that the options leave, by column of ``factors``, first to last.
@@ -149,6 +177,7 @@ class Law:
     grey: float
     blur: float
     blur_sigma: Span
+    rotation: float = 0.0
 
     def draw(self, draws: ViewDraws, sizes: Ints, scale: Span) -> Parameters:
         """The parameters of N views whose images have the ``sizes`` [N, 2] (height, width)."""
@@ -156,8 +185,13 @@ class Law:
         low = np.array([*np.maximum(0, 1 - strength[:3]), -strength[3]])
         high = np.array([*(1 + strength[:3]), strength[3]])
         active = np.flatnonzero(strength > 0)
+        boxes = random_boxes(draws, sizes, scale, self.ratio, self.flip)
+        if self.rotation:
+            boxes = replace(
+                boxes, turn=Turn(np.deg2rad(draws.uniform("rotation", -self.rotation, self.rotation)), sizes)
+            )
         return Parameters(
-            boxes=random_boxes(draws, sizes, scale, self.ratio, self.flip),
+            boxes=boxes,
             jitter=draws.chance("jitter", self.jitter_p),
             factors=low + draws.uniforms("factors", len(strength)) * (high - low),
             order=active[draws.permutations("order", len(active))],

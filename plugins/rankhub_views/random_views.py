@@ -26,6 +26,7 @@ Share = Annotated[float, Gt(0), Le(1)]
 Probability = Annotated[float, Ge(0), Le(1)]
 Strength = Annotated[float, Ge(0)]
 Positive = Annotated[float, Gt(0)]
+Angle = Annotated[float, Ge(0), Le(180)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +47,15 @@ class ViewSet:
 
 
 class RandomViews(DeviceGenerator):
-    """Random crop, flip, colour jitter, grey and blur, each view with its own parameters.
+    """Random crop, rotation, flip, colour jitter, grey and blur, each view with its own parameters.
 
     The defaults are those of MIX'EM (Varamesh, Tuytelaars, ACCV 2020), the closest public code of the authors of
     S2R2, which are SimCLR's (Chen et al., ICML 2020) with a jitter of strength 1. A view's parameters depend on the
     seed, stream, epoch, image and view number alone. Each step agrees with torchvision's on the same parameters.
 
     Views keep index, group, level and label of the view they are made from; points move along, and those outside
-    the crop are left out.
+    the crop are left out. A crop that is turned may reach beyond the image, where the image's nearest pixel goes on and
+    no point can be.
 
     Args:
         views: Views of an image (of each view that comes in, after steps that make several).
@@ -61,6 +63,7 @@ class RandomViews(DeviceGenerator):
         scale: Lowest and highest share of the image's area that a crop takes.
         ratio: Lowest and highest width / height of a crop, before it is resized to a square.
         flip: Probability that left and right are exchanged.
+        rotation: Largest angle in degrees, either way, by which a crop is turned about its middle.
         jitter: Strength of brightness, contrast, saturation (factors from 1 - s, at least 0, to 1 + s) and hue (shift
             of up to this share of the circle, at most 0.5), done in random order.
         jitter_p: Probability that the colours are jittered.
@@ -81,6 +84,7 @@ class RandomViews(DeviceGenerator):
         scale: tuple[Share, Share] = (0.08, 1.0),
         ratio: tuple[Positive, Positive] = (3 / 4, 4 / 3),
         flip: Probability = 0.5,
+        rotation: Angle = 0.0,
         jitter: tuple[Strength, Strength, Strength, Annotated[float, Ge(0), Le(0.5)]] = (0.8, 0.8, 0.8, 0.2),
         jitter_p: Probability = 0.8,
         grey: Probability = 0.2,
@@ -98,7 +102,7 @@ class RandomViews(DeviceGenerator):
                 raise Objection(f"{name} is (lowest, highest), got ({low:g}, {high:g}); exchange the two")
         if blur_kernel is not None and blur_kernel % 2 == 0:
             raise Objection(f"blur_kernel must be odd, got {blur_kernel}; take {blur_kernel - 1} or {blur_kernel + 1}")
-        self.law = Law(ratio, flip, jitter, jitter_p, grey, blur, blur_sigma)
+        self.law = Law(ratio, flip, jitter, jitter_p, grey, blur, blur_sigma, rotation)
         kernels = [blur_kernel or kernel_for(size), *(kernel_for(one.size) for one in self.sets[1:])]
         self.renderers = [
             Renderer(one.size, interpolation, kernel) for one, kernel in zip(self.sets, kernels, strict=True)

@@ -11,9 +11,10 @@ from torch import Tensor
 
 from rankhub_views.blur import blur_
 from rankhub_views.colour import grey_, jitter_
-from rankhub_views.parameters import Parameters
+from rankhub_views.parameters import Boxes, Parameters
 from rankhub_views.resample import Interpolation, resample, windows
 from rankhub_views.scratch import Scratch, scratch_for
+from rankhub_views.turned import askew, resample_turned
 
 WORKING_SET = {"cpu": 16 * 2**20, "cuda": 512 * 2**20}
 """Bytes that one part of a batch may take on its way, by type of device. On the CPU, what its caches hold."""
@@ -47,7 +48,7 @@ class Renderer:
     def render(self, images: Tensor, parameters: Parameters, out: Tensor) -> None:
         """Make B * V views of B images, those of an image together.
 
-        Crop, flip and resize; then brightness, contrast, saturation and hue; then grey; then blur: the order of
+        Crop, turn, flip and resize; then brightness, contrast, saturation and hue; then grey; then blur: the order of
         SimCLR's authors and of torchvision's and lightly's pipelines.
 
         ``images`` [B, 3, H, W] uint8, or float in [0, 1], in which all boxes lie; ``out`` [B * V, 3, S, S] float32, on
@@ -55,29 +56,28 @@ class Renderer:
         """
         with torch.autocast(images.device.type, enabled=False):
             scratch = scratch_for(images.device)
-            for sources, rows in self._parts(images, len(out)):
-                seen = windows(parameters.boxes.rows(rows), self.size)
-                resample(images[sources], *seen, self.interpolation, out[rows], scratch)
+            self._resample(images, parameters.boxes, out, scratch)
             # Colours take less memory a view, and are done for a fifth of the views at a time: larger parts.
             step = 2 * _fitting(9 * self.size**2, images.device)
             for first in range(0, len(out), step):
                 rows = slice(first, first + step)
                 self._colour(out[rows], parameters.rows(rows), scratch)
 
-    def _parts(self, images: Tensor, views: int) -> Iterator[tuple[slice, slice]]:
-        """Consecutive images and their views: several images with all of theirs, or some views of one image."""
-        if not views:
+    def _resample(self, images: Tensor, boxes: Boxes, out: Tensor, scratch: Scratch) -> None:
+        if not len(out):
             return
-        each = views // len(images)
-        fitting = views_at_once(images, each, self.size)
-        if fitting >= each:
-            step = fitting // each
-            for first in range(0, len(images), step):
-                yield slice(first, first + step), slice(first * each, (first + step) * each)
+        each = len(out) // len(images)
+        if boxes.turn is None:
+            for sources, rows in _parts(len(images), each, views_at_once(images, each, self.size)):
+                seen = windows(boxes.rows(rows), self.size)
+                resample(images[sources], *seen, self.interpolation, out[rows], scratch)
             return
-        for image in range(len(images)):
-            for first in range(image * each, (image + 1) * each, fitting):
-                yield slice(image, image + 1), slice(first, min(first + fitting, (image + 1) * each))
+        across, down = askew(boxes, boxes.turn, self.size, self.interpolation).taps
+        height, width = images.shape[-2:]
+        floats = 9 * self.size**2 * across * down + 3 * height * width // each
+        for sources, rows in _parts(len(images), each, _fitting(floats, images.device)):
+            turned = askew(boxes.rows(rows), boxes.turn.rows(rows), self.size, self.interpolation)
+            resample_turned(images[sources], turned, self.interpolation, out[rows])
 
     def _colour(self, views: Tensor, parameters: Parameters, scratch: Scratch) -> None:
         flat = views.view(len(views), 3, -1)
@@ -91,3 +91,21 @@ class Renderer:
         if len(blurred):
             sigma = torch.from_numpy(parameters.sigma[blurred].astype(np.float32)).to(views.device)
             blur_(views, blurred, sigma, self.kernel, scratch)
+
+
+def _parts(images: int, each: int, fitting: int) -> Iterator[tuple[slice, slice]]:
+    """Consecutive images and their views: several images with all of theirs, or some views of one image.
+
+    Args:
+        images: How many there are.
+        each: Views of each, at least 1.
+        fitting: Views that may be made at once, at least 1.
+    """
+    if fitting >= each:
+        step = fitting // each
+        for first in range(0, images, step):
+            yield slice(first, first + step), slice(first * each, (first + step) * each)
+        return
+    for image in range(images):
+        for first in range(image * each, (image + 1) * each, fitting):
+            yield slice(image, image + 1), slice(first, min(first + fitting, (image + 1) * each))

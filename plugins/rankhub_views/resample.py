@@ -18,6 +18,8 @@ from rankhub_views.parameters import Bools, Boxes, Floats, Ints
 from rankhub_views.scratch import Scratch
 
 Interpolation = Literal["bilinear", "bicubic"]
+REACH: dict[Interpolation, int] = {"bilinear": 1, "bicubic": 2}
+"""How far a filter reaches, in pixels of what it resamples or makes, whichever are larger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ def _weights(window: Window, origin: int, interpolation: Interpolation, out: Ten
     if interpolation == "bilinear":
         torch.sub(inside, out, out=out).clamp_(min=0)  # 1 - distance where seen, at most 0 elsewhere
     else:
-        out.copy_(_cubic(out)).mul_(inside)
+        out.copy_(cubic(out)).mul_(inside)
     out.mul_(out.sum(dim=2, keepdim=True).reciprocal_())
 
 
@@ -112,7 +114,7 @@ def _upload(numbers: npt.NDArray[Any], device: torch.device) -> Tensor:
     return torch.from_numpy(numbers.astype(np.float32)).to(device)
 
 
-def _cubic(x: Tensor) -> Tensor:
+def cubic(x: Tensor) -> Tensor:
     """Keys' cubic convolution with a = -0.5 at the distances ``x``.
 
     1.5 x^3 - 2.5 x^2 + 1 below 1; -0.5 x^3 + 2.5 x^2 - 4 x + 2 below 2; 0 beyond. The first less the second is

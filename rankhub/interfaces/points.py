@@ -108,7 +108,8 @@ class Points:
         """The points in views of these views; one that lies outside stays outside, whatever becomes of it.
 
         ``maps`` [N, 2, 3] lead from the present view to the new one, pixels to pixels: scaled and moved, perhaps
-        flipped. ``sizes`` [N, 2] are height and width of the new views.
+        flipped or turned; a turned view holds its own left and top edge, beyond 90 degrees the right and bottom one.
+        ``sizes`` [N, 2] are height and width of the new views.
         """
         device, dtype = self.values.device, self.values.dtype
         maps, sizes = maps.to(device=device, dtype=dtype), sizes.to(device)

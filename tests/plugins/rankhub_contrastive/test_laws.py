@@ -202,7 +202,9 @@ def test_every_option_is_described_and_defaults_build_without_drawing_weights():
         spec = ComponentSpec(use=f"rankhub_contrastive/{name}")
         options = CATALOG.arguments(kind, spec)
         assert set(options) <= set(docs_of(CATALOG.load(entry)).args), name
-        wired = [{OUTPUT[name][0]: OutputSpec(OUTPUT[name][1], 8)}] if kind == "loss" else [FeatureSpec(8), LabelSpec()]
+        output, meaning = OUTPUT.get(name, ("logits", "logits"))
+        head_inputs = [FeatureSpec(8), LabelSpec("class", ("a", "b")) if name == "classifier" else LabelSpec()]
+        wired = [{output: OutputSpec(meaning, 8)}] if kind == "loss" else head_inputs
         with torch.device("meta"):
             module = CATALOG.build(kind, spec, *wired)
         assert all(value.is_meta for value in module.state_dict().values())
@@ -211,7 +213,7 @@ def test_every_option_is_described_and_defaults_build_without_drawing_weights():
 def test_listing_the_components_imports_no_torch():
     code = (
         f"import sys; sys.path.insert(0, {str(Path(rankhub_contrastive.__file__).parents[1])!r}); "
-        "import rankhub_contrastive; assert len(rankhub_contrastive.rankhub_components()) == 7; "
+        "import rankhub_contrastive; assert len(rankhub_contrastive.rankhub_components()) == 9; "
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

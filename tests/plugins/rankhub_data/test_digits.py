@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
+from rankhub.interfaces.errors import Objection
 from rankhub_data.digits import PlacedDigits, split_digits
 
 
@@ -27,6 +28,15 @@ def test_parts_are_stratified_and_share_no_digit():
 
 def test_split_is_fixed_for_all_versions():
     assert split_digits(load_digits().target, "test")[:6].tolist() == [3, 7, 12, 16, 21, 22]
+
+
+def test_the_validation_is_a_part_of_the_training_digits():
+    target = load_digits().target
+    fit, validation, train = (split_digits(target, part) for part in ("fit", "validation", "train"))
+    assert sorted([*fit, *validation]) == train.tolist()
+    share = np.bincount(target[validation]) / np.bincount(target[train])
+    assert (abs(share - 0.25) < 0.005).all()
+    assert validation[:6].tolist() == [2, 4, 5, 13, 14, 18]
 
 
 def test_samples_and_labels_agree(context):
@@ -81,6 +91,41 @@ def test_raw_pixels_say_little(context):
     nearest = ((bank**2).sum(axis=1) - 2 * queries @ bank.T).argmin(axis=1)
     accuracy = (train.labels()[nearest] == test.labels()).mean()
     assert 0.1 < accuracy < 0.35
+
+
+@pytest.mark.parametrize("part", ["test", "validation"])
+def test_digits_to_be_recognized_are_placed_once(part):
+    with pytest.raises(Objection, match="placements is 2, but the digits of part"):
+        PlacedDigits(part=part, placements=2)
+
+
+def ink_of(context, **options) -> tuple[np.ndarray, np.ndarray]:
+    """Side of the ink's box as a share of the canvas, and its angle, of each digit one: what differs from a corner."""
+    images = pixels(opened(context, part="train", size=64, **options)).astype(float)
+    cover = abs(images - images[:, :, :1, :1]).max(axis=1)
+    rows, columns = ((cover > 0.5 * cover.max(axis=(1, 2), keepdims=True)).any(axis=axis) for axis in (2, 1))
+    return rows, columns
+
+
+def test_scale_is_the_side_of_the_digits_box(context):
+    """A digit fills its box from top to bottom, so that upright ink is as high as its scale says, or a little less."""
+    for share in (0.3, 0.9):
+        rows, columns = ink_of(context, rotation=0, scale=(share, share))
+        high, wide = rows.sum(1) / 64, columns.sum(1) / 64
+        assert 0.85 * share < np.median(high) < 1.05 * share
+        assert max(high.max(), wide.max()) < share + 0.05
+    narrow, wide = (ink_of(context, rotation=0, scale=scale)[0].sum(1) for scale in ((0.5, 0.5), (0.3, 0.9)))
+    assert wide.std() > 3 * narrow.std()
+    with pytest.raises(Objection, match="exchange the two"):
+        PlacedDigits(part="train", scale=(0.9, 0.3))
+
+
+def test_rotation_turns_the_digit_about_its_middle(context):
+    """Turned by up to 10 degrees digits resemble the upright ones less than by none, and more than by up to 90."""
+    upright, little, much = (pixels(opened(context, part="test", rotation=angle)) for angle in (0, 10, 90))
+    assert (upright[:, :, 0, 0] == little[:, :, 0, 0]).mean() > 0.9  # colours and places are the same
+    far = [abs(upright.astype(float) - other).mean() for other in (little, much)]
+    assert 0 < far[0] < 0.5 * far[1]
 
 
 def test_size_is_the_canvas(context):

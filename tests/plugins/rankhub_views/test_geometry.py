@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -5,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rankhub.interfaces.draws import Draws
-from rankhub_views.parameters import Boxes, compose, random_boxes
+from rankhub.interfaces.points import Points
+from rankhub_views.parameters import Boxes, Turn, compose, random_boxes
 
 SCALE, RATIO = (0.08, 1.0), (3 / 4, 4 / 3)
 
@@ -81,6 +84,47 @@ def test_maps_send_the_corners_of_the_box_to_the_corners_of_the_view():
         np.testing.assert_allclose(matrix @ [20, 10, 1], [left, 0])
         np.testing.assert_allclose(matrix @ [80, 40, 1], [right, 12])
         np.testing.assert_allclose(matrix @ [50, 25, 1], [6, 6])
+
+
+def test_maps_of_a_turned_box_send_its_corners_to_those_of_the_view():
+    """A quarter turn clockwise brings the box's left top corner to its right top, seen from the view's axes."""
+    flips = np.array([False, True])
+    sides = (np.full(2, value) for value in (10, 20, 30, 60))
+    boxes = Boxes(*sides, flips, Turn(np.full(2, np.pi / 2), np.full((2, 2), 200)))
+    for row, (left, right) in enumerate([(0, 12), (12, 0)]):
+        matrix = boxes.maps(12)[row].numpy()
+        np.testing.assert_allclose(matrix @ [50, 25, 1], [6, 6], atol=1e-9)  # the middle
+        np.testing.assert_allclose(matrix @ [50 + 15, 25 - 30, 1], [left, 0], atol=1e-9)
+        np.testing.assert_allclose(matrix @ [50 - 15, 25 + 30, 1], [right, 12], atol=1e-9)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.floats(-np.pi, np.pi), st.booleans(), st.integers(0, 10**6))
+def test_law_of_turned_boxes_side_by_side_exactly_one_has_a_point(angle, flip, seed):
+    """Four boxes around a point, turned with it as they lie: points fall into the one that a slow look finds."""
+    rng = np.random.default_rng(seed)
+    values = rng.uniform(0, 100, (40, 2))
+    middle, half = np.array([50.0, 50.0]), np.array([8, 5])
+    across, down = np.array([np.cos(angle), np.sin(angle)]), np.array([-np.sin(angle), np.cos(angle)])
+    points = Points.of([values], torch.tensor([[100, 100]]))
+    inside = []
+    for side in ((-1, -1), (1, -1), (-1, 1), (1, 1)):
+        x, y = middle + side[0] * half[0] * across + side[1] * half[1] * down
+        # A box in whole pixels cannot stand there, so its map is moved by the rest.
+        left, top = np.floor([x, y]).astype(int) - half
+        boxes = box(top, left, 2 * half[1], 2 * half[0], flip)
+        boxes = replace(boxes, turn=Turn(np.array([angle]), np.array([[100, 100]])))
+        moved = boxes.maps(16)
+        moved[0, :, 2] -= moved[0, :, :2] @ torch.tensor([x % 1, y % 1])
+        found = points.moved(moved, torch.tensor([[16, 16]]))
+        inside.append(found.inside.numpy())
+        away = values - [x, y]
+        slow = (abs(away @ across) < half[0]) & (abs(away @ down) < half[1])
+        np.testing.assert_array_equal(found.inside.numpy(), slow)
+        np.testing.assert_allclose(found.scales, [16 / np.sqrt(4 * half.prod())])
+    away = values - middle
+    around = (abs(away @ across) < 2 * half[0]) & (abs(away @ down) < 2 * half[1])
+    np.testing.assert_array_equal(np.sum(inside, axis=0), around)
 
 
 def test_compose_is_one_map_after_the_other():

@@ -83,8 +83,9 @@ def by_address(batch: Batch) -> dict[tuple[int, int], torch.Tensor]:
     return dict(zip(pairs, (view for stack in batch.images for view in stack), strict=True))
 
 
-def test_the_same_views_in_any_batch_and_order(monkeypatch):
-    step = RandomViews(views=3, size=16, crops=[{"views": 2, "size": 8, "scale": (0.05, 0.2)}])
+@pytest.mark.parametrize("rotation", [0, 40])
+def test_the_same_views_in_any_batch_and_order(monkeypatch, rotation):
+    step = RandomViews(views=3, size=16, rotation=rotation, crops=[{"views": 2, "size": 8, "scale": (0.05, 0.2)}])
     whole = by_address(step.apply(make_batch(SIZES), DRAWS))
     assert len(whole) == 25
     turned = torch.tensor([44, 42, 40, 43, 41])
@@ -142,7 +143,32 @@ def test_several_incoming_stacks_and_floats():
     )
 
 
-def test_points_move_with_the_pixels():
+def test_rotation_has_draws_of_its_own():
+    """Whatever else is drawn stays as it is without it; angles are uniform, either way."""
+    sizes, drawn = np.tile([30, 40], (3000, 1)), DRAWS.at(np.arange(3000), 0)
+    upright, turned = (RandomViews(size=8, rotation=most).law.draw(drawn, sizes, (0.08, 1.0)) for most in (0, 20))
+    for name in ("jitter", "factors", "order", "grey", "blur", "sigma"):
+        np.testing.assert_array_equal(getattr(turned, name), getattr(upright, name))
+    for name in ("top", "left", "height", "width", "flip"):
+        np.testing.assert_array_equal(getattr(turned.boxes, name), getattr(upright.boxes, name))
+    assert upright.boxes.turn is None
+    assert turned.boxes.turn is not None
+    degrees = np.rad2deg(turned.boxes.turn.angle)
+    np.testing.assert_allclose([degrees.min(), degrees.mean(), degrees.max()], [-20, 0, 20], atol=0.5)
+    assert abs(degrees.std() - 20 / np.sqrt(3)) < 0.3
+    for boxes in (turned.boxes.flip, turned.boxes.width, turned.boxes.left):
+        assert abs(np.corrcoef(boxes, degrees)[0, 1]) < 0.06
+
+
+def test_a_rotation_of_0_changes_no_bit():
+    batch = make_batch(SIZES)
+    plain, zero = (RandomViews(views=4, size=20, **more).apply(batch, DRAWS) for more in ({}, {"rotation": 0.0}))
+    assert torch.equal(plain.images[0], zero.images[0])
+    assert torch.equal(plain.maps, zero.maps)
+
+
+@pytest.mark.parametrize("rotation", [0, 60])
+def test_points_move_with_the_pixels(rotation):
     """A bright dot at each point is found where the moved point says, and nowhere if the point is left out."""
     rng = np.random.default_rng(0)
     image_sizes = [(60, 80), (50, 50), (44, 90)]
@@ -156,7 +182,7 @@ def test_points_move_with_the_pixels():
     label = Points.of(list(values[:, None]), batch.sizes)
     first = torch.tensor([[[1.0, 0, 5], [0, 1, -3]]], dtype=torch.float64).repeat(3, 1, 1)
     target = RankTarget(batch.target.index, batch.target.view, batch.target.group, batch.target.level, label)
-    step = RandomViews(views=40, size=48, jitter_p=0, grey=0, blur=0)
+    step = RandomViews(views=40, size=48, rotation=rotation, jitter_p=0, grey=0, blur=0)
     made = step.apply(Batch((stack,), batch.sizes, first, target), DRAWS)
     assert isinstance(made.target.label, Points)
     found = 0
@@ -209,8 +235,9 @@ def test_impossible_options_are_objected_to(options, words):
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_the_same_views_on_cuda():
-    step = RandomViews(views=4, size=24, crops=[ViewSet(2, 12, (0.05, 0.3))])
+@pytest.mark.parametrize("rotation", [0, 30])
+def test_the_same_views_on_cuda(rotation):
+    step = RandomViews(views=4, size=24, rotation=rotation, crops=[ViewSet(2, 12, (0.05, 0.3))])
     batch = make_batch(SIZES)
     here, there = step.apply(batch, DRAWS), step.apply(batch.to(torch.device("cuda")), DRAWS)
     for mine, theirs in zip(here.images, there.images, strict=True):
