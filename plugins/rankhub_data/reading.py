@@ -18,12 +18,15 @@ from pathlib import Path
 from weakref import WeakValueDictionary
 
 import numpy as np
+import numpy.typing as npt
+from torch import Tensor
 
 from rankhub.interfaces.data import OpenContext
 from rankhub.interfaces.errors import UserError
 from rankhub_data.cache import Decoded, Draft, Facts, key_of, load
 from rankhub_data.decode import NoRoomError, Pixels, Remark, UndecodableError, decode
 from rankhub_data.formats import learn_formats
+from rankhub_data.parts import originals
 from rankhub_data.scan import Fault, ImageFile, Listing, scan
 from rankhub_data.store import Collector
 
@@ -35,6 +38,8 @@ _BYTES_A_TASK = 1 << 20
 _ROOM, _ROOM_A_CORE = 1 << 26, 1 << 24
 """Pixels that are decoded at once, and that wait for their turn, at the least and for each core; a larger image is
 decoded alone."""
+
+Sizes = npt.NDArray[np.int64]
 
 _Decode = Callable[..., tuple[Pixels, Remark, tuple[int, int]]]
 """What :func:`~rankhub_data.decode.decode` does, once it is said how far images are shrunk."""
@@ -56,9 +61,41 @@ class Folder:
     decoded: Decoded
     cached: Path | None
 
+    def __len__(self) -> int:
+        return len(self.decoded.facts.rows)
+
+    def image(self, image: int) -> Tensor:
+        """[3, H, W] uint8, RGB; not copied where it lies in memory."""
+        return self.decoded.images[image]
+
     def path_of(self, image: int) -> str:
-        """The path of an image relative to the root."""
+        """The path of an image relative to the root, as the file is named on the disk."""
         return self.listing.files[int(self.decoded.facts.rows[image])].path
+
+    def path(self, image: int) -> Path:
+        """The absolute path of an image."""
+        return Path(f"{self.root}/{self.path_of(image)}")
+
+    @property
+    def sizes(self) -> Sizes:
+        """[n, 2] height and width of the images, as they are kept."""
+        return self.decoded.facts.shapes
+
+    @property
+    def source_sizes(self) -> Sizes:
+        """[n, 2] height and width, upright, before they were shrunk."""
+        return self.decoded.facts.sources
+
+    @property
+    def originals(self) -> Sizes:
+        """[n] for each image the first one with the same pixels; its own number if it is the first."""
+        return originals(self.decoded.facts.pixel_digests)
+
+    def where_kept(self) -> Iterator[str]:
+        """The sentence on the folder that keeps the decoded images, if they are kept outside memory."""
+        if self.cached is not None:
+            size = self.decoded.images.nbytes / 1e9
+            yield f"decoded images are kept in {self.cached} ({size:.1f} GB), which may be deleted at any time"
 
     @property
     def faults(self) -> list[Fault]:
