@@ -254,9 +254,12 @@ def _decode_all(
     """Each file's image or fault, in order. Few are in flight, so that memory stays bounded."""
     threads, done = min(32, cores() + 4), 0
     room, tasks = _Room(max(_ROOM, cores() * _ROOM_A_CORE)), _tasks(files)
+
+    def decode_task(task: Sequence[ImageFile]) -> list[_Image | Fault | ImageFile]:
+        return [_decode_in(room, root, file, shrunk) for file in task]
+
     with warnings.catch_warnings(), ThreadPoolExecutor(threads, thread_name_prefix="decode") as pool:
         warnings.simplefilter("ignore")  # Pillow's remarks on odd files; what matters is reported
-        decode_task = partial(_decode_task, root, shrunk=shrunk, room=room)
         pending = deque(pool.submit(decode_task, task) for task in islice(tasks, threads + 2))
         try:
             while pending:
@@ -287,12 +290,6 @@ def _tasks(files: Sequence[ImageFile]) -> Iterator[list[ImageFile]]:
             task, size = [], 0
     if task:
         yield task
-
-
-def _decode_task(
-    root: Path, files: Sequence[ImageFile], shrunk: _Decode, room: _Room
-) -> list[_Image | Fault | ImageFile]:
-    return [_decode_in(room, root, file, shrunk) for file in files]
 
 
 def _decode_in(room: _Room, root: Path, file: ImageFile, shrunk: _Decode) -> _Image | Fault | ImageFile:
