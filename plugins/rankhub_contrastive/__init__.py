@@ -3,51 +3,38 @@
 import rankhub
 from rankhub import Component
 
+_LOSSES = [
+    ("nt_xent", "nt_xent:NTXent", "SimCLR: tell the other views of an image from all other views; two views or many."),
+    ("moco", "moco:MoCo", "MoCo v2: tell a teacher's embedding of another view from a queue of earlier ones."),
+    ("swav", "swav:SwAV", "SwAV: predict the balanced cluster assignment of another view; takes multi-crop views."),
+    (
+        "dino",
+        "dino:DINO",
+        "DINO: predict a teacher's centred and sharpened scores of another view; takes multi-crop views.",
+    ),
+    (
+        "barlow_twins",
+        "barlow_twins:BarlowTwins",
+        "Barlow Twins: make the cross-correlation of two views' embeddings the identity.",
+    ),
+    (
+        "vicreg",
+        "vicreg:VICReg",
+        "VICReg: equal embeddings of the views, with variance in each column and no covariance between columns.",
+    ),
+]
+"""Name, class in this package, and what it does."""
+
 
 @rankhub.hookimpl
 def rankhub_components() -> list[Component]:
     """The components of this plugin."""
     return [
         Component(
-            "loss",
-            "nt_xent",
-            "rankhub_contrastive.nt_xent:NTXent",
-            "SimCLR: tell the other views of an image from all other views; two views or many.",
-        ),
-        Component(
-            "loss",
-            "moco",
-            "rankhub_contrastive.moco:MoCo",
-            "MoCo v2: tell a teacher's embedding of another view from a queue of earlier ones.",
-        ),
-        Component(
-            "loss",
-            "swav",
-            "rankhub_contrastive.swav:SwAV",
-            "SwAV: predict the balanced cluster assignment of another view; takes multi-crop views.",
-        ),
-        Component(
-            "loss",
-            "dino",
-            "rankhub_contrastive.dino:DINO",
-            "DINO: predict a teacher's centred and sharpened scores of another view; takes multi-crop views.",
-        ),
-        Component(
-            "loss",
-            "barlow_twins",
-            "rankhub_contrastive.barlow_twins:BarlowTwins",
-            "Barlow Twins: make the cross-correlation of two views' embeddings the identity.",
-        ),
-        Component(
-            "loss",
-            "vicreg",
-            "rankhub_contrastive.vicreg:VICReg",
-            "VICReg: equal embeddings of the views, with variance in each column and no covariance between columns.",
-        ),
-        Component(
             "head",
             "dino",
             "rankhub_contrastive.dino_head:DINOHead",
             "Perceptron to a unit-length embedding, and its cosines with learned prototypes.",
         ),
+        *(Component("loss", name, f"rankhub_contrastive.{target}", summary) for name, target, summary in _LOSSES),
     ]
