@@ -11,8 +11,9 @@ import argparse
 import statistics
 import subprocess
 import sys
-import time
+import timeit
 from collections.abc import Sequence
+from functools import partial
 
 LIMITS = {
     ("-m", "rankhub", "--help"): 0.25,
@@ -24,12 +25,9 @@ LIMITS = {
 
 def measure(arguments: Sequence[str], runs: int) -> list[float]:
     """Seconds of ``runs`` calls, sorted; one call before them fills the file cache and does not count."""
-    seconds = []
-    for _ in range(runs + 1):
-        start = time.perf_counter()
-        subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        seconds.append(time.perf_counter() - start)
-    return sorted(seconds[1:])
+    command = [sys.executable, *arguments]
+    call = partial(subprocess.run, command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    return sorted(timeit.repeat(call, number=1, repeat=runs + 1)[1:])
 
 
 def main() -> int:

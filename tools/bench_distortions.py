@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+import timeit
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -38,13 +39,9 @@ def read_photo(path: Path, width: int, height: int) -> Pixels:
 
 def measure(image: Pixels, kind: str, strength: float, repeats: int) -> float:
     """Least processor seconds of ``repeats`` runs, after one that does not count."""
-    seconds = []
-    for _ in range(repeats + 1):
-        draws = np.random.default_rng(0)
-        start = time.process_time()
-        KINDS[kind].apply(image, strength, draws)
-        seconds.append(time.process_time() - start)
-    return min(seconds[1:])
+    apply, draws = KINDS[kind].apply, np.random.default_rng
+    runs = timeit.repeat(lambda: apply(image, strength, draws(0)), "", time.process_time, repeats + 1, number=1)
+    return min(runs[1:])
 
 
 def kinds_table(title: str, seconds: dict[tuple[str, float], float]) -> Table:

@@ -16,7 +16,8 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
+import timeit
+from functools import partial
 from pathlib import Path
 
 from PIL import Image
@@ -57,14 +58,10 @@ def write_answers(pool: Pool, path: Path, count: int, seed: int) -> None:
 def ingest_seconds(pool: Pool, answers: Path, calls: int) -> list[float]:
     """Seconds of each call, the table being as it was before each."""
     table = pool.folder / FILE
-    before, seconds = table.read_bytes(), []
-    for _ in range(calls):
-        table.write_bytes(before)
-        command = [sys.executable, "-m", "rankhub", "label", "ingest", str(answers), "--folder", str(pool.folder)]
-        start = time.perf_counter()
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        seconds.append(time.perf_counter() - start)
-    return seconds
+    before = table.read_bytes()
+    command = [sys.executable, "-m", "rankhub", "label", "ingest", str(answers), "--folder", str(pool.folder)]
+    call = partial(subprocess.run, command, check=True, stdout=subprocess.DEVNULL)
+    return timeit.repeat(call, lambda: table.write_bytes(before), number=1, repeat=calls)
 
 
 def main() -> int:

@@ -128,18 +128,9 @@ def main() -> None:
         parser.error("--side, --repeats, --threads and --at-once are at least 1")
     console = Console(width=None if sys.stdout.isatty() else 140)
     results: dict[str, dict[str, Any]] = {}
+    same = {key: value for key, value in vars(options).items() if key not in ("layouts", "at_once", "out")}
     for name in options.layouts:
-        at_once = options.at_once or LAYOUTS[name].images // 2
-        case = SiameseCase(
-            name,
-            options.model,
-            options.stem,
-            options.side,
-            at_once,
-            options.repeats,
-            options.threads,
-            options.memory_gb,
-        )
+        case = SiameseCase(name, at_once=options.at_once or LAYOUTS[name].images // 2, **same)
         with console.status(f"{LAYOUTS[name].title}: memory, agreement, time"):
             results[name] = measure(case)
         options.out.parent.mkdir(parents=True, exist_ok=True)

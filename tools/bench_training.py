@@ -16,12 +16,12 @@ import argparse
 import importlib.util
 import json
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Literal
+
+from measured import in_a_process
 
 SETTINGS = {"test_resnet at 32 px": ("test_resnet", 32), "resnet10t at 64 px": ("resnet10t", 64)}
 IMAGES, WARM_UP = 128, 10
@@ -114,14 +114,9 @@ def augmentations(size: int) -> dict[str, object]:
     return {**vars(own), "lightly": " | ".join(" ".join(str(step).split()) for step in theirs)}
 
 
-def measure(which: str, folder: Path, model: str, size: int, seconds: float) -> dict[str, float]:
-    """One measurement in a process of its own."""
-    command = [sys.executable, __file__, str(folder), "--one", which, model, str(size), "--seconds", str(seconds)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"{which} failed:\n{done.stderr}")
-    result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return result
+def answer(which: str, folder: str, model: str, size: str, seconds: str) -> None:
+    """Measure what another process asks for, and print what came out."""
+    print(json.dumps({"ours": ours, "lightly": lightly}[which](Path(folder), model, int(size), float(seconds))))
 
 
 def main() -> None:
@@ -130,14 +125,9 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="a folder of images, nested or flat")
     parser.add_argument("--seconds", type=float, default=20.0, help="of each measurement")
     parser.add_argument("--turns", type=int, default=3)
-    parser.add_argument("--one", nargs=3, metavar=("WHICH", "MODEL", "SIZE"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if not options.folder.is_dir():
         parser.error(f"{options.folder} is no folder")
-    if options.one:
-        which, model, size = options.one
-        print(json.dumps({"ours": ours, "lightly": lightly}[which](options.folder, model, int(size), options.seconds)))
-        return
     if importlib.util.find_spec("lightly") is None:
         parser.error("lightly is not installed here; pip install lightly")
     for name, (model, size) in SETTINGS.items():
@@ -146,8 +136,8 @@ def main() -> None:
             print(f"  {option:16} {value}")
         ratios = []
         for turn in range(options.turns):
-            one = measure("ours", options.folder, model, size, options.seconds)
-            other = measure("lightly", options.folder, model, size, options.seconds)
+            words = (str(options.folder), model, str(size), str(options.seconds))
+            one, other = (in_a_process("bench_training", which, which, *words) for which in ("ours", "lightly"))
             ratios.append(one["rate"] / other["rate"])
             print(
                 f"  turn {turn + 1}: rankhub {one['rate']:,.0f} views/s (opened in {one['opened']:.1f} s), "

@@ -12,11 +12,10 @@ best of all turns counts for each, since whatever else the machine does only eve
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch.utils.benchmark.utils.timer import timer
 from torchvision.transforms import v2
 
 from rankhub.interfaces.batch import IDENTITY, Batch
@@ -58,15 +57,11 @@ def make_batch(images: int, source: int, device: torch.device) -> Batch:
     return Batch((stack,), sizes, torch.from_numpy(IDENTITY).repeat(images, 1, 1), target).to(device)
 
 
-def seconds(step: Step, device: torch.device) -> float:
+def seconds(step: Step) -> float:
     """Time of one call, the device's work included."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    start = time.perf_counter()
+    start = timer()
     step()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter() - start
+    return timer() - start
 
 
 def main() -> None:
@@ -83,9 +78,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     device = torch.device(options.device)
     batch, draws = make_batch(options.images, options.source, device), Draws(0, "bench", 0)
-    few: list[Tensor] = list(
-        batch.images[0][: max(1, options.images // 8)]
-    )  # torchvision's time grows with their number
+    few = list(batch.images[0][: max(1, options.images // 8)])  # torchvision's time grows with their number
     count, their_count = options.images * options.views, len(few) * options.views
 
     print(
@@ -100,7 +93,7 @@ def main() -> None:
         )
         for step in steps:
             step()
-        turns = [[seconds(step, device) for step in steps] for _ in range(options.turns)]
+        turns = [[seconds(step) for step in steps] for _ in range(options.turns)]
         mine, other = (
             min(times) / views for times, views in zip(zip(*turns, strict=True), (count, their_count), strict=True)
         )

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, ImageOps
 
 SIDE = 24
 SAME = 0.9
@@ -32,10 +32,7 @@ def images_in(folder: Path) -> list[Path]:
 def thumbnail(path: Path) -> npt.NDArray[np.float64]:
     """[SIDE * SIDE] brightness of the middle square, of mean 0 and length 1."""
     with Image.open(path) as image:
-        grey = image.convert("L")
-        side = min(grey.size)
-        left, top = (grey.width - side) // 2, (grey.height - side) // 2
-        square = grey.crop((left, top, left + side, top + side)).resize((SIDE, SIDE), Image.Resampling.LANCZOS)
+        square = ImageOps.fit(image.convert("L"), (SIDE, SIDE), Image.Resampling.LANCZOS)
     values = np.asarray(square, dtype=np.float64).ravel()
     values -= values.mean()
     return values / (float(np.linalg.norm(values)) or 1.0)

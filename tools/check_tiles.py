@@ -14,12 +14,11 @@ from __future__ import annotations
 import argparse
 import json
 import resource
-import subprocess
-import sys
 import time
 
 import numpy as np
 import torch
+from measured import in_a_process
 from torch import Tensor
 
 from rankhub import build
@@ -77,13 +76,15 @@ def compare(model: str) -> str:
     )
 
 
-def count_large(model: str, width: int, height: int) -> dict[str, float]:
-    """Seconds, and peak memory of this process in GB before and after."""
-    counter, image = Counter(model), photo(width, height)
+def answer(model: str, width: str, height: str, threads: str) -> None:
+    """Count a large photo; prints seconds, and peak memory of this process in GB before and after."""
+    torch.set_num_threads(int(threads))
+    counter, image = Counter(model), photo(int(width), int(height))
     before, begun = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
     count = float(build("predict", {"use": "tiles"})([image], counter)["density.count"][0])
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {"count": count, "seconds": time.perf_counter() - begun, "before": before / 2**20, "peak": peak / 2**20}
+    seconds = time.perf_counter() - begun
+    print(json.dumps({"count": count, "seconds": seconds, "before": before / 2**20, "peak": peak / 2**20}))
 
 
 def main() -> None:
@@ -93,19 +94,12 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=4000)
     parser.add_argument("--height", type=int, default=3000)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--only-large", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    if options.only_large:
-        print(json.dumps(count_large(options.models[0], options.width, options.height)))
-        return
     for model in options.models:
         print(compare(model), flush=True)
-        size = ["--width", str(options.width), "--height", str(options.height), "--threads", str(options.threads)]
-        done = subprocess.run(
-            [sys.executable, __file__, model, *size, "--only-large"], check=True, capture_output=True, text=True
-        )
-        found = json.loads(done.stdout)
+        size = (str(options.width), str(options.height), str(options.threads))
+        found = in_a_process("check_tiles", f"{model} on a large photo", model, *size)
         print(
             f"    {options.width} x {options.height} by tiles of 1,024: {found['seconds']:.0f} s, peak of the process "
             f"{found['peak']:.2f} GB ({found['before']:.2f} GB with the network and the photo)",

@@ -3,6 +3,20 @@
 import rankhub
 from rankhub import Component
 
+_DATASETS = [
+    ("dot_images", "dot_images:DotImages", "Images of one's own, each with an image of dots beside it."),
+    (
+        "shanghaitech",
+        "shanghaitech:ShanghaiTech",
+        "ShanghaiTech, subset A (482 photos of crowds) or B (716 photos of streets).",
+    ),
+    ("ucf_cc_50", "ucf:UcfCc50", "UCF_CC_50: 50 photos of dense crowds, five folds."),
+    ("ucf_qnrf", "ucf:UcfQnrf", "UCF-QNRF: 1,535 large photos of crowds."),
+    ("jhu_crowd", "jhu:JhuCrowd", "JHU-CROWD++: 4,372 photos of crowds, some of nobody."),
+    ("nwpu_crowd", "nwpu:NwpuCrowd", "NWPU-Crowd: 3,609 labeled photos of crowds, some of nobody."),
+]
+"""Name, class in ``rankhub_counting.data``, and what it holds."""
+
 
 @rankhub.hookimpl
 def rankhub_components() -> list[Component]:
@@ -47,44 +61,12 @@ def rankhub_components() -> list[Component]:
         ),
         Component(
             "dataset",
-            "dot_images",
-            "rankhub_counting.data.dot_images:DotImages",
-            "Images of one's own, each with an image of dots beside it.",
-        ),
-        Component(
-            "dataset",
-            "shanghaitech",
-            "rankhub_counting.data.shanghaitech:ShanghaiTech",
-            "ShanghaiTech, subset A (482 photos of crowds) or B (716 photos of streets).",
-        ),
-        Component(
-            "dataset",
-            "ucf_cc_50",
-            "rankhub_counting.data.ucf:UcfCc50",
-            "UCF_CC_50: 50 photos of dense crowds, five folds.",
-        ),
-        Component(
-            "dataset",
-            "ucf_qnrf",
-            "rankhub_counting.data.ucf:UcfQnrf",
-            "UCF-QNRF: 1,535 large photos of crowds.",
-        ),
-        Component(
-            "dataset",
-            "jhu_crowd",
-            "rankhub_counting.data.jhu:JhuCrowd",
-            "JHU-CROWD++: 4,372 photos of crowds, some of nobody.",
-        ),
-        Component(
-            "dataset",
-            "nwpu_crowd",
-            "rankhub_counting.data.nwpu:NwpuCrowd",
-            "NWPU-Crowd: 3,609 labeled photos of crowds, some of nobody.",
-        ),
-        Component(
-            "dataset",
             "drawn_scenes",
             "rankhub_counting.drawing.scenes:DrawnScenes",
             "Drawn scenes of textured discs to count, in perspective: every point is known, nothing is downloaded.",
+        ),
+        *(
+            Component("dataset", name, f"rankhub_counting.data.{target}", summary)
+            for name, target, summary in _DATASETS
         ),
     ]

@@ -28,14 +28,7 @@ BLOCK = 1 << 22
 
 @dataclass(frozen=True, slots=True)
 class Gaussians:
-    """How wide the Gaussian around a point is.
-
-    Attributes:
-        sigma: Standard deviation in pixels of the image; in a view it is scaled with the image.
-        adaptive: Standard deviation as a share of the point's extent (of the mean distance to its nearest neighbours)
-            in place of ``sigma``, which is taken where the extent is not known; None = always ``sigma``.
-        narrowest: Lowest standard deviation in cells of the map.
-    """
+    """How wide the Gaussian around a point is, by these options of :class:`DensityMSE`."""
 
     sigma: float
     adaptive: float | None

@@ -13,10 +13,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
-from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
+from rankhub_data.sheet import fitted
 from rankhub_ranking.picture import pixels_of
 
 Floats = npt.NDArray[np.float64]
@@ -62,7 +62,7 @@ def overlay(
     pixels, drawn if at most ``MOST_DOTS``; ``name`` is the image's, ``unit`` what is counted ("people").
     """
     height, width = int(image.shape[-2]), int(image.shape[-1])
-    shown = _reduced(image)
+    shown = np.asarray(fitted(image, LONGEST, SHORTEST))
     cells = torch.as_tensor(density).detach().to("cpu", torch.float32)
     cells = cells.reshape(cells.shape[-2:])
     per_patch = cells * (cells.shape[0] * cells.shape[1] * PATCH**2 / (height * width))
@@ -84,18 +84,6 @@ def overlay(
     bar.set_label(f"{unit or 'points'} per {PATCH} × {PATCH} pixels", fontsize="small")
     bar.ax.tick_params(labelsize="small")
     return pixels_of(canvas)
-
-
-def _reduced(image: Tensor) -> Bytes:
-    """[H', W', 3] with its longer side between ``SHORTEST`` and ``LONGEST``."""
-    pixels = image.detach().cpu().permute(1, 2, 0).contiguous().numpy()
-    longest = max(pixels.shape[:2])
-    wanted = min(max(longest, SHORTEST), LONGEST)
-    if wanted == longest:
-        return pixels
-    height, width = (max(1, round(side * wanted / longest)) for side in pixels.shape[:2])
-    small = Image.fromarray(pixels).resize((width, height), Image.Resampling.BICUBIC, reducing_gap=2.0)
-    return np.asarray(small)
 
 
 def _blended(image: Bytes, share: Tensor) -> Bytes:

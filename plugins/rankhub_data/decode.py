@@ -17,7 +17,7 @@ from rankhub_data.tiff import MAGIC, UnsupportedTiffError, pillow_reads, read_ti
 
 Pixels = npt.NDArray[np.uint8]
 
-_ORIENTATION = 0x0112
+ORIENTATION = 0x0112
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -159,7 +159,7 @@ def pil_size(image: Image.Image, resize: int | None = None, max_side: int | None
     """
     with _damage(b""):
         image.load()
-        return _upright(image, resize, max_side)
+        return upright(image, resize, max_side)
 
 
 def header_size(
@@ -182,12 +182,13 @@ def header_size(
         elif image.format == "PNG" and not any(mark in data for mark in _LATE_EXIF):
             width, height = shrunk(image.size, resize, max_side)
             return height, width
-        return _upright(image, resize, max_side)
+        return upright(image, resize, max_side)
 
 
-def _upright(image: Image.Image, resize: int | None, max_side: int | None) -> tuple[int, int]:
+def upright(image: Image.Image, resize: int | None = None, max_side: int | None = None) -> tuple[int, int]:
+    """Height and width of an open image once it is turned by its EXIF, and shrunk."""
     width, height = shrunk(image.size, resize, max_side)
-    return (width, height) if _UPRIGHT.get(_orientation(image)) in _SIDEWAYS else (height, width)
+    return (width, height) if _UPRIGHT.get(orientation(image)) in _SIDEWAYS else (height, width)
 
 
 def shrunk(size: tuple[int, int], resize: int | None, max_side: int | None) -> tuple[int, int]:
@@ -239,7 +240,7 @@ def _pixels(
         admit(image.width * image.height)
     image.load()
     width, height = source = announced if drafted else image.size
-    size, turn = shrunk(source, resize, max_side), _UPRIGHT.get(_orientation(image))
+    size, turn = shrunk(source, resize, max_side), _UPRIGHT.get(orientation(image))
     if size == image.size and turn is None:
         pixels, more = _planes(image)
         return pixels, remark | more, (height, width)
@@ -297,9 +298,10 @@ def _several_frames(image: Image.Image) -> bool:
         return False
 
 
-def _orientation(image: Image.Image) -> int:
+def orientation(image: Image.Image) -> int:
+    """How an image is turned, as EXIF counts it; 1 = it is upright."""
     try:
-        return int(image.getexif().get(_ORIENTATION, 1))
+        return int(image.getexif().get(ORIENTATION, 1))
     except Exception:  # damaged EXIF says nothing on orientation; the pixels are fine
         return 1
 

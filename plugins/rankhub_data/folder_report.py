@@ -19,7 +19,7 @@ _KINDS_NAMED = 4
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".zst")
 
 
-def report(folder: Folder, rows: npt.NDArray[np.int64], original: npt.NDArray[np.int64]) -> DataReport:
+def report(folder: Folder, rows: npt.NDArray[np.int64]) -> DataReport:
     """Notes and tables for the images ``rows`` of a folder.
 
     The table ``skipped`` names every image of the folder that is not used, ``duplicates`` every image among
@@ -28,9 +28,8 @@ def report(folder: Folder, rows: npt.NDArray[np.int64], original: npt.NDArray[np
     Args:
         folder: The folder.
         rows: Its images that are served.
-        original: [all images], see :func:`rankhub_data.parts.originals`.
     """
-    faults = folder.faults
+    faults, original = folder.faults, folder.originals
     copies = rows[original[rows] != rows]
     tables: dict[str, Sequence[Mapping[str, Any]]] = {}
     if faults:
@@ -99,9 +98,7 @@ def _notes(folder: Folder, rows: npt.NDArray[np.int64], faults: Sequence[UnusedI
         yield f"passed over {listing.hidden:,} hidden files or folders"
     if listing.repeated:
         yield f"passed over {listing.repeated:,} links to folders that are read already"
-    if folder.cached is not None:
-        size = folder.decoded.images.nbytes / 1e9
-        yield f"decoded images are kept in {folder.cached} ({size:.1f} GB), which may be deleted at any time"
+    yield from folder.where_kept()
 
 
 def remarked(remarks: npt.NDArray[np.uint8]) -> Iterator[str]:

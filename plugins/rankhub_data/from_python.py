@@ -17,8 +17,8 @@ from PIL import Image
 from rankhub.interfaces.data import DataReport, GivenData, LabelKind, LabelSpec, OpenContext, Sample
 from rankhub.interfaces.errors import Objection, UserError
 from rankhub.interfaces.options import Ge
-from rankhub_data.folder_report import size_range
-from rankhub_data.given_files import GivenFiles, Sizes, read_files
+from rankhub_data.folder_report import remarked, size_range
+from rankhub_data.given_files import read_files
 from rankhub_data.given_images import AS_IS, GivenItems, Limits, check, size
 from rankhub_data.given_labels import (
     GivenLabels,
@@ -30,6 +30,7 @@ from rankhub_data.given_labels import (
     plain,
     read_labels,
 )
+from rankhub_data.reading import Folder, Sizes
 
 _SEEN = 256
 """Images of a data set of torch after which its progress is told."""
@@ -82,7 +83,8 @@ class FromPython(GivenData):
         self._sizes: Sizes | None = None
         self._sources: Sizes | None = None
         """Sizes before shrinking, where they were met on the way."""
-        self._files: GivenFiles | None = None
+        self._files: tuple[Folder, Sizes] | None = None
+        """Those that were decoded, and [n] of each image its row among them, -1 where it is no file."""
 
     def missing(self) -> str | None:
         """Nothing was given yet."""
@@ -187,9 +189,11 @@ class FromPython(GivenData):
         return lay_points(labels, self.label, sources, served, [items.name(n) for n in range(len(items))])
 
     def _size(self, number: int, *, shrunk: bool = True) -> tuple[int, int]:
-        if self._files is not None and number in self._files:
-            return self._files.size(number, shrunk=shrunk)
-        return self._ready().size(number, shrunk=shrunk)
+        if self._files is None or (row := self._files[1][number]) < 0:
+            return self._ready().size(number, shrunk=shrunk)
+        folder = self._files[0]
+        height, width = (folder.sizes if shrunk else folder.source_sizes)[row].tolist()
+        return height, width
 
     def _notes(self, items: GivenItems) -> Iterator[str]:
         sizes = self.sizes() if items.held or self._sizes is not None else None
@@ -203,7 +207,8 @@ class FromPython(GivenData):
                 "drawn by the recipe), or the run cannot be repeated"
             )
         if self._files is not None:
-            yield from self._files.notes()
+            yield from remarked(self._files[0].decoded.facts.remarks)
+            yield from self._files[0].where_kept()
 
     def _ready(self) -> GivenItems:
         if self._items is None:
@@ -217,10 +222,10 @@ class FromPython(GivenData):
         """The image at ``index``, with its label once the data set is open."""
         items = self._ready()
         index = range(len(items))[index]
-        if self._files is not None and index in self._files:
-            image = self._files.image(index)
-        else:
+        if self._files is None or (row := int(self._files[1][index])) < 0:
             image = torch.from_numpy(items.pixels(index))
+        else:
+            image = self._files[0].image(row)
         label = None if self._labels is None else self._labels.label(index)
         path = items.paths[index]
         return Sample(image, index, label, Path(path) if path else None)

@@ -3,60 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
-from torch import Tensor
 
 from rankhub.interfaces.data import OpenContext
 from rankhub.interfaces.errors import UserError
-from rankhub_data.folder_report import remarked
 from rankhub_data.given_images import GivenItems
-from rankhub_data.reading import Folder, read_folder
+from rankhub_data.reading import Folder, Sizes, read_folder
 from rankhub_data.scan import ImageFile, Listing
 
-Sizes = npt.NDArray[np.int64]
 
-
-@dataclass(frozen=True)
-class GivenFiles:
-    """Files that were decoded.
-
-    Attributes:
-        folder: Their common one, as it was read.
-        rows: [n] of each image that was given its row in the folder; -1 = it is no file.
-    """
-
-    folder: Folder
-    rows: Sizes
-
-    def __contains__(self, number: int) -> bool:
-        return bool(self.rows[number] >= 0)
-
-    def image(self, number: int) -> Tensor:
-        """[3, H, W] uint8; not copied where it lies in memory."""
-        return self.folder.decoded.images[int(self.rows[number])]
-
-    def size(self, number: int, *, shrunk: bool) -> tuple[int, int]:
-        """Height and width, as it is served or as it was before it was shrunk."""
-        facts = self.folder.decoded.facts
-        height, width = (facts.shapes if shrunk else facts.sources)[int(self.rows[number])].tolist()
-        return height, width
-
-    def notes(self) -> Iterator[str]:
-        """What is worth telling of them."""
-        yield from remarked(self.folder.decoded.facts.remarks)
-        if self.folder.cached is not None:
-            yield f"decoded images are kept in {self.folder.cached}, which may be deleted at any time"
-
-
-def read_files(items: GivenItems, context: OpenContext) -> GivenFiles | None:
+def read_files(items: GivenItems, context: OpenContext) -> tuple[Folder, Sizes] | None:
     """Decode what are files, unless they were in this process or an earlier run; one that is named twice once.
 
     Returns:
+        Their common folder, as it was read, and [n] of each image that was given its row in it, -1 where it is no file;
         None if none is.
 
     Raises:
@@ -67,14 +29,9 @@ def read_files(items: GivenItems, context: OpenContext) -> GivenFiles | None:
         return None
     position = {path: number for number, path in enumerate(dict.fromkeys(paths.values()))}
     root = Path(os.path.commonpath([os.path.dirname(path) for path in position]))
-    folder = read_folder(
-        root,
-        Listing([_file(path, root) for path in position]),
-        items.limits[0],
-        context,
-        keep=False,
-        max_side=items.limits[1],
-    )
+    resize, max_side = items.limits
+    listing = Listing([_file(path, root) for path in position])
+    folder = read_folder(root, listing, resize, context, keep=False, max_side=max_side)
     row_of = {int(number): row for row, number in enumerate(folder.decoded.facts.rows)}
     rows = np.full(len(items), -1, dtype=np.int64)
     for number, path in paths.items():
@@ -82,7 +39,7 @@ def read_files(items: GivenItems, context: OpenContext) -> GivenFiles | None:
             items.pixels(number)  # says what is wrong with it
             raise UserError(f"{items.name(number)} could not be read; now it can: begin again")
         rows[number] = row_of[position[path]]
-    return GivenFiles(folder, rows)
+    return folder, rows
 
 
 def _file(path: str, root: Path) -> ImageFile:

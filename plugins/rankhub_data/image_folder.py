@@ -14,7 +14,7 @@ from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.options import Ge, Gt, Lt
 from rankhub_data.folder_report import nothing_found, nothing_readable, report, shown
 from rankhub_data.listed import only_listed
-from rankhub_data.parts import held_out, originals
+from rankhub_data.parts import held_out
 from rankhub_data.reading import Folder, list_folder, read_folder
 from rankhub_data.scan import Listing
 
@@ -106,10 +106,9 @@ class ImageFolder(Dataset):
         facts = folder.decoded.facts
         if not len(facts.rows):
             raise UserError(nothing_readable(str(self.root), folder.faults))
-        original = originals(facts.pixel_digests)
         self._folder = folder
-        self._rows = self._chosen(original, facts.file_digests)
-        found = report(folder, self._rows, original)
+        self._rows = self._chosen(folder.originals, facts.file_digests)
+        found = report(folder, self._rows)
         if self.label.kind is None:
             return found
         number = {name: label for label, name in enumerate(classes)}
@@ -162,8 +161,7 @@ class ImageFolder(Dataset):
         assert self._folder is not None
         row = int(self._rows[index])
         label = None if self._labels is None else int(self._labels[index])
-        path = Path(f"{self._folder.root}/{self._folder.path_of(row)}")
-        return Sample(self._folder.decoded.images[row], index, label=label, path=path)
+        return Sample(self._folder.image(row), index, label=label, path=self._folder.path(row))
 
     def labels(self) -> npt.NDArray[np.int64] | None:
         """[len] class numbers with ``labels: folder``, else None."""
@@ -180,7 +178,7 @@ class ImageFolder(Dataset):
 
     def sizes(self) -> npt.NDArray[np.int64] | None:
         """[len, 2] height and width after ``resize``, once the folder is open."""
-        return None if self._folder is None else self._folder.decoded.facts.shapes[self._rows]
+        return None if self._folder is None else self._folder.sizes[self._rows]
 
 
 def _top(path: str) -> str:

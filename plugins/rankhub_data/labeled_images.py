@@ -13,9 +13,9 @@ import numpy.typing as npt
 
 from rankhub.interfaces.data import DataReport, Dataset, OpenContext, Sample
 from rankhub.interfaces.options import Ge
-from rankhub_data.named import NamedImages, read_named
+from rankhub_data.named import read_named
 from rankhub_data.opened import Listed, Opened, R
-from rankhub_data.presence import absent, absent_own
+from rankhub_data.reading import Folder
 from rankhub_tables.draws import Ints
 from rankhub_tables.split import Sides
 
@@ -74,7 +74,7 @@ class LabeledImages(Dataset, Generic[R]):
         """
 
     @abstractmethod
-    def arrange(self, listed: Listed[R], images: NamedImages) -> tuple[Sides, Ints]:
+    def arrange(self, listed: Listed[R], images: Folder) -> tuple[Sides, Ints]:
         """How the images that were decoded are divided, and the rows of those that are served, ascending.
 
         Raises:
@@ -91,9 +91,19 @@ class LabeledImages(Dataset, Generic[R]):
 
     def missing(self) -> str | None:
         """Which file or folder is not there, where it was looked for, and who hands the data set out."""
-        if self.obtained:
-            return absent(self.root, self.title, self.obtained, self.expected)
-        return absent_own(self.root, self.expected, self.remedy)
+        gone = [name for name in self.expected if not (self.root / name).exists()]
+        if not self.obtained:  # one's own
+            if not self.root.is_dir():
+                return f"there is no folder {self.root}; set `root` to the folder that holds your images"
+            gone = [name for name in self.expected if not (self.root / name).is_file()]
+            return f"there is no file {self.root / gone[0]}; {self.remedy}" if gone else None
+        if not self.root.is_dir():
+            where = f"at {self.root}, which is no folder"
+        elif gone:
+            where = f"in {self.root} (no {', '.join(gone)})"
+        else:
+            return None
+        return f"{self.title} is not {where}; set `root` to where it is ({self.obtained})"
 
     def open(self, context: OpenContext) -> DataReport:
         """Read what is known of the images, and decode them unless a data set of this process or an earlier run has.

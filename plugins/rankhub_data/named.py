@@ -5,77 +5,17 @@ from __future__ import annotations
 import os
 import stat
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-from torch import Tensor
-
 from rankhub.interfaces.data import OpenContext
 from rankhub.interfaces.errors import UserError
-from rankhub_data.folder_report import shown, size_range
-from rankhub_data.parts import originals
+from rankhub_data.folder_report import shown
 from rankhub_data.reading import Folder, read_folder
 from rankhub_data.scan import ImageFile, Listing
 from rankhub_tables.names import folded
 from rankhub_tables.wording import number_of_images, some
-
-
-@dataclass(frozen=True)
-class NamedImages:
-    """The images of a table, one for each of its rows.
-
-    Attributes:
-        folder: What was read; its i-th image is the table's i-th row.
-    """
-
-    folder: Folder
-
-    def __len__(self) -> int:
-        return len(self.folder.decoded.facts.rows)
-
-    def image(self, row: int) -> Tensor:
-        """[3, H, W] uint8, RGB; not copied where it lies in memory."""
-        return self.folder.decoded.images[row]
-
-    def path(self, row: int) -> Path:
-        """The absolute path of the file."""
-        return Path(f"{self.folder.root}/{self.folder.path_of(row)}")
-
-    @property
-    def names(self) -> list[str]:
-        """[n] paths relative to the root, as the files are named on the disk."""
-        return [file.path for file in self.folder.listing.files]
-
-    @property
-    def sizes(self) -> npt.NDArray[np.int64]:
-        """[n, 2] height and width, as they are kept."""
-        return self.folder.decoded.facts.shapes
-
-    @property
-    def source_sizes(self) -> npt.NDArray[np.int64]:
-        """[n, 2] height and width, upright, before they were shrunk."""
-        return self.folder.decoded.facts.sources
-
-    @property
-    def originals(self) -> npt.NDArray[np.int64]:
-        """[n] for each image the first one with the same pixels; its own row if it is the first."""
-        return originals(self.folder.decoded.facts.pixel_digests)
-
-    def size_range(self, rows: npt.NDArray[np.int64]) -> str:
-        """The smallest and largest width x height of these images as they are kept, as a part of a sentence.
-
-        Args:
-            rows: [n] of at least one image.
-        """
-        return size_range(self.sizes[rows])
-
-    def where_kept(self) -> Iterator[str]:
-        """The sentence on the folder that keeps the decoded images, if they are kept outside memory."""
-        if (cached := self.folder.cached) is not None:
-            yield f"decoded images are kept in {cached}, which may be deleted at any time"
 
 
 def read_named(
@@ -87,7 +27,7 @@ def read_named(
     keep: bool,
     source: str,
     max_side: int | None = None,
-) -> NamedImages:
+) -> Folder:
     r"""Decode the images that a table names, or take them from where they were decoded before.
 
     Two tables that name the same files of one folder in the same order share what was read.
@@ -102,6 +42,9 @@ def read_named(
         source: What named the images ("labels.csv"), for sentences.
         max_side: Longer side in pixels to which images are shrunk; None = as they are.
 
+    Returns:
+        The images; the i-th is the table's i-th row.
+
     Raises:
         UserError: An image is missing, named twice or cannot be decoded, or the cache cannot be written: each image
             goes with what the table says of it, so none is skipped.
@@ -114,7 +57,7 @@ def read_named(
             f"{len(faults):,} of the {len(names):,} images that {source} names cannot be read: {said}; get them anew, "
             "or take their rows out"
         )
-    return NamedImages(folder)
+    return folder
 
 
 def _find(root: Path, names: Sequence[str], source: str) -> list[ImageFile]:

@@ -9,7 +9,8 @@ from typing import Any, Generic, Protocol, TypeVar
 import numpy as np
 
 from rankhub.interfaces.data import DataReport
-from rankhub_data.named import NamedImages
+from rankhub_data.folder_report import size_range
+from rankhub_data.reading import Folder
 from rankhub_tables.draws import Ints
 from rankhub_tables.split import Sides
 
@@ -54,7 +55,7 @@ class Opened(Generic[R]):
     """
 
     listed: Listed[R]
-    images: NamedImages
+    images: Folder
     sides: Sides
     served: Ints
 
@@ -71,8 +72,7 @@ class Opened(Generic[R]):
     @property
     def paths(self) -> list[str]:
         """Of the images that are served, relative to the root, as the files are named on the disk."""
-        names = self.images.names
-        return [names[row] for row in self.served.tolist()]
+        return [self.images.path_of(row) for row in self.served.tolist()]
 
     def known(self, row: int, names: Sequence[str] = ()) -> dict[str, Any]:
         """Those of the attributes of a row that are not empty, and its fold where there are folds."""
@@ -90,7 +90,7 @@ class Opened(Generic[R]):
             copies: What copies of images are ("copies with scores of their own").
             tables: Name -> lines.
         """
-        first = f"{what} in {self.images.folder.root}, {self.images.size_range(self.served)}"
+        first = f"{what} in {self.images.root}, {size_range(self.images.sizes[self.served])}"
         notes = [first, *said, *self.listed.notes]
         different, served = len(np.unique(self.images.originals[self.served])), len(self.served)
         if different < served:

@@ -18,12 +18,15 @@ from pathlib import Path
 from weakref import WeakValueDictionary
 
 import numpy as np
+import numpy.typing as npt
+from torch import Tensor
 
 from rankhub.interfaces.data import OpenContext
 from rankhub.interfaces.errors import UserError
 from rankhub_data.cache import Decoded, Facts, PartialEntry, key_of, load
 from rankhub_data.decode import NoRoomError, Pixels, Remark, UndecodableError, decode
 from rankhub_data.formats import learn_formats
+from rankhub_data.parts import originals
 from rankhub_data.scan import ImageFile, Listing, UnusedImage, scan
 from rankhub_data.store import Collector
 
@@ -35,6 +38,8 @@ _BYTES_A_TASK = 1 << 20
 _ROOM, _ROOM_A_CORE = 1 << 26, 1 << 24
 """Pixels that are decoded at once, and that wait for their turn, at the least and for each core; a larger image is
 decoded alone."""
+
+Sizes = npt.NDArray[np.int64]
 
 _Decode = Callable[..., tuple[Pixels, Remark, tuple[int, int]]]
 """What :func:`~rankhub_data.decode.decode` does, once it is said how far images are shrunk."""
@@ -56,9 +61,41 @@ class Folder:
     decoded: Decoded
     cached: Path | None
 
+    def __len__(self) -> int:
+        return len(self.decoded.facts.rows)
+
+    def image(self, image: int) -> Tensor:
+        """[3, H, W] uint8, RGB; not copied where it lies in memory."""
+        return self.decoded.images[image]
+
     def path_of(self, image: int) -> str:
-        """The path of an image relative to the root."""
+        """The path of an image relative to the root, as the file is named on the disk."""
         return self.listing.files[int(self.decoded.facts.rows[image])].path
+
+    def path(self, image: int) -> Path:
+        """The absolute path of an image."""
+        return Path(f"{self.root}/{self.path_of(image)}")
+
+    @property
+    def sizes(self) -> Sizes:
+        """[n, 2] height and width of the images, as they are kept."""
+        return self.decoded.facts.shapes
+
+    @property
+    def source_sizes(self) -> Sizes:
+        """[n, 2] height and width, upright, before they were shrunk."""
+        return self.decoded.facts.sources
+
+    @property
+    def originals(self) -> Sizes:
+        """[n] for each image the first one with the same pixels; its own number if it is the first."""
+        return originals(self.decoded.facts.pixel_digests)
+
+    def where_kept(self) -> Iterator[str]:
+        """The sentence on the folder that keeps the decoded images, if they are kept outside memory."""
+        if self.cached is not None:
+            size = self.decoded.images.nbytes / 1e9
+            yield f"decoded images are kept in {self.cached} ({size:.1f} GB), which may be deleted at any time"
 
     @property
     def faults(self) -> list[UnusedImage]:
@@ -217,9 +254,12 @@ def _decode_all(
     """Each file's image or fault, in order. Few are in flight, so that memory stays bounded."""
     threads, done = min(32, cores() + 4), 0
     room, tasks = _Room(max(_ROOM, cores() * _ROOM_A_CORE)), _tasks(files)
+
+    def decode_task(task: Sequence[ImageFile]) -> list[_Image | UnusedImage | ImageFile]:
+        return [_decode_in(room, root, file, shrunk) for file in task]
+
     with warnings.catch_warnings(), ThreadPoolExecutor(threads, thread_name_prefix="decode") as pool:
         warnings.simplefilter("ignore")  # Pillow's remarks on odd files; what matters is reported
-        decode_task = partial(_decode_task, root, shrunk=shrunk, room=room)
         pending = deque(pool.submit(decode_task, task) for task in islice(tasks, threads + 2))
         try:
             while pending:
@@ -250,12 +290,6 @@ def _tasks(files: Sequence[ImageFile]) -> Iterator[list[ImageFile]]:
             task, size = [], 0
     if task:
         yield task
-
-
-def _decode_task(
-    root: Path, files: Sequence[ImageFile], shrunk: _Decode, room: _Room
-) -> list[_Image | UnusedImage | ImageFile]:
-    return [_decode_in(room, root, file, shrunk) for file in files]
 
 
 def _decode_in(room: _Room, root: Path, file: ImageFile, shrunk: _Decode) -> _Image | UnusedImage | ImageFile:

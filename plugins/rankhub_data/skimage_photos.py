@@ -16,6 +16,7 @@ from PIL import Image
 from rankhub.interfaces.data import DataReport, Dataset, OpenContext, Sample
 from rankhub.interfaces.errors import Objection, UserError
 from rankhub.interfaces.options import Ge, Le
+from rankhub_data.sheet import scaled
 
 Part = Literal["all", "train", "held_out"]
 Photo = Literal[
@@ -197,6 +198,5 @@ def _read(photo: Photo, longest: int) -> Pixels:
         raise UserError(f"{path} cannot be decoded ({error}); pip install --force-reinstall scikit-image") from error
     factor = longest / max(image.size)
     if factor < 1:
-        size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
-        image = image.resize(size, Image.Resampling.LANCZOS)
+        image = scaled(image, factor)
     return np.asarray(image)

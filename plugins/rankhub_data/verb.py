@@ -81,30 +81,14 @@ class _Bars:
     """
 
     def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            DownloadColumn,
-            Progress,
-            TaskID,
-            TextColumn,
-            TimeRemainingColumn,
-            TransferSpeedColumn,
-        )
+        from rich import progress
 
         self.called = False
-        self._console = Console()
-        self._tasks: dict[str, TaskID] = {}
+        self._tasks: dict[str, progress.TaskID] = {}
         self._tenths: dict[str, int] = {}
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            DownloadColumn(),
-            TransferSpeedColumn(),
-            TimeRemainingColumn(),
-            console=self._console,
-            disable=not self._console.is_terminal,
-        )
+        amounts = (progress.DownloadColumn(), progress.TransferSpeedColumn(), progress.TimeRemainingColumn())
+        self._progress = progress.Progress("{task.description}", progress.BarColumn(), *amounts)
+        self._progress.disable = not self._progress.console.is_terminal
 
     def __enter__(self) -> _Bars:
         self._progress.start()
@@ -116,7 +100,7 @@ class _Bars:
     def __call__(self, done: int, total: int, what: str) -> None:
         """Show that ``done`` of ``total`` bytes of ``what`` are done."""
         self.called = True
-        if not self._console.is_terminal:
+        if self._progress.disable:
             tenth = 10 * done // max(total, 1)
             if tenth != self._tenths.get(what):
                 self._tenths[what] = tenth

@@ -7,14 +7,11 @@ from abc import abstractmethod
 from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Annotated
+from typing import Annotated, Any
 
 from rankhub.interfaces.errors import Objection
 from rankhub.interfaces.options import Ge, Gt
 from rankhub.interfaces.schedule import Clock, Schedule
-
-Epochs = Annotated[float, Ge(0)]
-Steps = Annotated[int, Ge(0)]
 
 
 class WarmedUp(Schedule):
@@ -22,9 +19,15 @@ class WarmedUp(Schedule):
 
     Step s (from 0) of w warm-up steps gets (s + 1) / (w + 1) of that number: neither is the first step wasted on
     0, nor does the last already have the whole.
+
+    Args:
+        warmup_epochs: Epochs in which the number first rises from 0.
+        warmup_steps: The same in steps, in place of epochs.
     """
 
-    def __init__(self, warmup_epochs: float, warmup_steps: int | None) -> None:
+    def __init__(
+        self, *, warmup_epochs: Annotated[float, Ge(0)] = 0.0, warmup_steps: Annotated[int, Ge(0)] | None = None
+    ) -> None:
         if warmup_epochs and warmup_steps:
             raise Objection("give warmup_epochs or warmup_steps, not both")
         self.warmup_epochs, self.warmup_steps = warmup_epochs, warmup_steps
@@ -48,12 +51,10 @@ class Constant(WarmedUp):
 
     Args:
         value: The number; as the recipe's schedule, a factor on the learning rate.
-        warmup_epochs: Epochs in which the number first rises from 0.
-        warmup_steps: The same in steps, in place of epochs.
     """
 
-    def __init__(self, *, value: float = 1.0, warmup_epochs: Epochs = 0.0, warmup_steps: Steps | None = None) -> None:
-        super().__init__(warmup_epochs, warmup_steps)
+    def __init__(self, *, value: float = 1.0, **options: Any) -> None:
+        super().__init__(**options)
         self.constant = value
 
     def after_warmup(self, clock: Clock, warmup: int) -> float:
@@ -69,19 +70,10 @@ class Cosine(WarmedUp):
     Args:
         start: First number; as the recipe's schedule, a factor on the learning rate.
         end: The number that the step after the last would have.
-        warmup_epochs: Epochs in which the number first rises from 0 to ``start``.
-        warmup_steps: The same in steps, in place of epochs.
     """
 
-    def __init__(
-        self,
-        *,
-        start: float = 1.0,
-        end: float = 0.0,
-        warmup_epochs: Epochs = 0.0,
-        warmup_steps: Steps | None = None,
-    ) -> None:
-        super().__init__(warmup_epochs, warmup_steps)
+    def __init__(self, *, start: float = 1.0, end: float = 0.0, **options: Any) -> None:
+        super().__init__(**options)
         self.start, self.end = start, end
 
     def after_warmup(self, clock: Clock, warmup: int) -> float:
@@ -98,8 +90,6 @@ class StepDecay(WarmedUp):
             [-50, -25], and in a shorter phase has passed at its beginning.
         factor: What it is multiplied by.
         start: First number; as the recipe's schedule, a factor on the learning rate.
-        warmup_epochs: Epochs in which the number first rises from 0.
-        warmup_steps: The same in steps, in place of epochs.
     """
 
     def __init__(
@@ -108,10 +98,9 @@ class StepDecay(WarmedUp):
         milestones: Sequence[float],
         factor: Annotated[float, Gt(0)] = 0.1,
         start: float = 1.0,
-        warmup_epochs: Epochs = 0.0,
-        warmup_steps: Steps | None = None,
+        **options: Any,
     ) -> None:
-        super().__init__(warmup_epochs, warmup_steps)
+        super().__init__(**options)
         for sign in (1, -1):
             if any(first >= then for first, then in pairwise(m for m in milestones if m * sign > 0)):
                 raise Objection(f"milestones must ascend, got {', '.join(f'{epoch:g}' for epoch in milestones)}")

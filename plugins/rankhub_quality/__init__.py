@@ -3,6 +3,24 @@
 import rankhub
 from rankhub import Component
 
+_DATASETS = [
+    ("live", "live:Live", "LIVE, release 2: 779 distorted images, DMOS."),
+    ("tid2013", "tid:Tid2013", "TID2013: 3,000 distorted images of 24 kinds, MOS."),
+    ("tid2008", "tid:Tid2008", "TID2008: 1,700 distorted images of 17 kinds, MOS."),
+    ("csiq", "csiq:Csiq", "CSIQ: 866 distorted images of 6 kinds, DMOS."),
+    ("kadid10k", "kadid:Kadid10k", "KADID-10k: 10,125 distorted images of 25 kinds."),
+    ("koniq10k", "koniq:Koniq10k", "KonIQ-10k: 10,073 photos with real distortions, MOS."),
+    ("live_challenge", "live_challenge:LiveChallenge", "LIVE In the Wild: 1,162 photos from mobile cameras, MOS."),
+    ("mlive", "mlive:Mlive", "LIVE Multiply Distorted: 450 images of two distortions each, DMOS."),
+    ("spaq", "spaq:Spaq", "SPAQ: 11,125 photos from smartphones, MOS."),
+    (
+        "distorted_photos",
+        "distorted_photos:DistortedPhotos",
+        "Distorted pieces of scikit-image's colour photos, scored by SSIM against the pristine piece.",
+    ),
+]
+"""Name, class in ``rankhub_quality.data``, and what it holds."""
+
 
 @rankhub.hookimpl
 def rankhub_components() -> list[Component]:
@@ -28,49 +46,5 @@ def rankhub_components() -> list[Component]:
             "Images of one's own and a table of their scores.",
             role="scores",
         ),
-        Component("dataset", "live", "rankhub_quality.data.live:Live", "LIVE, release 2: 779 distorted images, DMOS."),
-        Component(
-            "dataset",
-            "tid2013",
-            "rankhub_quality.data.tid:Tid2013",
-            "TID2013: 3,000 distorted images of 24 kinds, MOS.",
-        ),
-        Component(
-            "dataset",
-            "tid2008",
-            "rankhub_quality.data.tid:Tid2008",
-            "TID2008: 1,700 distorted images of 17 kinds, MOS.",
-        ),
-        Component("dataset", "csiq", "rankhub_quality.data.csiq:Csiq", "CSIQ: 866 distorted images of 6 kinds, DMOS."),
-        Component(
-            "dataset",
-            "kadid10k",
-            "rankhub_quality.data.kadid:Kadid10k",
-            "KADID-10k: 10,125 distorted images of 25 kinds.",
-        ),
-        Component(
-            "dataset",
-            "koniq10k",
-            "rankhub_quality.data.koniq:Koniq10k",
-            "KonIQ-10k: 10,073 photos with real distortions, MOS.",
-        ),
-        Component(
-            "dataset",
-            "live_challenge",
-            "rankhub_quality.data.live_challenge:LiveChallenge",
-            "LIVE In the Wild: 1,162 photos from mobile cameras, MOS.",
-        ),
-        Component(
-            "dataset",
-            "mlive",
-            "rankhub_quality.data.mlive:Mlive",
-            "LIVE Multiply Distorted: 450 images of two distortions each, DMOS.",
-        ),
-        Component("dataset", "spaq", "rankhub_quality.data.spaq:Spaq", "SPAQ: 11,125 photos from smartphones, MOS."),
-        Component(
-            "dataset",
-            "distorted_photos",
-            "rankhub_quality.data.distorted_photos:DistortedPhotos",
-            "Distorted pieces of scikit-image's colour photos, scored by SSIM against the pristine piece.",
-        ),
+        *(Component("dataset", name, f"rankhub_quality.data.{target}", summary) for name, target, summary in _DATASETS),
     ]

@@ -52,7 +52,8 @@ class VariantCache:
     def __init__(self, folder: Path, groups: Sequence[RankedGroup]) -> None:
         self._positions = [group.positions for group in groups]
         self._count = sum(map(len, self._positions))
-        self.folder = folder / _digest(repr((_LAYOUT, _versions(), tuple(groups))).encode())
+        made_by = tuple(map(version, ("numpy", "scipy", "scikit-image", "pillow")))  # their filters and codecs
+        self.folder = folder / _digest(repr((_LAYOUT, made_by, tuple(groups))).encode())
         self._cleaned = False
 
     def path_of(self, image: npt.NDArray[np.uint8]) -> Path:
@@ -149,11 +150,6 @@ def kept_or_made(
         return made
     # The pages of the file can be given back to the system; the arrays that were just made cannot.
     return cache.read(path, (image.shape[1], image.shape[2])) or made
-
-
-def _versions() -> tuple[str, ...]:
-    """Of the libraries whose filters and codecs make the pixels."""
-    return tuple(version(name) for name in ("numpy", "scipy", "scikit-image", "pillow"))
 
 
 def _digest(*parts: bytes | memoryview) -> str:

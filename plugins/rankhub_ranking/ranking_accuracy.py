@@ -185,17 +185,13 @@ class RankingAccuracy(Evaluator):
             )
         elif predicted.min() == predicted.max():
             notes.append(f"all views of {self.data!r} get the same prediction (collapsed)")
-        named = {_name(number, views.kinds): order for number, order in found.items()}
+        named = {dict(enumerate(views.kinds)).get(number, str(number)): order for number, order in found.items()}
         tables = {
             "per_kind": _per_kind(named),
             "per_distance": _per_distance(named),
             "per_level": _per_level(named),
         }
         return EvaluationResult(metrics, {name: rows for name, rows in tables.items() if rows}, notes=notes)
-
-
-def _name(kind: int, names: Sequence[str]) -> str:
-    return names[kind] if kind < len(names) else str(kind)
 
 
 def _total(tallies: Sequence[Tally]) -> Tally:

@@ -59,9 +59,9 @@ class BlackboxAP(RetrievalLoss):
         *,
         interpolation: Annotated[float, Gt(0)] = 4.0,
         margin: Annotated[float, Ge(0)] = 0.02,
-        include_self: bool = False,
+        **options: bool,
     ) -> None:
-        super().__init__(outputs, include_self=include_self)
+        super().__init__(outputs, **options)
         self.statistic = BlackboxPrecision(interpolation, margin)
 
     def terms(self, rows: Tensor, queries: Queries, target: RankTarget) -> Tensor:

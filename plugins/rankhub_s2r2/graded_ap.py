@@ -49,15 +49,10 @@ class GradedAP(RetrievalLoss):
     name: ClassVar[str] = "graded_ap"
 
     def __init__(
-        self,
-        outputs: Mapping[str, OutputSpec],
-        /,
-        *,
-        tau: Annotated[float, Gt(0)] = 0.05,
-        include_self: bool = False,
+        self, outputs: Mapping[str, OutputSpec], /, *, tau: Annotated[float, Gt(0)] = 0.05, **options: bool
     ) -> None:
-        super().__init__(outputs, include_self=include_self, reach=4 * tau)
-        self.tau = tau
+        super().__init__(outputs, **options)
+        self.tau, self.reach = tau, 4 * tau
 
     def check(self, views: ViewSpec, label: LabelSpec) -> Iterable[str]:
         """One sentence if no group can hold two views, and one if the levels have several columns."""

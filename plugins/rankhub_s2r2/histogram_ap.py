@@ -147,9 +147,9 @@ class HistogramAP(RetrievalLoss):
         bins: Annotated[int, Ge(2)] = 20,
         low: float = -1.0,
         high: float = 1.0,
-        include_self: bool = False,
+        **options: bool,
     ) -> None:
-        super().__init__(outputs, include_self=include_self)
+        super().__init__(outputs, **options)
         if not low < high:
             raise Objection(f"histogram_ap needs low < high, got low: {low:g} and high: {high:g}")
         self.bins, self.low, self.high = bins, low, high

@@ -63,10 +63,10 @@ class PNP(RetrievalLoss):
         tau: Annotated[float, Gt(0)] = 0.01,
         alpha: Annotated[float, Gt(0)] = 1.0,
         b: Annotated[float, Gt(0)] = 2.0,
-        include_self: bool = False,
+        **options: bool,
     ) -> None:
-        super().__init__(outputs, include_self=include_self, reach=4 * tau)
-        self.variant, self.tau, self.alpha, self.b = variant, tau, alpha, b
+        super().__init__(outputs, **options)
+        self.variant, self.tau, self.alpha, self.b, self.reach = variant, tau, alpha, b, 4 * tau
 
     def terms(self, rows: Tensor, queries: Queries, target: RankTarget) -> Tensor:
         """The mean of f over the positives."""

@@ -43,15 +43,10 @@ class RampAP(RetrievalLoss):
     name: ClassVar[str] = "ramp_ap"
 
     def __init__(
-        self,
-        outputs: Mapping[str, OutputSpec],
-        /,
-        *,
-        width: Annotated[float, Gt(0)] = 0.1,
-        include_self: bool = False,
+        self, outputs: Mapping[str, OutputSpec], /, *, width: Annotated[float, Gt(0)] = 0.1, **options: bool
     ) -> None:
-        super().__init__(outputs, include_self=include_self, reach=width)
-        self.width = width
+        super().__init__(outputs, **options)
+        self.width, self.reach = width, width
 
     def terms(self, rows: Tensor, queries: Queries, target: RankTarget) -> Tensor:
         """1 - AP."""

@@ -48,23 +48,21 @@ class RetrievalLoss(Loss):
 
     Args:
         include_self: Count the query among its own positives and items, as the Smooth-AP authors' code does.
-        reach: Gap of cosines beyond which the step has no gradient to speak of; None where it has one everywhere.
 
     Attributes:
         name: The component's name, for sentences.
+        reach: Gap of cosines beyond which the step has no gradient to speak of; None where it has one everywhere.
     """
 
     scope: ClassVar[Scope] = "batch"
     per_query: ClassVar[bool] = True
     name: ClassVar[str]
+    reach: float | None = None
 
-    def __init__(
-        self, outputs: Mapping[str, OutputSpec], *, include_self: bool = False, reach: float | None = None
-    ) -> None:
+    def __init__(self, outputs: Mapping[str, OutputSpec], /, *, include_self: bool = False) -> None:
         super().__init__()
         self.output = single_output(outputs, "embedding", self.name)
         self.include_self = include_self
-        self.reach = reach
 
     def check(self, views: ViewSpec, label: LabelSpec) -> Iterable[str]:
         """One sentence if no group of a chain's views can hold two of them."""

@@ -77,15 +77,10 @@ class SmoothAP(RetrievalLoss):
     name: ClassVar[str] = "smooth_ap"
 
     def __init__(
-        self,
-        outputs: Mapping[str, OutputSpec],
-        /,
-        *,
-        tau: Annotated[float, Gt(0)] = 0.05,
-        include_self: bool = False,
+        self, outputs: Mapping[str, OutputSpec], /, *, tau: Annotated[float, Gt(0)] = 0.05, **options: bool
     ) -> None:
-        super().__init__(outputs, include_self=include_self, reach=4 * tau)
-        self.tau = tau
+        super().__init__(outputs, **options)
+        self.tau, self.reach = tau, 4 * tau
 
     def terms(self, rows: Tensor, queries: Queries, target: RankTarget) -> Tensor:
         """1 - AP."""

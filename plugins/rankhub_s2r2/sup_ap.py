@@ -74,9 +74,9 @@ class SupAP(RetrievalLoss):
         calibration: Annotated[float, Ge(0)] = 1.0,
         positive_margin: Annotated[float, Ge(-1), Le(1)] = 0.9,
         negative_margin: Annotated[float, Ge(-1), Le(1)] = 0.6,
-        include_self: bool = False,
+        **options: bool,
     ) -> None:
-        super().__init__(outputs, include_self=include_self)
+        super().__init__(outputs, **options)
         self.step = SupStep(tau, rho, delta, start, offset)
         self.calibration = calibration
         self.margins = Calibration(positive_margin, negative_margin)

@@ -6,16 +6,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import rankhub
-from rankhub import Component
 
 if TYPE_CHECKING:
     from rankhub.interfaces.callback import Callback, RunInfo
-
-
-@rankhub.hookimpl
-def rankhub_components() -> list[Component]:
-    """This plugin brings no component: it watches every run."""
-    return []
 
 
 @rankhub.hookimpl

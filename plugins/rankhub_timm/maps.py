@@ -104,7 +104,8 @@ def _resnet(network: ResNet) -> list[nn.Module] | None:
                 return None
             names = [name for name, _ in block.named_children() if name != "downsample"]
             chain += [leaf for name in names for leaf in _leaves(getattr(block, name))]
-            if block.downsample is not None and any(_sees(leaf) > 2 for leaf in _leaves(block.downsample)):
+            kernels = [_number(getattr(leaf, "kernel_size", 1)) for leaf in _leaves(block.downsample)]
+            if any(kernel > 2 for kernel in kernels):
                 return None
     return chain
 
@@ -119,10 +120,6 @@ def _leaves(module: nn.Module | None) -> list[nn.Module]:
     if not children or isinstance(module, POINTWISE):
         return [module]
     return [leaf for child in children for leaf in _leaves(child)]
-
-
-def _sees(layer: nn.Module) -> int:
-    return _number(getattr(layer, "kernel_size", 1))
 
 
 def _number(value: Any) -> int:

@@ -45,8 +45,9 @@ def read_weights(path: Path, sha256: str | None = None) -> dict[str, Tensor]:
         else:
             stored = torch.load(_checked(path, sha256), map_location="cpu", weights_only=True)
     except (safetensors.SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
         raise UserError(
-            f"backbone.weights: {path} cannot be read as {path.suffix or 'a torch file'} ({_first_line(error)}); "
+            f"backbone.weights: {path} cannot be read as {path.suffix or 'a torch file'} ({reason}); "
             "store its tensors by name with safetensors or torch.save"
         ) from error
     for nest in NESTS:
@@ -113,7 +114,3 @@ def _some(what: str, names: Sequence[str]) -> str:
 
 def _shape(tensor: Tensor) -> str:
     return str(list(tensor.shape))
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import colorsys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageOps
 from torch import Tensor
 
 from rankhub.interfaces.batch import Batch
 from rankhub.interfaces.generator import ViewSpec
+from rankhub_data import sheet
+from rankhub_data.sheet import Tile
 
 COLUMNS = 12
 """Views in a line; a group with more goes on in the next line."""
 
-_GAP, _TEXT, _INK, _PAPER = 6, 13, (20, 20, 20), (255, 255, 255)
+_INK = (20, 20, 20)
 _SOURCE = "where they lie"
 _FRAME, _CASING = 2, 1
 """Pixels of a coloured line, and of the dark line on its inner side that sets it off from the picture."""
@@ -44,27 +46,6 @@ class Cell:
     corners: Corners | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A line of the sheet.
-
-    Attributes:
-        title: Name of the group, or nothing.
-        cells: Its views.
-        source: The image they are parts of, with their outlines; None where each shows all of it.
-    """
-
-    title: str
-    cells: Sequence[Cell]
-    source: Image.Image | None = None
-
-    @property
-    def height(self) -> int:
-        """Pixels, with the captions and the gap below."""
-        pictures = [cell.picture for cell in self.cells] + ([self.source] if self.source else [])
-        return max(picture.height for picture in pictures) + _TEXT + 2 * _GAP
-
-
 def draw_sheet(batch: Batch, spec: ViewSpec, side: int, source: Tensor) -> Image.Image:
     """The views of one image as a picture.
 
@@ -74,38 +55,20 @@ def draw_sheet(batch: Batch, spec: ViewSpec, side: int, source: Tensor) -> Image
     ``batch``: all views of the image, floats in [0, 1]; those with a longer side than ``side`` pixels are reduced to
     it.
     """
-    whole = source.permute(1, 2, 0).cpu().numpy()
-    lines = [Line(title, *_outlined(cells, whole, side)) for title, cells in _lines(batch, spec, side)]
-    font = ImageFont.load_default(_TEXT)
-    titles = _widest(_length(font, line.title) for line in lines)
-    sources = _widest(max(line.source.width, _length(font, _SOURCE)) for line in lines if line.source)
-    pitch = _widest(max(cell.picture.width, _length(font, cell.caption)) for line in lines for cell in line.cells)
-    first = _GAP + titles + sources
-    columns = max(cell.column for line in lines for cell in line.cells) + 1
-    sheet = Image.new("RGB", (first + columns * pitch, sum(line.height for line in lines) + _GAP), _PAPER)
-    pen, top = ImageDraw.Draw(sheet), _GAP
-    for line in lines:
-        pen.text((_GAP, top + _TEXT + 3), line.title, _INK, font)
-        if line.source:
-            pen.text((_GAP + titles, top), _SOURCE, _INK, font)
-            sheet.paste(line.source, (_GAP + titles, top + _TEXT + 4))
-        for cell in line.cells:
-            left = first + cell.column * pitch
-            pen.text((left, top), cell.caption, _INK, font)
-            sheet.paste(cell.picture, (left, top + _TEXT + 4))
-        top += line.height
-    return sheet
-
-
-def _widest(widths: Iterable[int]) -> int:
-    """The widest with the gap behind it; 0 where there is nothing."""
-    widest = max(widths, default=0)
-    return widest + _GAP if widest else 0
+    whole = Image.fromarray(source.permute(1, 2, 0).cpu().numpy())
+    rows: list[list[Tile | None]] = []
+    for title, cells in _lines(batch, spec, side):
+        shown, outlined = _outlined(cells, whole, side)
+        row = [Tile(None, (title,)), None if outlined is None else Tile(outlined, (_SOURCE,)), *[None] * COLUMNS]
+        for cell in shown:
+            row[2 + cell.column] = Tile(cell.picture, (cell.caption,))
+        rows.append(row)
+    return sheet.draw_sheet(rows)
 
 
 def _lines(batch: Batch, spec: ViewSpec, side: int) -> Iterator[tuple[str, list[Cell]]]:
     """Title and cells of each line."""
-    pictures = [picture for stack in batch.images for picture in stack.permute(0, 2, 3, 1).cpu().numpy()]
+    pictures = [(picture.clamp(0, 1) * 255).round().byte() for stack in batch.images for picture in stack]
     kinds, numbers = batch.target.kind, batch.target.view.tolist()
     groups = batch.target.group.tolist() if kinds is None else kinds.tolist()
     levels: list[Level] = [tuple(row) for row in batch.target.level.reshape(len(batch), -1).tolist()]
@@ -121,7 +84,7 @@ def _lines(batch: Batch, spec: ViewSpec, side: int) -> Iterator[tuple[str, list[
         for row, column in zip(rows, columns, strict=True):
             height, width = batch.sizes[row].tolist()
             caption = f"level {_number(levels[row])}" if ranked else f"view {numbers[row]}"
-            picture = _reduced(_as_bytes(pictures[row][:height, :width]), side)
+            picture = sheet.fitted(pictures[row][:, :height, :width], side, 0)
             cells.append(Cell(picture, caption, column, _corners(batch.maps[row].numpy(), height, width)))
         title = spec.kinds[group] if group < len(spec.kinds) else (f"group {group}" if spec.groups > 1 else "")
         for first in range(0, max(columns) + 1, COLUMNS):
@@ -142,21 +105,6 @@ def _number(level: Level) -> str:
     return texts[0] if len(texts) == 1 else f"({', '.join(texts)})"
 
 
-def _length(font: ImageFont.FreeTypeFont | ImageFont.ImageFont, text: str) -> int:
-    return int(np.ceil(font.getlength(text)))
-
-
-def _as_bytes(pixels: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
-    return np.asarray((pixels.clip(0, 1) * 255).round(), dtype=np.uint8)
-
-
-def _reduced(pixels: npt.NDArray[np.uint8], side: int) -> Image.Image:
-    picture = Image.fromarray(pixels)
-    if max(picture.size) > side:
-        picture.thumbnail((side, side), Image.Resampling.LANCZOS)
-    return picture
-
-
 def _corners(move: Corners, height: int, width: int) -> Corners | None:
     """The corners of a view of this size in the source, given the 2x3 map from the source to it."""
     if abs(np.linalg.det(move[:, :2])) < 1e-12:
@@ -165,25 +113,22 @@ def _corners(move: Corners, height: int, width: int) -> Corners | None:
     return np.asarray(np.linalg.solve(move[:, :2], (corners - move[:, 2]).T).T)
 
 
-def _outlined(
-    cells: Sequence[Cell], source: npt.NDArray[np.uint8], side: int
-) -> tuple[Sequence[Cell], Image.Image | None]:
+def _outlined(cells: Sequence[Cell], source: Image.Image, side: int) -> tuple[Sequence[Cell], Image.Image | None]:
     """The cells framed, and the source with their outlines; the cells as they are, if each shows the whole source."""
-    height, width = source.shape[:2]
+    width, height = source.size
     if all(cell.corners is None or _is_whole(cell.corners, height, width) for cell in cells):
         return cells, None
     colours = _colours(len(cells))
-    framed = [replace(cell, picture=_framed(cell.picture, colours[n])) for n, cell in enumerate(cells)]
+    framed = [replace(cell, picture=ImageOps.expand(cell.picture, _FRAME, colours[n])) for n, cell in enumerate(cells)]
     tallest = max(cell.picture.height for cell in framed)
     zoom = min(max(side / max(height, width), tallest / height), 2 * side / width)
-    size = (max(1, round(width * zoom)), max(1, round(height * zoom)))
-    picture = Image.fromarray(source).resize(size, Image.Resampling.LANCZOS if zoom < 1 else Image.Resampling.NEAREST)
+    picture = sheet.scaled(source, zoom)
     pen = ImageDraw.Draw(picture)
     # All dark lines first, so that none lies on the colour of another.
     for inks, thickness in (([_INK] * len(cells), _FRAME + _CASING), (colours, _FRAME)):
         for cell, ink in zip(cells, inks, strict=True):
             if cell.corners is not None:
-                pen.polygon(_path(cell.corners * zoom, size), outline=ink, width=thickness)
+                pen.polygon(_path(cell.corners * zoom, picture.size), outline=ink, width=thickness)
     return framed, picture
 
 
@@ -203,9 +148,3 @@ def _path(corners: Corners, size: tuple[int, int]) -> list[tuple[float, float]]:
     """The corners by number of pixel; those outside the picture are moved to its edge."""
     inside = np.clip(corners - 0.5, 0, np.array(size) - 1)
     return [(float(x), float(y)) for x, y in inside]
-
-
-def _framed(picture: Image.Image, colour: Colour) -> Image.Image:
-    framed = Image.new("RGB", (picture.width + 2 * _FRAME, picture.height + 2 * _FRAME), colour)
-    framed.paste(picture, (_FRAME, _FRAME))
-    return framed

@@ -74,7 +74,8 @@ class Tiles(Predict):
     def halo_for(self, outputs: Mapping[str, OutputSpec], features: FeatureSpec) -> int:
         """Pixels around a tile, a multiple of the stride."""
         wanted = self.halo if self.halo is not None else needed_halo(outputs, features)
-        return _up(GUESSED if wanted is None else wanted, features.map_stride)
+        stride = max(1, features.map_stride)
+        return math.ceil((GUESSED if wanted is None else wanted) / stride) * stride
 
     @torch.no_grad()
     def __call__(self, images: Sequence[Tensor], forward: Forward) -> Answers:
@@ -152,7 +153,3 @@ def _cut(density: Tensor, down: _Part, across: _Part) -> Tensor:
             )
         slices.append(slice(ends[0] // pixels, ends[1] // pixels))
     return density[:, slices[0], slices[1]]
-
-
-def _up(pixels: int, stride: int) -> int:
-    return math.ceil(pixels / max(1, stride)) * max(1, stride)

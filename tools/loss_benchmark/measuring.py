@@ -17,18 +17,7 @@ _ENOUGH_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class LossCase:
-    """One measurement.
-
-    Attributes:
-        loss: Name of one of rankhub's losses.
-        rows: N, embeddings in the batch.
-        views: Embeddings in each group.
-        dim: Length of an embedding.
-        repeats: Runs, of which the fastest counts; fewer once they have taken a minute.
-        threads: CPU threads.
-        memory_gb: Memory that the loss may take.
-        rival: Measure the other library's counterpart.
-    """
+    """One measurement, by the options of ``bench_losses.py``; of ``repeats`` fewer once they have taken a minute."""
 
     loss: str
     rows: int
@@ -38,6 +27,7 @@ class LossCase:
     threads: int
     memory_gb: float
     rival: bool = False
+    """Measure the other library's counterpart."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,16 +12,16 @@ from pairs_comparison.held_out import HeldOutScore
 from pairs_comparison.methods import TITLES
 from pairs_comparison.race import Point, Rules
 from rankhub import UserError
+from rankhub_active.labeling.export import write_text
+from rankhub_study.changed import different
 
 
 def settings(rules: Rules) -> dict[str, Any]:
     """All that results depend on but the seed, as plain data."""
     recipe = rules.recipe.resolved()
     recipe.pop("seed")
-    plain: dict[str, Any] = json.loads(
-        json.dumps({"recipe": recipe, "marks": rules.marks, "turn": rules.turn, "mining": rules.mining})
-    )
-    return plain
+    told = {"recipe": recipe, "marks": rules.marks, "turn": rules.turn, "mining": rules.mining}
+    return dict(json.loads(json.dumps(told)))
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,9 @@ class Records:
             return None
         stored = json.loads(path.read_text())
         if stored["settings"] != settings(self.rules):
-            changed = _differences(stored["settings"], settings(self.rules))
+            changed = ", ".join(sorted(place for place, *_ in different(stored["settings"], settings(self.rules))))
             raise UserError(
-                f"{path} was made with other settings ({', '.join(changed)}); give another --out, or delete that folder"
+                f"{path} was made with other settings ({changed}); give another --out, or delete that folder"
             )
         return [Point(**{**point, "score": HeldOutScore(**point["score"])}) for point in stored["points"]]
 
@@ -74,23 +74,9 @@ class Records:
             "settings": settings(self.rules),
             "points": [asdict(point) for point in points],
         }
-        beside = self.path(method, seed).with_suffix(".partial")
-        beside.write_text(json.dumps(content, indent=1) + "\n")
-        beside.replace(self.path(method, seed))
+        write_text(self.path(method, seed), json.dumps(content, indent=1) + "\n")
 
     def all(self, seeds: Sequence[int]) -> dict[str, dict[int, list[Point]]]:
         """Method -> seed -> points, of what is there."""
         found = {method: {seed: self.read(method, seed) for seed in seeds} for method in TITLES}
         return {method: there for method, each in found.items() if (there := {s: p for s, p in each.items() if p})}
-
-
-def _differences(one: Mapping[str, Any], two: Mapping[str, Any], path: str = "") -> list[str]:
-    """Dotted paths at which two settings differ."""
-    found = []
-    for key in sorted(one.keys() | two.keys()):
-        a, b = one.get(key), two.get(key)
-        if isinstance(a, dict) and isinstance(b, dict):
-            found += _differences(a, b, f"{path}{key}.")
-        elif a != b:
-            found.append(f"{path}{key}")
-    return found

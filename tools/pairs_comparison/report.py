@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from rich.table import Table
 
 from pairs_comparison.methods import TITLES
 from pairs_comparison.race import Point
+from rankhub_active.labeling import export
 
 Results = Mapping[str, Mapping[int, Sequence[Point]]]
 """Method -> seed -> points in the order of the marks."""
@@ -27,17 +27,13 @@ def write_csv(path: Path, results: Results) -> None:
     kinds = list(next(known, {}))
     head = ["method", "seed", "mark", "seconds", "views", "steps", "loss", "accuracy"]
     head += [f"{measure} {kind}" for measure in MEASURES for kind in kinds]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(head)
-        for method, seeds in results.items():
-            for seed, points in seeds.items():
-                for point in points:
-                    score = point.score
-                    line = [method, seed, point.mark, point.seconds, point.views, point.steps]
-                    line += [score.loss, score.accuracy, *score.loss_by_kind.values(), *score.accuracy_by_kind.values()]
-                    writer.writerow(line)
+    table = []
+    for method, seeds in results.items():
+        for seed, point in ((seed, point) for seed, points in seeds.items() for point in points):
+            score, line = point.score, [method, seed, point.mark, point.seconds, point.views, point.steps]
+            line += [score.loss, score.accuracy, *score.loss_by_kind.values(), *score.accuracy_by_kind.values()]
+            table.append(line)
+    export.write_csv(path, head, table)
 
 
 def value(point: Point, measure: str) -> float:

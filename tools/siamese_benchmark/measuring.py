@@ -22,18 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SiameseCase:
-    """What is measured.
-
-    Attributes:
-        layout: One of ``LAYOUTS``.
-        model: A network of timm.
-        stem: Its first layers; see ``rankhub describe backbone timm``.
-        side: Of an image in pixels.
-        at_once: Pairs that the Siamese network holds in memory together.
-        repeats: Times that each way is measured, in turns.
-        threads: CPU threads.
-        memory_gb: Memory that a way may take where memory is measured.
-    """
+    """What is measured: one of ``LAYOUTS``, by the options of ``bench_siamese.py``."""
 
     layout: str
     model: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +67,7 @@ def ingest(pool: Pool, source: Path, *, amend: bool = False) -> Ingested:
         AnswersError: Some rows cannot be taken; nothing is changed.
         UserError: The file or the table cannot be used; nothing is changed.
     """
-    checked = _Check(pool, amend).run(read_answers(source, pool.settings.takes))
+    checked = _Check(pool, read_answers(source, pool.settings.takes), amend)
     if checked.faults:
         raise AnswersError(_sentence(source, checked), checked.faults)
     if checked.labels or checked.skipped:
@@ -75,9 +75,8 @@ def ingest(pool: Pool, source: Path, *, amend: bool = False) -> Ingested:
     return Ingested(len(checked.labels), len(checked.skipped), checked.left_open, checked.unchanged)
 
 
-@dataclass(slots=True)
-class _Checked:
-    """What is to be done with the rows of a file.
+class _Check:
+    """Checks the rows of a file against a pool, and says what is to be done with them.
 
     Attributes:
         labels: Image -> its label as the table keeps it.
@@ -89,30 +88,18 @@ class _Checked:
         faults: All, in the file's order.
     """
 
-    labels: dict[int, str] = field(default_factory=dict)
-    skipped: list[int] = field(default_factory=list)
-    left_open: int = 0
-    unchanged: int = 0
-    known: int = 0
-    other: int = 0
-    faults: list[BadRow] = field(default_factory=list)
-
-
-class _Check:
-    """Checks the rows of a file against a pool."""
-
-    def __init__(self, pool: Pool, amend: bool) -> None:
+    def __init__(self, pool: Pool, written: Written, amend: bool) -> None:
         self._settings, self._amend = pool.settings, amend
         ids = pool.ids()
         self._paths = {id: path for path, id in ids.items()}
         # Of the rows only those are read that have an answer: of a large pool, all of them take longer than the rest.
         self._answered = {row.id: row for state in _ANSWERED for row in pool.rows(state=state)}
         self._names = PoolPaths(ids, pool.settings.images)
-        self._done = _Checked()
         self._given: dict[int, GivenAnswer] = {}
-
-    def run(self, written: Written) -> _Checked:
-        self._done = _Checked(faults=list(written.faults))
+        self.labels: dict[int, str] = {}
+        self.skipped: list[int] = []
+        self.left_open = self.unchanged = self.known = self.other = 0
+        self.faults = list(written.faults)
         for id, given in self._by_image(written).items():
             try:
                 said = _whole(given) if written.pointwise else given[0].value
@@ -121,8 +108,7 @@ class _Check:
                 self._fault(given[0].line, f"{given[0].path}: {error}")
         if self._settings.takes == "points":
             self._doubt()
-        self._done.faults.sort(key=lambda fault: fault.line or 0)
-        return self._done
+        self.faults.sort(key=lambda fault: fault.line or 0)
 
     def _by_image(self, written: Written) -> dict[int, list[GivenAnswer]]:
         """What is said of each image, in the file's order."""
@@ -146,21 +132,21 @@ class _Check:
     def _take(self, id: int, value: Any, given: GivenAnswer) -> None:
         before = self._answered.get(id)
         if value == OPEN:
-            self._done.left_open += before is None or before.label is None
+            self.left_open += before is None or before.label is None
             return
         label = None if value == SKIP else self._label(id, value)
         same = before is not None and _same(before.label, label, self._settings.takes == "points")
         if before is not None and before.label is not None and not self._amend:
-            self._done.known += same
-            self._done.other += not same
+            self.known += same
+            self.other += not same
             what = "the same label" if same else self._shown(before.label)
             self._fault(given.line, f"{given.path}: labeled already, with {what}")
         elif same:
-            self._done.unchanged += 1
+            self.unchanged += 1
         elif label is None:
-            self._done.skipped.append(id)
+            self.skipped.append(id)
         else:
-            self._done.labels[id] = label
+            self.labels[id] = label
             self._given[id] = given
 
     def _label(self, id: int, value: Any) -> str:
@@ -172,8 +158,8 @@ class _Check:
 
     def _doubt(self) -> None:
         """Refuse points that cannot be what was meant."""
-        ids = list(self._done.labels)
-        found = doubts([np.array(read_points(self._done.labels[id])).reshape(-1, 2) for id in ids])
+        ids = list(self.labels)
+        found = doubts([np.array(read_points(self.labels[id])).reshape(-1, 2) for id in ids])
         for number, said in found.items():
             given = self._given[ids[number]]
             self._fault(given.line, f"{given.path}: {said}")
@@ -191,7 +177,7 @@ class _Check:
         return "one point" if count == 1 else f"{count} points"
 
     def _fault(self, line: int | None, text: str) -> None:
-        self._done.faults.append(BadRow(line, text))
+        self.faults.append(BadRow(line, text))
 
 
 def _whole(given: Sequence[GivenAnswer]) -> Any:
@@ -215,7 +201,7 @@ def _same(before: str | None, now: str | None, is_points: bool) -> bool:
     return sorted(read_points(before)) == sorted(read_points(now))
 
 
-def _sentence(source: Path, checked: _Checked) -> str:
+def _sentence(source: Path, checked: _Check) -> str:
     """What is wrong with a file, on the whole."""
     number, known, already = len(checked.faults), checked.known, checked.known + checked.other
     if number == known and not (checked.labels or checked.skipped):

@@ -79,9 +79,11 @@ def convert(text: str) -> Converted | None:
         for key in ("freeze", "reset", "lr_scale"):
             if key in phase:
                 phase[key] = _renamed(phase[key], losses)
-    if isinstance(best := recipe.get("keep_best"), str):
-        recipe["keep_best"] = _same(best, re.sub(r" (\d+)(?=\.|$)", r"_\1", best))
-    recipe = {key: value for each in recipe.items() for key, value in _before("phases", ("streams", streams), each)}
+    best = recipe.get("keep_best")
+    if isinstance(best, str) and (renamed := re.sub(r" (\d+)(?=\.|$)", r"_\1", best)) != best:
+        recipe["keep_best"] = renamed
+    entries, index = list(recipe.items()), list(recipe).index("phases")
+    recipe = dict([*entries[:index], ("streams", streams), *entries[index:]])
     _own(recipe, _owners())
     return Converted(yaml.dump(recipe, Dumper=_OldRecipeDumper, sort_keys=False, allow_unicode=True, width=120), losses)
 
@@ -98,10 +100,6 @@ def _read(node: yaml.Node | None, entries: Iterator[int]) -> Any:
     scalar = _Written(node.value)
     scalar.node = node
     return scalar
-
-
-def _same(old: str, new: str) -> str:
-    return old if old == new else new
 
 
 def _streams(phases: Any) -> Iterator[tuple[Any, str, Any]]:
@@ -192,10 +190,6 @@ def _renamed(patterns: Any, losses: Mapping[str, str]) -> Any:
     if isinstance(patterns, dict):
         return {rename(pattern): value for pattern, value in patterns.items()}
     return [rename(pattern) for pattern in patterns] if isinstance(patterns, list) else patterns
-
-
-def _before(key: str, new: tuple[str, Any], each: tuple[str, Any]) -> list[tuple[str, Any]]:
-    return [new, each] if each[0] == key else [each]
 
 
 def _owners() -> Callable[[str, str], list[str]]:

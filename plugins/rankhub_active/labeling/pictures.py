@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from rankhub_data.decode import opened
+from rankhub_data.decode import ORIENTATION, opened, orientation, upright
 from rankhub_data.tiff import MAGIC
 
 _NATIVE = {
@@ -26,9 +26,6 @@ _PLAIN = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA"})
 _READ = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "JPEG2000", "PPM", "AVIF", "DIB", "ICO", "PCX", "SGI", "TGA")
 """Formats of pixels only: Pillow would start other programs for some of the rest (EPS)."""
 
-_ORIENTATION = 0x0112
-_SIDEWAYS = (5, 6, 7, 8)
-
 
 class Unseen(Exception):
     """An image that cannot be shown; the message is a sentence without its full stop."""
@@ -41,12 +38,9 @@ def size(file: Path) -> tuple[int, int]:
         Unseen: The file is gone, or holds no image.
     """
     with _opened(file) as image:
-        orientation = _orientation(image)
-        if orientation != 1 and image.format not in _NATIVE:
+        if orientation(image) != 1 and image.format not in _NATIVE:
             image.load()  # some of Pillow's readers (TIFF) turn the image themselves; then this is what they left to do
-            orientation = _orientation(image)
-        width, height = image.size
-        return (width, height) if orientation in _SIDEWAYS else (height, width)
+        return upright(image)
 
 
 def shown(file: Path) -> tuple[bytes, str]:
@@ -101,25 +95,18 @@ def _starts_as_tiff(file: Path) -> bool:
         return data.read(4) in MAGIC
 
 
-def _orientation(image: Image.Image) -> int:
-    try:
-        return int(image.getexif().get(_ORIENTATION, 1))
-    except Exception:  # damaged EXIF says nothing on orientation; the pixels are fine
-        return 1
-
-
 def _as_it_stands(image: Image.Image) -> bool:
     """Whether browsers show the same pixels: they turn a JPEG by its EXIF, and other formats not all alike."""
     if image.format in ("JPEG", "MPO"):
-        return _orientation(image) == 1 or _turned_by_exif(image)
-    return image.mode in _PLAIN and _orientation(image) == 1 and not getattr(image, "is_animated", False)
+        return orientation(image) == 1 or _turned_by_exif(image)
+    return image.mode in _PLAIN and orientation(image) == 1 and not getattr(image, "is_animated", False)
 
 
 def _turned_by_exif(image: Image.Image) -> bool:
     """Whether it is EXIF that says which way is up: Pillow also reads it from XMP, which browsers do not."""
     exif = Image.Exif()
     exif.load(image.info.get("exif", b""))
-    return _ORIENTATION in exif
+    return ORIENTATION in exif
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
@@ -133,5 +120,5 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
     scaled = np.nan_to_num((values - low) * (255.0 / ((high - low) or 1.0)), posinf=255.0, neginf=0.0)
     grey = Image.fromarray(np.rint(np.clip(scaled, 0.0, 255.0)).astype(np.uint8))
-    grey.info, grey.getexif()[_ORIENTATION] = {}, _orientation(image)
+    grey.info, grey.getexif()[ORIENTATION] = {}, orientation(image)
     return grey

@@ -51,9 +51,10 @@ def find_replaced_data(loaded: LoadedRecipe, options: LabelingOptions) -> Replac
     datasets: dict[str, Dataset] = {
         name: rankhub.build("dataset", recipe["data"][name], catalog=loaded.catalog) for name in loaded.used_data
     }
+    known = ", ".join(sorted(datasets))
     for option, name in (("--labeled", labeled), ("--unlabeled", unlabeled), ("--test-data", test)):
         if name is not None and name not in datasets:
-            raise UserError(f"{option} {name}: the recipe uses no data set of that name; it uses {_listed(datasets)}")
+            raise UserError(f"{option} {name}: the recipe uses no data set of that name; it uses {known}")
     if test is not None and not options.test:
         raise UserError(f"--test-data {test}: there are no test images to stand in for it; draw some: --test NUMBER")
     trained = list(dict.fromkeys(recipe["streams"][stream]["data"] for stream in loaded.trained_streams))
@@ -151,7 +152,3 @@ def _labels(settings: Settings, recipe: LoadedRecipe, file: Path) -> Mapping[str
 
 def _either(names: Sequence[str]) -> str:
     return " or ".join(names)
-
-
-def _listed(names: Mapping[str, object]) -> str:
-    return ", ".join(sorted(names))

@@ -21,21 +21,7 @@ Takes = Literal["score", "count", "points"]
 
 @dataclass(frozen=True, slots=True)
 class LabelingOptions:
-    """What a person says of the labeling; None = as the recipe has it.
-
-    Attributes:
-        images: Folder of the pool.
-        test: Test images, drawn at random from the pool.
-        takes: What is asked of people.
-        low: Lowest score.
-        high: Highest score.
-        higher_is_better: Which way scores run.
-        unit: What a score measures, or what is counted.
-        labeled: Data set of the recipe that the labels stand in for.
-        unlabeled: Data set of the recipe that the pool's images stand in for.
-        test_data: Data set of the recipe that the labels of test images stand in for.
-        seed: Draws the test images.
-    """
+    """What a person says of the labeling by the options of ``rankhub label init``; None = as the recipe has it."""
 
     images: Path
     test: int = 0

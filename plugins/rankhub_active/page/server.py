@@ -101,24 +101,11 @@ def served(desk: Desk, folder: Path, port: int = 0) -> Iterator[tuple[BaseWSGISe
 def _bound(port: int, last: int) -> socket.socket:
     if port:
         try:
-            return _listen(port)
+            return socket.create_server((HOST, port), backlog=_QUEUE)
         except OSError as error:
-            reason = error.strerror or str(error)
+            reason = os.strerror(error.errno or 0)
             raise UserError(f"--port {port} cannot be used: {reason}; name another, or none for a free one") from None
     try:
-        return _listen(last)
+        return socket.create_server((HOST, last), backlog=_QUEUE)
     except OSError:
-        return _listen(0)
-
-
-def _listen(port: int) -> socket.socket:
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        if os.name == "posix":  # elsewhere the option would let two servers have one port
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((HOST, port))
-        listening.listen(_QUEUE)
-    except BaseException:
-        listening.close()
-        raise
-    return listening
+        return socket.create_server((HOST, 0), backlog=_QUEUE)

@@ -76,13 +76,10 @@ def _parts(summary: Summary) -> Table:
 
 
 def _table(first: str, *numbers: str) -> Table:
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column(first, justify="left")
-    for name in numbers:
-        table.add_column(name, justify="right")
-    return table
+    columns: list[Column | str] = [first, *(Column(name, justify="right") for name in numbers)]
+    return Table(*columns, box=None, pad_edge=False, header_style="bold")
 
 
 def _add(table: Table, name: str, numbers: list[int], texts: list[str]) -> None:

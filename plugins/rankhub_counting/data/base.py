@@ -13,11 +13,11 @@ from rankhub.interfaces.data import DataReport, LabelSpec
 from rankhub.interfaces.errors import Objection, UserError
 from rankhub.interfaces.options import Ge, Gt
 from rankhub_counting.data.listing import Marked, annotated
-from rankhub_counting.data.marks import Floats, Placed, placed
 from rankhub_counting.data.report import refusal, report
 from rankhub_data.labeled_images import LabeledImages
-from rankhub_data.named import NamedImages
 from rankhub_data.opened import Listed, Opened
+from rankhub_data.placed import Floats, Placed, placed
+from rankhub_data.reading import Folder
 from rankhub_tables.draws import Bools, Ints, few_labels
 from rankhub_tables.split import Sides, Split, Units
 
@@ -95,18 +95,14 @@ class PointImages(LabeledImages[Marked]):
         return [row for row in rows if row.held_out is out]
 
     def list_images(self) -> Listed[Marked]:
-        """Those that are needed.
-
-        Raises:
-            UserError: Folders or lists are not as they should be, or there is no such image.
-        """
+        """Those that are needed."""
         listed = self.find_images()
         rows = self.needed(listed.rows)
         if not rows:
             raise UserError(f"{listed.source} names no image of part {self.part}")
         return replace(listed, rows=rows)
 
-    def divide(self, listed: Listed[Marked], images: NamedImages) -> Sides:
+    def divide(self, listed: Listed[Marked], images: Folder) -> Sides:
         """The official split.
 
         Raises:
@@ -115,12 +111,8 @@ class PointImages(LabeledImages[Marked]):
         train, held_out = (np.array([row.held_out is out for row in listed.rows], dtype=bool) for out in (False, True))
         return Sides(train, held_out, None, "the official split")
 
-    def arrange(self, listed: Listed[Marked], images: NamedImages) -> tuple[Sides, Ints]:
-        """The sides, and the rows of the part.
-
-        Raises:
-            UserError: It is empty, or has fewer labels than are to be kept.
-        """
+    def arrange(self, listed: Listed[Marked], images: Folder) -> tuple[Sides, Ints]:
+        """The sides, and the rows of the part."""
         sides = self.divide(listed, images)
         labeled = self._labeled(listed.rows, sides)
         if self.part == "unlabeled":
@@ -134,11 +126,7 @@ class PointImages(LabeledImages[Marked]):
         return sides, served
 
     def read_labels(self, opened: Opened[Marked]) -> tuple[list[Floats] | None, DataReport]:
-        """The points, laid into the images.
-
-        Raises:
-            UserError: Annotations that cannot be used.
-        """
+        """The points, laid into the images."""
         marks = None if self.part == "unlabeled" else [self._placed(opened, row) for row in opened.served.tolist()]
         if marks is not None:
             if self.outside == "error" and any(len(mark.outside) for mark in marks):
@@ -202,7 +190,7 @@ class DividedImages(PointImages):
         """All annotated images, as copies are known by their pixels; for ``unlabeled`` the others too."""
         return [row for row in rows if row.annotation or self.part == "unlabeled"]
 
-    def divide(self, listed: Listed[Marked], images: NamedImages) -> Sides:
+    def divide(self, listed: Listed[Marked], images: Folder) -> Sides:
         """A split drawn among all annotated images.
 
         Raises:
@@ -211,7 +199,7 @@ class DividedImages(PointImages):
         return self.split.sides(units_of(listed.rows, images))
 
 
-def units_of(rows: Sequence[Marked], images: NamedImages) -> Units:
+def units_of(rows: Sequence[Marked], images: Folder) -> Units:
     """Copies of an image stay together."""
     names = [rows[original].path for original in images.originals.tolist()]
     return Units(names, "annotated images", annotated(rows))

@@ -10,8 +10,8 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from rankhub.interfaces.errors import UserError
-from rankhub_counting.data.marks import Floats
 from rankhub_data.decode import UndecodableError, decode
+from rankhub_data.placed import Floats
 
 CROWDED = 0.1
 """A picture with a larger share of bright pixels is no image of dots."""
@@ -61,8 +61,7 @@ def read_dots(path: Path, threshold: int) -> Dots:
     groups, count = ndimage.label(bright, structure=_TOUCHING)
     rows, columns = np.nonzero(bright)
     pixels: Floats = np.column_stack([columns, rows]).astype(np.float64) + 0.5
-    members = groups[rows, columns] - 1
-    sizes = np.bincount(members, minlength=count)
-    sums = np.column_stack([np.bincount(members, weights=axis, minlength=count) for axis in pixels.T])
-    blobs: Floats = np.asarray(sums / sizes[:, None], dtype=np.float64)
+    sizes = np.bincount(groups[rows, columns], minlength=count + 1)[1:]
+    centres = ndimage.center_of_mass(bright, groups, np.arange(1, count + 1))
+    blobs: Floats = np.array(centres, dtype=np.float64).reshape(-1, 2)[:, ::-1] + 0.5
     return Dots(size, pixels, blobs, int((sizes == 1).sum()))

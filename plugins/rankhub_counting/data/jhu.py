@@ -8,8 +8,9 @@ from typing import Any, ClassVar, Literal
 from rankhub.interfaces.errors import UserError
 from rankhub_counting.data.base import ReleasedImages
 from rankhub_counting.data.listing import Marked, joined, paired
-from rankhub_counting.data.marks import Floats, as_points
+from rankhub_counting.data.marks import as_points
 from rankhub_data.opened import Listed
+from rankhub_data.placed import Floats
 from rankhub_tables.numbers import number
 from rankhub_tables.text import RELEASED, read_lines
 from rankhub_tables.wording import some
@@ -50,11 +51,7 @@ class JhuCrowd(ReleasedImages):
         return {"all": tuple(_RELEASED), "held_out": self.held_out}.get(self.part, ("train",))
 
     def find_images(self) -> Listed[Marked]:
-        """The images of the splits that are needed.
-
-        Raises:
-            UserError: An image has no annotation or the other way round.
-        """
+        """The images of the splits that are needed."""
         images, heads = r"(\d+)\.jpe?g", r"(\d+)\.txt"
         side = {"train": False, **dict.fromkeys(self.held_out, True)}
         folders = [
@@ -64,11 +61,7 @@ class JhuCrowd(ReleasedImages):
         return joined(self.title, folders)
 
     def read_points(self, row: Marked, size: tuple[int, int]) -> Floats:
-        """[n, 2] the heads' centres.
-
-        Raises:
-            UserError: A row does not hold six numbers.
-        """
+        """[n, 2] the heads' centres."""
         path = self.root / row.annotation
         points: list[list[float]] = []
         wrong: list[str] = []

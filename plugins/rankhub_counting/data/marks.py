@@ -7,12 +7,7 @@ from typing import Any
 import numpy as np
 
 from rankhub.interfaces.errors import UserError
-from rankhub_data.placed import INSIDE as INSIDE
 from rankhub_data.placed import Floats
-from rankhub_data.placed import Placed as Placed
-from rankhub_data.placed import doubts as doubts
-from rankhub_data.placed import extents as extents
-from rankhub_data.placed import placed as placed
 
 
 def as_points(location: str, value: Any, *, may_be_empty: bool) -> Floats:

@@ -9,8 +9,9 @@ from typing import ClassVar, Literal
 from rankhub.interfaces.errors import UserError
 from rankhub_counting.data.base import ReleasedImages
 from rankhub_counting.data.listing import Marked, files_in
-from rankhub_counting.data.marks import Floats, as_points
+from rankhub_counting.data.marks import as_points
 from rankhub_data.opened import Listed
+from rankhub_data.placed import Floats
 from rankhub_tables.mat import read_mat
 from rankhub_tables.text import RELEASED, read_lines, read_object
 from rankhub_tables.wording import some
@@ -40,11 +41,7 @@ class NwpuCrowd(ReleasedImages):
         return ["images", self._points, *_LISTS]
 
     def find_images(self) -> Listed[Marked]:
-        """The images of both lists.
-
-        Raises:
-            UserError: A list cannot be read, names an image twice, or one that has no file or no points.
-        """
+        """The images of both lists."""
         images, _ = files_in(self.root, "images", r"(\d+)\.jpe?g")
         points, _ = files_in(self.root, self._points, r"(\d+)\.(?:json|mat)")
         rows: list[Marked] = []
@@ -66,11 +63,7 @@ class NwpuCrowd(ReleasedImages):
         return Listed(rows, self.title, notes)
 
     def read_points(self, row: Marked, size: tuple[int, int]) -> Floats:
-        """[n, 2] ``points`` of the JSON file, or ``annPoints`` of the MATLAB file.
-
-        Raises:
-            UserError: The file cannot be read or has no such thing.
-        """
+        """[n, 2] ``points`` of the JSON file, or ``annPoints`` of the MATLAB file."""
         path = self.root / row.annotation
         if path.suffix.lower() == ".mat":
             return as_points(f"`annPoints` of {path}", read_mat(path).variable("annPoints"), may_be_empty=True)

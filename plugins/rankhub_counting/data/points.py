@@ -10,9 +10,9 @@ import numpy as np
 
 from rankhub_counting.data.base import DividedImages
 from rankhub_counting.data.listing import Marked
-from rankhub_counting.data.marks import Floats
-from rankhub_counting.data.points_file import Columns, read_points_file
+from rankhub_counting.data.points_file import read_points_file
 from rankhub_data.opened import Listed
+from rankhub_data.placed import Floats
 from rankhub_data.reading import list_folder
 from rankhub_tables.names import folded, spelled
 from rankhub_tables.wording import some
@@ -58,7 +58,7 @@ class PointsFile(DividedImages):
         self.unit = unit
         super().__init__(root=root, **options)
         self.annotations = os.path.expanduser(annotations)
-        self.columns = Columns(path, x, y)
+        self.columns = (path, x, y)
         self.origin = origin
         self.outside = outside
         self._points: Mapping[str, Floats] = {}
@@ -69,11 +69,7 @@ class PointsFile(DividedImages):
         return [self.annotations]
 
     def find_images(self) -> Listed[Marked]:
-        """The images that the file names, and then the others of the folder.
-
-        Raises:
-            UserError: The file cannot be used; see :func:`~.points_file.read_points_file`.
-        """
+        """The images that the file names, and then the others of the folder."""
         source = self.root / self.annotations
         found = read_points_file(source, self.columns, self.root)
         self._points = {of.path: of.points for of in found}

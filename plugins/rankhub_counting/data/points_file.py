@@ -10,27 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from rankhub.interfaces.errors import UserError
-from rankhub_counting.data.marks import Floats, as_points, doubts
+from rankhub_counting.data.marks import as_points
+from rankhub_data.placed import Floats, doubts
 from rankhub_tables.delimited import read_delimited
 from rankhub_tables.names import spelled
 from rankhub_tables.table import Record, Table
 from rankhub_tables.text import read_object
 from rankhub_tables.wording import some
-
-
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """What the columns of a CSV file are called.
-
-    Attributes:
-        path: Of the image.
-        x: From the left.
-        y: From the top.
-    """
-
-    path: str
-    x: str
-    y: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +34,13 @@ class Of:
     points: Floats
 
 
-def read_points_file(source: Path, columns: Columns, root: Path) -> list[Of]:
+def read_points_file(source: Path, columns: tuple[str, str, str], root: Path) -> list[Of]:
     """The images that a file names, in its order.
 
     Args:
         source: ``*.json``: an object of paths, each with a list of [x, y]. Anything else is a table of text.
-        columns: Of a table. A row with neither x nor y says that there is an image, perhaps without a point.
+        columns: Of a table, for path, x and y; with neither x nor y a row says that there is an image, perhaps without
+            a point.
         root: The folder of the images; absolute. Rows that spell a path below it in several ways are of one image.
 
     Raises:
@@ -71,21 +58,21 @@ def read_points_file(source: Path, columns: Columns, root: Path) -> list[Of]:
     return found
 
 
-def _table(source: Path, columns: Columns, root: Path) -> list[Of]:
-    table = read_delimited(source, [columns.path, columns.x, columns.y])
-    table.refuse(f"`{columns.path}` is empty", [record for record in table if not record[columns.path]])
-    half = [record for record in table if bool(record[columns.x]) != bool(record[columns.y])]
-    table.refuse(f"only one of `{columns.x}` and `{columns.y}` is given", half)
-    marked = [record for record in table if record[columns.x]]
-    keys = {path: spelled(path, str(root)) for path in {record[columns.path] for record in table}}
+def _table(source: Path, columns: tuple[str, str, str], root: Path) -> list[Of]:
+    path, x, y = columns
+    table = read_delimited(source, columns)
+    table.refuse(f"`{path}` is empty", [record for record in table if not record[path]])
+    table.refuse(f"only one of `{x}` and `{y}` is given", [one for one in table if bool(one[x]) != bool(one[y])])
+    marked = [record for record in table if record[x]]
+    keys = {written: spelled(written, str(root)) for written in {record[path] for record in table}}
     first: dict[str, Record] = {}
     for record in table:
-        first.setdefault(keys[record[columns.path]], record)
+        first.setdefault(keys[record[path]], record)
     points: dict[str, list[tuple[float, float]]] = {key: [] for key in first}
-    for record, *point in zip(marked, *(_column(table, name, marked) for name in (columns.x, columns.y)), strict=True):
-        points[keys[record[columns.path]]].append((point[0], point[1]))
+    for record, *point in zip(marked, _column(table, x, marked), _column(table, y, marked), strict=True):
+        points[keys[record[path]]].append((point[0], point[1]))
     return [
-        Of(row[columns.path], row.location, np.array(points[key], dtype=np.float64).reshape(-1, 2))
+        Of(row[path], row.location, np.array(points[key], dtype=np.float64).reshape(-1, 2))
         for key, row in first.items()
     ]
 

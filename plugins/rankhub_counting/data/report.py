@@ -8,8 +8,8 @@ import numpy as np
 
 from rankhub.interfaces.data import DataReport
 from rankhub_counting.data.listing import Marked, annotated
-from rankhub_counting.data.marks import Placed
 from rankhub_data.opened import Opened
+from rankhub_data.placed import Placed
 from rankhub_tables.wording import number_of_images, some
 
 
@@ -32,11 +32,11 @@ def report(
     counts: dict[int, int] = {}
     if marks is not None:
         counts = {row: len(mark.points) for row, mark in zip(opened.served.tolist(), marks, strict=True)}
-    shown, names = opened.served, opened.images.names
+    shown, path_of = opened.served, opened.images.path_of
     if part == "train":
         shown = np.flatnonzero(opened.sides.train & annotated(opened.rows))
     lines = [
-        {"path": names[row], "count": counts.get(row, ""), "labeled": row in counts, **opened.known(row)}
+        {"path": path_of(row), "count": counts.get(row, ""), "labeled": row in counts, **opened.known(row)}
         for row in shown.tolist()
     ]
     what = "" if marks is None else f" with {sum(counts.values()):,} {unit}"

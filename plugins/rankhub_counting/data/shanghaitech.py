@@ -10,8 +10,9 @@ import numpy as np
 from rankhub.interfaces.errors import UserError
 from rankhub_counting.data.base import ReleasedImages
 from rankhub_counting.data.listing import Marked, joined, paired
-from rankhub_counting.data.marks import Floats, as_points
+from rankhub_counting.data.marks import as_points
 from rankhub_data.opened import Listed
+from rankhub_data.placed import Floats
 from rankhub_tables.mat import read_mat
 from rankhub_tables.text import RELEASED
 
@@ -55,11 +56,7 @@ class ShanghaiTech(ReleasedImages):
         return [f"{side}/{name}" for side in self._sides for name in ("images", self._truth(side))]
 
     def find_images(self) -> Listed[Marked]:
-        """The images of the subset.
-
-        Raises:
-            UserError: An image has no annotation or the other way round.
-        """
+        """The images of the subset."""
         images, points = r"(IMG_\d+)\.jpe?g", r"GT_(IMG_\d+)\.mat"
         folders = [
             paired(self.root, (f"{side}/images", images), (f"{side}/{self._truth(side)}", points), released, held_out)
@@ -68,11 +65,7 @@ class ShanghaiTech(ReleasedImages):
         return joined(f"{self.title} {self.subset}", folders)
 
     def read_points(self, row: Marked, size: tuple[int, int]) -> Floats:
-        """[n, 2] the struct's ``location``, in pixels from 1.
-
-        Raises:
-            UserError: The file is not of that form.
-        """
+        """[n, 2] the struct's ``location``, in pixels from 1."""
         path = self.root / row.annotation
         info = read_mat(path).variable("image_info")
         # A cell with a struct: each an array of one element.

@@ -12,9 +12,10 @@ from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.options import Ge
 from rankhub_counting.data.base import Part, ReleasedImages, units_of
 from rankhub_counting.data.listing import Marked, annotated, joined, paired
-from rankhub_counting.data.marks import Floats, as_points
-from rankhub_data.named import NamedImages
+from rankhub_counting.data.marks import as_points
 from rankhub_data.opened import Listed
+from rankhub_data.placed import Floats
+from rankhub_data.reading import Folder
 from rankhub_tables.mat import read_mat
 from rankhub_tables.split import Sides, Split, by_fold
 
@@ -34,11 +35,7 @@ class UcfImages(ReleasedImages):
     obtained: ClassVar[str] = "the Center for Research in Computer Vision of the University of Central Florida"
 
     def read_points(self, row: Marked, size: tuple[int, int]) -> Floats:
-        """[n, 2] what ``annPoints`` holds, in pixels from 1.
-
-        Raises:
-            UserError: The file cannot be read, or holds no points.
-        """
+        """[n, 2] what ``annPoints`` holds, in pixels from 1."""
         path = self.root / row.annotation
         value = read_mat(path).variable("annPoints")
         return as_points(f"`annPoints` of {path}", value, may_be_empty=False)
@@ -78,11 +75,7 @@ class UcfCc50(UcfImages):
         return ["1.jpg", "1_ann.mat"]
 
     def find_images(self) -> Listed[Marked]:
-        """The images by number, with their official folds.
-
-        Raises:
-            UserError: An image has no annotation or the other way round, or a number is none of the release's.
-        """
+        """The images by number, with their official folds."""
         listed = paired(self.root, (".", r"(\d+)\.jpe?g"), (".", r"(\d+)_ann\.mat"), released=50)
         of = {number: fold for fold, numbers in enumerate(FOLDS) for number in numbers}
         numbers = [int(row.path.partition(".")[0]) for row in listed.rows]
@@ -95,7 +88,7 @@ class UcfCc50(UcfImages):
         """All: there are but 50, and every fold shares them."""
         return rows
 
-    def divide(self, listed: Listed[Marked], images: NamedImages) -> Sides:
+    def divide(self, listed: Listed[Marked], images: Folder) -> Sides:
         """All folds but one to train on.
 
         Raises:
@@ -125,11 +118,7 @@ class UcfQnrf(UcfImages):
         return ["Train", "Test"]
 
     def find_images(self) -> Listed[Marked]:
-        """The images of both folders.
-
-        Raises:
-            UserError: An image has no annotation or the other way round.
-        """
+        """The images of both folders."""
         images, points = r"(img_\d+)\.jpe?g", r"(img_\d+)_ann\.mat"
         sides = (("Train", 1201, False), ("Test", 334, True))
         return joined(self.title, [paired(self.root, (at, images), (at, points), n, out) for at, n, out in sides])

@@ -50,17 +50,7 @@ class SceneObject:
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """What the scenes of a data set have in common.
-
-    Attributes:
-        height: In pixels.
-        width: In pixels.
-        fewest: Discs of the emptiest scene.
-        most: Discs of the fullest scene.
-        radius: Of the nearest discs, in pixels, on average over scenes.
-        perspective: By what share the furthest discs are smaller than the nearest.
-        distractors: The greatest number of shapes that do not count.
-    """
+    """What the scenes of a data set have in common: options of ``drawn_scenes``, lengths in pixels."""
 
     height: int
     width: int

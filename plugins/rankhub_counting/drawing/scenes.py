@@ -14,9 +14,9 @@ from rankhub.interfaces.data import DataReport, Dataset, LabelSpec, OpenContext,
 from rankhub.interfaces.draws import Draws
 from rankhub.interfaces.errors import Objection
 from rankhub.interfaces.options import Ge, Gt, Le
-from rankhub_counting.data.marks import extents
 from rankhub_counting.drawing.layout import DISC, Style, lay_out
 from rankhub_counting.drawing.paint import Pixels, noise_backdrop, paint, photo_backdrop
+from rankhub_data.placed import extents
 from rankhub_data.skimage_photos import (
     Piece,
     missing_photos,

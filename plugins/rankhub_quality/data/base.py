@@ -12,8 +12,8 @@ from rankhub.interfaces.data import DataReport, LabelSpec
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.options import Ge, Gt, Le, Lt
 from rankhub_data.labeled_images import LabeledImages
-from rankhub_data.named import NamedImages
 from rankhub_data.opened import Listed, Opened
+from rankhub_data.reading import Folder
 from rankhub_quality.data.choose import of_kinds, served, without_references
 from rankhub_quality.data.report import report
 from rankhub_quality.data.table import ScoredRow, ScoreTable, check_references, check_table, locations
@@ -111,7 +111,7 @@ class ScoredImages(LabeledImages[ScoredRow]):
         table = whole.one_each if self.split.divides else whole.wanted
         return Listed(table.rows, table.source.name, table.notes)
 
-    def arrange(self, listed: Listed[ScoredRow], images: NamedImages) -> tuple[Sides, Ints]:
+    def arrange(self, listed: Listed[ScoredRow], images: Folder) -> tuple[Sides, Ints]:
         """Wanted rows of the part; the versions of a reference stay together, or else the copies of an image."""
         if listed.rows[0].reference:
             units = Units([row.reference for row in listed.rows], "references", others=listed.others)

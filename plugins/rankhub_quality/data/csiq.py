@@ -58,11 +58,7 @@ class Csiq(ScoredVersions):
         return [_TEXT if text else _WORKBOOK, "dst_imgs"]
 
     def read_table(self) -> ScoreTable:
-        """All rows.
-
-        Raises:
-            UserError: A row is not as it should be, or there are more or fewer than in the release.
-        """
+        """All rows."""
         text = self.root / _TEXT
         if text.is_file():
             table = read_pattern(text, _LINE, "a file name and its score, such as `1600.AWGN.1.png 0.062`")

@@ -9,23 +9,11 @@ from typing import Annotated, Any
 import numpy as np
 import numpy.typing as npt
 
-from rankhub.interfaces.data import DataReport, Dataset, LabelSpec, OpenContext, Sample
+from rankhub.interfaces.data import DataReport, LabelSpec, OpenContext, Sample
 from rankhub.interfaces.draws import Draws
 from rankhub.interfaces.errors import Objection
 from rankhub.interfaces.options import Ge, Le
-from rankhub_data.skimage_photos import (
-    PHOTOS,
-    Part,
-    Photo,
-    Piece,
-    Pixels,
-    as_tensor,
-    check_cut,
-    missing_photos,
-    photo_path,
-    photos_of,
-    read_pieces,
-)
+from rankhub_data.skimage_photos import PHOTOS, Piece, Pixels, SkimagePhotos, as_tensor, photo_path, read_pieces
 from rankhub_quality.distortion.codecs import reachable
 from rankhub_quality.distortion.kinds import KINDS
 from rankhub_quality.distortion.sets import LIVE, TID2013, Levels
@@ -49,7 +37,7 @@ class Item:
     turn: int
 
 
-class DistortedPhotos(Dataset):
+class DistortedPhotos(SkimagePhotos):
     """Distorted pieces of scikit-image's colour photos; the score is an index, not people's opinion.
 
     The label is SSIM, a full-reference index, of the whole distorted piece against the pristine piece: it stands in
@@ -68,49 +56,35 @@ class DistortedPhotos(Dataset):
     Held out: chelsea, coffee.
 
     Args:
-        part: ``train``, ``held_out``, or ``all``.
-        photos: Only these photos of the part, for a validation split inside the training photos.
         labels: Only so many images, drawn at random; fewer are a part of more. Null: all.
         per_photo: Distorted images of each photo, over all its pieces.
         kinds: Kinds of distortion, any of the sets ``live`` and ``tid2013``.
-        tiles: Each photo is cut into so many rows and as many columns, without overlap.
-        longest: Longest side in pixels; a larger photo is first reduced to it.
         seed: Another seed draws other strengths, other noise and other ``labels``.
     """
 
     def __init__(
         self,
         *,
-        part: Part = "all",
-        photos: Sequence[Photo] | None = None,
         labels: Annotated[int, Ge(1)] | None = None,
         per_photo: Annotated[int, Ge(1), Le(10_000)] = 32,
         kinds: Sequence[str] | None = None,
-        tiles: Annotated[int, Ge(1), Le(8)] = 1,
-        longest: Annotated[int, Ge(128), Le(2048)] = 256,
         seed: Annotated[int, Ge(0)] = 0,
+        **options: Any,
     ) -> None:
-        check_cut(tiles, longest)
-        self.photos = photos_of(part, photos)
+        super().__init__(**options)
         self.kinds = _known(kinds)
-        self.tiles, self.longest, self.per_photo, self.seed = tiles, longest, per_photo, seed
-        self.count = labels
+        self.count, self.per_photo, self.seed = labels, per_photo, seed
         if labels is not None and labels > per_photo * len(self.photos):
             raise Objection(
                 f"labels is {labels}, but {len(self.photos)} photos with per_photo {per_photo} make only "
                 f"{per_photo * len(self.photos)} images"
             )
         self.label = LabelSpec(kind="score", range=(-1.0, 1.0), unit="SSIM")
-        self._pieces: list[Piece] = []
         self._made: list[Item] = []
         self._strengths: list[float] = []
         self._ratios: dict[int, Sequence[float]] = {}
         self._images: list[Pixels] = []
         self._scores = np.empty(0)
-
-    def missing(self) -> str | None:
-        """One sentence if this scikit-image has come without one of the photos."""
-        return missing_photos(self.photos)
 
     def open(self, context: OpenContext) -> DataReport:
         """Distort and score all images: a few seconds a hundred."""

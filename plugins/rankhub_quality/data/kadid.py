@@ -72,11 +72,7 @@ class Kadid10k(ScoredVersions):
         return ["dmos.csv", "images"]
 
     def read_table(self) -> ScoreTable:
-        """All rows of ``dmos.csv``.
-
-        Raises:
-            UserError: A row is not as it should be, or there are more or fewer than in the release.
-        """
+        """All rows of ``dmos.csv``."""
         source = self.root / "dmos.csv"
         table = read_delimited(source, ["dist_img", "ref_img", "dmos"])
         check_lengths(source, self.images, "images", rows=len(table))

@@ -58,12 +58,7 @@ class Koniq10k(ScoredImages):
         return [_WITHOUT if other else _WITH_SETS, self.images]
 
     def read_table(self) -> ScoreTable:
-        """All images, those outside the split as not wanted.
-
-        Raises:
-            UserError: The file is a web page, a score is no number, there are more or fewer rows than in the release,
-                or no row is of the split.
-        """
+        """All images, those outside the split as not wanted."""
         source = self.root / self.expected[0]
         sets = source.name == _WITH_SETS
         score = "MOS" if sets else "MOS_zscore"

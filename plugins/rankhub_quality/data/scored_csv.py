@@ -82,11 +82,7 @@ class ScoredCsv(ScoredVersions):
         return [self.table]
 
     def read_table(self) -> ScoreTable:
-        """All rows; those that ``where`` does not leave are not wanted, and their score is no number.
-
-        Raises:
-            UserError: A column is missing, ``where`` leaves nothing, or a score is no number.
-        """
+        """All rows; those that ``where`` does not leave are not wanted, and their score is no number."""
         source = self.root / self.table
         wanted = [self.path, self.score, *(name for name in (self.reference, self.kind) if name), *self.where]
         table = read_delimited(source, list(dict.fromkeys(wanted)))

@@ -47,11 +47,7 @@ class Spaq(ScoredImages):
         return [f"{self.table}{'.csv' if text else '.xlsx'}", "TestImage"]
 
     def read_table(self) -> ScoreTable:
-        """All rows.
-
-        Raises:
-            UserError: A score is no number, or there are more or fewer rows than in the release.
-        """
+        """All rows."""
         source = self.root / self.expected[0]
         columns = [_NAME, _SCORE]
         if source.suffix == ".csv":

@@ -67,11 +67,7 @@ class _Tid(ScoredVersions):
         return ["mos_with_names.txt", "distorted_images"]
 
     def read_table(self) -> ScoreTable:
-        """All rows of ``mos_with_names.txt``.
-
-        Raises:
-            UserError: A line is not as it should be, or there are more or fewer than in the release.
-        """
+        """All rows of ``mos_with_names.txt``."""
         source = self.root / "mos_with_names.txt"
         table = read_pattern(source, _LINE, "a score and a file name, such as `5.51429 I01_01_1.bmp`")
         lists = {"mos_with_names.txt": len(table)}

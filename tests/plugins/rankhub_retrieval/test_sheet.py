@@ -5,8 +5,12 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from rankhub_retrieval.sheet import Tile, draw, neighbour_sheet
+from rankhub_data.sheet import GAP, TEXT, draw_sheet
+from rankhub_retrieval.sheet import _framed, neighbour_sheet
 from rankhub_retrieval.sides import Side, make_task
+
+TILE, ROW = 78 + GAP, 78 + TEXT + 3 + GAP
+"""Pixels from one tile, and from one row, to the next."""
 
 
 def plain(value: int) -> torch.Tensor:
@@ -24,7 +28,7 @@ def cells(sheet: np.ndarray, row: int, count: int) -> list[tuple[int, str]]:
     """Grey and frame (right, wrong, none) of each tile of a row."""
     found = []
     for column in range(count):
-        left, top = 6 + column * 84 + 6 * (column > 0), 6 + row * 97
+        left, top = GAP + column * TILE, GAP + row * ROW
         red, green, blue = (int(v) for v in sheet[top, left])
         frame = "none" if red == green == blue else "right" if green > red else "wrong"
         found.append((int(sheet[top + 39, left + 39, 0]), frame))
@@ -46,19 +50,20 @@ def test_a_query_in_the_gallery_is_left_out_and_an_image_shows_once():
     assert {rows[0][1], rows[0][2]} == {(5, "right"), (7, "wrong")}
     assert rows[1][0] == (7, "none")
     assert {rows[1][1], rows[1][2]} == {(7, "right"), (5, "wrong")}
-    assert sheet.shape[0] == 6 + 2 * 97  # two images, so two rows
+    assert sheet.shape[0] == GAP + 2 * ROW  # two images, so two rows
 
 
 def test_images_of_any_shape_fit_their_tile():
     shapes = [(1, 1), (1, 400), (400, 1), (96, 64), (5, 72)]
-    tiles = [Tile(torch.full((3, *shape), 128, dtype=torch.uint8), "a long class name", (0, 0, 0)) for shape in shapes]
-    sheet = draw([tiles, tiles[:2]])
+    images = [torch.full((3, *shape), 128, dtype=torch.uint8) for shape in shapes]
+    tiles = [_framed(image, (0, 0, 0), "a long class name") for image in images]
+    sheet = np.asarray(draw_sheet([tiles, tiles[:2]], side=78))
     for column, (height, width) in enumerate(shapes):
-        left = 6 + column * 84 + 6 * (column > 0)
-        tile = sheet[6 + 3 : 6 + 75, left + 3 : left + 75, 0]
+        left = GAP + column * TILE
+        tile = sheet[GAP + 3 : GAP + 75, left + 3 : left + 75, 0]
         shown = np.argwhere(tile == 128)
         assert ((tile == 128) | (tile == 255)).all()
         assert max(np.ptp(shown, axis=0)) == 71  # the longer side fills the tile
         expected = [max(1, round(72 * side / max(height, width))) for side in (height, width)]
         assert (np.ptp(shown, axis=0) + 1).tolist() == expected
-    assert (sheet[:, :6] == 255).all()
+    assert (sheet[:, :GAP] == 255).all()

@@ -8,9 +8,10 @@ from helpers.labeling import COUNTED, fill_in, quiet, read, set_up_in
 from PIL import Image
 
 from rankhub import UserError
-from rankhub_active.labeling import export
+from rankhub_active.labeling import export, handout
 from rankhub_active.labeling.choose import Request, choose
 from rankhub_active.labeling.handout import hand_out
+from rankhub_data.sheet import GAP, TEXT
 
 
 @pytest.fixture
@@ -124,5 +125,14 @@ def test_the_sheet_shows_the_images_in_their_order(pool, round_of, tmp_path):
         with Image.open(tmp_path / "images" / row.path) as image:
             height = round(160 * image.height / image.width)
             expected = np.asarray(image.resize((160, height), Image.Resampling.NEAREST))
-        left, bottom = 16 + number * 170, 16 + 30 + 160
+        left, bottom = GAP + number * (160 + GAP), 2 * GAP + TEXT + 3 + 160
         np.testing.assert_array_equal(pixels[bottom - height : bottom, left : left + 160], expected)
+
+
+def test_more_images_than_a_sheet_holds_are_left_out(pool, round_of, tmp_path, monkeypatch):
+    monkeypatch.setattr(handout, "MOST", 3)
+    chosen = round_of(pool)
+    give(pool, chosen, tmp_path / "out", copy=False)
+    with Image.open(tmp_path / "out/sheet.png") as sheet:
+        assert sheet.width < GAP + 4 * (160 + GAP)
+    assert len(chosen.rows) > 3
