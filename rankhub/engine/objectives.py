@@ -32,7 +32,7 @@ class Objective:
 
     def pick(self, outputs: Outputs) -> dict[str, Tensor]:
         """The outputs that the loss is handed."""
-        return {name: outputs[self.head][name] for name in self.outputs}
+        return {name: outputs[f"{self.head}.{name}"] for name in self.outputs}
 
 
 class LossNotFiniteError(UserError):

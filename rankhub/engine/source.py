@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from rankhub.engine.device import Compute
 from rankhub.engine.feed import Chain, check_images
-from rankhub.engine.network import Network
+from rankhub.engine.network import Network, Outputs
 from rankhub.engine.processes import ALONE, Processes
 from rankhub.interfaces.data import Dataset
 from rankhub.interfaces.draws import Draws
@@ -67,10 +67,8 @@ class NetworkForward:
     def __call__(self, images: Tensor) -> Mapping[str, Tensor]:
         """``backbone`` and ``HEAD.OUTPUT`` -> [n, ...]."""
         with self.compute.autocast():
-            outputs = self.network([self.compute.images(images)], list(self.network.heads))
-        flat = {f"{head}.{name}": value for head, named in outputs.items() for name, value in named.items()}
-        flat["backbone"] = flat.pop("backbone.pooled")
-        return flat
+            outputs: Outputs = self.network([self.compute.images(images)], list(self.network.heads))
+        return outputs
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,13 +60,14 @@ class RankTarget:
 
     def to(self, device: torch.device) -> RankTarget:
         """The same target on ``device``."""
-        return self._each(lambda part: part.to(device))
+        return self.each(lambda part: part.to(device))
 
     def rows(self, rows: Tensor) -> RankTarget:
         """The given rows (integers), in their order."""
-        return self._each(lambda part: part.rows(rows) if isinstance(part, Points) else part[rows])
+        return self.each(lambda part: part.rows(rows) if isinstance(part, Points) else part[rows])
 
-    def _each(self, change: Callable[[Label], Any]) -> RankTarget:
+    def each(self, change: Callable[[Label], Any]) -> RankTarget:
+        """The target of what ``change`` makes of each part that is there."""
         parts: list[Any] = [getattr(self, name) for name in self.__slots__]
         changed: list[Any] = [None if part is None else change(part) for part in parts]
         return RankTarget(*changed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -102,7 +102,11 @@ class Points:
 
     def to(self, device: torch.device) -> Points:
         """The same points on ``device``."""
-        return Points(*(getattr(self, name).to(device) for name in self.__slots__))
+        return self.each(lambda part: part.to(device))
+
+    def each(self, change: Callable[[Tensor], Tensor]) -> Points:
+        """The points of what ``change`` makes of each part."""
+        return Points(*(change(getattr(self, name)) for name in self.__slots__))
 
     def moved(self, maps: Tensor, sizes: Tensor) -> Points:
         """The points in views of these views; one that lies outside stays outside, whatever becomes of it.

@@ -108,7 +108,7 @@ def test_a_run_answers_on_the_scale_of_its_labels_without_its_data(tmp_path):
     parts.network.eval()
     with torch.no_grad():
         stack = torch.stack([images[n].image for n in range(10)]).float() / 255
-        expected = -parts.network([stack], ["main"])["main"]["rating"]
+        expected = -parts.network([stack], ["main"])["main.rating"]
     said = list(run.answers(images))
     assert [answer.index for answer in said] == list(range(10))
     assert [run.number(answer, "main.rating") for answer in said] == [each.value for each in found]
