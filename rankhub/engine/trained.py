@@ -18,13 +18,7 @@ from rankhub.engine.answers import Answer, Prediction, answers, column_of, direc
 from rankhub.engine.checkpoint import Results
 from rankhub.engine.device import preserved
 from rankhub.engine.given import dataset_of, put_data
-from rankhub.engine.parts import (
-    Resources,
-    build_evaluators,
-    context_for,
-    evaluation_chains,
-    open_data,
-)
+from rankhub.engine.parts import Resources, build_evaluators, context_for, evaluation_chains, open_data
 from rankhub.engine.report import AFTER, RESULTS
 from rankhub.engine.source import Source
 from rankhub.engine.trained_network import TrainedNetwork
@@ -33,7 +27,6 @@ from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.model import Head
 from rankhub.recipe.assembly import Assembly
 from rankhub.recipe.load import load_recipe
-from rankhub.recipe.schema import used_data
 
 BLOCK = 64
 """Images that are decoded and predicted together."""
@@ -198,7 +191,7 @@ class Run(TrainedNetwork):
         recipe = loaded.recipe
         with preserved():
             assembly = Assembly.of(recipe, self._catalog)
-            wanted = used_data(recipe.model_copy(update={"phases": []}))
+            wanted = recipe.model_copy(update={"phases": []}).used_data
             resources = Resources(self._catalog, _silent, data=given)
             datasets, _ = open_data(recipe, assembly, resources, wanted)
             found, _, _ = build_evaluators(recipe, assembly)

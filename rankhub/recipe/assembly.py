@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import chain
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -151,10 +150,15 @@ class Assembly:
         made = self.get("heads", head) if isinstance(head, str) else None
         return None if made is None else self.maker.attempt(("heads", head), lambda: dict(made.outputs))
 
-    def all_outputs(self) -> dict[str, Outputs]:
-        """Head -> what it gives, of the heads that could be made."""
-        found = {name: self.outputs(name) for name in self.names("heads")}
-        return {name: outputs for name, outputs in found.items() if outputs is not None}
+    def all_outputs(self) -> Outputs:
+        """``HEAD.OUTPUT`` -> what it is, of the heads that could be made."""
+        heads = {head: self.outputs(head) or {} for head in self.names("heads")}
+        return {f"{head}.{name}": spec for head, outputs in heads.items() for name, spec in outputs.items()}
+
+    def numbers(self) -> dict[str, float]:
+        """``HEAD.OUTPUT`` that is one number a view -> one standardised unit of it; scores and counts come first."""
+        kinds = [("score", "count"), ("pooled",)]
+        return {name: spec.std for wanted in kinds for name, spec in self.all_outputs().items() if spec.kind in wanted}
 
     def used(self, objective: Steps) -> Outputs | None:
         """The outputs of its head that an objective uses: all, or the one that it names."""
@@ -175,6 +179,16 @@ class Assembly:
                 return None
             views = planned
         return steps, views
+
+    def pool_streams(self) -> dict[str, PoolStream]:
+        """The streams as acquirers know them; one that could not be made is left out."""
+        found: dict[str, PoolStream] = {}
+        for name in self.names("streams"):
+            chain, places = self.chain(name), self.places("streams", name, "objectives")
+            trained = [f"{self.at(*place, 'head')}.{output}" for place in places for output in self.used(place) or ()]
+            if chain is not None:
+                found[name] = PoolStream(chain[1], tuple(dict.fromkeys(trained)))
+        return found
 
 
 def _chosen(head: str, output: Any, outputs: Outputs) -> Outputs:
@@ -207,28 +221,3 @@ _WIRES: Mapping[str, Callable[[Assembly, Steps], Any]] = MappingProxyType(
     }
 )
 """What can be wired into a component, by the names that its kind's row has."""
-
-
-def output_names(heads: Mapping[str, Outputs]) -> list[str]:
-    """What an evaluator may name as an output: the pooled features and each head's outputs."""
-    return ["backbone", *chain.from_iterable([f"{head}.{name}" for name in outs] for head, outs in heads.items())]
-
-
-def numbers_of(heads: Mapping[str, Outputs]) -> dict[str, float]:
-    """``HEAD.OUTPUT`` that is one number a view -> one standardised unit of it; scores and counts come first."""
-    every = {f"{head}.{name}": spec for head, outputs in heads.items() for name, spec in outputs.items()}
-    kinds = [("score", "count"), ("pooled",)]
-    return {name: spec.std for wanted in kinds for name, spec in every.items() if spec.kind in wanted}
-
-
-def pool_streams(assembly: Assembly) -> dict[str, PoolStream]:
-    """The streams of a recipe as acquirers know them; one that could not be made is left out."""
-    found: dict[str, PoolStream] = {}
-    for name in assembly.names("streams"):
-        chain = assembly.chain(name)
-        trained: list[str] = []
-        for place in assembly.places("streams", name, "objectives"):
-            trained += [f"{assembly.at(*place, 'head')}.{output}" for output in assembly.used(place) or ()]
-        if chain is not None:
-            found[name] = PoolStream(chain[1], tuple(dict.fromkeys(trained)))
-    return found

@@ -28,7 +28,7 @@ from rankhub.interfaces.options import Refers
 from rankhub.recipe.phases import PHASES, STREAMS, is_short
 from rankhub.recipe.reader import Document, at, list_at, mapping_at
 from rankhub.recipe.report import Problem
-from rankhub.recipe.schema import LENGTHS, Recipe, used_data
+from rankhub.recipe.schema import LENGTHS, Recipe
 
 if TYPE_CHECKING:
     from rankhub.interfaces.data import Dataset
@@ -103,7 +103,7 @@ def check(draft: Draft, *, need_data: bool = False) -> None:
 
     parts = check_meaning(draft)
     if need_data:
-        for name in () if draft.recipe is None else draft.recipe.data.keys() - used_data(draft.recipe):
+        for name in () if draft.recipe is None else draft.recipe.data.keys() - draft.recipe.used_data:
             parts.pop(("data", name), None)
         draft.problems.extend(missing(draft.document, parts))
 
@@ -221,7 +221,7 @@ def missing_data(loaded: LoadedRecipe) -> list[Problem]:
     """What a checked recipe reads and is not there, data and weights, each with what gets it. Reads nothing."""
     from rankhub.recipe.meaning import on_meta
 
-    recipe, build, used = loaded.recipe, loaded.catalog.build, used_data(loaded.recipe)
+    recipe, build, used = loaded.recipe, loaded.catalog.build, loaded.recipe.used_data
     parts: dict[Steps, Dataset | Backbone] = {
         ("data", name): build("dataset", spec) for name, spec in recipe.data.items() if name in used
     }
