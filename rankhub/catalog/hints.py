@@ -4,8 +4,6 @@ One reading serves the recipe's errors, the overrides, the ``describe`` pages an
 so that none of them states again what a constructor already says.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 import json

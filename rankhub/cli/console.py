@@ -1,7 +1,5 @@
 """What the verbs share."""
 
-from __future__ import annotations
-
 import sys
 from typing import Annotated
 

@@ -4,8 +4,6 @@ Only the verb that is called is imported. The others are listed from their recor
 of plugins, so that a slow or broken verb costs the others nothing.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 import time

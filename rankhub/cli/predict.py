@@ -1,7 +1,5 @@
 """`rankhub predict`: the answers of a trained network for a folder of images."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Any
 

@@ -1,7 +1,5 @@
 """``rankhub validate``: check a recipe without running it."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

@@ -1,7 +1,5 @@
 """What a network says of single images: numbers on the scale of the labels, pictures, vectors."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Data that are handed over in Python, in place of those that a recipe names."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Mapping, Sequence

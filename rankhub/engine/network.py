@@ -1,7 +1,5 @@
 """The network of a recipe: one backbone, named heads, and the losses' own parameters."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """An objective: which outputs go into which loss, and how their sum becomes a part of the total."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

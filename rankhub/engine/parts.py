@@ -1,7 +1,5 @@
 """Builds what a recipe names, and opens its data."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path

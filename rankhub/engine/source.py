@@ -1,7 +1,5 @@
 """What a network says of images and of views of them, a block at a time; and what evaluators ask of it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType

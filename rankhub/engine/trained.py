@@ -1,7 +1,5 @@
 """A trained run, ready to answer."""
 
-from __future__ import annotations
-
 import csv
 import json
 import logging

@@ -1,7 +1,5 @@
 """The network of a run, and what it says of images a block at a time."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path

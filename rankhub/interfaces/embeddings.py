@@ -1,7 +1,5 @@
 """Embeddings in a precision, and at a length, that a loss can be taken in."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

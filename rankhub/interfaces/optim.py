@@ -1,7 +1,5 @@
 """Optimisers."""
 
-from __future__ import annotations
-
 import torch
 
 

@@ -1,7 +1,5 @@
 """Dotted paths into a recipe, what ``streams.views.generator.random_views.views`` means, and the labels in them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, get_args, get_origin
 

@@ -1,7 +1,5 @@
 """From a file, or a recipe's name, with overlays and overrides, to a checked recipe."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Components are built for the purpose, networks on torch's ``meta`` device where 
 drawn. Nothing here reads data.
 """
 
-from __future__ import annotations
-
 import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator
