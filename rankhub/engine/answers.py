@@ -8,7 +8,6 @@ from torch import Tensor
 
 from rankhub.engine.source import ImageOutputs, blocks
 from rankhub.interfaces.data import LabelSpec
-from rankhub.interfaces.embeddings import unit_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,4 +83,4 @@ def scale_of(label: LabelSpec) -> str:
 def stacked(rows: Sequence[Tensor], normalize: bool) -> Tensor:
     """Vectors as [n, d] float32, of length 1 if wanted."""
     table = torch.stack([row.flatten() for row in rows])
-    return unit_rows(table) if normalize else table
+    return torch.nn.functional.normalize(table.double(), dim=1).float() if normalize else table
