@@ -33,7 +33,6 @@ from rankhub.recipe.schema import LENGTHS, Recipe
 if TYPE_CHECKING:
     from rankhub.interfaces.data import Dataset
     from rankhub.interfaces.model import Backbone
-    from rankhub.recipe.load import LoadedRecipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,18 +214,6 @@ def _check_name(draft: Draft, steps: Steps, what: str, name: Any, owner: str = "
         names, where = set(draft.mapping(*steps[:2], STREAMS)), " in this phase"
     if names and name not in names:
         draft.add(steps, f"no {noun} is called {name!r}{where}{suggestion(name, names)}", owner)
-
-
-def missing_data(loaded: LoadedRecipe) -> list[Problem]:
-    """What a checked recipe reads and is not there, data and weights, each with what gets it. Reads nothing."""
-    from rankhub.recipe.meaning import on_meta
-
-    recipe, build, used = loaded.recipe, loaded.catalog.build, loaded.recipe.used_data
-    parts: dict[Steps, Dataset | Backbone] = {
-        ("data", name): build("dataset", spec) for name, spec in recipe.data.items() if name in used
-    }
-    parts["backbone",] = on_meta(lambda: build("backbone", recipe.backbone))
-    return missing(loaded.document, parts)
 
 
 def missing(document: Document, parts: Mapping[Steps, Dataset | Backbone]) -> list[Problem]:
