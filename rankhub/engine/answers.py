@@ -1,6 +1,6 @@
 """What a network says of single images: numbers on the scale of the labels, pictures, vectors."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -56,10 +56,10 @@ def answers(outputs: ImageOutputs, block: int) -> Iterator[Answer]:
             yield Answer(index, image, {name: rows[row] for name, rows in said.items()})
 
 
-def column_of(output: str, outputs: Mapping[str, LabelSpec]) -> str:
-    """The column of ``HEAD.OUTPUT`` in a table: the output's own name where that is unique."""
-    own = output.partition(".")[2]
-    return own if sum(name.partition(".")[2] == own for name in outputs) == 1 else output
+def columns_of(outputs: Iterable[str]) -> dict[str, str]:
+    """``HEAD.OUTPUT`` -> its column in a table: the output's own name where that is unique."""
+    own = {output: output.partition(".")[2] for output in outputs}
+    return {output: name if list(own.values()).count(name) == 1 else output for output, name in own.items()}
 
 
 def direction_of(label: LabelSpec) -> str:
@@ -69,15 +69,6 @@ def direction_of(label: LabelSpec) -> str:
     if label.kind != "score":
         return ""
     return "higher is better" if label.higher_is_better else "lower is better"
-
-
-def scale_of(label: LabelSpec) -> str:
-    """One phrase on the scale of a number: its unit, and which way it runs."""
-    if label.kind == "points":
-        return f"number of {label.unit or 'points'}"
-    if label.kind is None:
-        return f"learned from an order alone: no unit, {direction_of(label)}"
-    return f"{label.unit or 'score'}, {direction_of(label)}" if label.kind == "score" else "a number"
 
 
 def stacked(rows: Sequence[Tensor], normalize: bool) -> Tensor:

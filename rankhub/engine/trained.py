@@ -12,7 +12,7 @@ import numpy.typing as npt
 from torch import Tensor
 
 from rankhub.engine import evaluation, folder
-from rankhub.engine.answers import Answer, Prediction, answers, column_of, direction_of, stacked
+from rankhub.engine.answers import Answer, Prediction, answers, columns_of, direction_of, stacked
 from rankhub.engine.checkpoint import Results
 from rankhub.engine.device import preserved
 from rankhub.engine.given import dataset_of, put_data
@@ -53,6 +53,11 @@ class Run(TrainedNetwork):
             head, label = self._head(name), self.assembly.head_label(name) or LabelSpec()
             found |= {f"{name}.{out}": label for out, spec in head.outputs.items() if spec.kind in ("score", "count")}
         return found
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """``HEAD.OUTPUT`` of :attr:`labels` -> what it is called in tables and predictions."""
+        return columns_of(self.labels)
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -105,7 +110,7 @@ class Run(TrainedNetwork):
         labels = self.labels
         if not labels:
             raise UserError("no head of this run gives one number an image; `embed` gives its features")
-        names = {output: column_of(output, labels) for output in labels}
+        names = self.columns
         unit = {names[output]: label.unit for output, label in labels.items()}
         direction = {names[output]: direction_of(label) for output, label in labels.items()}
         for dataset in self._given(images, batch_size):
