@@ -1,7 +1,5 @@
 """What a run will do and cost, measured by a trial step on copies and said before it starts."""
 
-from __future__ import annotations
-
 import copy
 import dataclasses
 import time

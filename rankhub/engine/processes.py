@@ -4,8 +4,6 @@ A run on one process is the case ``count == 1``: every call is then the identity
 here must be made by every process, in the same order.
 """
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import os
@@ -14,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -49,7 +47,7 @@ class Processes:
     local_rank: int = 0  # number of this process on its machine
 
     @classmethod
-    def from_environment(cls) -> Processes:
+    def from_environment(cls) -> Self:
         """As ``torchrun`` says it; alone without it. A UserError if the launcher's variables are incomplete."""
         names = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
         given = {name: os.environ[name] for name in names if name in os.environ}

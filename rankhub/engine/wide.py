@@ -14,11 +14,10 @@ Gao, Zhang, Han, Callan: Scaling deep contrastive learning batch size under memo
 2101.06983), and the three-stage training of Revaud et al., ICCV 2019.
 """
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -78,7 +77,7 @@ class Gathering:
     own: Tensor  # [n] int64: where this process's rows are in the gathered tensor
 
     @classmethod
-    def of(cls, batch: Batch, processes: Processes) -> Gathering:
+    def of(cls, batch: Batch, processes: Processes) -> Self:
         """For the views of this process; a UserError if the processes have stacks of different lengths."""
         lengths, total = [len(stack) for stack in batch.images], len(batch)
         if processes.count > 1:

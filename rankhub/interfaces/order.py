@@ -1,10 +1,8 @@
 """The order as data: what each view is, and how the views of a batch are ranked."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -58,19 +56,19 @@ class RankTarget:
     def __len__(self) -> int:
         return len(self.index)
 
-    def to(self, device: torch.device) -> RankTarget:
+    def to(self, device: torch.device) -> Self:
         """The same target on ``device``."""
         return self.each(lambda part: part.to(device))
 
-    def rows(self, rows: Tensor) -> RankTarget:
+    def rows(self, rows: Tensor) -> Self:
         """The given rows (integers), in their order."""
         return self.each(lambda part: part.rows(rows) if isinstance(part, Points) else part[rows])
 
-    def each(self, change: Callable[[Label], Any]) -> RankTarget:
+    def each(self, change: Callable[[Label], Any]) -> Self:
         """The target of what ``change`` makes of each part that is there."""
         parts: list[Any] = [getattr(self, name) for name in self.__slots__]
         changed: list[Any] = [None if part is None else change(part) for part in parts]
-        return RankTarget(*changed)
+        return type(self)(*changed)
 
 
 def has_partner(group: Tensor) -> Tensor:

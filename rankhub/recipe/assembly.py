@@ -4,13 +4,11 @@ The check before any data are read and the engine both go this way. They differ 
 raises what fails, the check's notes it and goes on without.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import torch
 from torch import nn
@@ -63,7 +61,7 @@ class Assembly:
     _made: dict[Steps, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, recipe: Recipe, catalog: Catalog, labels: Mapping[str, LabelSpec] | None = None) -> Assembly:
+    def of(cls, recipe: Recipe, catalog: Catalog, labels: Mapping[str, LabelSpec] | None = None) -> Self:
         """Of a checked recipe; a component that cannot be made is an error."""
         return cls(recipe.model_dump(mode="json"), catalog, labels=dict(labels or {}))
 
@@ -97,9 +95,9 @@ class Assembly:
         """The component at a place without the keys beside it that are the recipe's own."""
         return {name: value for name, value in self.at(*steps).items() if name not in KINDS[self.sites[steps]].reserved}
 
-    def again(self) -> Assembly:
+    def again(self) -> Self:
         """The same recipe, of which nothing is made yet."""
-        return Assembly(self.data, self.catalog, self.maker, self.labels)
+        return type(self)(self.data, self.catalog, self.maker, self.labels)
 
     def number(self, *steps: str | int) -> Any:
         """The number at a place, or the schedule that stands for one."""

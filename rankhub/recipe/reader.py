@@ -4,13 +4,11 @@ PyYAML follows YAML 1.1, where ``1e-3`` is text, ``no`` is a boolean, ``1:30`` i
 Recipes follow the core schema of YAML 1.2 in its narrowest form: only ``true`` and ``false`` are booleans.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import yaml
 
@@ -87,7 +85,7 @@ class Document:
             for inside in [key for key in known if key[: len(steps)] == steps]:
                 del known[inside]
 
-    def take(self, other: Document, steps: Steps) -> None:
+    def take(self, other: Self, steps: Steps) -> None:
         """Let an entry, and all inside it, stand where it does in another document."""
         self.forget(steps)
         self.places.update({key: place for key, place in other.places.items() if key[: len(steps)] == steps})
