@@ -1,9 +1,8 @@
 """What a network says of single images: numbers on the scale of the labels, pictures, vectors."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from rankhub.engine.source import ImageOutputs, blocks
@@ -69,9 +68,3 @@ def direction_of(label: LabelSpec) -> str:
     if label.kind != "score":
         return ""
     return "higher is better" if label.higher_is_better else "lower is better"
-
-
-def stacked(rows: Sequence[Tensor], normalize: bool) -> Tensor:
-    """Vectors as [n, d] float32, of length 1 if wanted."""
-    table = torch.stack([row.flatten() for row in rows])
-    return torch.nn.functional.normalize(table.double(), dim=1).float() if normalize else table

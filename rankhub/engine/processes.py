@@ -110,13 +110,11 @@ class Processes:
 
     def first_before_others(self, work: Callable[[], T]) -> T:
         """Let the first process do ``work``, then the others, who find what it has left (a cache)."""
-        if self.count == 1:
-            return work()
         if not self.first:
             self.from_first(None)
-            return work()
         result = work()
-        self.from_first(None)
+        if self.first:
+            self.from_first(None)
         return result
 
     def sum_gradients(self, parameters: Sequence[torch.nn.Parameter]) -> None:

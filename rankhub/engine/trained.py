@@ -9,10 +9,12 @@ from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor
+from torch.nn import functional
 
 from rankhub.engine import evaluation, folder
-from rankhub.engine.answers import Answer, Prediction, answers, columns_of, direction_of, stacked
+from rankhub.engine.answers import Answer, Prediction, answers, columns_of, direction_of
 from rankhub.engine.checkpoint import Results
 from rankhub.engine.device import preserved
 from rankhub.engine.given import dataset_of, put_data
@@ -141,11 +143,12 @@ class Run(TrainedNetwork):
         if output not in names:
             raise UserError(f"there is no output {output!r}; there are {', '.join(names)}")
         rows = [
-            answer.outputs[output]
+            answer.outputs[output].flatten()
             for dataset in self._given(images, batch_size)
             for answer in self.answers(dataset, batch_size)
         ]
-        return np.asarray(stacked(rows, normalize).numpy())
+        table = torch.stack(rows)
+        return (functional.normalize(table.double(), dim=1).float() if normalize else table).numpy()
 
     def preprocess(self, image: Any) -> list[Tensor]:
         """The views of one image that the network is shown at test time, as ``network`` takes them.

@@ -69,9 +69,3 @@ class RankTarget:
         parts: list[Any] = [getattr(self, name) for name in self.__slots__]
         changed: list[Any] = [None if part is None else change(part) for part in parts]
         return type(self)(*changed)
-
-
-def has_partner(group: Tensor) -> Tensor:
-    """[N] bool, which rows share their group ([N] integers in any order) with another row."""
-    _, which, sizes = torch.unique(group, return_inverse=True, return_counts=True)
-    return torch.gt(sizes[which], 1)

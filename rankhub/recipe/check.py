@@ -85,10 +85,6 @@ class Draft:
         """The mapping at ``steps``; empty if no mapping stands there."""
         return mapping_at(self.document.data, *steps)
 
-    def phases(self) -> list[Any]:
-        """The phases, as far as there is a list of them."""
-        return list_at(self.document.data, PHASES)
-
 
 def check(draft: Draft, *, need_data: bool = False) -> None:
     """Add everything that is wrong to ``draft.problems``; with ``need_data`` also data that are not there.
@@ -124,7 +120,7 @@ def check_shape(draft: Draft) -> None:
 def _check_phases(draft: Draft) -> None:
     """What several keys of the phases must have together; said also where one of them is wrong."""
     names = []
-    for number, written in enumerate(draft.phases()):
+    for number, written in enumerate(list_at(draft.document.data, PHASES)):
         phase, steps = draft.mapping(PHASES, number), cast("Steps", (PHASES, number))
         names += [phase["name"]] if isinstance(phase.get("name"), str) else []
         given = [key for key in LENGTHS if phase.get(key) is not None]
@@ -190,7 +186,7 @@ def check_names(draft: Draft) -> None:
             if what != "output":  # which are known once heads are built
                 _check_name(draft, (*steps, *below), what, name, component.entry.owner)
                 used.add(name if what == "stream" else None)
-    for number in range(len(draft.phases())):
+    for number in range(len(list_at(draft.document.data, PHASES))):
         for name in draft.mapping(PHASES, number, STREAMS):
             _check_name(draft, (PHASES, number, STREAMS, name), "stream", name)
             used.add(name)
