@@ -126,10 +126,8 @@ class Processes:
             parameter.grad = torch.zeros_like(parameter)
         for bucket in _buckets([p.grad for p in parameters if p.grad is not None]):
             flat = self.sum(torch.cat([gradient.flatten() for gradient in bucket]))
-            start = 0
-            for gradient in bucket:
-                gradient.copy_(flat[start : start + gradient.numel()].view_as(gradient))
-                start += gradient.numel()
+            for gradient, part in zip(bucket, flat.split([each.numel() for each in bucket]), strict=True):
+                gradient.copy_(part.view_as(gradient))
 
     def mean_(self, tensors: Sequence[Tensor]) -> None:
         """Replace each tensor by the mean over the processes."""

@@ -3,8 +3,6 @@
 What a component's own options may be stands in that component's constructor.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
