@@ -126,7 +126,7 @@ class Processes:
             parameter.grad = torch.zeros_like(parameter)
         for bucket in _buckets([p.grad for p in parameters if p.grad is not None]):
             flat = self.sum(torch.cat([gradient.flatten() for gradient in bucket]))
-            for gradient, part in zip(bucket, flat.split([each.numel() for each in bucket]), strict=True):
+            for gradient, part in zip(bucket, torch.split(flat, [each.numel() for each in bucket]), strict=True):
                 gradient.copy_(part.view_as(gradient))
 
     def mean_(self, tensors: Sequence[Tensor]) -> None:
