@@ -24,7 +24,4 @@ def rankhub_components() -> list[Component]:
 @rankhub.hookimpl
 def rankhub_verbs() -> list[Verb]:
     """The verbs of this plugin."""
-    return [
-        Verb("predict", "rankhub_views.predict:predict", "Score the images of a folder with a trained network."),
-        Verb("show", "rankhub_views.show:app", "Draw what a component makes of an image."),
-    ]
+    return [Verb("show", "rankhub_views.show:app", "Draw what a component makes of an image.")]

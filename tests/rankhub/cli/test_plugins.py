@@ -60,7 +60,7 @@ def test_verbs_and_recipes_are_listed(capsys):
     assert lines["rankhub_data"].endswith("datasets, verb data")
     assert lines["rankhub_recipes"].split(maxsplit=3)[3] == "recipes"
     found = {row["owner"]: row for row in json.loads(call(capsys, "plugins", "list", "--json").out)["plugins"]}
-    assert [verb["name"] for verb in found["rankhub_views"]["verbs"]] == ["predict", "show"]
+    assert [verb["name"] for verb in found["rankhub_views"]["verbs"]] == ["show"]
     assert found["rankhub_recipes"]["recipes"] == ["rankhub_recipes"]
 
 

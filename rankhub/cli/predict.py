@@ -1,22 +1,11 @@
 """`rankhub predict`: the answers of a trained network for a folder of images."""
 
-from __future__ import annotations
-
-import csv
-import io
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from rankhub import UserError
-
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    from rankhub.interfaces.data import LabelSpec
+from rankhub.interfaces.errors import UserError
 
 SHOWN = 20
 """Lines of each of the data set's tables that are printed where no file is written."""
@@ -43,6 +32,8 @@ def predict(
     if out is not None and not out.absolute().parent.is_dir():
         raise UserError(f"--out {out}: there is no folder {out.absolute().parent}; make it first")
     from rankhub import load_run, open_data, talking
+    from rankhub.engine import folder as folders
+    from rankhub.engine.answers import scale_of
 
     # Where the table is printed, what is said about it goes beside it.
     talk = talking(stderr=out is None)
@@ -59,7 +50,7 @@ def predict(
             rows.append({"path": path} | {name: trained.number(answer, output) for output, name in columns.items()})
             for head, picture in trained.pictures(answer, path) if pictures is not None else ():
                 suffix = f"_{head}.png" if len(trained.recipe.recipe.heads) > 1 else ".png"
-                _write_picture(Path(str(pictures)) / f"{path}{suffix}", picture)
+                folders.write_picture(Path(str(pictures)) / f"{path}{suffix}", picture)
                 drawn += 1
             talk.work(len(rows), len(images), "predict")
         talk.finish()
@@ -68,15 +59,15 @@ def predict(
         for name, found in report.tables.items():
             if out is not None and found:  # such as the images that were skipped, and why
                 table = out.with_name(f"{out.stem}_{name}.csv")
-                _write(table, _as_csv(found))
+                folders.write_rows(table, found)
                 talk.note(f"table {name}: {table}")
             elif found:
                 for row in found[:SHOWN]:
                     talk.note(f"{name}: {', '.join(str(value) for value in row.values())}")
         if out is None:
-            typer.echo(_as_csv(rows), nl=False)
+            typer.echo(folders.as_csv(rows), nl=False)
         else:
-            _write(out, _as_csv(rows))
+            folders.write_rows(out, rows)
             talk.line(f"{len(rows)} images, {out}")
         if pictures is not None:
             talk.line(f"{drawn} pictures, {pictures}" if drawn else "no head of this run draws onto images")
@@ -84,37 +75,4 @@ def predict(
             talk.note(remark)
         talk.note(f"by {trained.weights}")
         for output, label in trained.labels.items():
-            talk.note(f"{columns[output]}: {_scale(label)}")
-
-
-def _scale(label: LabelSpec) -> str:
-    """One phrase on the scale of a number: its unit, and which way it runs."""
-    if label.kind == "points":
-        return f"number of {label.unit or 'points'}"
-    if label.kind is None:
-        return "learned from an order alone: no unit, higher is better"
-    way = "higher is better" if label.higher_is_better else "lower is better"
-    return f"{label.unit or 'score'}, {way}" if label.kind == "score" else "a number"
-
-
-def _as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows as CSV; the columns are the keys in the order in which they first occur."""
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, list(dict.fromkeys(key for row in rows for key in row)))
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
-
-
-def _write(path: Path, text: str) -> None:
-    """Write beside and rename, so that a reader never sees half a file."""
-    beside = path.with_name(f"{path.name}.partial")
-    beside.write_text(text, newline="")
-    beside.replace(path)
-
-
-def _write_picture(path: Path, picture: npt.NDArray[np.uint8]) -> None:
-    from PIL import Image
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(picture).save(path)
+            talk.note(f"{columns[output]}: {scale_of(label)}")
