@@ -8,106 +8,81 @@ import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from rankhub.catalog.hookspecs import hookimpl
-from rankhub.interfaces.component import API_VERSION, Component, Verb
-from rankhub.interfaces.errors import Interrupted, UserError
+from rankhub.catalog.hookspecs import hookimpl as hookimpl
+from rankhub.interfaces.component import API_VERSION as API_VERSION
+from rankhub.interfaces.component import Component as Component
+from rankhub.interfaces.component import Verb as Verb
+from rankhub.interfaces.errors import Interrupted as Interrupted
+from rankhub.interfaces.errors import UserError as UserError
 
 if TYPE_CHECKING:
-    from rankhub.api import (
-        RecipeModels,
-        build,
-        estimate,
-        in_role,
-        list_components,
-        list_recipes,
-        load_recipe,
-        load_run,
-        read_document,
-        recipe_files,
-        recipe_folders,
-        recipe_models,
-        resume,
-        train,
-        views_of,
-    )
-    from rankhub.catalog.catalog import ComponentInfo
-    from rankhub.catalog.nearest import suggestion
-    from rankhub.catalog.page import ComponentPage, describe
-    from rankhub.engine.answers import Prediction
-    from rankhub.engine.console import Talk, talking
-    from rankhub.engine.data_overrides import open_data, without_evaluators
-    from rankhub.engine.feed import make_views
-    from rankhub.engine.trained import Run
-    from rankhub.recipe.load import LoadedRecipe
-    from rankhub.recipe.overrides import Change, read_options
-    from rankhub.recipe.reader import Document
-    from rankhub.recipe.report import RecipeErrors
+    from rankhub.api import RecipeModels as RecipeModels
+    from rankhub.api import build as build
+    from rankhub.api import estimate as estimate
+    from rankhub.api import in_role as in_role
+    from rankhub.api import list_components as list_components
+    from rankhub.api import list_recipes as list_recipes
+    from rankhub.api import load_recipe as load_recipe
+    from rankhub.api import load_run as load_run
+    from rankhub.api import read_document as read_document
+    from rankhub.api import recipe_files as recipe_files
+    from rankhub.api import recipe_folders as recipe_folders
+    from rankhub.api import recipe_models as recipe_models
+    from rankhub.api import resume as resume
+    from rankhub.api import train as train
+    from rankhub.api import views_of as views_of
+    from rankhub.catalog.catalog import ComponentInfo as ComponentInfo
+    from rankhub.catalog.nearest import suggestion as suggestion
+    from rankhub.catalog.page import ComponentPage as ComponentPage
+    from rankhub.catalog.page import describe as describe
+    from rankhub.engine.answers import Prediction as Prediction
+    from rankhub.engine.console import Talk as Talk
+    from rankhub.engine.console import talking as talking
+    from rankhub.engine.data_overrides import open_data as open_data
+    from rankhub.engine.data_overrides import without_evaluators as without_evaluators
+    from rankhub.engine.feed import make_views as make_views
+    from rankhub.engine.trained import Run as Run
+    from rankhub.recipe.load import LoadedRecipe as LoadedRecipe
+    from rankhub.recipe.overrides import Change as Change
+    from rankhub.recipe.overrides import read_options as read_options
+    from rankhub.recipe.reader import Document as Document
+    from rankhub.recipe.report import RecipeErrors as RecipeErrors
 
 __version__ = "0.1.0"
 
-_ELSEWHERE = {
-    "ComponentPage": "rankhub.catalog.page",
-    "Prediction": "rankhub.engine.answers",
-    "Run": "rankhub.engine.trained",
-    "Talk": "rankhub.engine.console",
-    "describe": "rankhub.catalog.page",
-    "make_views": "rankhub.engine.feed",
-    "open_data": "rankhub.engine.data_overrides",
-    "read_options": "rankhub.recipe.overrides",
-    "talking": "rankhub.engine.console",
-    "without_evaluators": "rankhub.engine.data_overrides",
+_HOMES = {
+    "rankhub.api": (
+        "RecipeModels build estimate in_role list_components list_recipes load_recipe load_run read_document "
+        "recipe_files recipe_folders recipe_models resume train views_of"
+    ),
+    "rankhub.catalog.catalog": "ComponentInfo",
+    "rankhub.catalog.nearest": "suggestion",
+    "rankhub.catalog.page": "ComponentPage describe",
+    "rankhub.engine.answers": "Prediction",
+    "rankhub.engine.console": "Talk talking",
+    "rankhub.engine.feed": "make_views",
+    "rankhub.engine.data_overrides": "open_data without_evaluators",
+    "rankhub.engine.trained": "Run",
+    "rankhub.recipe.load": "LoadedRecipe",
+    "rankhub.recipe.overrides": "Change read_options",
+    "rankhub.recipe.reader": "Document",
+    "rankhub.recipe.report": "RecipeErrors",
 }
-"""Where the names are that :mod:`rankhub.api` does not have."""
+"""Module -> the names that are taken from it when they are used, as the imports above say it for a type checker."""
 
-__all__ = [
-    "API_VERSION",
-    "Change",
-    "Component",
-    "ComponentInfo",
-    "ComponentPage",
-    "Document",
-    "Interrupted",
-    "LoadedRecipe",
-    "Prediction",
-    "RecipeErrors",
-    "RecipeModels",
-    "Run",
-    "Talk",
-    "UserError",
-    "Verb",
-    "__version__",
-    "build",
-    "describe",
-    "estimate",
-    "hookimpl",
-    "in_role",
-    "list_components",
-    "list_recipes",
-    "load_recipe",
-    "load_run",
-    "make_views",
-    "open_data",
-    "read_document",
-    "read_options",
-    "recipe_files",
-    "recipe_folders",
-    "recipe_models",
-    "resume",
-    "suggestion",
-    "talking",
-    "train",
-    "views_of",
-    "without_evaluators",
-]
+_HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
+_HERE = ["API_VERSION", "Component", "Interrupted", "UserError", "Verb", "__version__", "hookimpl"]
+
+__all__ = sorted([*_HERE, *_HOME])
 
 logging.getLogger("rankhub").addHandler(logging.NullHandler())
 
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
+    if name not in _HOME:
         raise AttributeError(f"module 'rankhub' has no attribute {name!r}")
-    return getattr(import_module(_ELSEWHERE.get(name, "rankhub.api")), name)
+    return getattr(import_module(_HOME[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return __all__

@@ -131,10 +131,7 @@ def train(
 
 
 def estimate(
-    recipe: Recipe,
-    data: Mapping[str, Any] | None = None,
-    device: str | None = None,
-    progress: Progress = None,
+    recipe: Recipe, data: Mapping[str, Any] | None = None, device: str | None = None, progress: Progress = None
 ) -> Lines:
     """What :func:`train` with these arguments would do and cost, from trial steps on copies; nothing is written.
 
@@ -162,8 +159,8 @@ def resume(
         data: As it was given then: as many images in the same order, with the same labels. A folder need not be given
             again.
         device: As for :func:`train`, as are ``progress``, ``callbacks`` and what is raised.
-        progress: See :data:`Progress`.
-        callbacks: Watch the run.
+        progress: As there.
+        callbacks: As there.
     """
     _import_engine()
     from rankhub.engine.data_overrides import data_again

@@ -10,7 +10,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from rankhub.interfaces.data import LabelSpec
-from rankhub.interfaces.embeddings import full_precision
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.generator import ViewSpec
 from rankhub.interfaces.loss import Loss, LossContext, LossResult, Scope, single_output
@@ -18,6 +17,7 @@ from rankhub.interfaces.model import OutputSpec
 from rankhub.interfaces.options import Ge
 from rankhub.interfaces.order import RankTarget
 from rankhub_contrastive.partners import aligned, off_diagonal
+from rankhub_ranking.embeddings import full_precision
 
 
 class BarlowTwins(Loss):

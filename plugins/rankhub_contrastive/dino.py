@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from rankhub.interfaces.data import LabelSpec
-from rankhub.interfaces.embeddings import full_precision
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.generator import ViewSpec
 from rankhub.interfaces.loss import Loss, LossContext, LossResult, Scope, single_output
@@ -18,6 +17,7 @@ from rankhub.interfaces.options import Ge, Gt, Le, Lt
 from rankhub.interfaces.order import RankTarget
 from rankhub_contrastive.checks import no_target
 from rankhub_contrastive.prediction import prediction_count, prediction_loss, target_parts, target_rows
+from rankhub_ranking.embeddings import full_precision
 
 
 class DINO(Loss):

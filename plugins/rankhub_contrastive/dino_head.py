@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rankhub.interfaces.data import LabelSpec
-from rankhub.interfaces.embeddings import full_precision, unit_rows
 from rankhub.interfaces.model import Features, FeatureSpec, Head, OutputSpec
 from rankhub.interfaces.options import Ge
+from rankhub_ranking.embeddings import full_precision, unit_rows
 
 
 class DINOHead(Head):

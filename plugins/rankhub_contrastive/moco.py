@@ -10,17 +10,18 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from rankhub.interfaces.data import LabelSpec
-from rankhub.interfaces.embeddings import unit_rows
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.generator import ViewSpec
 from rankhub.interfaces.loss import Loss, LossContext, LossResult, Scope, single_output
 from rankhub.interfaces.model import OutputSpec
 from rankhub.interfaces.options import Ge, Gt
-from rankhub.interfaces.order import RankTarget, has_partner
+from rankhub.interfaces.order import RankTarget
 from rankhub_contrastive.checks import no_pair
 from rankhub_contrastive.partition import log_partition
 from rankhub_contrastive.partners import pairs
 from rankhub_contrastive.queue import Queue
+from rankhub_ranking.embeddings import unit_rows
+from rankhub_ranking.pairs import has_partner
 
 
 class MoCo(Loss):

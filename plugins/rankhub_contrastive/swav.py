@@ -10,7 +10,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rankhub.interfaces.data import LabelSpec
-from rankhub.interfaces.embeddings import unit_rows
 from rankhub.interfaces.generator import ViewSpec
 from rankhub.interfaces.loss import Loss, LossContext, LossResult, Scope, single_output
 from rankhub.interfaces.model import OutputSpec
@@ -19,6 +18,7 @@ from rankhub.interfaces.order import RankTarget
 from rankhub_contrastive.checks import no_target
 from rankhub_contrastive.prediction import prediction_count, prediction_loss, target_parts, target_rows
 from rankhub_contrastive.queue import Queue
+from rankhub_ranking.embeddings import unit_rows
 
 
 class SwAV(Loss):

@@ -10,13 +10,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from rankhub.interfaces.data import LabelSpec
-from rankhub.interfaces.embeddings import full_precision
 from rankhub.interfaces.generator import ViewSpec
 from rankhub.interfaces.loss import Loss, LossContext, LossResult, Scope, single_output
 from rankhub.interfaces.model import OutputSpec
 from rankhub.interfaces.options import Ge, Gt
 from rankhub.interfaces.order import RankTarget
 from rankhub_contrastive.partners import aligned, off_diagonal
+from rankhub_ranking.embeddings import full_precision
 
 
 class VICReg(Loss):

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rankhub.interfaces.data import LabelSpec
-from rankhub.interfaces.embeddings import full_precision
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.model import Features, FeatureSpec, Head, OutputSpec
 from rankhub.interfaces.options import Ge
+from rankhub_ranking.embeddings import full_precision
 
 BASE = 1.0
 """What an untrained head gives on average, in standardized units: the mean density of the training images."""

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from rankhub.interfaces.data import LabelSpec
-from rankhub.interfaces.embeddings import full_precision
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.generator import ViewSpec
 from rankhub.interfaces.loss import Loss, LossContext, LossResult, Scope, single_output
@@ -18,6 +17,7 @@ from rankhub.interfaces.model import OutputSpec
 from rankhub.interfaces.options import Gt
 from rankhub.interfaces.order import RankTarget
 from rankhub.interfaces.points import Points
+from rankhub_ranking.embeddings import full_precision
 
 REACH = 4.0
 """Kernels end at so many standard deviations: what is cut off is below 1e-4 of each."""

@@ -8,10 +8,10 @@ from typing import Annotated
 
 import torch
 
-from rankhub.interfaces.embeddings import unit_rows
 from rankhub.interfaces.evaluate import EvaluationResult, EvaluationSource, Evaluator
 from rankhub.interfaces.options import DataName, Ge, Gt, Le, OutputName, StreamName
 from rankhub_probes.features import Views, seen_views, undefined
+from rankhub_ranking.embeddings import unit_rows
 
 _BLOCK_VALUES = 1 << 22
 """Distances held at a time."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated
 
-from rankhub.interfaces.embeddings import unit_rows
 from rankhub.interfaces.evaluate import EvaluationResult, EvaluationSource, Evaluator
 from rankhub.interfaces.options import DataName, Ge, OutputName
 from rankhub_probes.features import collapsed, matrix, singular_values, smooth_rank, some, undefined
+from rankhub_ranking.embeddings import unit_rows
 
 
 class RankMe(Evaluator):

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from rankhub.interfaces.data import LabelSpec
-from rankhub.interfaces.embeddings import full_precision
 from rankhub.interfaces.model import Features, FeatureSpec, Head, OutputSpec
 from rankhub.interfaces.options import Ge, Lt
+from rankhub_ranking.embeddings import full_precision
 
 
 class Score(Head):

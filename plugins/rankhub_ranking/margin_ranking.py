@@ -11,12 +11,12 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from rankhub.interfaces.data import LabelSpec
-from rankhub.interfaces.embeddings import full_precision
 from rankhub.interfaces.generator import ViewSpec
 from rankhub.interfaces.loss import Loss, LossContext, LossResult, Scope
 from rankhub.interfaces.model import OutputSpec
 from rankhub.interfaces.options import Ge
 from rankhub.interfaces.order import RankTarget
+from rankhub_ranking.embeddings import full_precision
 from rankhub_ranking.pairs import ordered_pairs
 from rankhub_ranking.regression import one_number
 

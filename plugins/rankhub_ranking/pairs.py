@@ -1,4 +1,4 @@
-"""The comparable pairs among views, a bounded number at a time."""
+"""Which views have a partner, and the comparable pairs among views, a bounded number at a time."""
 
 from __future__ import annotations
 
@@ -9,6 +9,12 @@ from torch import Tensor
 
 BLOCK = 1 << 20
 """Candidate pairs that are looked at together."""
+
+
+def has_partner(group: Tensor) -> Tensor:
+    """[N] bool, which rows share their group ([N] integers in any order) with another row."""
+    _, which, sizes = torch.unique(group, return_inverse=True, return_counts=True)
+    return torch.gt(sizes[which], 1)
 
 
 def ordered_pairs(owner: Tensor, level: Tensor, block: int = BLOCK) -> Iterator[tuple[Tensor, Tensor]]:

@@ -11,7 +11,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from rankhub.interfaces.data import LabelSpec
-from rankhub.interfaces.embeddings import full_precision
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.generator import ViewSpec
 from rankhub.interfaces.loss import Loss, LossContext, LossResult, Scope, single_output
@@ -19,6 +18,7 @@ from rankhub.interfaces.model import OutputSpec
 from rankhub.interfaces.options import Gt
 from rankhub.interfaces.order import RankTarget
 from rankhub.interfaces.points import Points
+from rankhub_ranking.embeddings import full_precision
 
 
 def one_number(outputs: Mapping[str, OutputSpec], owner: str) -> str:

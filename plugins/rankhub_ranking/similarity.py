@@ -4,7 +4,7 @@ A matrix product gives the inner product of two rows with an error that depends 
 of blocks, the number of threads, the processor. Images that are equal would differ in the last bit, and that bit would
 decide their order, and with it an average precision or a vote. So similarities are never compared as they come out:
 
-1. Rows are brought to unit length by :func:`~rankhub.interfaces.embeddings.unit_rows`, which takes lengths in float64:
+1. Rows are brought to unit length by :func:`~rankhub_ranking.embeddings.unit_rows`, which takes lengths in float64:
    float32 rows that are equal bit for bit stay so wherever they stand.
 2. Inner products are taken in float64, whatever the rows' own precision; their error is of the order of 1e-16.
 3. They are rounded to the nearest multiple of :data:`RESOLUTION` = 2^-20, about 1e-6, which float32 holds exactly.
@@ -57,7 +57,7 @@ def similarities(rows: Tensor, others: Tensor) -> Tensor:
     """Cosines that may be compared with each other: inner products in float64, rounded to multiples of RESOLUTION.
 
     Args:
-        rows: [m, d] of unit length or 0, from :func:`~rankhub.interfaces.embeddings.unit_rows`.
+        rows: [m, d] of unit length or 0, from :func:`~rankhub_ranking.embeddings.unit_rows`.
         others: [n, d], on the same device.
 
     Returns:

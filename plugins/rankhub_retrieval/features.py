@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from rankhub.interfaces.data import LabelSpec
-from rankhub.interfaces.embeddings import unit_rows
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.evaluate import OutputTable
+from rankhub_ranking.embeddings import unit_rows
 
 Unit = npt.NDArray[np.float32]
 """[n, d] rows of unit length (or zero), C-contiguous."""

@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 
 from rankhub.interfaces.data import LabelSpec
-from rankhub.interfaces.embeddings import unit_rows
 from rankhub.interfaces.generator import ViewSpec
 from rankhub.interfaces.loss import Loss, LossContext, LossResult, Scope, single_output
 from rankhub.interfaces.model import OutputSpec
-from rankhub.interfaces.order import RankTarget, has_partner
+from rankhub.interfaces.order import RankTarget
+from rankhub_ranking.embeddings import unit_rows
+from rankhub_ranking.pairs import has_partner
 from rankhub_s2r2.positives import Queries, queries_by_size
 from rankhub_s2r2.precision import exact_precision, share_within
 

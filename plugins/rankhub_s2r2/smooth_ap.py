@@ -7,10 +7,10 @@ from typing import Annotated, ClassVar
 
 from torch import Tensor
 
-from rankhub.interfaces.embeddings import unit_rows
 from rankhub.interfaces.model import OutputSpec
 from rankhub.interfaces.options import Gt
 from rankhub.interfaces.order import RankTarget
+from rankhub_ranking.embeddings import unit_rows
 from rankhub_s2r2.positives import Queries, queries_by_size
 from rankhub_s2r2.precision import average_precision, query_precision
 from rankhub_s2r2.retrieval_loss import RetrievalLoss

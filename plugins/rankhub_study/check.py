@@ -177,7 +177,7 @@ def _make_jobs(jobs: Jobs, name: str) -> None:
     for job in [job for job in jobs.trials(name) if job.number == 0]:
         loaded = jobs.recipes.load(name, job.changes)
         tested = tested_data(jobs.recipes.load(name, changes_at(jobs.plan, jobs.recipes.document, job.point)))
-        for data in sorted(loaded.used_data):
+        for data in sorted(loaded.recipe.used_data):
             same = [test for test, spec in tested.items() if spec == loaded.resolved()["data"][data]]
             if same:
                 raise UserError(

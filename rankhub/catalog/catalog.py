@@ -130,15 +130,10 @@ class Catalog:
         if kind not in KINDS:
             raise CatalogError(f"there is no kind of component {kind!r}{suggestion(kind, KINDS)}")
         owner, slash, bare = name.rpartition("/")
-        found = self._table.get((kind, bare), ())
-        if slash:
-            found = tuple(entry for entry in found if entry.owner == owner)
-            if not found:
-                raise CatalogError(self._no_owned(kind, owner, bare))
+        found = [entry for entry in self._table.get((kind, bare), ()) if not slash or entry.owner == owner]
         if not found:
-            raise CatalogError(self._unknown(kind, name))
-        if len(found) > 1:
-            found = tuple(entry for entry in found if entry.distribution == origin) or found
+            raise CatalogError(self._no_owned(kind, owner, bare) if slash else self._unknown(kind, name))
+        found = [entry for entry in found if entry.distribution == origin] or found
         if len(found) > 1:
             choices = " or ".join(entry.full_name for entry in found)
             owners = " and ".join(entry.owner for entry in found)
@@ -202,8 +197,8 @@ class Catalog:
         from rankhub.catalog.spec import ComponentSpec
         from rankhub.interfaces.schedule import value_at
 
-        use, options = _parts(spec)
-        entry = self.find(kind, use)
+        options = dict(spec) if isinstance(spec, Mapping) else {"use": spec.use, **spec.options}
+        entry = self.find(kind, options.pop("use"))
         model = self.options(entry)
         try:
             arguments = values(validate_options(model, options))
@@ -225,7 +220,7 @@ class Catalog:
         ``wired`` is what the engine hands to every component of the kind (see ``KINDS``). With a ``clock``, the
         constructor gets numbers in place of schedules (optimizers want that).
         """
-        cls = self.load(self.find(kind, _parts(spec)[0]))
+        cls = self.load(self.find(kind, spec["use"] if isinstance(spec, Mapping) else spec.use))
         return cls(*wired, **self.arguments(kind, spec, clock))
 
     def observers(self, run: RunInfo) -> list[Callback]:
@@ -245,12 +240,6 @@ class Catalog:
             else:
                 watching.extend(answers)
         return watching
-
-
-def _parts(spec: ComponentSpec | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    if isinstance(spec, Mapping):
-        return spec["use"], {name: value for name, value in spec.items() if name != "use"}
-    return spec.use, spec.options
 
 
 def _import(entry: ComponentInfo) -> type:

@@ -1,7 +1,5 @@
 """pydantic's errors as plain sentences."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce

@@ -4,8 +4,6 @@ pluggy stops a call at the first exception, so every plugin gets a manager of it
 (:class:`BrokenPlugin`), not an exception: the other plugins work, and the list of plugins shows the reason.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass

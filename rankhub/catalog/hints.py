@@ -4,8 +4,6 @@ One reading serves the recipe's errors, the overrides, the ``describe`` pages an
 so that none of them states again what a constructor already says.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 import json
@@ -42,6 +40,9 @@ class Spot:
     steps: KeyPath
     value: Any
     mark: Any
+
+
+_LISTS = (Sequence, set, frozenset)
 
 
 def dotted(steps: Sequence[str | int]) -> str:
@@ -93,9 +94,9 @@ def step(hint: Any, segment: str | int) -> Any:
         free = issubclass(bare, BaseModel) and bare.model_config.get("extra") == "allow"
         return known.get(str(segment), Any if free else None)
     args = get_args(bare)
-    if _is_mapping(bare):
+    if _is(bare, Mapping):
         return args[1] if args else Any
-    if not _is_list(bare) or not isinstance(segment, int):
+    if not _is(bare, _LISTS) or not isinstance(segment, int):
         return None
     if _is_fixed(bare):
         return args[segment] if segment < len(args) else None
@@ -121,18 +122,13 @@ def walk(hint: Any, value: Any, steps: KeyPath = ()) -> Iterator[Spot]:
 def _fits(member: Any, value: Any) -> bool:
     """Whether plain data of this shape could be meant for this member of a union."""
     bare, _ = unwrap(member)
-    takes_keys = fields_of(bare) is not None or _is_mapping(bare)
-    return takes_keys == isinstance(value, Mapping) and _is_list(bare) == isinstance(value, list)
+    takes_keys = fields_of(bare) is not None or _is(bare, Mapping)
+    return takes_keys == isinstance(value, Mapping) and _is(bare, _LISTS) == isinstance(value, list)
 
 
-def _is_mapping(bare: Any) -> bool:
+def _is(bare: Any, types: Any) -> bool:
     origin = get_origin(bare) or bare
-    return isinstance(origin, type) and issubclass(origin, Mapping)
-
-
-def _is_list(bare: Any) -> bool:
-    origin = get_origin(bare) or bare
-    return isinstance(origin, type) and issubclass(origin, Sequence | set | frozenset) and origin is not str
+    return isinstance(origin, type) and issubclass(origin, types) and origin is not str
 
 
 def _is_fixed(bare: Any) -> bool:
@@ -196,14 +192,14 @@ def _structure(bare: Any, bounds: str) -> str:
     known = fields_of(bare)
     if known is not None:
         return f"a mapping with the keys {', '.join(known)}"
-    if _is_mapping(bare):
+    if _is(bare, Mapping):
         inner = unwrap(args[1])[0] if args else Any
         simple = inner in _PLAIN and inner is not Any
         return f"a mapping{bounds}" + (f" from names to {words(args[1])}" if simple else "")
     if _is_fixed(bare):
         texts = [words(arg) for arg in args]
         return f"a list of {len(args)}: " + (f"each {texts[0]}" if len(set(texts)) == 1 else ", ".join(texts))
-    if _is_list(bare):
+    if _is(bare, _LISTS):
         if not args or args[0] is Any:
             return f"a list{bounds}"
         return f"a list{bounds}, each {'a mapping' if fields_of(unwrap(args[0])[0]) else words(args[0])}"

@@ -1,7 +1,5 @@
 """The nearest valid name, for a sentence about a wrong one."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from difflib import get_close_matches
 

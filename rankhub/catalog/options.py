@@ -1,7 +1,5 @@
 """A component's constructor, read as the schema of its options."""
 
-from __future__ import annotations
-
 import inspect
 import json
 import re

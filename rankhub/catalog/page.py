@@ -1,7 +1,5 @@
 """What there is to say of a component."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from rankhub.catalog.catalog import Catalog, ComponentInfo

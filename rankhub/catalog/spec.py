@@ -1,7 +1,5 @@
 """How a recipe names a component."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

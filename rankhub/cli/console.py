@@ -1,8 +1,5 @@
 """What the verbs share."""
 
-from __future__ import annotations
-
-import sys
 from typing import Annotated
 
 import typer
@@ -15,8 +12,3 @@ Overlays = Annotated[
         help="A file of changes, or the name of one that comes along; applied before other changes. May be repeated."
     ),
 ]
-
-
-def print_error(text: str) -> None:
-    """One error on standard error, as plain text that no terminal wraps or colours."""
-    print(f"error: {text}", file=sys.stderr)

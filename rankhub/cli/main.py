@@ -4,8 +4,6 @@ Only the verb that is called is imported. The others are listed from their recor
 of plugins, so that a slow or broken verb costs the others nothing.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 import time
@@ -19,7 +17,6 @@ from typer.core import TyperGroup
 import rankhub
 from rankhub.catalog.catalog import Catalog
 from rankhub.catalog.discovery import brief
-from rankhub.cli.console import print_error
 from rankhub.interfaces.component import Verb
 from rankhub.interfaces.errors import UserError
 
@@ -51,7 +48,7 @@ def execute(arguments: Sequence[str]) -> int:
     except SystemExit as ending:
         return ending.code if isinstance(ending.code, int) else int(ending.code is not None)
     except UserError as error:
-        print_error(_of_process(str(error)))
+        print(f"error: {_of_process(str(error))}", file=sys.stderr)  # plain: no terminal wraps or colours it
         return WRONG
     except KeyboardInterrupt:
         return INTERRUPTED

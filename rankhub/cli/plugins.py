@@ -64,7 +64,8 @@ def _facts(plugin: Plugin | BrokenPlugin) -> dict[str, str]:
 
 def _brings(plugin: Plugin) -> str:
     kinds = Counter(component.kind for component in plugin.components)
-    parts = [f"{count} {kind if count == 1 else _plural(kind)}" for kind, count in kinds.items()]
+    plural = {kind: f"{kind}es" if kind.endswith("s") else f"{kind}s" for kind in kinds}
+    parts = [f"{count} {kind if count == 1 else plural[kind]}" for kind, count in kinds.items()]
     if plugin.verbs:
         parts.append(f"{'verb' if len(plugin.verbs) == 1 else 'verbs'} {' '.join(verb.name for verb in plugin.verbs)}")
     if plugin.recipes:
@@ -72,10 +73,6 @@ def _brings(plugin: Plugin) -> str:
     if plugin.hooks.rankhub_observers.get_hookimpls():
         parts.append("watches runs")
     return ", ".join(parts) or "nothing"
-
-
-def _plural(noun: str) -> str:
-    return noun + ("es" if noun.endswith("s") else "s")
 
 
 def _print(catalog: Catalog) -> None:

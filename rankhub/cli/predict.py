@@ -1,7 +1,5 @@
 """`rankhub predict`: the answers of a trained network for a folder of images."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -35,7 +33,7 @@ def predict(
         raise UserError(f"--out {out}: there is no folder {out.absolute().parent}; make it first")
     from rankhub import load_run, open_data, talking
     from rankhub.engine import folder as folders
-    from rankhub.engine.answers import column_of, scale_of
+    from rankhub.engine.answers import scale_of
 
     # Where the table is printed, what is said about it goes beside it.
     talk = talking(stderr=out is None)
@@ -44,7 +42,7 @@ def predict(
         images, report = open_data(reader, trained.recipe, talk.work)
         if not trained.labels:
             raise UserError("no head of this run gives one number an image; `rankhub predict` writes scores and counts")
-        columns = {output: column_of(output, trained.labels) for output in trained.labels}
+        columns = trained.columns
         paths = images.facts("path") or [str(number) for number in range(len(images))]
         rows, drawn = list[dict[str, Any]](), 0
         for answer in trained.answers(images):

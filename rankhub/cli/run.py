@@ -1,7 +1,5 @@
 """`rankhub run`: train a recipe, or go on with a run."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """``rankhub validate``: check a recipe without running it."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer
@@ -19,11 +17,16 @@ def validate(
 
     All that is wrong is listed at once, each with its line and the nearest valid name. Nothing is trained or read.
     """
-    from rankhub.api import load_recipe
-    from rankhub.recipe.check import missing_data
+    from rankhub import RecipeErrors, load_recipe
 
-    loaded = load_recipe(recipe, overrides or [], overlays=overlay or [], need_data=data)
+    missing = []
+    try:
+        loaded = load_recipe(recipe, overrides or [], overlays=overlay or [], need_data=True)
+    except RecipeErrors as error:
+        if data:
+            raise
+        missing = error.problems
+        loaded = load_recipe(recipe, overrides or [], overlays=overlay or [])  # unless something else is wrong
     typer.echo(f"{loaded.document.file} is fine.")
-    if not data:
-        for problem in missing_data(loaded):
-            typer.echo(f"note: {problem}")
+    for problem in missing:
+        typer.echo(f"note: {problem}")

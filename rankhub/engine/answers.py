@@ -1,16 +1,12 @@
 """What a network says of single images: numbers on the scale of the labels, pictures, vectors."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from rankhub.engine.source import ImageOutputs, blocks
 from rankhub.interfaces.data import LabelSpec
-from rankhub.interfaces.embeddings import unit_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +55,10 @@ def answers(outputs: ImageOutputs, block: int) -> Iterator[Answer]:
             yield Answer(index, image, {name: rows[row] for name, rows in said.items()})
 
 
-def column_of(output: str, outputs: Mapping[str, LabelSpec]) -> str:
-    """The column of ``HEAD.OUTPUT`` in a table: the output's own name where that is unique."""
-    own = output.partition(".")[2]
-    return own if sum(name.partition(".")[2] == own for name in outputs) == 1 else output
+def columns_of(outputs: Iterable[str]) -> dict[str, str]:
+    """``HEAD.OUTPUT`` -> its column in a table: the output's own name where that is unique."""
+    own = {output: output.partition(".")[2] for output in outputs}
+    return {output: name if list(own.values()).count(name) == 1 else output for output, name in own.items()}
 
 
 def direction_of(label: LabelSpec) -> str:
@@ -81,9 +77,3 @@ def scale_of(label: LabelSpec) -> str:
     if label.kind is None:
         return f"learned from an order alone: no unit, {direction_of(label)}"
     return f"{label.unit or 'score'}, {direction_of(label)}" if label.kind == "score" else "a number"
-
-
-def stacked(rows: Sequence[Tensor], normalize: bool) -> Tensor:
-    """Vectors as [n, d] float32, of length 1 if wanted."""
-    table = torch.stack([row.flatten() for row in rows])
-    return unit_rows(table) if normalize else table

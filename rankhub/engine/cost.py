@@ -1,19 +1,16 @@
 """What a run will do and cost, measured by a trial step on copies and said before it starts."""
 
-from __future__ import annotations
-
 import copy
 import dataclasses
 import time
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+from rich.filesize import decimal
 from torch import Tensor
 
 from rankhub.engine.console import human_seconds
-from rankhub.engine.device import Compute
 from rankhub.engine.learner import StepInfo
 from rankhub.engine.network import has_batch_statistics
 from rankhub.engine.parts import Parts
@@ -47,7 +44,7 @@ def describe(parts: Parts, name: str, *, measure: bool) -> Lines:
         costs = [trial_cost(parts, plan) for plan in parts.plans]
         lines.seconds = sum(cost.seconds * plan.steps for cost, plan in zip(costs, parts.plans, strict=True))
         lines["expected"] = (
-            f"{human_bytes(max(cost.memory for cost in costs))} for training, beside data and libraries; "
+            f"{decimal(max(cost.memory for cost in costs))} for training, beside data and libraries; "
             f"{human_seconds(lines.seconds)} of training (from a trial step)"
         )
     if parts.processes.count > 1:
@@ -84,33 +81,6 @@ def _phase(parts: Parts, plan: PhasePlan) -> str:
     return f"{plan.steps:,} steps{epochs}; " + "; ".join(streams)
 
 
-def trial_cost(parts: Parts, plan: PhasePlan) -> Cost:
-    """The cost of one step of a phase, measured on copies of network, losses and optimizer."""
-    network, objectives = copy.deepcopy((parts.network, parts.objectives))
-    twin = dataclasses.replace(parts, network=network, objectives=objectives)
-    learner, optimizer = new_learner(twin), new_optimizer(twin, plan)
-
-    def step() -> None:
-        batches = {}
-        for name in plan.active(0):
-            feed = parts.feeds[plan.phase.name, name]
-            at = feed.in_epoch(0)
-            fetched = feed.fetch(at).to(parts.compute.device)
-            batches[name] = stream_batch(twin, plan, name, feed.chain.on_device(fetched, at.epoch))
-        take_step(learner, batches, optimizer, StepInfo(plan.clock_at(0)))
-
-    def state() -> dict[str, Any]:
-        kept: dict[str, Any] = dict(network.state_dict())
-        for number, parameter in enumerate(optimizer.parameters()):
-            kept[f"gradient{number}"] = parameter.grad
-            kept |= {f"{number}{key}": value for key, value in optimizer.optimizer.state[parameter].items()}
-        if learner.average is not None:
-            kept |= {f"average.{key}": value for key, value in learner.average.network.state_dict().items()}
-        return kept
-
-    return trial(parts.compute, step, state)
-
-
 @dataclass(frozen=True, slots=True)
 class Cost:
     """Cost of one step."""
@@ -119,16 +89,28 @@ class Cost:
     memory: int  # bytes that training holds at its peak, beside the data
 
 
-def trial(compute: Compute, step: Callable[[], None], state: Callable[[], Mapping[str, Any]]) -> Cost:
-    """Do a step, on copies, twice and measure the second; ``state`` gives the tensors that stay between steps."""
+def trial_cost(parts: Parts, plan: PhasePlan) -> Cost:
+    """The cost of one step of a phase: the second of two, on copies of network, losses and optimizer."""
+    compute, cuda = parts.compute, parts.compute.device.type == "cuda"
+    network, objectives = copy.deepcopy((parts.network, parts.objectives))
+    twin = dataclasses.replace(parts, network=network, objectives=objectives)
+    learner, optimizer = new_learner(twin), new_optimizer(twin, plan)
     saved: dict[int, int] = {}  # what autograd keeps for the backward pass: storage -> bytes
+
+    def step() -> None:
+        batches = {}
+        for name in plan.active(0):
+            feed = parts.feeds[plan.phase.name, name]
+            at = feed.in_epoch(0)
+            fetched = feed.fetch(at).to(compute.device)
+            batches[name] = stream_batch(twin, plan, name, feed.chain.on_device(fetched, at.epoch))
+        take_step(learner, batches, optimizer, StepInfo(plan.clock_at(0)))
 
     def note(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
         saved[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    cuda = compute.device.type == "cuda"
     with torch.random.fork_rng(devices=[compute.device] if cuda else []):
         if cuda:
             torch.cuda.reset_peak_memory_stats(compute.device)
@@ -141,14 +123,7 @@ def trial(compute: Compute, step: Callable[[], None], state: Callable[[], Mappin
         seconds = time.perf_counter() - start
     if cuda:
         return Cost(seconds, torch.cuda.max_memory_allocated(compute.device))
-    kept = sum(tensor.nbytes for tensor in state().values() if isinstance(tensor, Tensor))
-    return Cost(seconds, sum(saved.values()) + kept)
-
-
-def human_bytes(count: float) -> str:
-    """``1.5 GB``."""
-    for unit in ("B", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}"
-        count /= 1000
-    return f"{count:.1f} GB"
+    kept: list[Any] = [tensor for each in learner.networks for tensor in each.state_dict().values()]
+    for parameter in optimizer.parameters():  # what stays between steps
+        kept += [parameter.grad, *optimizer.optimizer.state[parameter].values()]
+    return Cost(seconds, sum(saved.values()) + sum(one.nbytes for one in kept if isinstance(one, Tensor)))

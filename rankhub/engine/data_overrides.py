@@ -1,7 +1,5 @@
 """Data that are handed over in Python, in place of those that a recipe names."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -17,7 +15,7 @@ from rankhub.interfaces.errors import UserError
 from rankhub.recipe.address import labels_of
 from rankhub.recipe.assembly import Assembly
 from rankhub.recipe.load import LoadedRecipe, load_recipe
-from rankhub.recipe.schema import Recipe, trained_streams, used_data
+from rankhub.recipe.schema import Recipe
 from rankhub.recipe.shipped import Source
 
 FOLDER, GIVEN = "folder", "given"
@@ -91,8 +89,8 @@ def put_data(
     """
     recipe, assembly = loaded.recipe, Assembly.of(loaded.recipe, loaded.catalog)
     given = {name: _replacement(loaded, assembly, name, value) for name, value in data.items()}
-    trained = [recipe.streams[stream].data for stream in trained_streams(recipe)] if training else []
-    others = [name for name in recipe.data if name in used_data(recipe) and name not in given]
+    trained = [recipe.streams[stream].data for stream in recipe.trained_streams] if training else []
+    others = [name for name in recipe.data if name in recipe.used_data and name not in given]
     absent = {name: sentence for name in others if (sentence := assembly.get("data", name).missing()) is not None}
     for name in trained:
         if name in absent:

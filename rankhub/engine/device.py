@@ -1,11 +1,10 @@
 """Where and how precisely a run computes; and what it must leave of the process as it was."""
 
-from __future__ import annotations
-
 import contextlib
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import torch
@@ -26,7 +25,7 @@ class Compute:
     channels_last: bool = False  # memory layout of images and convolution weights
 
     @classmethod
-    def of(cls, recipe: Recipe, processes: Processes = ALONE) -> Compute:
+    def of(cls, recipe: Recipe, processes: Processes = ALONE) -> Self:
         """What the recipe asks for, if it is there; each process of a machine has a CUDA device of its own."""
         name = recipe.device
         if name == "auto":

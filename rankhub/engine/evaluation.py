@@ -1,7 +1,5 @@
 """Runs the recipe's evaluators on one row of the report, and keeps what they found."""
 
-from __future__ import annotations
-
 import copy
 import json
 from collections.abc import Mapping, Sequence

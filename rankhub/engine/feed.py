@@ -1,11 +1,9 @@
 """A stream's batches. Which images stand in a batch, and how they look, follows from its position alone."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -97,7 +95,7 @@ class Chain:
     seed: int
     address: str  # the name under which views are drawn
 
-    def drawn(self, purpose: str, seed: int | None = None) -> Chain:
+    def drawn(self, purpose: str, seed: int | None = None) -> Self:
         """The same generator, which draws other views: for a purpose other than training, perhaps by another seed."""
         return replace(self, address=f"{purpose}/{self.address}", seed=self.seed if seed is None else seed)
 

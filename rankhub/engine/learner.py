@@ -1,7 +1,5 @@
 """What training changes, and what it is given for a step."""
 
-from __future__ import annotations
-
 import contextlib
 import copy
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """The network of a recipe: one backbone, named heads, and the losses' own parameters."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,9 @@ from rankhub.interfaces.loss import Loss
 from rankhub.interfaces.model import Backbone, Features, Head
 from rankhub.recipe.schema import StartFrom, matching
 
-Outputs = dict[str, Mapping[str, Tensor]]
+Outputs = dict[str, Tensor]
+"""``HEAD.OUTPUT``, or ``backbone`` for the pooled features -> [N, ...]."""
+
 LossKey = tuple[str, str]
 """Stream, and label of the objective."""
 
@@ -48,7 +48,7 @@ class Network(nn.Module):
         """Each view, in one float stack a size, through the backbone once, then through the heads that are wanted.
 
         Returns:
-            Head -> output -> [N, ...], rows in the order of the stacks; ``backbone`` -> ``pooled`` is always there.
+            The outputs of these heads and ``backbone``, rows in the order of the stacks.
         """
         wanted = list(heads)
         maps = any(bool(self.heads[name].needs_maps) for name in wanted)
@@ -56,9 +56,9 @@ class Network(nn.Module):
         pooled = stacks[0].pooled if len(stacks) == 1 else torch.cat([stack.pooled for stack in stacks])
         all_maps = [feature_map for stack in stacks for feature_map in stack.maps or ()] if maps else None
         features = Features(pooled, all_maps)
-        outputs: Outputs = {"backbone": {"pooled": pooled}}
-        for name in wanted:
-            outputs[name] = self.heads[name](features)
+        outputs: Outputs = {"backbone": pooled}
+        for head in wanted:
+            outputs |= {f"{head}.{name}": value for name, value in self.heads[head](features).items()}
         return outputs
 
 

@@ -1,7 +1,5 @@
 """An objective: which outputs go into which loss, and how their sum becomes a part of the total."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,7 +30,7 @@ class Objective:
 
     def pick(self, outputs: Outputs) -> dict[str, Tensor]:
         """The outputs that the loss is handed."""
-        return {name: outputs[self.head][name] for name in self.outputs}
+        return {name: outputs[f"{self.head}.{name}"] for name in self.outputs}
 
 
 class LossNotFiniteError(UserError):

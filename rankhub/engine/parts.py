@@ -1,7 +1,5 @@
 """Builds what a recipe names, and opens its data."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +20,7 @@ from rankhub.interfaces.loss import Loss
 from rankhub.interfaces.predict import Predict
 from rankhub.interfaces.schedule import Schedule
 from rankhub.recipe.assembly import Assembly
-from rankhub.recipe.schema import Recipe, phase_streams, trained_streams, used_data
+from rankhub.recipe.schema import Recipe, phase_streams
 
 Progress = Callable[[int, int, str], None]
 StreamKey = tuple[str, str]
@@ -82,7 +80,7 @@ def build(recipe: Recipe, resources: Resources, *, fresh: bool = True) -> Parts:
     check_shares(recipe, processes)
     assembly = Assembly.of(recipe, resources.catalog)
     # What the first process decodes, the others find in the cache.
-    datasets, reports = processes.first_before_others(lambda: open_data(recipe, assembly, resources, used_data(recipe)))
+    datasets, reports = processes.first_before_others(lambda: open_data(recipe, assembly, resources, recipe.used_data))
     feeds = build_feeds(recipe, assembly, datasets, processes)
     for (_, name), feed in feeds.items():
         check_images(f"stream {name!r}", feed.dataset, feed.chain.own_size)
@@ -189,7 +187,7 @@ def build_network(recipe: Recipe, assembly: Assembly, seed: int | None = None) -
     heads = {name: assembly.get("heads", name) for name in recipe.heads}
     losses: dict[tuple[str, str], Loss] = {
         (stream, label): assembly.get(*address)
-        for stream in trained_streams(recipe)
+        for stream in recipe.trained_streams
         for label, address in assembly.listed("streams", stream, "objectives")
     }
     return Network(backbone, heads, losses)

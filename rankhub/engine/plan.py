@@ -1,9 +1,8 @@
 """How long a phase is and which streams take part in which step: pure functions of the recipe and the data's size."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Self
 
 from rankhub.interfaces.schedule import Clock
 from rankhub.recipe.schema import Alternate, Phase, Recipe, Stream, stream_in
@@ -23,7 +22,7 @@ class PhasePlan:
     @classmethod
     def of(
         cls, phase: Phase, streams: Mapping[str, Stream], batches_per_epoch: Mapping[str, int], first_step: int
-    ) -> PhasePlan:
+    ) -> Self:
         """Lay out a phase whose streams have so many batches an epoch."""
         clock = phase.clock or next(iter(streams))
         turn = phase.mix.alternate if isinstance(phase.mix, Alternate) else None

@@ -4,8 +4,6 @@ A run on one process is the case ``count == 1``: every call is then the identity
 here must be made by every process, in the same order.
 """
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import os
@@ -14,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -49,7 +47,7 @@ class Processes:
     local_rank: int = 0  # number of this process on its machine
 
     @classmethod
-    def from_environment(cls) -> Processes:
+    def from_environment(cls) -> Self:
         """As ``torchrun`` says it; alone without it. A UserError if the launcher's variables are incomplete."""
         names = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
         given = {name: os.environ[name] for name in names if name in os.environ}
@@ -112,13 +110,11 @@ class Processes:
 
     def first_before_others(self, work: Callable[[], T]) -> T:
         """Let the first process do ``work``, then the others, who find what it has left (a cache)."""
-        if self.count == 1:
-            return work()
         if not self.first:
             self.from_first(None)
-            return work()
         result = work()
-        self.from_first(None)
+        if self.first:
+            self.from_first(None)
         return result
 
     def sum_gradients(self, parameters: Sequence[torch.nn.Parameter]) -> None:
@@ -130,10 +126,8 @@ class Processes:
             parameter.grad = torch.zeros_like(parameter)
         for bucket in _buckets([p.grad for p in parameters if p.grad is not None]):
             flat = self.sum(torch.cat([gradient.flatten() for gradient in bucket]))
-            start = 0
-            for gradient in bucket:
-                gradient.copy_(flat[start : start + gradient.numel()].view_as(gradient))
-                start += gradient.numel()
+            for gradient, part in zip(bucket, torch.split(flat, [each.numel() for each in bucket]), strict=True):
+                gradient.copy_(part.view_as(gradient))
 
     def mean_(self, tensors: Sequence[Tensor]) -> None:
         """Replace each tensor by the mean over the processes."""

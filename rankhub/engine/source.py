@@ -1,7 +1,5 @@
 """What a network says of images and of views of them, a block at a time; and what evaluators ask of it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -13,7 +11,7 @@ from torch.nn import functional as F
 
 from rankhub.engine.device import Compute
 from rankhub.engine.feed import Chain, check_images
-from rankhub.engine.network import Network
+from rankhub.engine.network import Network, Outputs
 from rankhub.engine.processes import ALONE, Processes
 from rankhub.interfaces.data import Dataset
 from rankhub.interfaces.draws import Draws
@@ -67,10 +65,8 @@ class NetworkForward:
     def __call__(self, images: Tensor) -> Mapping[str, Tensor]:
         """``backbone`` and ``HEAD.OUTPUT`` -> [n, ...]."""
         with self.compute.autocast():
-            outputs = self.network([self.compute.images(images)], list(self.network.heads))
-        flat = {f"{head}.{name}": value for head, named in outputs.items() for name, value in named.items()}
-        flat["backbone"] = flat.pop("backbone.pooled")
-        return flat
+            outputs: Outputs = self.network([self.compute.images(images)], list(self.network.heads))
+        return outputs
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,18 +12,7 @@ from rankhub.engine.device import Compute
 from rankhub.engine.learner import Learner, ScheduledOptimizer, StepInfo, StreamBatch
 from rankhub.engine.network import Network, Outputs, train_mode
 from rankhub.engine.objectives import Objective, Setting, Weighed, after_step, check_finite, counts_of, heads_of, weigh
-from rankhub.engine.wide import (
-    Gathering,
-    Key,
-    Micro,
-    as_outputs,
-    assembled,
-    buffers_kept,
-    keys_of,
-    leaf,
-    pick,
-    split_by_sample,
-)
+from rankhub.engine.wide import Gathering, Micro, assembled, buffers_kept, leaf, split_by_sample, used_of
 from rankhub.interfaces.batch import Batch
 from rankhub.interfaces.draws import seeded
 from rankhub.interfaces.schedule import value_at
@@ -147,14 +136,13 @@ class _StreamPass:
         """
         narrow = [objective for objective in self.portion.objectives if objective not in wide]
         setting = self._setting(narrow)
-        keys = keys_of(wide)
-        kept, taught = self._embed(keys)
+        kept, taught = self._embed(wide)
         gradients = self._gradients(wide, kept, taught, note)
         for number, part in enumerate(self.micro):
             outputs = kept[0] if len(self.micro) == 1 else self._forward(number)
             tensors: list[Tensor] = []
             starts: list[Tensor | None] = []
-            for key, value in pick(outputs, keys).items():
+            for key, value in used_of(outputs, wide).items():
                 if value.requires_grad:
                     tensors.append(value)
                     starts.append(gradients[key][part.rows.to(value.device)].to(value.dtype))
@@ -165,7 +153,7 @@ class _StreamPass:
                 starts.append(None)
             torch.autograd.backward(tensors, starts)
 
-    def _embed(self, keys: Sequence[Key]) -> tuple[list[Outputs], list[Outputs | None]]:
+    def _embed(self, wide: Sequence[Objective]) -> tuple[list[Outputs], list[Outputs | None]]:
         """The outputs of every micro-batch, with a graph where there is only one, and the teacher's."""
         if len(self.micro) == 1:
             return [self._forward(0)], [self._teacher(0)]
@@ -174,30 +162,30 @@ class _StreamPass:
         taught: list[Outputs | None] = []
         with torch.no_grad(), buffers_kept(network.backbone, network.heads):
             for number in range(len(self.micro)):
-                kept.append(as_outputs(pick(self._forward(number), keys)))
+                kept.append(used_of(self._forward(number), wide))
                 taught.append(self._teacher(number))
         return kept, taught
 
     def _gradients(
         self, wide: Sequence[Objective], kept: Sequence[Outputs], taught: Sequence[Outputs | None], note: Note
-    ) -> dict[Key, Tensor]:
+    ) -> Outputs:
         """The gradient of the batch-wide objectives at this process's outputs."""
-        keys, processes = keys_of(wide), self.learner.processes
+        processes = self.learner.processes
         gathering = Gathering.of(self.portion.batch, processes)
 
-        def everywhere(outputs: Sequence[Outputs]) -> dict[Key, Tensor]:
+        def everywhere(outputs: Sequence[Outputs]) -> Outputs:
             rows = [part.rows for part in self.micro]
-            local = assembled([(some, pick(found, keys)) for some, found in zip(rows, outputs, strict=True)])
+            local = assembled([(some, used_of(found, wide)) for some, found in zip(rows, outputs, strict=True)])
             return {key: gathering.rows(value) for key, value in local.items()}
 
         leaves = {key: leaf(value) for key, value in everywhere(kept).items()}
         known = [outputs for outputs in taught if outputs is not None]
-        teacher = as_outputs(everywhere(known)) if known else None
+        teacher = everywhere(known) if known else None
         target = gathering.target(self.portion.batch.target)
         self._draw_as("loss")
         counts = counts_of(wide, target)
         setting = Setting(self.info.clock, self.info.log, counts, gathering.queries, processes.count)
-        weighed = weigh(wide, as_outputs(leaves), teacher, target, setting)
+        weighed = weigh(wide, leaves, teacher, target, setting)
         note(weighed)
         torch.autograd.backward(self._scaled(weighed.total))
         return gathering.gradient(leaves)
@@ -257,4 +245,4 @@ def teacher_outputs(teacher: Network, compute: Compute, batch: Batch, objectives
     def spread(value: Tensor) -> Tensor:
         return value.new_zeros((len(batch), *value.shape[1:])).index_copy_(0, rows.to(value.device), value)
 
-    return {head: {name: spread(value) for name, value in said.items()} for head, said in outputs.items()}
+    return {name: spread(value) for name, value in outputs.items()}

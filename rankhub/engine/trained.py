@@ -1,7 +1,5 @@
 """A trained run, ready to answer."""
 
-from __future__ import annotations
-
 import csv
 import json
 import logging
@@ -11,20 +9,16 @@ from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor
+from torch.nn import functional
 
 from rankhub.engine import evaluation, folder
-from rankhub.engine.answers import Answer, Prediction, answers, column_of, direction_of, stacked
+from rankhub.engine.answers import Answer, Prediction, answers, columns_of, direction_of
 from rankhub.engine.checkpoint import Results
 from rankhub.engine.data_overrides import dataset_of, put_data
 from rankhub.engine.device import preserved
-from rankhub.engine.parts import (
-    Resources,
-    build_evaluators,
-    context_for,
-    evaluation_chains,
-    open_data,
-)
+from rankhub.engine.parts import Resources, build_evaluators, context_for, evaluation_chains, open_data
 from rankhub.engine.report import AFTER, RESULTS
 from rankhub.engine.source import NetworkSource
 from rankhub.engine.trained_network import TrainedNetwork
@@ -33,7 +27,6 @@ from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.model import Head
 from rankhub.recipe.assembly import Assembly
 from rankhub.recipe.load import load_recipe
-from rankhub.recipe.schema import used_data
 
 BLOCK = 64
 """Images that are decoded and predicted together."""
@@ -62,6 +55,11 @@ class Run(TrainedNetwork):
             head, label = self._head(name), self.assembly.head_label(name) or LabelSpec()
             found |= {f"{name}.{out}": label for out, spec in head.outputs.items() if spec.kind in ("score", "count")}
         return found
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """``HEAD.OUTPUT`` of :attr:`labels` -> what it is called in tables and predictions."""
+        return columns_of(self.labels)
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -114,7 +112,7 @@ class Run(TrainedNetwork):
         labels = self.labels
         if not labels:
             raise UserError("no head of this run gives one number an image; `embed` gives its features")
-        names = {output: column_of(output, labels) for output in labels}
+        names = self.columns
         unit = {names[output]: label.unit for output, label in labels.items()}
         direction = {names[output]: direction_of(label) for output, label in labels.items()}
         for dataset in self._given(images, batch_size):
@@ -145,11 +143,12 @@ class Run(TrainedNetwork):
         if output not in names:
             raise UserError(f"there is no output {output!r}; there are {', '.join(names)}")
         rows = [
-            answer.outputs[output]
+            answer.outputs[output].flatten()
             for dataset in self._given(images, batch_size)
             for answer in self.answers(dataset, batch_size)
         ]
-        return np.asarray(stacked(rows, normalize).numpy())
+        table = torch.stack(rows)
+        return (functional.normalize(table.double(), dim=1).float() if normalize else table).numpy()
 
     def preprocess(self, image: Any) -> list[Tensor]:
         """The views of one image that the network is shown at test time, as ``network`` takes them.
@@ -198,7 +197,7 @@ class Run(TrainedNetwork):
         recipe = loaded.recipe
         with preserved():
             assembly = Assembly.of(recipe, self._catalog)
-            wanted = used_data(recipe.model_copy(update={"phases": []}))
+            wanted = recipe.model_copy(update={"phases": []}).used_data
             resources = Resources(self._catalog, _silent, data=given)
             datasets, _ = open_data(recipe, assembly, resources, wanted)
             found, _, _ = build_evaluators(recipe, assembly)

@@ -1,7 +1,5 @@
 """The network of a run, and what it says of images a block at a time."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +18,7 @@ from rankhub.interfaces.acquire import PoolStream
 from rankhub.interfaces.data import Dataset
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.predict import Predict
-from rankhub.recipe.assembly import Assembly, numbers_of, pool_streams
+from rankhub.recipe.assembly import Assembly
 from rankhub.recipe.load import LoadedRecipe, load_recipe
 
 
@@ -107,12 +105,12 @@ class TrainedNetwork:
     @property
     def streams(self) -> Mapping[str, PoolStream]:
         """The recipe's streams: what each makes of an image, and which outputs it trains."""
-        return pool_streams(self.assembly)
+        return self.assembly.pool_streams()
 
     @property
     def numbers(self) -> Mapping[str, float]:
         """``HEAD.OUTPUT`` that is one number an image -> one standardized unit of it; scores and counts come first."""
-        return numbers_of(self.assembly.all_outputs())
+        return self.assembly.numbers()
 
     def outputs(self, images: Dataset, where: str = "") -> ImageOutputs:
         """What the network says of an open data set's images: a function of positions, each call one block.

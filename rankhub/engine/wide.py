@@ -14,11 +14,10 @@ Gao, Zhang, Han, Callan: Scaling deep contrastive learning batch size under memo
 2101.06983), and the three-stage training of Revaud et al., ICCV 2019.
 """
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -30,9 +29,6 @@ from rankhub.interfaces.batch import Batch
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.order import Label, RankTarget
 from rankhub.interfaces.points import Points
-
-Key = tuple[str, str]
-"""Head and output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,25 +49,13 @@ def split_by_sample(batch: Batch, parts: int) -> list[Micro]:
     return [Micro(some, batch.rows(some)) for some in rows]
 
 
-def keys_of(objectives: Iterable[Objective]) -> list[Key]:
-    """The outputs that the objectives use, each once."""
-    return list(dict.fromkeys((objective.head, name) for objective in objectives for name in objective.outputs))
+def used_of(outputs: Outputs, objectives: Iterable[Objective]) -> Outputs:
+    """Those of the outputs that the objectives use."""
+    names = dict.fromkeys(f"{objective.head}.{name}" for objective in objectives for name in objective.outputs)
+    return {name: outputs[name] for name in names}
 
 
-def pick(outputs: Outputs, keys: Sequence[Key]) -> dict[Key, Tensor]:
-    """Some outputs by head and name."""
-    return {(head, name): outputs[head][name] for head, name in keys}
-
-
-def as_outputs(values: dict[Key, Tensor]) -> Outputs:
-    """The reverse of :func:`pick`."""
-    outputs: dict[str, dict[str, Tensor]] = {}
-    for (head, name), value in values.items():
-        outputs.setdefault(head, {})[name] = value
-    return {**outputs}
-
-
-def assembled(parts: Sequence[tuple[Tensor, dict[Key, Tensor]]]) -> dict[Key, Tensor]:
+def assembled(parts: Sequence[tuple[Tensor, Outputs]]) -> Outputs:
     """The outputs of micro-batches, each with its rows, as those of the batch they were cut from; without a graph."""
     if len(parts) == 1:
         return {key: value.detach() for key, value in parts[0][1].items()}
@@ -93,7 +77,7 @@ class Gathering:
     own: Tensor  # [n] int64: where this process's rows are in the gathered tensor
 
     @classmethod
-    def of(cls, batch: Batch, processes: Processes) -> Gathering:
+    def of(cls, batch: Batch, processes: Processes) -> Self:
         """For the views of this process; a UserError if the processes have stacks of different lengths."""
         lengths, total = [len(stack) for stack in batch.images], len(batch)
         if processes.count > 1:
@@ -134,27 +118,17 @@ class Gathering:
         """What the views of all processes are."""
         if self.processes.count == 1:
             return target
-        ids = self.rows(torch.stack([target.index, target.view, target.group], dim=1))
-        index, view, group = (column.contiguous() for column in ids.unbind(1))
-        kind = None if target.kind is None else self.rows(target.kind)
-        return RankTarget(index, view, group, self.rows(target.level), self._label(target.label), kind)
+        return target.each(self._part)
 
-    def _label(self, label: Label | None) -> Label | None:
-        if label is None or isinstance(label, Tensor):
-            return None if label is None else self.rows(label)
-        uneven, even = self.processes.gather_uneven, self.processes.gather
-        points = Points(
-            values=uneven(label.values),
-            counts=even(label.counts),
-            inside=uneven(label.inside.to(torch.uint8)).bool(),
-            extents=uneven(label.extents),
-            sizes=even(label.sizes),
-            scales=even(label.scales),
-            flipped=even(label.flipped.to(torch.uint8)).bool(),
-        )
-        return points.rows(self.order)
+    def _part(self, part: Label) -> Label:
+        return part.each(self._uneven).rows(self.order) if isinstance(part, Points) else self.rows(part)
 
-    def gradient(self, leaves: dict[Key, Tensor]) -> dict[Key, Tensor]:
+    def _uneven(self, rows: Tensor) -> Tensor:
+        if rows.dtype == torch.bool:
+            return self._uneven(rows.to(torch.uint8)).bool()
+        return self.processes.gather_uneven(rows)
+
+    def gradient(self, leaves: Outputs) -> Outputs:
         """The gradient at this process's rows, summed over the processes' parts of the loss."""
         found = {}
         for key, leaf in leaves.items():

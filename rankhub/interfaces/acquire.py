@@ -1,7 +1,5 @@
 """Acquirers: which images of a pool to label next."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -65,10 +63,10 @@ class PoolSource(Protocol):
         the row of the pool. All views of an image by one draw stand in one table; each draw has groups of its own.
         """
 
-    def members(self) -> Sequence[PoolSource]:
+    def members(self) -> Sequence["PoolSource"]:
         """The same pool as the run's other kept checkpoints see it, the oldest first, this one last."""
 
-    def dropped(self, number: int) -> PoolSource | None:
+    def dropped(self, number: int) -> "PoolSource | None":
         """The same pool as the network sees it with dropout at work, seeded by ``number``; None if it has none."""
 
 

@@ -1,10 +1,8 @@
 """Views on their way to the network."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -70,12 +68,12 @@ class Batch:
     def __len__(self) -> int:
         return len(self.sizes)
 
-    def to(self, device: torch.device) -> Batch:
+    def to(self, device: torch.device) -> Self:
         """The same batch on ``device``; pinned memory is copied without waiting. ``sizes`` and ``maps`` stay."""
         images = tuple(stack.to(device, non_blocking=True) for stack in self.images)
-        return Batch(images, self.sizes, self.maps, self.target.to(device))
+        return type(self)(images, self.sizes, self.maps, self.target.to(device))
 
-    def rows(self, rows: Tensor) -> Batch:
+    def rows(self, rows: Tensor) -> Self:
         """The given rows (ascending integers, on the CPU), each still in its stack."""
         images, start = [], 0
         for stack in self.images:
@@ -83,4 +81,4 @@ class Batch:
             images.append(stack[here.to(stack.device)])
             start += len(stack)
         target = self.target.rows(rows.to(self.target.index.device))
-        return Batch(tuple(images), self.sizes[rows], self.maps[rows], target)
+        return type(self)(tuple(images), self.sizes[rows], self.maps[rows], target)

@@ -1,7 +1,5 @@
 """Callbacks watch a run. They cannot change it, only ask to stop, save or evaluate."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path

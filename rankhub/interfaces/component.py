@@ -1,7 +1,5 @@
 """The records by which a plugin names its parts."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 

@@ -1,12 +1,10 @@
 """Data sets: images, and what is known of them."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -46,7 +44,7 @@ class LabelSpec:
         """Scores of the data set's own scale as the engine takes them, and back: negated if lower is better."""
         return scores if self.higher_is_better else -scores
 
-    def measured(self, scores: npt.NDArray[np.float64]) -> LabelSpec:
+    def measured(self, scores: npt.NDArray[np.float64]) -> Self:
         """The same, with the mean and the standard deviation of [n] turned scores or numbers of points.
 
         They are NaN where missing. Without any the mean is 0; where all are equal the standard deviation is 1.
@@ -57,7 +55,7 @@ class LabelSpec:
         spread = float(known.std())
         return replace(self, mean=float(known.mean()), std=spread if spread > 0 else 1.0)
 
-    def in_classes_of(self, other: LabelSpec, labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    def in_classes_of(self, other: Self, labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """[n] class numbers from 0 as ``other`` numbers its classes: two folders number theirs each for itself.
 
         They are matched by name, -1 where ``other`` has no class of that name. Where one of the two has no names, the

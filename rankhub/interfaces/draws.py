@@ -5,8 +5,6 @@ before: so there is no generator state. Each number is a hash of (seed, stream, 
 slot): the finaliser of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014) applied to each word of the address in turn.
 """
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass
 
@@ -59,7 +57,7 @@ class Draws:
     epoch: int
     step: int = 0
 
-    def at(self, index: npt.ArrayLike, view: npt.ArrayLike) -> ViewDraws:
+    def at(self, index: npt.ArrayLike, view: npt.ArrayLike) -> "ViewDraws":
         """The draws of the views at ``index`` and ``view`` (broadcast against each other), in their order."""
         state = _absorb(np.zeros(1, np.uint64), self.seed)
         state = _mix(state ^ _word(self.stream))

@@ -1,7 +1,5 @@
 """Errors that are the user's to mend, as opposed to bugs."""
 
-from __future__ import annotations
-
 from typing import Any
 
 

@@ -1,7 +1,5 @@
 """Evaluators: from features or predictions to metrics, tables and pictures."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field

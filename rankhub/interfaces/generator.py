@@ -1,7 +1,5 @@
 """Rank generators: from an image to views and the order among them."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass

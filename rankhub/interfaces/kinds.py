@@ -4,8 +4,6 @@ The command line, the documentation, the recipe's schema and the checks are made
 new row here, its protocol beside it, and its address in the recipe.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType

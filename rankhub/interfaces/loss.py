@@ -1,7 +1,5 @@
 """Losses: a function of a head's outputs and of the order among the views."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

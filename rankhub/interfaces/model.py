@@ -1,7 +1,5 @@
 """Networks: a backbone and named heads with named outputs."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

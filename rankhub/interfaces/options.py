@@ -5,8 +5,6 @@ recipe's check that a string is the name of something else in the recipe, or tha
 in training.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Annotated, Literal
 

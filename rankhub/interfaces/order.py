@@ -1,10 +1,8 @@
 """The order as data: what each view is, and how the views of a batch are ranked."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -58,21 +56,16 @@ class RankTarget:
     def __len__(self) -> int:
         return len(self.index)
 
-    def to(self, device: torch.device) -> RankTarget:
+    def to(self, device: torch.device) -> Self:
         """The same target on ``device``."""
-        return self._each(lambda part: part.to(device))
+        return self.each(lambda part: part.to(device))
 
-    def rows(self, rows: Tensor) -> RankTarget:
+    def rows(self, rows: Tensor) -> Self:
         """The given rows (integers), in their order."""
-        return self._each(lambda part: part.rows(rows) if isinstance(part, Points) else part[rows])
+        return self.each(lambda part: part.rows(rows) if isinstance(part, Points) else part[rows])
 
-    def _each(self, change: Callable[[Label], Any]) -> RankTarget:
+    def each(self, change: Callable[[Label], Any]) -> Self:
+        """The target of what ``change`` makes of each part that is there."""
         parts: list[Any] = [getattr(self, name) for name in self.__slots__]
         changed: list[Any] = [None if part is None else change(part) for part in parts]
-        return RankTarget(*changed)
-
-
-def has_partner(group: Tensor) -> Tensor:
-    """[N] bool, which rows share their group ([N] integers in any order) with another row."""
-    _, which, sizes = torch.unique(group, return_inverse=True, return_counts=True)
-    return torch.gt(sizes[which], 1)
+        return type(self)(*changed)

@@ -1,9 +1,8 @@
 """Points that follow their image into its views."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -42,7 +41,7 @@ class Points:
     flipped: Tensor
 
     @classmethod
-    def of(cls, points: Sequence[npt.NDArray[np.float64]], sizes: Tensor) -> Points:
+    def of(cls, points: Sequence[npt.NDArray[np.float64]], sizes: Tensor) -> Self:
         """The points of whole images of ``sizes`` [N, 2], height and width; all count as inside.
 
         ``points`` are N arrays [n, 2] of x and y in pixels, or [n, 3] with the extent too.
@@ -62,7 +61,7 @@ class Points:
         )
 
     @classmethod
-    def joined(cls, parts: Sequence[Points]) -> Points:
+    def joined(cls, parts: Sequence[Self]) -> Self:
         """The rows of all parts, one after the other."""
         return cls(*(torch.cat([getattr(part, name) for part in parts]) for name in cls.__slots__))
 
@@ -83,14 +82,14 @@ class Points:
         """[P] int64, the row of each point."""
         return torch.repeat_interleave(torch.arange(len(self), device=self.counts.device), self.counts)
 
-    def rows(self, rows: Tensor) -> Points:
+    def rows(self, rows: Tensor) -> Self:
         """The points of the given rows (integers), in their order; a row may be taken more than once."""
         start = self.counts.cumsum(0) - self.counts
         counts = self.counts[rows]
         first = counts.cumsum(0) - counts
         shift = torch.repeat_interleave(start[rows] - first, counts)
         picked = torch.arange(len(shift), device=shift.device) + shift
-        return Points(
+        return type(self)(
             values=self.values[picked],
             counts=counts,
             inside=self.inside[picked],
@@ -100,11 +99,15 @@ class Points:
             flipped=self.flipped[rows],
         )
 
-    def to(self, device: torch.device) -> Points:
+    def to(self, device: torch.device) -> Self:
         """The same points on ``device``."""
-        return Points(*(getattr(self, name).to(device) for name in self.__slots__))
+        return self.each(lambda part: part.to(device))
 
-    def moved(self, maps: Tensor, sizes: Tensor) -> Points:
+    def each(self, change: Callable[[Tensor], Tensor]) -> Self:
+        """The points of what ``change`` makes of each part."""
+        return type(self)(*(change(getattr(self, name)) for name in self.__slots__))
+
+    def moved(self, maps: Tensor, sizes: Tensor) -> Self:
         """The points in views of these views; one that lies outside stays outside, whatever becomes of it.
 
         ``maps`` [N, 2, 3] lead from the present view to the new one, pixels to pixels: scaled and moved, perhaps
@@ -121,7 +124,7 @@ class Points:
         from_closed = torch.where(flipped[owner], edge - values, values)
         inside = self.inside & ((from_closed >= -NEAR) & (from_closed < edge - NEAR)).all(dim=1)
         zoom = torch.linalg.det(maps[:, :, :2]).abs().sqrt()
-        return Points(
+        return type(self)(
             values=values,
             counts=self.counts,
             inside=inside,

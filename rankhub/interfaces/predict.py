@@ -1,7 +1,5 @@
 """How one image becomes one answer at test time."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol

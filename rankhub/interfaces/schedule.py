@@ -1,7 +1,5 @@
 """A number that changes in training."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Dotted paths into a recipe, what ``streams.views.generator.random_views.views`` means, and the labels in them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, get_args, get_origin
 
@@ -31,15 +29,10 @@ def numbered(names: Iterable[str]) -> list[str]:
     return found
 
 
-def bare(use: str) -> str:
-    """The name of a component without that of its plugin."""
-    return use.rpartition("/")[2]
-
-
 def labels_of(items: Sequence[Any]) -> list[str]:
     """The labels of a list's items: the name of a phase, the component of what has ``use``; "" for anything else."""
     entries = [item if isinstance(item, dict) else {} for item in items]
-    uses = [bare(entry["use"]) if isinstance(entry.get("use"), str) else "" for entry in entries]
+    uses = [entry["use"].rpartition("/")[2] if isinstance(entry.get("use"), str) else "" for entry in entries]
     if not any(uses):  # phases must differ, and are called what they are called
         return [entry["name"] if isinstance(entry.get("name"), str) else "" for entry in entries]
     labels = iter(numbered(name for name in uses if name))

@@ -4,14 +4,11 @@ The check before any data are read and the engine both go this way. They differ 
 raises what fails, the check's notes it and goes on without.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import chain
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import torch
 from torch import nn
@@ -64,7 +61,7 @@ class Assembly:
     _made: dict[KeyPath, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, recipe: Recipe, catalog: Catalog, labels: Mapping[str, LabelSpec] | None = None) -> Assembly:
+    def of(cls, recipe: Recipe, catalog: Catalog, labels: Mapping[str, LabelSpec] | None = None) -> Self:
         """Of a checked recipe; a component that cannot be made is an error."""
         return cls(recipe.model_dump(mode="json"), catalog, labels=dict(labels or {}))
 
@@ -98,9 +95,9 @@ class Assembly:
         """The component at an address without the keys beside it that are the recipe's own."""
         return {name: value for name, value in self.at(*steps).items() if name not in KINDS[self.sites[steps]].reserved}
 
-    def again(self) -> Assembly:
+    def again(self) -> Self:
         """The same recipe, of which nothing is made yet."""
-        return Assembly(self.data, self.catalog, self.builder, self.labels)
+        return type(self)(self.data, self.catalog, self.builder, self.labels)
 
     def number(self, *steps: str | int) -> Any:
         """The number at an address, or the schedule that stands for one."""
@@ -151,10 +148,15 @@ class Assembly:
         made = self.get("heads", head) if isinstance(head, str) else None
         return None if made is None else self.builder.attempt(("heads", head), lambda: dict(made.outputs))
 
-    def all_outputs(self) -> dict[str, Outputs]:
-        """Head -> what it gives, of the heads that could be made."""
-        found = {name: self.outputs(name) for name in self.names("heads")}
-        return {name: outputs for name, outputs in found.items() if outputs is not None}
+    def all_outputs(self) -> Outputs:
+        """``HEAD.OUTPUT`` -> what it is, of the heads that could be made."""
+        heads = {head: self.outputs(head) or {} for head in self.names("heads")}
+        return {f"{head}.{name}": spec for head, outputs in heads.items() for name, spec in outputs.items()}
+
+    def numbers(self) -> dict[str, float]:
+        """``HEAD.OUTPUT`` that is one number a view -> one standardized unit of it; scores and counts come first."""
+        kinds = [("score", "count"), ("pooled",)]
+        return {name: spec.std for wanted in kinds for name, spec in self.all_outputs().items() if spec.kind in wanted}
 
     def used(self, objective: KeyPath) -> Outputs | None:
         """The outputs of its head that an objective uses: all, or the one that it names."""
@@ -175,6 +177,18 @@ class Assembly:
                 return None
             views = planned
         return steps, views
+
+    def pool_streams(self) -> dict[str, PoolStream]:
+        """The streams as acquirers know them; one that could not be made is left out."""
+        found: dict[str, PoolStream] = {}
+        for name in self.names("streams"):
+            chain, addresses = self.chain(name), self.addresses("streams", name, "objectives")
+            trained = [
+                f"{self.at(*address, 'head')}.{output}" for address in addresses for output in self.used(address) or ()
+            ]
+            if chain is not None:
+                found[name] = PoolStream(chain[1], tuple(dict.fromkeys(trained)))
+        return found
 
 
 def _chosen(head: str, output: Any, outputs: Outputs) -> Outputs:
@@ -207,28 +221,3 @@ _WIRES: Mapping[str, Callable[[Assembly, KeyPath], Any]] = MappingProxyType(
     }
 )
 """What can be wired into a component, by the names that its kind's row has."""
-
-
-def output_names(heads: Mapping[str, Outputs]) -> list[str]:
-    """What an evaluator may name as an output: the pooled features and each head's outputs."""
-    return ["backbone", *chain.from_iterable([f"{head}.{name}" for name in outs] for head, outs in heads.items())]
-
-
-def numbers_of(heads: Mapping[str, Outputs]) -> dict[str, float]:
-    """``HEAD.OUTPUT`` that is one number a view -> one standardized unit of it; scores and counts come first."""
-    every = {f"{head}.{name}": spec for head, outputs in heads.items() for name, spec in outputs.items()}
-    kinds = [("score", "count"), ("pooled",)]
-    return {name: spec.std for wanted in kinds for name, spec in every.items() if spec.kind in wanted}
-
-
-def pool_streams(assembly: Assembly) -> dict[str, PoolStream]:
-    """The streams of a recipe as acquirers know them; one that could not be made is left out."""
-    found: dict[str, PoolStream] = {}
-    for name in assembly.names("streams"):
-        chain = assembly.chain(name)
-        trained: list[str] = []
-        for address in assembly.addresses("streams", name, "objectives"):
-            trained += [f"{assembly.at(*address, 'head')}.{output}" for output in assembly.used(address) or ()]
-        if chain is not None:
-            found[name] = PoolStream(chain[1], tuple(dict.fromkeys(trained)))
-    return found

@@ -28,12 +28,11 @@ from rankhub.interfaces.options import Refers
 from rankhub.recipe.phases import PHASES, STREAMS, is_short
 from rankhub.recipe.reader import Document, at, list_at, mapping_at
 from rankhub.recipe.report import Problem
-from rankhub.recipe.schema import LENGTHS, Recipe, used_data
+from rankhub.recipe.schema import LENGTHS, Recipe
 
 if TYPE_CHECKING:
     from rankhub.interfaces.data import Dataset
     from rankhub.interfaces.model import Backbone
-    from rankhub.recipe.load import LoadedRecipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +85,6 @@ class Draft:
         """The mapping at ``steps``; empty if no mapping stands there."""
         return mapping_at(self.document.data, *steps)
 
-    def phases(self) -> list[Any]:
-        """The phases, as far as there is a list of them."""
-        return list_at(self.document.data, PHASES)
-
 
 def check(draft: Draft, *, need_data: bool = False) -> None:
     """Add everything that is wrong to ``draft.problems``; with ``need_data`` also data that are not there.
@@ -103,7 +98,7 @@ def check(draft: Draft, *, need_data: bool = False) -> None:
 
     parts = check_meaning(draft)
     if need_data:
-        for name in () if draft.recipe is None else draft.recipe.data.keys() - used_data(draft.recipe):
+        for name in () if draft.recipe is None else draft.recipe.data.keys() - draft.recipe.used_data:
             parts.pop(("data", name), None)
         draft.problems.extend(missing(draft.document, parts))
 
@@ -125,7 +120,7 @@ def check_shape(draft: Draft) -> None:
 def _check_phases(draft: Draft) -> None:
     """What several keys of the phases must have together; said also where one of them is wrong."""
     names = []
-    for number, written in enumerate(draft.phases()):
+    for number, written in enumerate(list_at(draft.document.data, PHASES)):
         phase, steps = draft.mapping(PHASES, number), cast("KeyPath", (PHASES, number))
         names += [phase["name"]] if isinstance(phase.get("name"), str) else []
         given = [key for key in LENGTHS if phase.get(key) is not None]
@@ -191,7 +186,7 @@ def check_names(draft: Draft) -> None:
             if what != "output":  # which are known once heads are built
                 _check_name(draft, (*steps, *below), what, name, component.entry.owner)
                 used.add(name if what == "stream" else None)
-    for number in range(len(draft.phases())):
+    for number in range(len(list_at(draft.document.data, PHASES))):
         for name in draft.mapping(PHASES, number, STREAMS):
             _check_name(draft, (PHASES, number, STREAMS, name), "stream", name)
             used.add(name)
@@ -215,18 +210,6 @@ def _check_name(draft: Draft, steps: KeyPath, what: str, name: Any, owner: str =
         names, where = set(draft.mapping(*steps[:2], STREAMS)), " in this phase"
     if names and name not in names:
         draft.add(steps, f"no {noun} is called {name!r}{where}{suggestion(name, names)}", owner)
-
-
-def missing_data(loaded: LoadedRecipe) -> list[Problem]:
-    """What a checked recipe reads and is not there, data and weights, each with what gets it. Reads nothing."""
-    from rankhub.recipe.meaning import on_meta
-
-    recipe, build, used = loaded.recipe, loaded.catalog.build, used_data(loaded.recipe)
-    parts: dict[KeyPath, Dataset | Backbone] = {
-        ("data", name): build("dataset", spec) for name, spec in recipe.data.items() if name in used
-    }
-    parts["backbone",] = on_meta(lambda: build("backbone", recipe.backbone))
-    return missing(loaded.document, parts)
 
 
 def missing(document: Document, parts: Mapping[KeyPath, Dataset | Backbone]) -> list[Problem]:

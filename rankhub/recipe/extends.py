@@ -1,7 +1,5 @@
 """``extends: OTHER``, a recipe, and ``{like: OTHER}``, a data set or stream, that say only in what they differ."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """From a file, or a recipe's name, with overlays and overrides, to a checked recipe."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +12,7 @@ from rankhub.recipe.extends import expand_extends, expand_like
 from rankhub.recipe.overrides import Change, apply_overlay, apply_overrides
 from rankhub.recipe.reader import Document, read, write_yaml
 from rankhub.recipe.report import RecipeErrors
-from rankhub.recipe.schema import Recipe, trained_streams, used_data
+from rankhub.recipe.schema import Recipe
 from rankhub.recipe.shipped import Source, find
 
 
@@ -47,16 +45,6 @@ class LoadedRecipe:
     def resolved(self) -> dict[str, Any]:
         """The whole recipe as plain data: no ``extends``, ``like`` or override, every default. Loads to itself."""
         return self.recipe.model_dump(mode="json")
-
-    @property
-    def used_data(self) -> set[str]:
-        """The data sets that training and evaluation read; others, such as a shared block's, need not be there."""
-        return used_data(self.recipe)
-
-    @property
-    def trained_streams(self) -> list[str]:
-        """The streams that phases use, in the order in which they first do."""
-        return trained_streams(self.recipe)
 
     def resolved_text(self) -> str:
         """:meth:`resolved` as YAML."""

@@ -4,8 +4,6 @@ Components are built for the purpose, networks on torch's ``meta`` device where 
 drawn. Nothing here reads data.
 """
 
-from __future__ import annotations
-
 import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -25,7 +23,7 @@ from rankhub.interfaces.evaluate import Evaluator
 from rankhub.interfaces.loss import Loss
 from rankhub.interfaces.model import Backbone, Head
 from rankhub.interfaces.predict import Predict
-from rankhub.recipe.assembly import Assembly, Builder, numbers_of, output_names, pool_streams
+from rankhub.recipe.assembly import Assembly, Builder
 from rankhub.recipe.check import Checked, Draft
 from rankhub.recipe.schema import matching
 
@@ -195,9 +193,7 @@ class _Meaning:
         features = self.assembly.features()
         if predict is None or features is None:
             return
-        heads = self.assembly.all_outputs()
-        outputs = {f"{head}.{name}": spec for head, named in heads.items() for name, spec in named.items()}
-        self.hear(("predict",), lambda: predict.check(outputs, features))
+        self.hear(("predict",), lambda: predict.check(self.assembly.all_outputs(), features))
 
     def check_keep_best(self) -> None:
         wanted = self.assembly.at("keep_best")
@@ -226,8 +222,7 @@ class _Meaning:
             return
         self.check_outputs(steps, self.draft.components[steps])
         if not self.draft.problems:
-            numbers = numbers_of(self.assembly.all_outputs())
-            self.hear(steps, lambda: acquirer.check(pool_streams(self.assembly), numbers))
+            self.hear(steps, lambda: acquirer.check(self.assembly.pool_streams(), self.assembly.numbers()))
 
     def check_evaluator(self, steps: KeyPath) -> None:
         evaluator: Evaluator | None = self.assembly.get(*steps)
@@ -248,8 +243,8 @@ class _Meaning:
 
     def check_outputs(self, steps: KeyPath, component: Checked) -> None:
         """The outputs that an evaluator names; of heads that have failed nothing is known."""
-        heads = self.assembly.all_outputs()
-        names, failed = output_names(heads), set(self.assembly.names("heads")) - set(heads)
+        names = ["backbone", *self.assembly.all_outputs()]
+        failed = [head for head in self.assembly.names("heads") if self.assembly.outputs(head) is None]
         for below, what, name in component.refers():
             if what == "output" and name not in names and name.partition(".")[0] not in failed:
                 text = f"no output is called {name!r}{suggestion(name, names)}"

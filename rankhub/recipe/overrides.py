@@ -1,7 +1,5 @@
 """Changes to a recipe: ``a.b.c=value`` from the command line, and overlays, files of changes that fit many recipes."""
 
-from __future__ import annotations
-
 import copy
 import json
 from collections.abc import Iterable, Mapping, Sequence

@@ -4,8 +4,6 @@ A recipe of one phase may say its length at the top, and a phase may list its st
 that everything behind knows one form only.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from rankhub.catalog.complaints import show

@@ -4,13 +4,11 @@ PyYAML follows YAML 1.1, where ``1e-3`` is text, ``no`` is a boolean, ``1:30`` i
 Recipes follow the core schema of YAML 1.2 in its narrowest form: only ``true`` and ``false`` are booleans.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import yaml
 
@@ -87,7 +85,7 @@ class Document:
             for inside in [key for key in known if key[: len(steps)] == steps]:
                 del known[inside]
 
-    def take(self, other: Document, steps: KeyPath) -> None:
+    def take(self, other: Self, steps: KeyPath) -> None:
         """Let an entry, and all inside it, stand where it does in another document."""
         self.forget(steps)
         self.locations.update({key: where for key, where in other.locations.items() if key[: len(steps)] == steps})
@@ -139,7 +137,7 @@ def read(text: str, file: str, expected: str = _EXPECTED, origin: str = "") -> D
     if not isinstance(node, yaml.MappingNode):
         line = 1 if node is None else node.start_mark.line + 1
         what = "the file is empty" if node is None else "this is no recipe"
-        raise RecipeErrors([Problem(Location(file, line), (), f"{what}; expected {expected}")])
+        raise _refused(file, line, f"{what}; expected {expected}")
     reading.document.data = reading.value(node, ())
     if reading.problems:
         raise RecipeErrors(reading.problems)
@@ -168,22 +166,27 @@ class _Loader(yaml.SafeLoader):
 
 def _compose(text: str, file: str) -> yaml.Node | None:
     if len(text) > _LONGEST:
-        what = f"this is no recipe: it has {len(text):,} characters, and the longest may have {_LONGEST:,}"
-        raise RecipeErrors([Problem(Location(file, 1), (), what)])
+        raise _refused(
+            file, 1, f"this is no recipe: it has {len(text):,} characters, and the longest may have {_LONGEST:,}"
+        )
     try:
         node: yaml.Node | None = yaml.compose(text, _Loader)
     except yaml.MarkedYAMLError as error:
-        raise RecipeErrors([_syntax(error, text, file)]) from error
+        raise _refused(file, *_syntax(error, text)) from error
     except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
         what = f"this is not YAML: the character {chr(error.character)!a} cannot stand in it"
-        raise RecipeErrors([Problem(Location(file, line), (), what)]) from error
+        raise _refused(file, text.count("\n", 0, error.position) + 1, what) from error
     except RecursionError as error:
-        raise RecipeErrors([Problem(Location(file, 1), (), "the brackets are nested too deeply")]) from error
+        raise _refused(file, 1, "the brackets are nested too deeply") from error
     return node
 
 
-def _syntax(error: yaml.MarkedYAMLError, text: str, file: str) -> Problem:
+def _refused(file: str, line: int, text: str) -> RecipeErrors:
+    return RecipeErrors([Problem(Location(file, line), (), text)])
+
+
+def _syntax(error: yaml.MarkedYAMLError, text: str) -> tuple[int, str]:
+    """The line, and what is wrong there."""
     said = error.problem or "it cannot be read"
     # An unclosed bracket shows only at the end of the file; it was opened where the context began.
     unclosed = said.startswith(("found unexpected end of stream", "expected ',' or"))
@@ -195,7 +198,7 @@ def _syntax(error: yaml.MarkedYAMLError, text: str, file: str) -> Problem:
         what = "a tab; YAML indents with spaces only"
     else:
         what = next((plain for start, plain in _PLAINER.items() if start in said), said)
-    return Problem(Location(file, line + 1), (), f"this is not YAML: {what}")
+    return line + 1, f"this is not YAML: {what}"
 
 
 def _endless(node: yaml.ScalarNode) -> bool:

@@ -1,7 +1,5 @@
 """What is wrong with a recipe, as a person reads it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

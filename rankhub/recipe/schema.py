@@ -3,11 +3,10 @@
 What a component's own options may be stands in that component's constructor.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
+from itertools import chain
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -183,6 +182,21 @@ class Recipe(RecipeModel):
     log: Log = Log()
     loader: Loader = Loader()
 
+    @property
+    def trained_streams(self) -> list[str]:
+        """The streams that phases use, in the order in which they first do."""
+        return list(dict.fromkeys(name for phase in self.phases for name in phase.streams))
+
+    @property
+    def used_data(self) -> set[str]:
+        """The data sets that a stream of a phase or an evaluator names.
+
+        Others, such as a shared block's or those of a stream that no phase uses, need not be there.
+        """
+        options = chain.from_iterable(spec.options.values() for spec in [*self.evaluate, *self.callbacks])
+        named = {value for value in options if isinstance(value, str)}
+        return {self.streams[name].data for name in self.trained_streams} | (named & set(self.data))
+
 
 def _with_all_kinds(base: type[Recipe]) -> type[Recipe]:
     """The recipe with a key for every kind whose address it does not know: such a kind is a row of its table alone."""
@@ -213,22 +227,6 @@ def phase_streams(recipe: Recipe) -> Iterator[tuple[int, str, Stream]]:
     for number, phase in enumerate(recipe.phases):
         for name in phase.streams:
             yield number, name, stream_in(recipe, phase, name)
-
-
-def trained_streams(recipe: Recipe) -> list[str]:
-    """The streams that phases use, in the order in which they first do."""
-    return list(dict.fromkeys(name for phase in recipe.phases for name in phase.streams))
-
-
-def used_data(recipe: Recipe) -> set[str]:
-    """The data sets that a stream of a phase or an evaluator names.
-
-    Others, such as a shared block's or those of a stream that no phase uses, need not be there.
-    """
-    found = {recipe.streams[name].data for name in trained_streams(recipe)}
-    options = [list(spec.options.values()) for spec in [*recipe.evaluate, *recipe.callbacks]]
-    named = {value for values in options for value in values if isinstance(value, str)}
-    return found | (named & set(recipe.data))
 
 
 def matching(names: Iterable[str], pattern: str) -> list[str]:

@@ -1,7 +1,5 @@
 """The recipes that plugins bring, the blocks that they share, and overlays; and the files of users."""
 
-from __future__ import annotations
-
 import os
 from collections import Counter
 from dataclasses import dataclass

@@ -117,7 +117,7 @@ def hinge(network, pool, pairs, images):
     network.zero_grad()
     total = 0.0
     for a, b in pairs:
-        above, below = (network([images[row][None]], ["score"])["score"]["score"][0] for row in (a, b))
+        above, below = (network([images[row][None]], ["score"])["score.score"][0] for row in (a, b))
         total = total + (0.5 - (above - below)).clamp(min=0)
     (total / len(pairs)).backward()
     return gradient(network)
@@ -158,7 +158,7 @@ def test_the_gradient_of_pairs_is_that_of_two_branches(name, field, monkeypatch)
     assert racer.views == 2 * looked + (2 * racer.pairs if name == "hard_pairs" else 0)
     assert racer.pool.above(*np.split(rows, 2)).all()
     with torch.no_grad():
-        better, worse = racer.network([images], ["score"])["score"]["score"].chunk(2)
+        better, worse = racer.network([images], ["score"])["score.score"].chunk(2)
     hardest = (better - worse).argsort()[: racer.pairs].tolist()
     pairs = [(number, looked + number) for number in hardest]
     expected = hinge(copy.deepcopy(racer.network), racer.pool, pairs, images)
@@ -189,7 +189,7 @@ def test_held_out_photos_are_ranked_within_each_photo(ground, field):
                 next(i for i, own in enumerate(held_out.images) if torch.equal(own, image)) for image in images[0]
             ]
             level = target.level[number, 0]
-            return {"score": {"score": torch.where(target.kind[number] == 0, level, -level)}}
+            return {"score.score": torch.where(target.kind[number] == 0, level, -level)}
 
     found = held_out.score(Known(), objective)
     assert held_out.kinds == ("gaussian_noise", "gaussian_blur")

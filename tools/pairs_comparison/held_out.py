@@ -63,7 +63,7 @@ class HeldOut:
         """Judge a network; leaves it in evaluation mode."""
         network.eval()
         (output,) = objective.outputs
-        parts = [network([part], [objective.head])[objective.head][output] for part in self.images.split(BLOCK)]
+        parts = [network([part], [objective.head])[f"{objective.head}.{output}"] for part in self.images.split(BLOCK)]
         scores, kind = torch.cat(parts), self.target.kind
         assert kind is not None
         loss, accuracy = self._of(output, scores, torch.arange(len(scores)))

@@ -122,7 +122,7 @@ class Racer:
     def _scores(self, images: Tensor) -> Tensor:
         self.views += len(images)
         (output,) = self.objective.outputs
-        scores: Tensor = self.network([images], [self.objective.head])[self.objective.head][output]
+        scores: Tensor = self.network([images], [self.objective.head])[f"{self.objective.head}.{output}"]
         return scores
 
     def _backward(self, images: Tensor, target: RankTarget) -> None:

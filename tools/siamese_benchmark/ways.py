@@ -33,7 +33,7 @@ class Subject:
 
     def scores(self, images: Tensor) -> Tensor:
         """[n] outputs of one branch, as the engine computes them."""
-        scores: Tensor = self.network([images], ["score"])["score"]["score"]
+        scores: Tensor = self.network([images], ["score"])["score.score"]
         return scores
 
     def to(self, dtype: torch.dtype) -> Subject:

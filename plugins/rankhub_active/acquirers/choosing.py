@@ -11,9 +11,9 @@ from torch import Tensor
 
 from rankhub import UserError
 from rankhub.interfaces.acquire import PoolSource, Rows
-from rankhub.interfaces.embeddings import full_precision
 from rankhub.interfaces.evaluate import OutputTable
 from rankhub_active.acquirers.centres import Coverage, Floats, greedy
+from rankhub_ranking.embeddings import full_precision
 
 
 def quoted(names: Iterable[str]) -> str:

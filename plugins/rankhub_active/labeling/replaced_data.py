@@ -49,7 +49,7 @@ def find_replaced_data(loaded: LoadedRecipe, options: LabelingOptions) -> Replac
     labeled, unlabeled, test = options.labeled, options.unlabeled, options.test_data
     recipe = loaded.resolved()
     datasets: dict[str, Dataset] = {
-        name: rankhub.build("dataset", recipe["data"][name], catalog=loaded.catalog) for name in loaded.used_data
+        name: rankhub.build("dataset", recipe["data"][name], catalog=loaded.catalog) for name in loaded.recipe.used_data
     }
     known = ", ".join(sorted(datasets))
     for option, name in (("--labeled", labeled), ("--unlabeled", unlabeled), ("--test-data", test)):
@@ -57,7 +57,7 @@ def find_replaced_data(loaded: LoadedRecipe, options: LabelingOptions) -> Replac
             raise UserError(f"{option} {name}: the recipe uses no data set of that name; it uses {known}")
     if test is not None and not options.test:
         raise UserError(f"--test-data {test}: there are no test images to stand in for it; draw some: --test NUMBER")
-    trained = list(dict.fromkeys(recipe["streams"][stream]["data"] for stream in loaded.trained_streams))
+    trained = list(dict.fromkeys(recipe["streams"][stream]["data"] for stream in loaded.recipe.trained_streams))
     scored = [name for name in trained if datasets[name].label.kind in ("score", "points")]
     if labeled is None and len(scored) > 1:
         raise UserError(f"the recipe learns from several labeled data sets; name one: --labeled {_either(scored)}")

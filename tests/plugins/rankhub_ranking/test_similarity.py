@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rankhub.interfaces.embeddings import unit_rows
+from rankhub_ranking.embeddings import unit_rows
 from rankhub_ranking.similarity import RESOLUTION, inner_products, rounded, similarities
 
 

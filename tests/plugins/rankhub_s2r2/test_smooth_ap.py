@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from rankhub.interfaces.embeddings import unit_rows
 from rankhub.interfaces.loss import LossContext
+from rankhub_ranking.embeddings import unit_rows
 from rankhub_s2r2 import steps
 from rankhub_s2r2.positives import queries_by_size
 from rankhub_s2r2.precision import average_precision, exact_precision, positive_ranks

@@ -106,7 +106,7 @@ def test_the_network_is_shown_what_preprocess_says(trained, files):
     for form in forms_of(files, 1)[:9]:
         assert torch.equal(trained.preprocess(form)[0], expected)
     with torch.no_grad():
-        own = trained.network([expected], ["main"])["main"]["rating"].item()
+        own = trained.network([expected], ["main"])["main.rating"].item()
     assert own == pytest.approx(trained.predict(STACK[0]).value, rel=1e-6)
     with pytest.raises(rankhub.UserError, match="preprocess takes one image, these are 2"):
         trained.preprocess(STACK[:2])

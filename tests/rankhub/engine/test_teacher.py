@@ -43,7 +43,7 @@ def setting(*limits):
 
 def taught(*limits):
     backbone, teacher, batch, objectives = setting(*limits)
-    return backbone.seen, teacher_outputs(teacher, Compute(torch.device("cpu")), batch, objectives)["main"]["arrow"]
+    return backbone.seen, teacher_outputs(teacher, Compute(torch.device("cpu")), batch, objectives)["main.arrow"]
 
 
 def test_all_views_unless_every_loss_says_how_many():

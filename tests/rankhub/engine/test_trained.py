@@ -13,7 +13,7 @@ from helpers import fakes
 from helpers.training import catalog, objective, parts_of, recipe, streams, train
 
 from rankhub.engine import checkpoint, folder
-from rankhub.engine.answers import column_of, scale_of
+from rankhub.engine.answers import columns_of
 from rankhub.engine.cost import describe
 from rankhub.engine.parts import Resources, build
 from rankhub.engine.trained import Run
@@ -102,13 +102,12 @@ def test_a_run_answers_on_the_scale_of_its_labels_without_its_data(tmp_path):
     folder.write_labels(tmp_path / "run", {"train": turned, "test": turned})
     run = Run(tmp_path / "run", catalog())
     assert run.labels == {"main.rating": turned}
-    assert scale_of(turned) == "DMOS, lower is better"
     images = opened()
     found = run.predict(images)
     parts.network.eval()
     with torch.no_grad():
         stack = torch.stack([images[n].image for n in range(10)]).float() / 255
-        expected = -parts.network([stack], ["main"])["main"]["rating"]
+        expected = -parts.network([stack], ["main"])["main.rating"]
     said = list(run.answers(images))
     assert [answer.index for answer in said] == list(range(10))
     assert [run.number(answer, "main.rating") for answer in said] == [each.value for each in found]
@@ -125,7 +124,7 @@ def test_a_run_answers_on_the_scale_of_its_labels_without_its_data(tmp_path):
 
 def test_two_outputs_of_one_name_keep_their_heads_in_the_columns():
     labels = dict.fromkeys(("a.score", "b.score", "b.count"), LabelSpec())
-    assert [column_of(name, labels) for name in labels] == ["a.score", "b.score", "count"]
+    assert list(columns_of(labels).values()) == ["a.score", "b.score", "count"]
 
 
 def test_what_is_no_run_is_a_sentence(tmp_path):

@@ -71,7 +71,7 @@ def test_points_of_all_processes_come_in_one_order():
     order = torch.tensor([3, 0, 4, 1, 5, 2])
     for rank in range(2):
         gathering = Gathering(Both(rank, [held(one) for one in both]), order, torch.tensor([1, 3, 5]))
-        found = gathering._label(both[rank])
+        found = gathering._part(both[rank])
         wanted = Points.joined(both).rows(order)
         for name in Points.__slots__:
             assert torch.equal(getattr(found, name), getattr(wanted, name))

@@ -7,7 +7,6 @@ from helpers import fakes
 from helpers.recipes import load_text
 
 from rankhub.catalog.catalog import Catalog
-from rankhub.recipe.check import missing_data
 from rankhub.recipe.report import RecipeErrors
 
 CATALOG = Catalog.of({"fakes": fakes})
@@ -240,9 +239,10 @@ def test_missing_data_are_no_error_of_the_recipe_but_of_a_run():
     changes = ["data.train={use: absent}", "data.test={use: absent}", "data.more={use: absent, where: bug}"]
     changes.append("evaluate=[{use: spread, data: test}, {use: spread, data: more}]")
     changes.append("data.spare={use: absent, where: nowhere}")  # nothing uses it, so it need not be there
-    loaded = load_text(fakes.RECIPE, changes, catalog, file="f")
-    said = [str(problem) for problem in missing_data(loaded)]
-    assert said == [
+    load_text(fakes.RECIPE, changes, catalog, file="f")
+    with pytest.raises(RecipeErrors) as caught:
+        load_text(fakes.RECIPE, changes, catalog, file="f", need_data=True)
+    assert [str(problem) for problem in caught.value.problems] == [
         "override 'data.train={use: absent}'  data.train: nothing in x (so for data.test)",
         "override 'data.more={use: absent, where: bug}'  data.more: its `missing` fails, "
         "which is for the plugin's author to mend: ZeroDivisionError: oh",

@@ -4,7 +4,6 @@ import pytest
 from helpers import fakes
 from helpers.training import catalog
 
-from rankhub.recipe.check import missing_data
 from rankhub.recipe.load import load_recipe
 from rankhub.recipe.report import RecipeErrors
 from rankhub.recipe.shipped import Source
@@ -13,18 +12,21 @@ SOURCE = Source(fakes.RECIPE, "file.yaml")
 
 
 def test_weights_that_are_not_there(monkeypatch):
-    assert missing_data(load_recipe(SOURCE, [], catalog(), need_data=True)) == []
+    load_recipe(SOURCE, [], catalog(), need_data=True)
     monkeypatch.setattr(fakes.Flat, "missing", lambda self: "its weights are gone")
     said = "file.yaml:6  backbone: its weights are gone"
-    assert [str(problem) for problem in missing_data(load_recipe(SOURCE, [], catalog()))] == [said]
-    with pytest.raises(RecipeErrors, match=said):
+    load_recipe(SOURCE, [], catalog())
+    with pytest.raises(RecipeErrors, match=said) as caught:
         load_recipe(SOURCE, [], catalog(), need_data=True)
+    assert len(caught.value.problems) == 1
 
 
 def test_data_and_weights_come_together_each_once(monkeypatch):
     monkeypatch.setattr(fakes.Flat, "missing", lambda self: "it is gone")
     monkeypatch.setattr(fakes.Patches, "missing", lambda self: "it is gone")
-    (problem,) = missing_data(load_recipe(SOURCE, [], catalog()))
+    with pytest.raises(RecipeErrors) as caught:
+        load_recipe(SOURCE, [], catalog(), need_data=True)
+    (problem,) = caught.value.problems
     assert str(problem) == "file.yaml:4  data.train: it is gone (so for data.test, backbone)"
 
 

@@ -146,13 +146,13 @@ def test_a_stream_that_no_phase_uses_is_said_unless_something_names_it():
     assert found.startswith("streams.ranked: no phase uses this stream, and nothing else names it")
     for used in ("evaluate=[{use: looks, stream: ranked}]", "acquire={use: takes, stream: ranked}"):
         loaded = load(ALONE, used)
-        assert loaded.trained_streams == ["labeled"]
+        assert loaded.recipe.trained_streams == ["labeled"]
 
 
 def test_the_data_of_a_stream_that_only_an_evaluator_names_are_not_needed():
     other = ["data.spare={use: patches}", "streams.ranked.data=spare"]
-    assert "spare" in load(*other).used_data
-    assert load(*other, ALONE, "evaluate=[{use: looks, stream: ranked}]").used_data == {"scored"}
+    assert "spare" in load(*other).recipe.used_data
+    assert load(*other, ALONE, "evaluate=[{use: looks, stream: ranked}]").recipe.used_data == {"scored"}
 
 
 def test_a_wrong_name_of_a_phase_or_a_wrong_evaluator_hides_who_uses_a_stream():

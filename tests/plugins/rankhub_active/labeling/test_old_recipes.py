@@ -129,7 +129,7 @@ def new(converted):
 def test_the_new_form_is_one_that_loads(converted):
     # Without the patterns that no parameter of these losses matches.
     loaded = rankhub.load_recipe(converted.text, ["phases.multitask.lr_scale={}", "phases.small.freeze=[]"])
-    assert loaded.trained_streams == ["ranked", "labeled", "labeled_2"]
+    assert loaded.recipe.trained_streams == ["ranked", "labeled", "labeled_2"]
     assert loaded.resolved()["optimizer"]["lr"] == 1e-3
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from rankhub.interfaces.embeddings import full_precision, unit_rows
+from rankhub_ranking.embeddings import full_precision, unit_rows
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,5 @@
 """Embeddings in a precision, and at a length, that a loss can be taken in."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 
@@ -19,7 +17,7 @@ def unit_rows(embeddings: Tensor) -> Tensor:
     """The rows of a matrix [N, d], each divided by its length, so that inner products are cosines.
 
     In float32 or float64, also inside autocast. Lengths are taken in float64, so that rows that are equal bit for bit
-    stay so: in float32 the order of the sum, which may differ with the index of a row, would tell. A row of length zero
+    stay so: in float32 the order of the sum, which may differ with the place of a row, would tell. A row of length zero
     stays zero and its gradient finite (that of an undivided row).
     """
     with torch.autocast(embeddings.device.type, enabled=False):
