@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from rankhub.interfaces.data import LabelSpec
-from rankhub.interfaces.embeddings import full_precision
 from rankhub.interfaces.errors import Objection
 from rankhub.interfaces.model import Features, FeatureSpec, Head, OutputSpec
+from rankhub_ranking.embeddings import full_precision
 
 
 class Classifier(Head):

@@ -10,12 +10,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from rankhub.interfaces.data import LabelSpec
-from rankhub.interfaces.embeddings import full_precision
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.generator import ViewSpec
 from rankhub.interfaces.loss import Loss, LossContext, LossResult, Scope, single_output
 from rankhub.interfaces.model import OutputSpec
 from rankhub.interfaces.order import RankTarget
+from rankhub_ranking.embeddings import full_precision
 
 
 class CrossEntropy(Loss):

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rankhub.interfaces.embeddings import unit_rows
+from rankhub_ranking.embeddings import unit_rows
 from rankhub_ranking.standalone import ids, output_of
 from rankhub_retrieval.ranking import measure
 from rankhub_retrieval.sides import Side, make_task

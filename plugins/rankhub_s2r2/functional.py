@@ -15,9 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rankhub.interfaces.embeddings import unit_rows
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.loss import Loss
+from rankhub_ranking.embeddings import unit_rows
 from rankhub_ranking.standalone import LabelLoss, mean_loss, order_of, output_of
 from rankhub_s2r2.blackbox_ap import BlackboxAP
 from rankhub_s2r2.graded_ap import GradedAP
