@@ -38,7 +38,9 @@ from fault_kinds import documents, kept, pictures, processes, runs, strangers, t
 from fault_kinds.world import Kind, World
 
 KINDS: dict[str, Kind] = {
-    kind.name: kind for module in (runs, kept, pictures, tables, documents, strangers, processes) for kind in module.KINDS
+    kind.name: kind
+    for module in (runs, kept, pictures, tables, documents, strangers, processes)
+    for kind in module.KINDS
 }
 Fault = tuple[str, int]
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import errno
 import importlib
 import os
 import pickle
+import pkgutil
+import re
 import resource
 import signal
 import sys
@@ -15,6 +18,7 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +30,7 @@ _TAKES_ROOM = {"open", "os.mkdir", "os.rename", "os.link", "os.symlink", "tempfi
 """Those that a full disk refuses; a read-only one refuses all."""
 
 SENTENCE = "error: "
+"""With it begins what the command line says of what the user can mend."""
 
 
 @dataclass(frozen=True)
@@ -72,17 +77,25 @@ class Ended:
             return f"a traceback: {self.err.strip().splitlines()[-1][:300]}"
         if self.code not in codes:
             return f"exit {self.code} in place of {' or '.join(map(str, codes))}: {self.said.strip()[-300:]}"
-        if self.code == 2 and self.err.count(SENTENCE) != 1:
-            return f"not one sentence: {self.err[-300:]!r}"
-        return None
+        return None if self.code != 2 or _is_one_sentence(self.err) else f"not one sentence: {self.err[-300:]!r}"
+
+
+def _is_one_sentence(said: str) -> bool:
+    """One error; its list, if it has one, is indented and may end with the number of its items."""
+    lines = said.splitlines()
+    first = next((at for at, line in enumerate(lines) if line.startswith(SENTENCE)), None)
+    if first is None or "weights_only" in said:  # advice to load what was refused, see torch.load
+        return False
+    rest = [line for line in lines[first + 1 :] if line and not line.startswith("  ")]
+    return not rest or (len(rest) == 1 and re.match(r"\d+ errors? in ", rest[0]) is not None)
 
 
 def rankhub(arguments: Sequence[object], root: Path, trap: Trap | None = None, limit: float = 60) -> Ended:
     """Run `rankhub` with these arguments in the folder ``root``, in a child."""
-    out, err, log = (root / f".said.{os.getpid()}.{name}" for name in ("out", "err", "events"))
+    log, pipes = root / f".events.{os.getpid()}", (os.pipe(), os.pipe())
     child = os.fork()
     if child == 0:
-        _begin(root, out, err)
+        _begin(root, pipes[0][1], pipes[1][1])
         events = _arm(trap, root)
         code = 1
         try:
@@ -96,11 +109,12 @@ def rankhub(arguments: Sequence[object], root: Path, trap: Trap | None = None, l
         except BaseException:
             traceback.print_exc()
         _end(code, lambda: log.write_text("\n".join(events)))
-    code, cpu, peak = _wait(child, limit)
-    said = [path.read_text(errors="replace") if path.exists() else "" for path in (out, err, log)]
-    for path in (out, err, log):
-        path.unlink(missing_ok=True)
-    return Ended(code, said[0], said[1], cpu, peak, said[2].splitlines())
+    for _, end in pipes:
+        os.close(end)
+    code, cpu, peak, said = _wait(child, limit, [start for start, _ in pipes])
+    events = log.read_text(errors="replace").splitlines() if log.exists() else []
+    log.unlink(missing_ok=True)
+    return Ended(code, said[0], said[1], cpu, peak, events)
 
 
 @dataclass(frozen=True)
@@ -118,7 +132,7 @@ def call(function: Callable[[], Any], root: Path, limit: float = 20) -> Told:
     answer = root / f".answer.{os.getpid()}"
     child = os.fork()
     if child == 0:
-        _begin(root, Path(os.devnull), Path(os.devnull))
+        _begin(root, *[os.open(os.devnull, os.O_WRONLY)] * 2)
         before = _peak(now=True)
         told = Told(broken="ended without an answer")
         try:
@@ -127,7 +141,7 @@ def call(function: Callable[[], Any], root: Path, limit: float = 20) -> Told:
             if any(each.__name__ == "UserError" for each in type(error).__mro__):
                 told = Told(sentence=str(error), grown=_peak() - before)
             else:
-                told = Told(broken=f"a traceback: {traceback.format_exc()[-600:]}", grown=_peak() - before)
+                told = Told(broken=f"a traceback: {traceback.format_exc(limit=-2)[-400:]}", grown=_peak() - before)
         _end(0, lambda: answer.write_bytes(pickle.dumps(told)))
     code, *_ = _wait(child, limit)
     try:
@@ -136,36 +150,42 @@ def call(function: Callable[[], Any], root: Path, limit: float = 20) -> Told:
         answer.unlink(missing_ok=True)
 
 
-def warm(root: Path, *commands: Sequence[object]) -> None:
-    """Import, here and once, all that these commands import."""
-    for number, command in enumerate(commands):
-        names = root / f".modules.{number}"
-        child = os.fork()
-        if child == 0:
-            _begin(root, Path(os.devnull), Path(os.devnull))
-            try:
-                importlib.import_module("rankhub.cli.main").execute(list(map(str, command)))
-            finally:
-                _end(0, lambda names=names: names.write_text("\n".join(sys.modules)))  # type: ignore[misc]
-        _wait(child, 120)
-        for name in names.read_text().splitlines():
+def warm(packages: Sequence[str], root: Path | None = None, *commands: Sequence[object]) -> None:
+    """Import, here and once, whole packages, and all else that these commands import in the folder ``root``."""
+    names = [name for package in packages for name in _modules(package)]
+    _import(names)
+    for command in commands if root is not None else ():
+        assert root is not None
+        told = call(partial(_imported_by, command), root, limit=120)
+        _import(told.value or ())
+
+
+def _modules(package: str) -> list[str]:
+    found = importlib.import_module(package)
+    return [package, *(info.name for info in pkgutil.walk_packages(found.__path__, f"{package}."))]
+
+
+def _import(names: Sequence[str]) -> None:
+    for name in names:
+        if name not in sys.modules and not name.endswith("__main__"):
             try:
                 importlib.import_module(name)
             except Exception:  # a module that its own package makes, or that is not for import alone
                 continue
-        names.unlink()
 
 
-def _begin(root: Path, out: Path, err: Path) -> None:
+def _imported_by(command: Sequence[object]) -> list[str]:
+    with contextlib.suppress(BaseException):
+        importlib.import_module("rankhub.cli.main").execute(list(map(str, command)))
+    return list(sys.modules)
+
+
+def _begin(root: Path, out: int, err: int) -> None:
     """Make a child what a command's process is: its own output, default signals, no core files."""
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
-    for number, path in ((1, out), (2, err)):
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    for handle, number in ((os.open(os.devnull, os.O_RDONLY), 0), (out, 1), (err, 2)):
         os.dup2(handle, number)
-        os.close(handle)
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
     sys.stdin, sys.stdout, sys.stderr = open(0, closefd=False), open(1, "w", 1, closefd=False), open(2, "w", 1)  # noqa: SIM115
     for name in ("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"):
         signal.signal(getattr(signal, name), signal.SIG_DFL)
@@ -186,13 +206,13 @@ def _arm(trap: Trap | None, root: Path) -> list[str]:
         act = signal.SIG_DFL if deadly else lambda *_: os.kill(os.getpid(), getattr(signal, trap.do))
         signal.signal(signal.SIGPROF, act)
         signal.setitimer(signal.ITIMER_PROF, trap.at)
-    base, own = f"{os.path.realpath(root)}/", f"{root}/.said."
+    base = f"{os.path.realpath(root)}/"
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         if event not in _PATHS or (event == "open" and not _writes(arguments)):
             return
         paths = [os.path.abspath(os.fsdecode(each)) for each in arguments[: _PATHS[event]] if _is_path(each)]
-        if not paths or not f"{paths[-1]}/".startswith(base) or paths[-1].startswith(own):
+        if not paths or not f"{paths[-1]}/".startswith(base):
             return
         counts = threading.current_thread() is threading.main_thread()  # others come when they come
         if counts:
@@ -231,19 +251,32 @@ def _end(code: int, last: Callable[[], Any]) -> None:
         os._exit(code)
 
 
-def _wait(child: int, limit: float) -> tuple[int, float, float]:
-    """Exit code, or the negative number of a signal, CPU seconds and MB; -99 where it did not end in time."""
-    until = time.monotonic() + limit
-    while True:
+def _wait(child: int, limit: float, pipes: Sequence[int] = ()) -> tuple[int, float, float, list[str]]:
+    """Exit code, or the negative number of a signal, CPU seconds, MB, and what came through the pipes.
+
+    The code is -99 where it did not end in time.
+    """
+    until, said = time.monotonic() + limit, [b"" for _ in pipes]
+    for pipe in pipes:
+        os.set_blocking(pipe, False)
+    code, used = None, resource.getrusage(resource.RUSAGE_SELF)
+    while code is None:
         found, status, used = os.wait4(child, os.WNOHANG)
         if found:
             code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else -os.WTERMSIG(status)
-            return code, used.ru_utime + used.ru_stime, used.ru_maxrss / 1e3
-        if time.monotonic() > until:
+        elif time.monotonic() > until:
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
-            return -99, limit, 0.0
-        time.sleep(0.005)
+            code = -99
+        else:
+            time.sleep(0.005)
+        for at, pipe in enumerate(pipes):
+            with contextlib.suppress(BlockingIOError):
+                while piece := os.read(pipe, 1 << 16):
+                    said[at] += piece
+    for pipe in pipes:
+        os.close(pipe)
+    return code, used.ru_utime + used.ru_stime, used.ru_maxrss / 1e3, [text.decode(errors="replace") for text in said]
 
 
 def _peak(now: bool = False) -> float:

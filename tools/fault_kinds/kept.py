@@ -96,7 +96,7 @@ def _new_row(work: Path, draw: Random) -> None:
         file.write("new.png,3.5\n")
 
 
-def _on_image(folder: str, act: Callable[[Path, Random], None]) -> Callable[[Path, Random], None]:
+def _on_image(folder: str, act: Callable[[Path, Random], object]) -> Callable[[Path, Random], object]:
     return lambda work, draw: act(draw.choice(sorted((work / folder).glob("*.png"))), draw)
 
 
@@ -115,7 +115,7 @@ def _recipe(pattern: str, by: str) -> Callable[[Path, Random], None]:
     return act
 
 
-_CHANGES: dict[str, Callable[[Path, Random], None]] = {
+_CHANGES: dict[str, Callable[[Path, Random], object]] = {
     "a score times 100": _labels(_other_value),
     "two scores swapped": _labels(_swapped),
     "a row of scores taken out": _labels(_without_one),
@@ -126,7 +126,7 @@ _CHANGES: dict[str, Callable[[Path, Random], None]] = {
     "an image added": _new_image,
     "an image replaced": _on_image("photos", _other_pixels),
     "an image deleted": _on_image("photos", lambda image, draw: image.unlink()),
-    "an image renamed": _on_image("photos", lambda image, draw: None if image.rename(image.parent / "zz.png") else None),
+    "an image renamed": _on_image("photos", lambda image, draw: shutil.move(image, image.with_name("zz.png"))),
     "recipe: lr": _recipe(r"lr: 0\.002", "lr: 0.02"),
     "recipe: batch size": _recipe("batch_size: 4", "batch_size: 2"),
     "recipe: seed": _recipe("seed: 3", "seed: 4"),

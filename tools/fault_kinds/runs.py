@@ -6,10 +6,11 @@ import json
 from pathlib import Path
 from random import Random
 
-from fault_kinds.child import Ended, Trap, rankhub
-from fault_kinds.world import PREDICT, RESUME, START, STEPS, Kind, World, differs, finish
 from labeling_kill.ingest import left, make_pool
 from labeling_kill.serve import BrokenError, kill_serve
+
+from fault_kinds.child import Ended, Trap, rankhub
+from fault_kinds.world import PREDICT, RESUME, START, STEPS, Kind, World, differs, finish
 
 _MARKS = {"checkpoint": "checkpoints/", "evaluation": "evaluation/", "decoding": "cache/"}
 _STAGES = ("training", "checkpoint", "evaluation", "decoding", "ingest", "serve")

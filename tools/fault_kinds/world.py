@@ -53,6 +53,7 @@ keep_best: quality.rmse
 checkpoint: {every_epochs: null, every_steps: 3, keep: 2}
 loader: {cache: cache}
 """
+PACKAGES = ("rankhub", "rankhub_tables", "rankhub_data", "rankhub_quality", "rankhub_counting", "rankhub_active")
 STEPS = 10
 START = ("run", "tiny.yaml", "--out", "run")
 RESUME = ("run", "--resume", "run")
@@ -123,10 +124,9 @@ def make(home: Path, runs: bool) -> World:
     with (fresh / "data/labels.csv").open("w", newline="") as file:
         csv.writer(file).writerows(rows)
     (fresh / "tiny.yaml").write_text(RECIPE)
+    warm(PACKAGES, world.at("fresh", home / "warm"), *((START, PREDICT) if runs else ()))
     if not runs:
-        warm(world.at("fresh", home / "warm"), ("run", "tiny.yaml", "--dry-run"))
         return world
-    warm(world.at("fresh", home / "warm"), START, PREDICT)
     whole = world.at("fresh", home / "whole")
     world.start = _well(rankhub(START, whole))
     world.result = result_of(whole)
