@@ -73,11 +73,12 @@ class Ended:
 
     def wrong(self, *codes: int) -> str | None:
         """What is wrong with this end if one of these codes was due; None if nothing is. Code 2 takes one sentence."""
+        last = " | ".join(self.said.strip().splitlines())[-300:]
         if "Traceback (most recent call last)" in self.said:
-            return f"a traceback: {self.err.strip().splitlines()[-1][:300]}"
+            return f"a traceback: {last}"
         if self.code not in codes:
-            return f"exit {self.code} in place of {' or '.join(map(str, codes))}: {self.said.strip()[-300:]}"
-        return None if self.code != 2 or _is_one_sentence(self.err) else f"not one sentence: {self.err[-300:]!r}"
+            return f"exit {self.code} in place of {' or '.join(map(str, codes))}: {last}"
+        return None if self.code != 2 or _is_one_sentence(self.err) else f"not one sentence: {last}"
 
 
 def _is_one_sentence(said: str) -> bool:
@@ -90,7 +91,7 @@ def _is_one_sentence(said: str) -> bool:
     return not rest or (len(rest) == 1 and re.match(r"\d+ errors? in ", rest[0]) is not None)
 
 
-def rankhub(arguments: Sequence[object], root: Path, trap: Trap | None = None, limit: float = 60) -> Ended:
+def rankhub(arguments: Sequence[object], root: Path, trap: Trap | None = None, limit: float = 240) -> Ended:
     """Run `rankhub` with these arguments in the folder ``root``, in a child."""
     log, pipes = root / f".events.{os.getpid()}", (os.pipe(), os.pipe())
     child = os.fork()
@@ -127,7 +128,7 @@ class Told:
     grown: float = 0.0  # memory at its peak over what it was, in MB
 
 
-def call(function: Callable[[], Any], root: Path, limit: float = 20) -> Told:
+def call(function: Callable[[], Any], root: Path, limit: float = 60) -> Told:
     """Call a function in a child, in the folder ``root``."""
     answer = root / f".answer.{os.getpid()}"
     child = os.fork()

@@ -113,7 +113,7 @@ def recipe(world: World, root: Path, draw: Random, number: int) -> tuple[str, st
         name, codes = "an entry changed", (0, 2)
         content = yaml.safe_dump(_mutated(yaml.safe_load(RECIPE), draw), sort_keys=False)
     (work / "tiny.yaml").write_bytes(content if isinstance(content, bytes) else content.encode())
-    ended = rankhub(("validate", "tiny.yaml"), work, limit=30)
+    ended = rankhub(("validate", "tiny.yaml"), work, limit=60)
     return f"recipe, {name}", _harmless(ended, work) or ended.wrong(*codes)
 
 

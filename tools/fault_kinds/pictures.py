@@ -146,8 +146,9 @@ def _tiff(draw: Random) -> Picture:
     file = io.BytesIO()
     options |= {"planarconfig": "separate" if apart else "contig"} if count > 1 else {}
     tifffile.imwrite(file, written, extratags=[(274, 3, 1, turn, False)], **options)
-    agreed = dtype == "u1" or (dtype == "u2" and top == 65535) or (dtype[0] == "f" and top in (1, 1.04))
-    values = np.clip(stored.astype(np.float64) / (1 if top == 1.04 else top), -1e9 if dtype[0] == "i" else 0, 1)
+    agreed = dtype in ("u1", "u2") or (dtype[0] == "f" and top in (1, 1.04))
+    unit = {"u2": 65535}.get(dtype, 1 if top == 1.04 else top)
+    values = np.clip(stored.astype(np.float64) / unit, -1e9 if dtype[0] == "i" else 0, 1)
     seen = _shown(values, count == 4)
     seen = 255 - seen if options["photometric"] == "miniswhite" else seen
     what = f"TIFF, {count} of {dtype} up to {top:g}, turned {turn}, " + ", ".join(
@@ -289,9 +290,9 @@ def _alike(pixels: Floats, seen: Floats, near: float, agreed: bool) -> bool:
         return False
     if np.abs(pixels - seen).max() <= near:
         return True
-    if agreed or np.ptp(seen) == 0:
-        return not agreed
-    return bool(np.corrcoef(pixels.ravel(), np.nan_to_num(seen).ravel())[0, 1] > 0.97 and np.ptp(pixels) > 40)
+    if agreed or np.ptp(seen) == 0 or np.ptp(pixels) <= 40:
+        return not agreed and np.ptp(seen) == 0
+    return bool(np.corrcoef(pixels.ravel(), np.nan_to_num(seen).ravel())[0, 1] > 0.97)
 
 
 def picture(world: World, root: Path, draw: Random, number: int) -> tuple[str, str | None]:

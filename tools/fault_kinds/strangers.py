@@ -51,6 +51,8 @@ BROKEN: dict[str, str] = {
 }
 """Hold no start up at all."""
 _NAME = "g_bad"
+_STRIDE = 5
+"""A part of them has some of each: it shares no divisor with their number."""
 _SOUND = {"a clash with an official loss", "a low recursion limit", "leaves a thread"}
 """Work as far as `plugins list --check` can tell."""
 
@@ -67,7 +69,8 @@ def install(folder: Path, source: str) -> Path:
 
 def stranger(world: World, root: Path, draw: Random, number: int) -> tuple[str, str | None]:
     """One bad plugin on the path of processes of their own."""
-    what = [*BROKEN, *DEADLY][number % (len(BROKEN) + len(DEADLY))]
+    every = [*BROKEN, *DEADLY]
+    what = every[number * _STRIDE % len(every)]
     install(root / "plugin", {**BROKEN, **DEADLY}[what])
     if what in DEADLY:  # the start that notes it
         _start(root, "--help", limit=8)

@@ -252,7 +252,7 @@ def _read(reader: str, folder: Path, source: Path) -> tuple[Meant, str]:
     said = " ".join([*report.notes, *(str(row) for table in report.tables.values() for row in table)])
     paths = [unicodedata.normalize("NFC", path.replace("\\", "/")).removeprefix("./") for path in data.facts("path")]
     if reader == "points":
-        return {path: sorted(points.tolist()) for path, points in zip(paths, data.points(), strict=True)}, said
+        return {path: sorted(points[:, :2].tolist()) for path, points in zip(paths, data.points(), strict=True)}, said
     values = data.labels().tolist() if reader == "scores" else [0] * len(paths)
     return dict(zip(paths, values, strict=True)), said
 
