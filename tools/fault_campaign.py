@@ -75,17 +75,17 @@ def recorded(file: Path, seed: int) -> dict[Fault, dict[str, Any]]:
 
 
 def in_turn(counts: dict[str, int]) -> Iterator[Fault]:
-    """The faults of all kinds, in such an order that a part has about the same share of each."""
-    faults = [((number + 0.5) / count, kind, number) for kind, count in counts.items() for number in range(count)]
+    """The faults of all kinds: the first of each, and then so that a part has about the same share of each."""
+    faults = [(number / count, kind, number) for kind, count in counts.items() for number in range(count)]
     return ((kind, number) for _, kind, number in sorted(faults))
 
 
 def work(mine: Sequence[Fault], options: argparse.Namespace, made: World, until: float) -> None:
-    """Try faults until the time is over; each outcome is one line, written at once."""
+    """Try faults until the time is over, the first of a kind even then; each outcome is one line, written at once."""
     handle = os.open(options.out / "outcomes.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     for name, number in mine:
-        if time.monotonic() > until:
-            break
+        if number and time.monotonic() > until:
+            continue
         outcome = attempt(KINDS[name], number, options.seed, made, options.out)
         os.write(handle, (json.dumps(outcome) + "\n").encode())
         if outcome["wrong"] is not None or options.number is not None:
@@ -121,11 +121,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--count", type=int, help="so many of each kind, in place of a whole campaign's")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--short", action="store_true", help="a part of each kind, of at most two minutes")
-    parser.add_argument("--part", type=float, default=float("inf"), help="end after so many seconds")
+    parser.add_argument(
+        "--part", type=float, default=float("inf"), help="seconds after which no further fault is tried"
+    )
     parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1))
     parser.add_argument("--out", type=Path, help="folder of the record; without it, one that is removed at the end")
     options = parser.parse_args(arguments)
-    options.part = min(options.part, 110.0) if options.short else options.part
+    options.part = min(options.part, 80.0) if options.short else options.part
     if options.number is not None and len(options.kind or ()) != 1:
         parser.error("--number takes one --kind")
     scratch = None if options.out else tempfile.mkdtemp(prefix="faults.")
@@ -139,7 +141,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def campaign(options: argparse.Namespace) -> int:
     """Make the world, share the faults that are due among forked workers, and report."""
-    until = time.monotonic() + options.part
     names = options.kind or list(KINDS)
     counts = {name: options.count or (KINDS[name].part if options.short else KINDS[name].count) for name in names}
     numbers = [(names[0], options.number)] if options.number is not None else list(in_turn(counts))
@@ -148,7 +149,7 @@ def campaign(options: argparse.Namespace) -> int:
     done = {} if options.number is not None else recorded(file, options.seed)
     due = [fault for fault in numbers if fault not in done]
     made = world.make(options.out / "world", runs=any(KINDS[name].runs for name in names))
-    workers = []
+    until, workers = time.monotonic() + options.part, []
     for job in range(max(1, options.jobs)):
         if (child := os.fork()) == 0:
             try:

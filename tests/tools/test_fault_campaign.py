@@ -121,8 +121,8 @@ def test_other_values_of_a_table_are_noticed(kinds, found, due, said, holds):
 
 def test_a_part_has_some_of_each_kind_and_what_was_cut_short_is_tried_again(load_tool, tmp_path):
     tool = load_tool("fault_campaign")
-    first = list(tool.in_turn({"a": 4, "b": 2}))[:3]
-    assert first == [("a", 0), ("b", 0), ("a", 1)]
+    first = list(tool.in_turn({"a": 4, "b": 2}))[:4]
+    assert first == [("a", 0), ("b", 0), ("a", 1), ("a", 2)]
     line = json.dumps({"kind": "a", "number": 0, "seed": 0})
     other = json.dumps({"kind": "a", "number": 1, "seed": 1})
     (tmp_path / "outcomes.jsonl").write_text(f'{line}\n{other}\n{{"kind": "a", "num')

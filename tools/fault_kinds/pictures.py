@@ -146,7 +146,7 @@ def _tiff(draw: Random) -> Picture:
     file = io.BytesIO()
     options |= {"planarconfig": "separate" if apart else "contig"} if count > 1 else {}
     tifffile.imwrite(file, written, extratags=[(274, 3, 1, turn, False)], **options)
-    agreed = dtype in ("u1", "u2") or (dtype[0] == "f" and top in (1, 1.04))
+    agreed = dtype in ("u1", "u2") or (dtype[0] == "f" and top == 1)
     unit = {"u2": 65535}.get(dtype, 1 if top == 1.04 else top)
     values = np.clip(stored.astype(np.float64) / unit, -1e9 if dtype[0] == "i" else 0, 1)
     seen = _shown(values, count == 4)

@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 
 from fault_kinds.child import SENTENCE
-from fault_kinds.world import STEPS, Kind, World, result_of
+from fault_kinds.world import STEPS, Kind, World, differs, result_of
 
 _PATIENCE = 240.0
 
@@ -41,7 +41,7 @@ def pair(world: World, root: Path, draw: Random, number: int) -> tuple[str, str 
     said = _end(resumed)
     if resumed.returncode or SENTENCE in said:
         return done, f"resumed by two: exit {resumed.returncode}: {said[-600:]}"
-    return done, None if result_of(work) == result_of(work, "whole") else "OTHER WEIGHTS OR METRICS"
+    return done, differs(World(work, result=result_of(work, "whole")), work)
 
 
 def _launched(work: Path, *arguments: str) -> subprocess.Popen[str]:
