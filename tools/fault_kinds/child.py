@@ -11,6 +11,7 @@ import pickle
 import pkgutil
 import re
 import resource
+import shutil
 import signal
 import sys
 import threading
@@ -41,7 +42,8 @@ class Trap:
         how: ``event``: at the so-many-th change of a file under the root; ``cpu``: after so many seconds of CPU time;
             ``size``: at the write with which a file would exceed so many bytes.
         at: The number of that.
-        do: A signal's name, or that of an error number, which all later changes get as well.
+        do: A signal's name; or that of an error number, which all later changes get as well; or ``GONE``: the folder
+            ``run`` is removed.
     """
 
     how: str
@@ -91,8 +93,10 @@ def _is_one_sentence(said: str) -> bool:
     return not rest or (len(rest) == 1 and re.match(r"\d+ errors? in ", rest[0]) is not None)
 
 
-def rankhub(arguments: Sequence[object], root: Path, trap: Trap | None = None, limit: float = 240) -> Ended:
-    """Run `rankhub` with these arguments in the folder ``root``, in a child."""
+def rankhub(
+    arguments: Sequence[object], root: Path, trap: Trap | None = None, limit: float = 240, *, unread: bool = False
+) -> Ended:
+    """Run `rankhub` with these arguments in the folder ``root``, in a child; ``unread``: nobody takes its output."""
     log, pipes = root / f".events.{os.getpid()}", (os.pipe(), os.pipe())
     child = os.fork()
     if child == 0:
@@ -112,7 +116,11 @@ def rankhub(arguments: Sequence[object], root: Path, trap: Trap | None = None, l
         _end(code, lambda: log.write_text("\n".join(events)))
     for _, end in pipes:
         os.close(end)
-    code, cpu, peak, said = _wait(child, limit, [start for start, _ in pipes])
+    heard = [start for start, _ in pipes]
+    if unread:
+        os.close(heard[0])
+        heard[0] = os.open(os.devnull, os.O_RDONLY)
+    code, cpu, peak, said = _wait(child, limit, heard)
     events = log.read_text(errors="replace").splitlines() if log.exists() else []
     log.unlink(missing_ok=True)
     return Ended(code, said[0], said[1], cpu, peak, events)
@@ -225,7 +233,10 @@ def _arm(trap: Trap | None, root: Path) -> list[str]:
                 number = getattr(errno, trap.do)
                 raise OSError(number, os.strerror(number), paths[-1])
         elif counts and len(events) == trap.at:
-            os.kill(os.getpid(), getattr(signal, trap.do))
+            if trap.do == "GONE":
+                shutil.rmtree(f"{base}run", ignore_errors=True)
+            else:
+                os.kill(os.getpid(), getattr(signal, trap.do))
 
     sys.addaudithook(hook)
     return events

@@ -20,7 +20,7 @@ import numpy as np
 import yaml
 
 from fault_kinds.child import Ended, Told, call, rankhub
-from fault_kinds.world import PREDICT, RECIPE, RESUME, Kind, World, differs
+from fault_kinds.world import PREDICT, RECIPE, RESUME, Kind, World, unsaid
 
 CANARY = "canary"
 """A file that hostile content makes where it is run."""
@@ -156,10 +156,7 @@ def _answers(world: World, work: Path, predicts: bool, file: Path) -> str | None
         return wrong
     if predicts:
         return None if (work / "answers.csv").read_bytes() == world.answers else "OTHER ANSWERS, unsaid"
-    found = differs(world, work)
-    if found and found.startswith("OTHER METRICS") and file.name in ended.said:
-        return None
-    return found and f"unsaid: {found}"
+    return unsaid(world, work, file, ended.said)
 
 
 class _Runs:

@@ -11,7 +11,7 @@ from random import Random
 from PIL import Image
 
 from fault_kinds.child import rankhub
-from fault_kinds.world import PREDICT, RESUME, Kind, World, differs, noise
+from fault_kinds.world import PREDICT, RESUME, Kind, World, differs, noise, unsaid
 
 _KEPT = (
     "run/checkpoints/step_000000006/model.safetensors",
@@ -47,10 +47,7 @@ def flip(world: World, root: Path, draw: Random, number: int) -> tuple[str, str 
         return done, wrong
     if predicts:
         return done, None if (work / "answers.csv").read_bytes() == world.answers else "OTHER ANSWERS, unsaid"
-    found = differs(world, work)
-    if found and found.startswith("OTHER METRICS") and file.name == "metrics.jsonl" and "metrics" in ended.said:
-        return f"{done}: said", None
-    return done, found and f"unsaid: {found}"
+    return done, unsaid(world, work, file, ended.said)
 
 
 def _labels(change: Callable[[list[str], Random], list[str]]) -> Callable[[Path, Random], None]:

@@ -292,7 +292,8 @@ def _alike(pixels: Floats, seen: Floats, near: float, agreed: bool) -> bool:
         return True
     if agreed or np.ptp(seen) == 0 or np.ptp(pixels) <= 40:
         return not agreed and np.ptp(seen) == 0
-    return bool(np.corrcoef(pixels.ravel(), np.nan_to_num(seen).ravel())[0, 1] > 0.97)
+    with np.errstate(all="ignore"):
+        return bool(np.corrcoef(pixels.ravel(), np.nan_to_num(seen).ravel())[0, 1] > 0.97)
 
 
 def picture(world: World, root: Path, draw: Random, number: int) -> tuple[str, str | None]:

@@ -82,14 +82,18 @@ def _ingest(root: Path, draw: Random) -> tuple[object, ...]:
 
 
 def fill(world: World, root: Path, draw: Random, number: int) -> tuple[str, str | None]:
-    """A disk that is full, or read-only, from a random write on; then there is room again."""
-    do = draw.choice(["ENOSPC", "ENOSPC", "EROFS", "EDQUOT"])
+    """A disk that is full, or read-only, from a random write on, until there is room again; or the run is removed."""
+    do, events = draw.choice(["ENOSPC", "ENOSPC", "EROFS", "EDQUOT"]), world.start.events
     if number % 5 == 3:
         return _fill_predict(world, root, draw, do)
     if number % 5 == 4:
         return _fill_labels(root, draw)
+    if number % 10 == 6:
+        later = [n for n, event in enumerate(events, 1) if "checkpoints/" in event]
+        trap = Trap("event", draw.choice(later), "GONE")
+        return f"run, {trap}", rankhub(START, world.at("fresh", root / "work"), trap).wrong(2)
     if draw.random() < 0.5:
-        trap = Trap("event", draw.randrange(1, len(world.start.events)), do)
+        trap = Trap("event", draw.randrange(1, len(events)), do)
     else:
         trap = Trap("size", int(10 ** draw.uniform(0.5, 5.5)), "EFBIG")
     work = world.at("fresh", root / "work")
@@ -134,9 +138,11 @@ def _fill_labels(root: Path, draw: Random) -> tuple[str, str | None]:
 
 
 def send(world: World, root: Path, draw: Random, number: int) -> tuple[str, str | None]:
-    """A signal that asks a run to end, at a random moment."""
-    name = sorted(_CODES)[number % len(_CODES)]
+    """A signal that asks a run to end, at a random moment; or nobody reads any more what it prints."""
     work = world.at("fresh", root / "work")
+    if number % 10 == 9:
+        return "a closed reader", rankhub(START, work, unread=True).wrong(0) or differs(world, work)
+    name = sorted(_CODES)[number % len(_CODES)]
     trap = _moment(world, draw, draw.choice(["training", "training", "checkpoint", "evaluation", "decoding"]), name)
     if trap.how == "size":
         trap = Trap("cpu", round(draw.uniform(0.02, 1.0) * world.start.cpu, 3), name)

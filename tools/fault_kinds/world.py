@@ -184,6 +184,18 @@ def differs(world: World, root: Path, run: str = "run") -> str | None:
     return "ANOTHER TABLE" if found["table"] != world.result["table"] else None
 
 
+def unsaid(world: World, root: Path, file: Path, said: str) -> str | None:
+    """As :func:`differs`, of a run that went on with a damaged file: of the metrics, which are a record, lines may.
+
+    That a line is missing, or foreign, is to be said.
+    """
+    found = differs(world, root)
+    if found is None or not (found.startswith("OTHER METRICS") and file.name == "metrics.jsonl"):
+        return found and f"unsaid: {found}"
+    steps = [line.get("step") for line in result_of(root)["metrics"]]
+    return None if file.name in said or steps == list(range(1, STEPS + 1)) else f"unsaid: {found}"
+
+
 def finish(world: World, root: Path) -> str | None:
     """Resume until done, as a user would; what is wrong with it, None if it comes to the undisturbed result."""
     resumed = rankhub(RESUME, root)
