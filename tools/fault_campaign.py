@@ -22,8 +22,8 @@ import csv
 import json
 import os
 import random
+import resource
 import shutil
-import sys
 import tempfile
 import time
 import traceback
@@ -31,8 +31,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1", COLUMNS="200", TERM="dumb")  # before torch is imported
-sys.path.insert(0, str(Path(__file__).parent))
+if __name__ == "__main__":  # before torch is imported: a process of several threads cannot be forked
+    os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1", COLUMNS="200", TERM="dumb")
 
 from fault_kinds import documents, kept, pictures, processes, runs, strangers, tables, world
 from fault_kinds.world import Kind, World
@@ -50,15 +50,21 @@ def attempt(kind: Kind, number: int, seed: int, made: World, out: Path) -> dict[
     root = out / "work" / f"{kind.name}-{number}"
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir(parents=True)
-    since = time.monotonic()
+    since, before = time.monotonic(), _cpu()
     try:
         done, wrong = kind.attempt(made, root, random.Random(f"{seed} {kind.name} {number}"), number)
     except Exception:  # a fault of the campaign's own, or what no oracle foresees: to be looked at
         done, wrong = "the oracle itself stumbled", traceback.format_exc()[-1500:]
     if wrong is None:
         shutil.rmtree(root, ignore_errors=True)
-    seconds = round(time.monotonic() - since, 2)
-    return {"kind": kind.name, "number": number, "seed": seed, "fault": done, "wrong": wrong, "seconds": seconds}
+    took = {"seconds": round(time.monotonic() - since, 2), "cpu": round(_cpu() - before, 2)}
+    return {"kind": kind.name, "number": number, "seed": seed, "fault": done, "wrong": wrong, **took}
+
+
+def _cpu() -> float:
+    """CPU seconds of this process and of its children that have ended."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
 
 
 def recorded(file: Path, seed: int) -> dict[Fault, dict[str, Any]]:
@@ -95,12 +101,13 @@ def work(mine: Sequence[Fault], options: argparse.Namespace, made: World, until:
 
 def report(outcomes: Sequence[dict[str, Any]], names: Sequence[str], out: Path) -> int:
     """Print and write the counts by kind; returns how many failed."""
-    head = ("kind", "tried", "survived", "failed", "seconds")
+    head = ("kind", "tried", "survived", "failed", "seconds", "CPU")
     rows = []
     for name in names:
         of = [outcome for outcome in outcomes if outcome["kind"] == name]
         failed = sum(outcome["wrong"] is not None for outcome in of)
-        rows.append((name, len(of), len(of) - failed, failed, round(sum(outcome["seconds"] for outcome in of), 1)))
+        times = [round(sum(outcome[key] for outcome in of), 1) for key in ("seconds", "cpu")]
+        rows.append((name, len(of), len(of) - failed, failed, *times))
     rows.append(("all", *(round(sum(column), 1) for column in list(zip(*rows, strict=True))[1:])))
     with (out / "counts.csv").open("w", newline="") as file:
         csv.writer(file).writerows([head, *rows])
