@@ -16,6 +16,8 @@ _MARKS = {"checkpoint": "checkpoints/", "evaluation": "evaluation/", "decoding":
 _STAGES = ("training", "checkpoint", "evaluation", "decoding", "ingest", "serve")
 _CODES = {"SIGINT": {130}, "SIGTERM": {143}, "SIGHUP": {129}, "SIGUSR1": set(range(256)) - {0, 1, 2}}
 """What a shell expects; of SIGUSR1 any code that is stated will do, but none that says that all is well or wrong."""
+_ASKED = ("training", "evaluation", "checkpoint", "training", "decoding")
+"""Stages in which it is asked to end."""
 _ROWS, _ANSWERS = 400, 100
 
 
@@ -143,7 +145,7 @@ def send(world: World, root: Path, draw: Random, number: int) -> tuple[str, str 
     if number % 10 == 9:
         return "a closed reader", rankhub(START, work, unread=True).wrong(0) or differs(world, work)
     name = sorted(_CODES)[number % len(_CODES)]
-    trap = _moment(world, draw, draw.choice(["training", "training", "checkpoint", "evaluation", "decoding"]), name)
+    trap = _moment(world, draw, _ASKED[number // len(_CODES) % len(_ASKED)], name)
     if trap.how == "size":
         trap = Trap("cpu", round(draw.uniform(0.02, 1.0) * world.start.cpu, 3), name)
     ended = rankhub(START, work, trap)
@@ -158,7 +160,7 @@ def _stopped(ended: Ended, work: Path, name: str) -> str | None:
     if "Traceback (most recent call last)" in ended.said:
         return ended.wrong()
     if code not in _CODES[name]:
-        return f"exit {code} after {name}: {ended.said.strip()[-300:]}"
+        return f"exit {code} after {name}: {' | '.join(ended.said.strip().splitlines())[-200:]}"
     metrics = work / "run/metrics.jsonl"
     lines = metrics.read_text().splitlines() if metrics.exists() else []
     steps = [json.loads(line)["step"] for line in lines if line.endswith("}")]
