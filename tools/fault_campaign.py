@@ -57,6 +57,8 @@ def attempt(kind: Kind, number: int, seed: int, made: World, out: Path) -> dict[
         done, wrong = "the oracle itself stumbled", traceback.format_exc()[-1500:]
     if wrong is None:
         shutil.rmtree(root, ignore_errors=True)
+    else:
+        wrong = " | ".join(line.strip() for line in wrong.splitlines() if line.strip())
     took = {"seconds": round(time.monotonic() - since, 2), "cpu": round(_cpu() - before, 2)}
     return {"kind": kind.name, "number": number, "seed": seed, "fault": done, "wrong": wrong, **took}
 

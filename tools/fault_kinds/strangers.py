@@ -82,12 +82,11 @@ def stranger(world: World, root: Path, draw: Random, number: int) -> tuple[str, 
             return what, f"rankhub {' '.join(arguments)}: exit {ended.returncode}: {ended.stderr[-300:]}"
     if _NAME not in ended.stdout + ended.stderr:
         return what, f"plugins list does not name it: {ended.stdout[-300:]}"
-    (root / "tiny.yaml").write_text(RECIPE)
-    for folder in ("data", "photos"):
-        (root / folder).mkdir()
-    ended = _start(root, "validate", "tiny.yaml", limit=120)
-    if isinstance(ended, str) or "Traceback" in ended.stderr or ended.returncode not in (0, 2):
-        return what, f"rankhub validate: {ended if isinstance(ended, str) else ended.stderr[-300:]}"
+    if what in _SOUND or number % 4 == 0:  # imports torch, which takes longer than all else here
+        (root / "tiny.yaml").write_text(RECIPE)
+        checked = _start(root, "validate", "tiny.yaml", limit=120)
+        if isinstance(checked, str) or "Traceback" in checked.stderr or checked.returncode not in (0, 2):
+            return what, f"rankhub validate: {checked if isinstance(checked, str) else checked.stderr[-300:]}"
     ended = _start(root, "plugins", "list", "--check", limit=120)
     if isinstance(ended, str):
         return what, f"plugins list --check: {ended}"
