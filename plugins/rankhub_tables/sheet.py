@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import zipfile
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -38,15 +38,16 @@ def read_sheet(path: Path, sheet: str | None, columns: Sequence[str], instead: s
         ) from None
     try:
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except (OSError, zipfile.BadZipFile, KeyError, ValueError, openpyxl.utils.exceptions.InvalidFileException):
+        with contextlib.closing(book):
+            if sheet is not None and sheet not in book.sheetnames:
+                raise UserError(f"{path} has no sheet {sheet}, only {', '.join(book.sheetnames)}; {RELEASED}")
+            rows = (book[sheet] if sheet is not None else book.worksheets[0]).iter_rows(values_only=True)
+            lines = [[_text(cell) for cell in row] for row in rows]
+    except UserError:
+        raise
+    except Exception:  # whatever openpyxl and the XML parser below it meet: a part missing, an entity bomb
         raise UserError(f"{path} is no Excel workbook (.xlsx), or it is damaged; get it anew") from None
-    try:
-        if sheet is not None and sheet not in book.sheetnames:
-            raise UserError(f"{path} has no sheet {sheet}, only {', '.join(book.sheetnames)}; {RELEASED}")
-        lines = (book[sheet] if sheet is not None else book.worksheets[0]).iter_rows(values_only=True)
-        return Table(path, _records(path, [[_text(cell) for cell in line] for line in lines], columns))
-    finally:
-        book.close()
+    return Table(path, _records(path, lines, columns))
 
 
 def _records(path: Path, lines: Sequence[Sequence[str]], columns: Sequence[str]) -> list[Record]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import zipfile
 
 import pytest
 from hypothesis import given
@@ -166,3 +167,25 @@ def test_lines_of_a_sheet_may_end_early(tmp_path):
     book.save(tmp_path / "book.xlsx")
     table = read_sheet(tmp_path / "book.xlsx", None, ["MOS", "name"], "")
     assert [(record.line, record["name"], record["MOS"]) for record in table] == [(3, "a", "1"), (5, "b", "")]
+
+
+@pytest.mark.parametrize("damage", ["no sheet", "entities", "no zip"])
+def test_a_damaged_workbook_is_said_in_a_sentence(tmp_path, damage):
+    openpyxl = pytest.importorskip("openpyxl")
+    book, whole, path = openpyxl.Workbook(), tmp_path / "whole.xlsx", tmp_path / "book.xlsx"
+    book.active.append(["name", "MOS"])
+    book.save(whole)
+    bomb = (
+        "<!DOCTYPE x [<!ENTITY a0 'aaaaaaaaaa'>"
+        + "".join(f"<!ENTITY a{n} '{f'&a{n - 1};' * 10}'>" for n in range(1, 9))
+        + "]><worksheet>&a8;</worksheet>"
+    )
+    with zipfile.ZipFile(whole) as source, zipfile.ZipFile(path, "w") as target:
+        for name in source.namelist():
+            sheet = name.endswith("sheet1.xml")
+            if not (sheet and damage == "no sheet"):
+                target.writestr(name, bomb if sheet and damage == "entities" else source.read(name))
+    if damage == "no zip":
+        path.write_bytes(whole.read_bytes()[:200])
+    with pytest.raises(UserError, match=r"book\.xlsx is no Excel workbook \(\.xlsx\), or it is damaged"):
+        read_sheet(path, None, ["MOS", "name"], "")
