@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
@@ -47,7 +47,7 @@ class VICReg(Loss):
         epsilon: Under the square root, which keeps its slope finite where a column is constant.
     """
 
-    scope: ClassVar[Scope] = "batch"
+    scope: Scope = "batch"
 
     def __init__(
         self,

@@ -54,7 +54,7 @@ class RetrievalLoss(Loss):
         name: The component's name, for sentences.
     """
 
-    scope: ClassVar[Scope] = "batch"
+    scope: Scope = "batch"
     per_query: ClassVar[bool] = True
     name: ClassVar[str]
 

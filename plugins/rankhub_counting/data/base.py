@@ -13,11 +13,12 @@ from rankhub.interfaces.data import DataReport, LabelSpec
 from rankhub.interfaces.errors import Objection, UserError
 from rankhub.interfaces.options import Ge, Gt
 from rankhub_counting.data.listing import Marked, annotated
-from rankhub_counting.data.marks import Floats, Placed, placed
+from rankhub_counting.data.marks import Placed, placed
 from rankhub_counting.data.report import refusal, report
 from rankhub_data.labeled_images import LabeledImages
 from rankhub_data.named import NamedImages
 from rankhub_data.opened import Listed, Opened
+from rankhub_data.placed import Floats
 from rankhub_tables.draws import Bools, Ints, few_labels
 from rankhub_tables.split import Sides, Split, Units
 

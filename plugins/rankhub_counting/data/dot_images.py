@@ -11,8 +11,8 @@ from rankhub.interfaces.options import Ge, Lt
 from rankhub_counting.data.base import DividedImages
 from rankhub_counting.data.dots import Dots, read_dots
 from rankhub_counting.data.listing import Marked
-from rankhub_counting.data.marks import Floats
 from rankhub_data.opened import Listed
+from rankhub_data.placed import Floats
 from rankhub_data.reading import list_folder
 from rankhub_tables.names import composed
 from rankhub_tables.wording import some

@@ -10,8 +10,8 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from rankhub.interfaces.errors import UserError
-from rankhub_counting.data.marks import Floats
 from rankhub_data.decode import UndecodableError, decode
+from rankhub_data.placed import Floats
 
 CROWDED = 0.1
 """A picture with a larger share of bright pixels is no image of dots."""

@@ -9,8 +9,9 @@ from typing import ClassVar, Literal
 from rankhub.interfaces.errors import UserError
 from rankhub_counting.data.base import ReleasedImages
 from rankhub_counting.data.listing import Marked, files_in
-from rankhub_counting.data.marks import Floats, as_points
+from rankhub_counting.data.marks import as_points
 from rankhub_data.opened import Listed
+from rankhub_data.placed import Floats
 from rankhub_tables.mat import read_mat
 from rankhub_tables.text import RELEASED, read_lines, read_object
 from rankhub_tables.wording import some

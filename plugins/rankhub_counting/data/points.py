@@ -10,9 +10,9 @@ import numpy as np
 
 from rankhub_counting.data.base import DividedImages
 from rankhub_counting.data.listing import Marked
-from rankhub_counting.data.marks import Floats
 from rankhub_counting.data.points_file import Columns, read_points_file
 from rankhub_data.opened import Listed
+from rankhub_data.placed import Floats
 from rankhub_data.reading import list_folder
 from rankhub_tables.names import folded, spelled
 from rankhub_tables.wording import some

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from rankhub.interfaces.errors import UserError
-from rankhub_counting.data.marks import Floats, as_points, doubts
+from rankhub_counting.data.marks import as_points, doubts
+from rankhub_data.placed import Floats
 from rankhub_tables.delimited import read_delimited
 from rankhub_tables.names import spelled
 from rankhub_tables.table import Record, Table

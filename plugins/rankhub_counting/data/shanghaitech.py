@@ -10,8 +10,9 @@ import numpy as np
 from rankhub.interfaces.errors import UserError
 from rankhub_counting.data.base import ReleasedImages
 from rankhub_counting.data.listing import Marked, joined, paired
-from rankhub_counting.data.marks import Floats, as_points
+from rankhub_counting.data.marks import as_points
 from rankhub_data.opened import Listed
+from rankhub_data.placed import Floats
 from rankhub_tables.mat import read_mat
 from rankhub_tables.text import RELEASED
 

@@ -12,9 +12,10 @@ from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.options import Ge
 from rankhub_counting.data.base import Part, ReleasedImages, units_of
 from rankhub_counting.data.listing import Marked, annotated, joined, paired
-from rankhub_counting.data.marks import Floats, as_points
+from rankhub_counting.data.marks import as_points
 from rankhub_data.named import NamedImages
 from rankhub_data.opened import Listed
+from rankhub_data.placed import Floats
 from rankhub_tables.mat import read_mat
 from rankhub_tables.split import Sides, Split, by_fold
 
