@@ -20,7 +20,7 @@ from rankhub_contrastive.partners import aligned, off_diagonal
 
 
 class VICReg(Loss):
-    """Equal embeddings of the views of an image, spread over the images, in columns that say different things.
+    """Equal embeddings of the views of an image, columns that vary over the images, and no covariance between columns.
 
     With Z_v [n, d] the embeddings of view v of n images, V views, column means subtracted in Cov:
 

@@ -85,7 +85,7 @@ class FromPython(GivenData):
         self._files: GivenFiles | None = None
 
     def missing(self) -> str | None:
-        """Nothing was given yet."""
+        """One sentence until images are given, else None."""
         if self._items is not None:
             return None
         return "its images were handed over in Python, which no file can hold; hand them over again: data={NAME: ...}"
@@ -252,6 +252,6 @@ class FromPython(GivenData):
 
 
 def _written(label: Any) -> Any:
-    """A label for a digest."""
+    """A label as text, for the digest of what was given."""
     value = plain(label)
     return value.tolist() if isinstance(value, np.ndarray) else value

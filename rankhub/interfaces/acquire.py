@@ -66,10 +66,10 @@ class PoolSource(Protocol):
         """
 
     def members(self) -> Sequence[PoolSource]:
-        """The same pool as the run's other kept checkpoints see it, the oldest first, this one last."""
+        """The same pool with the network of each kept checkpoint of the run, the oldest first, this one last."""
 
     def dropped(self, number: int) -> PoolSource | None:
-        """The same pool as the network sees it with dropout at work, seeded by ``number``; None if it has none."""
+        """The same pool with the network's dropout active, seeded by ``number``; None if it has no dropout."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,5 +115,5 @@ class Acquirer(ABC):
             count: How many, at most n.
 
         Raises:
-            UserError: The network cannot say it; one sentence.
+            UserError: The network lacks the outputs for it; one sentence.
         """

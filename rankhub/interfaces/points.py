@@ -1,4 +1,4 @@
-"""Points that follow their image into its views."""
+"""Points that are moved with their image into its views."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person says of a labeling, and what its folder was set up with."""
+"""The options of ``rankhub label init``, and the settings of a folder that follow from them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Takes = Literal["score", "count", "points"]
 
 @dataclass(frozen=True, slots=True)
 class LabelingOptions:
-    """What a person says of the labeling; None = as the recipe has it.
+    """The options of ``rankhub label init``; None = as the recipe has it.
 
     Attributes:
         images: Folder of the pool.

@@ -213,7 +213,7 @@ class DividedImages(PointImages):
 
 
 def units_of(rows: Sequence[Marked], images: NamedImages) -> Units:
-    """Copies of an image stay together."""
+    """The units of a split: an image with all its exact copies."""
     names = [rows[original].path for original in images.originals.tolist()]
     return Units(names, "annotated images", annotated(rows))
 
