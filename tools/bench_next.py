@@ -32,7 +32,7 @@ from rankhub_active.labeling import choose as choosing
 from rankhub_active.labeling.handout import hand_out
 from rankhub_active.labeling.pool import Pool
 from rankhub_active.labeling.settings import LabelingOptions
-from rankhub_active.labeling.setup import set_up
+from rankhub_active.labeling.setup import open_images, set_up
 
 SIDE, SHARE = 64, 0.1
 ORDER = "{use: ranking_uncertainty, draws: 1}"
@@ -82,10 +82,10 @@ def profiled(
     profile.disable()
     whole = time.perf_counter() - begun
     stats = pstats.Stats(profile)
-    table = [Pool.rows, Pool.ids, Pool.rounds, Pool.ask, Pool.counts, Pool.add, Pool.__init__]
+    table: list[Callable[..., Any]] = [Pool.rows, Pool.ids, Pool.rounds, Pool.ask, Pool.counts, Pool.add, Pool.__init__]
     network = seconds_in(stats, [unwrapped(NetworkForward.__call__)])
     views = seconds_in(stats, [Chain.in_worker, unwrapped(Chain.on_device)])
-    opened = seconds_in(stats, [choosing.open_images])
+    opened = seconds_in(stats, [open_images])
     inside = seconds_in(stats, [NetworkPool.views, NetworkPool.outputs])
     parts = {
         "network": network,

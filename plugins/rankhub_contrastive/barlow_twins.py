@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
@@ -41,7 +41,7 @@ class BarlowTwins(Loss):
             Barlow-Twins-HSIC, wgcban/mix-bt); the paper takes .0051 for ImageNet.
     """
 
-    scope: ClassVar[Scope] = "batch"
+    scope: Scope = "batch"
 
     def __init__(
         self, outputs: Mapping[str, OutputSpec], /, *, off_diagonal_weight: Annotated[float, Ge(0)] = 1 / 128

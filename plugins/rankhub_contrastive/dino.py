@@ -53,7 +53,7 @@ class DINO(Loss):
         global_views: Views numbered below this are shown to the teacher; all views predict.
     """
 
-    scope: ClassVar[Scope] = "batch"
+    scope: Scope = "batch"
     per_query: ClassVar[bool] = True
     center: Tensor
 

@@ -50,7 +50,7 @@ class MoCo(Loss):
         queue: Embeddings in the queue; the paper's 65,536 suits 100,000 images and more.
     """
 
-    scope: ClassVar[Scope] = "batch"
+    scope: Scope = "batch"
     per_query: ClassVar[bool] = True
 
     def __init__(

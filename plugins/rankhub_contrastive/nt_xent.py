@@ -45,7 +45,7 @@ class NTXent(Loss):
         temperature: T. SimCLR takes .5 on small images, .1 to .2 on ImageNet.
     """
 
-    scope: ClassVar[Scope] = "batch"
+    scope: Scope = "batch"
     per_query: ClassVar[bool] = True
 
     def __init__(self, outputs: Mapping[str, OutputSpec], /, *, temperature: Annotated[float, Gt(0)] = 0.5) -> None:

@@ -56,7 +56,7 @@ class SwAV(Loss):
         freeze_until: Share of the phase during which the prototypes stand still; the authors hold them for one epoch.
     """
 
-    scope: ClassVar[Scope] = "batch"
+    scope: Scope = "batch"
     per_query: ClassVar[bool] = True
 
     def __init__(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
@@ -20,7 +20,7 @@ from rankhub_ranking.embeddings import full_precision
 
 
 class VICReg(Loss):
-    """Equal embeddings of the views of an image, spread over the images, in columns that say different things.
+    """Equal embeddings of the views of an image, columns that vary over the images, and no covariance between columns.
 
     With Z_v [n, d] the embeddings of view v of n images, V views, column means subtracted in Cov:
 
@@ -47,7 +47,7 @@ class VICReg(Loss):
         epsilon: Under the square root, which keeps its slope finite where a column is constant.
     """
 
-    scope: ClassVar[Scope] = "batch"
+    scope: Scope = "batch"
 
     def __init__(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor
@@ -79,7 +79,7 @@ def _shares(at: Tensor, sigma: Tensor, cells: int, *, renormalized: bool) -> Ten
     # A point on the view's open edge belongs to its last cell.
     centre = at.clamp(0, cells) if renormalized else at
     distance = ((edges - centre[:, None]) / sigma[:, None]).clamp(-REACH, REACH)
-    mass = torch.special.ndtr(distance).diff(dim=1)
+    mass: Tensor = torch.special.ndtr(distance).diff(dim=1)
     whole = mass.sum(dim=1, keepdim=True) if renormalized else _WHOLE
     return mass / whole
 
@@ -114,7 +114,7 @@ class DensityMSE(Loss):
             is a fraction.
     """
 
-    scope: ClassVar[Scope] = "sample"
+    scope: Scope = "sample"
 
     def __init__(
         self,

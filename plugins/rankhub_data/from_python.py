@@ -87,7 +87,7 @@ class FromPython(GivenData):
         """Those that were decoded, and [n] of each image its row among them, -1 where it is no file."""
 
     def missing(self) -> str | None:
-        """Nothing was given yet."""
+        """One sentence until images are given, else None."""
         if self._items is not None:
             return None
         return "its images were handed over in Python, which no file can hold; hand them over again: data={NAME: ...}"
@@ -257,6 +257,6 @@ class FromPython(GivenData):
 
 
 def _written(label: Any) -> Any:
-    """A label for a digest."""
+    """A label as text, for the digest of what was given."""
     value = plain(label)
     return value.tolist() if isinstance(value, np.ndarray) else value

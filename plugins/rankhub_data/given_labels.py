@@ -35,7 +35,7 @@ class GivenLabels:
     points: Sequence[Floats] | None = None
 
     def label(self, number: int) -> int | float | Floats:
-        """That of one image."""
+        """The label of one image."""
         return self.values[number].item() if self.points is None else self.points[number]
 
     @property

@@ -30,7 +30,7 @@ def only_listed(listing: Listing, file: Path, root: Path) -> Listing:
     asked = {row[COLUMN]: row.location for row in table}
     if not asked:
         raise UserError(f"{file} lists no image; name some, or leave `listed` out to take the whole folder")
-    known = PathFinder((one.path for one in (*listing.files, *listing.faults)), str(root))
+    known = PathFinder([*(one.path for one in listing.files), *(one.path for one in listing.faults)], str(root))
     found = {name: known.find(name) for name in asked}
     if unknown := [name for name, path in found.items() if path is None]:
         raise UserError(

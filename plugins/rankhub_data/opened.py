@@ -1,4 +1,4 @@
-"""What a labeled data set is once it is open, and what is told of it."""
+"""A labeled data set once it is open: its rows, sides and images; and the report on it."""
 
 from __future__ import annotations
 

@@ -24,7 +24,8 @@ from torch import Tensor
 from rankhub.interfaces.data import OpenContext
 from rankhub.interfaces.errors import UserError
 from rankhub_data.cache import Decoded, Facts, PartialEntry, key_of, load
-from rankhub_data.decode import NoRoomError, Pixels, Remark, UndecodableError, decode
+from rankhub_data.decode import NoRoomError, Pixels, UndecodableError, decode
+from rankhub_data.deep import Remark
 from rankhub_data.formats import learn_formats
 from rankhub_data.parts import originals
 from rankhub_data.scan import ImageFile, Listing, UnusedImage, scan

@@ -112,7 +112,10 @@ class SkimagePhotos(Dataset):
 
     def facts(self, name: str) -> Sequence[str] | None:
         """``reference``: the photo; ``path``: the photo and the number of the piece."""
-        known = {"reference": [piece.photo for piece in self._pieces], "path": [piece.name for piece in self._pieces]}
+        known: dict[str, Sequence[str]] = {
+            "reference": [piece.photo for piece in self._pieces],
+            "path": [piece.name for piece in self._pieces],
+        }
         return known.get(name)
 
     def sizes(self) -> npt.NDArray[np.int64]:

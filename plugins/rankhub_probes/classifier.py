@@ -46,7 +46,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class ClassPrediction:
-    """What a classifier says.
+    """The predicted classes of m test images.
 
     Attributes:
         likeliest: [m, classes] which classes no other exceeds; several where their logits are equal, compared on the

@@ -24,15 +24,13 @@ def matrix(table: OutputTable, output: str, evaluator: str) -> Tensor:
         UserError: The output is a map.
     """
     values = table.values
-    if values.ndim == 1:
-        return values[:, None]
-    if values.ndim != 2:
-        shape = ", ".join(map(str, values.shape[1:]))
+    if not isinstance(values, Tensor) or values.ndim > 2:
+        shape = ", ".join(map(str, values[0].shape))
         raise UserError(
             f"{evaluator} takes one vector an image, and output {output!r} gives [{shape}] for each; "
             "name the output of a projection, or `backbone`"
         )
-    return values
+    return values[:, None] if values.ndim == 1 else values
 
 
 def some(values: Tensor, limit: int) -> Tensor:

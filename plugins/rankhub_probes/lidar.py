@@ -1,4 +1,4 @@
-"""LiDAR: the smooth rank of what tells images apart and augmentation leaves alone."""
+"""LiDAR: the smooth rank of the variance of features between images, relative to that between views of one."""
 
 from __future__ import annotations
 

@@ -16,9 +16,10 @@ from rankhub.interfaces.draws import Draws, ViewDraws
 from rankhub.interfaces.errors import Objection
 from rankhub.interfaces.generator import ViewSpec, WorkerGenerator
 from rankhub.interfaces.options import Ge
+from rankhub_quality.distortion.pixels import Pixels
 from rankhub_quality.ranked_sets import KindLevels, Position, RankedGroup, SetName, ranked_groups
 from rankhub_quality.variant_cache import VariantCache, default_folder, kept_or_made
-from rankhub_quality.variants import Pixels, Variants, make_variants
+from rankhub_quality.variants import Variants, make_variants
 
 log = logging.getLogger("rankhub")
 

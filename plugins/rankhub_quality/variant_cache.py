@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from rankhub_quality.distortion.pixels import Pixels
 from rankhub_quality.ranked_sets import RankedGroup
-from rankhub_quality.variants import Pixels, Variants
+from rankhub_quality.variants import Variants
 
 _LAYOUT = 1
 """To be raised whenever a kind of distortion gives other pixels, or what a file consists of changes."""

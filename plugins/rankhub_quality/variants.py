@@ -52,7 +52,7 @@ def make_variants(image: Pixels, groups: Sequence[RankedGroup], draws: ViewDraws
     made: dict[tuple[tuple[str, float], ...], Pixels] = {(): source}
 
     def distorted(steps: tuple[tuple[str, float], ...]) -> Pixels:
-        """Groups that begin alike share what they begin with."""
+        """The image after the first distortions of a group; groups that begin alike share it."""
         if steps not in made:
             kind, strength = steps[-1]
             before = distorted(steps[:-1])

@@ -26,5 +26,5 @@ def dot_size(points: int, least: float, most: float) -> float:
 
 def pixels_of(canvas: FigureCanvasAgg) -> npt.NDArray[np.uint8]:
     """[H, W, 3] RGB of the figure on the canvas, drawn anew; the caller's own copy."""
-    canvas.draw()  # type: ignore[no-untyped-call]
-    return np.array(np.asarray(canvas.buffer_rgba())[..., :3])  # type: ignore[no-untyped-call]
+    canvas.draw()
+    return np.array(np.asarray(canvas.buffer_rgba())[..., :3])

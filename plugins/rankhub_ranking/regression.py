@@ -43,7 +43,7 @@ class RegressionLoss(Loss):
         name: The component's name, for sentences.
     """
 
-    scope: ClassVar[Scope] = "sample"
+    scope: Scope = "sample"
     name: ClassVar[str]
 
     def __init__(self, outputs: Mapping[str, OutputSpec], /) -> None:

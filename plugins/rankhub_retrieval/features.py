@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 import numpy.typing as npt
+from torch import Tensor
 
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import UserError
@@ -20,8 +21,10 @@ def unit_features(table: OutputTable, data: str) -> Unit:
     """One row an image, flattened and divided by its length.
 
     Raises:
-        UserError: There are no rows, or a value is not finite.
+        UserError: The output is a map, there are no rows, or a value is not finite.
     """
+    if not isinstance(table.values, Tensor):
+        raise UserError("images are compared by one vector each, and the output is a map; name another, or `backbone`")
     values = table.values.flatten(1).float()
     if not len(values):
         raise UserError(f"data set {data!r} holds no images to evaluate on")

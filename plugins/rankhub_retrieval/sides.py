@@ -29,7 +29,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Task:
-    """A gallery and what is looked for in it.
+    """A retrieval task: queries, the gallery that they search, and the relevant items.
 
     Attributes:
         queries: The queries that have something relevant in the gallery.

@@ -55,7 +55,7 @@ class RetrievalLoss(Loss):
         reach: Gap of cosines beyond which the step has no gradient to speak of; None where it has one everywhere.
     """
 
-    scope: ClassVar[Scope] = "batch"
+    scope: Scope = "batch"
     per_query: ClassVar[bool] = True
     name: ClassVar[str]
     reach: float | None = None

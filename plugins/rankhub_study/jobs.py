@@ -87,7 +87,7 @@ class Job(JobSpec):
 
 @dataclass
 class JobBuilder:
-    """Makes jobs of wishes.
+    """Makes jobs from their specifications.
 
     Attributes:
         recipes: Of the plan's methods.

@@ -193,7 +193,7 @@ class Rounds(PlanModel):
         return self
 
     def first(self) -> dict[str, Any]:
-        """What of it decides the first round."""
+        """The fields on which the first round depends, so that methods with equal ones share it."""
         return {"labels": self.labels[0], "patches": None if self.patches is None else self.patches.model_dump()}
 
 
@@ -218,7 +218,7 @@ class Metric(PlanModel):
 
 
 class Figure(PlanModel):
-    """What the figure shows.
+    """The axes and metrics of the figure.
 
     Attributes:
         x: An axis, or ``training``; None = training where a job is measured more than once, else the first axis of

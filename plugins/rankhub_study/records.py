@@ -1,4 +1,4 @@
-"""What a job has found, in its folder: with it, the job is there."""
+"""The record of a finished job in its folder; a job without it is still to do."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ and predicted values; ``seconds`` in all, ``training`` alone, ``steps``."""
 
 
 def write_record(folder: Path, record: Record) -> None:
-    """Say that a job is there."""
+    """Write the record of a finished job."""
     write_text(folder / RECORD, json.dumps(record) + "\n")
 
 
 def read_record(folder: Path) -> Record | None:
-    """What :func:`write_record` wrote; None if the job is not there."""
+    """The record of a job; None if it is not finished."""
     file = folder / RECORD
     return _read(file, file.stat().st_mtime_ns) if file.is_file() else None
 

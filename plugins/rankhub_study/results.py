@@ -1,4 +1,4 @@
-"""What the jobs of a study have found, read from its folder: no recipe and no data are needed."""
+"""The results of a study's jobs, read from its folder: no recipe and no data are needed."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def write_manifest(jobs: Jobs) -> None:
 
 @dataclass(frozen=True)
 class Entry:
-    """A job that is there.
+    """A finished job.
 
     Attributes:
         told: What the manifest says of it.
@@ -100,7 +100,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Results:
-    """The jobs that are there, and what they come to.
+    """The finished jobs of a study, and the figures of its table.
 
     Attributes:
         plan: The plan.
@@ -114,7 +114,7 @@ class Results:
 
     @classmethod
     def read(cls, plan: Plan, out: Path) -> Results:
-        """Of a study's folder.
+        """Read the folder of a study.
 
         Raises:
             UserError: No study was begun there.

@@ -155,7 +155,7 @@ def _work(every: Jobs, width: int, threads: int, talk: Talk) -> bool:
 
 
 def task_of(every: Jobs, job: Job) -> JobTask:
-    """What the process of a job is told."""
+    """The arguments for the process of a job."""
     recipes, plan, rounds = every.recipes, every.plan, job.kind in ("first", "rounds")
     changes = [*recipes.changes(job.method), *job.changes, *recipes.own]
     at = plan.evaluate_at if job.kind == "final" else []

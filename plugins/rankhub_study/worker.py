@@ -1,4 +1,4 @@
-"""What the process of one job does: train in the job's folder, or go on there, and say what was found."""
+"""The process of one job: train in the job's folder, or resume there, and record the results."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SECONDS, ERROR = "seconds.txt", "error.txt"
 
 @dataclass(frozen=True)
 class JobTask:
-    """All that a job's process is told.
+    """The arguments of a job's process.
 
     Attributes:
         folder: Of the job.

@@ -77,7 +77,7 @@ def receptive_field(network: Any, cut: int | None = None) -> int:
     adds (k - 1) x dilation x the stride before it. A block's shortcut sees less than its convolutions.
     """
     if type(network) is VGG:
-        last = None if cut is None else int(network.feature_info[cut]["module"].rpartition(".")[2]) + 1
+        last = None if cut is None else int(str(network.feature_info[cut]["module"]).rpartition(".")[2]) + 1
         chain: Iterable[nn.Module] | None = list(network.features)[:last]
     elif type(network) is ResNet:
         chain = _resnet(network)
@@ -98,8 +98,8 @@ def receptive_field(network: Any, cut: int | None = None) -> int:
 def _resnet(network: ResNet) -> list[nn.Module] | None:
     """The layers of the longest way through; None where some are of another kind."""
     chain: list[nn.Module] = [*_leaves(network.conv1), network.bn1, network.act1, *_leaves(network.maxpool)]
-    for stage in (network.layer1, network.layer2, network.layer3, network.layer4):
-        for block in () if isinstance(stage, nn.Identity) else stage:  # what was cut off
+    for stage in ("layer1", "layer2", "layer3", "layer4"):
+        for block in network.get_submodule(stage).children():  # none where the stage was cut off
             if not isinstance(block, (BasicBlock, Bottleneck)) or block.se is not None:
                 return None
             names = [name for name, _ in block.named_children() if name != "downsample"]

@@ -88,7 +88,7 @@ class Tiles(Predict):
 
     def _answer(self, image: Tensor, forward: Forward) -> dict[str, Tensor]:
         stride = max(1, forward.features.map_stride)
-        height, width = aligned(*reduced(*image.shape[-2:], self.max_side), forward)
+        height, width = aligned(*reduced(image.shape[-2], image.shape[-1], self.max_side), forward)
         if (height, width) != tuple(image.shape[-2:]):
             image = (resized(image.float() / 255, height, width) * 255).round().to(torch.uint8)
         size, halo = max(stride, self.size // stride * stride), self.halo_for(forward.outputs, forward.features)

@@ -28,14 +28,14 @@ KeyPath = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Reads:
-    """Says in words what a string must look like, where its pattern would say it in signs."""
+    """Mark of a string: its form in words, for messages, in place of its regular expression."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """A marked value inside a larger one."""
+    """A value whose type hint carries a mark, and its address in the whole."""
 
     steps: KeyPath
     value: Any

@@ -1,4 +1,4 @@
-"""What there is to say of a component."""
+"""The description of a component: its text, options and what the engine passes to it."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What a network says of single images: numbers on the scale of the labels, pictures, vectors."""
+"""Outputs of a network for single images: numbers on the scale of the labels, pictures, vectors."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from rankhub.interfaces.data import LabelSpec
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What a trained network says of one image.
+    """The numbers that a trained network predicts for one image.
 
     Attributes:
         path: The image, as it was given; "" where it has no name.
@@ -39,7 +39,7 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One image and all that was said of it."""
+    """One image of a data set with all outputs of the network for it."""
 
     index: int  # its position in its data set
     image: Tensor  # [3, H, W] uint8
@@ -47,7 +47,7 @@ class Answer:
 
 
 def answers(outputs: ImageOutputs, block: int) -> Iterator[Answer]:
-    """What is said of each image, so many at a time, so that memory does not grow with their number."""
+    """Yield the outputs for each image, ``block`` at a time, so that memory does not grow with the number of images."""
     for part in blocks(range(len(outputs.dataset)), block):
         images = [outputs.dataset[index].image for index in part]
         said = outputs.of(images)
@@ -62,7 +62,7 @@ def columns_of(outputs: Iterable[str]) -> dict[str, str]:
 
 
 def direction_of(label: LabelSpec) -> str:
-    """Which way a number runs."""
+    """Whether higher or lower is better; "" for counts and class numbers."""
     if label.kind is None:
         return "higher is better"
     if label.kind != "score":
@@ -71,7 +71,7 @@ def direction_of(label: LabelSpec) -> str:
 
 
 def scale_of(label: LabelSpec) -> str:
-    """One phrase on the scale of a number: its unit, and which way it runs."""
+    """One phrase on the scale of a number: its unit, and whether higher or lower is better."""
     if label.kind == "points":
         return f"number of {label.unit or 'points'}"
     if label.kind is None:

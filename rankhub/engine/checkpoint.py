@@ -1,6 +1,6 @@
 """Checkpoints: safetensors for weights, JSON for counters, and one file of tensors for the optimizer.
 
-A checkpoint is a folder, written beside its place and renamed, so that it is there whole or not at all.
+A checkpoint is a folder, written under another name and renamed, so that it is there whole or not at all.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class Best:
         return value == value if known is None else value > self.sign * known[1]
 
     def save(self, state: State, results: Results) -> None:
-        """Keep this state, and let go of the one that was the best before."""
+        """Write this state as ``best_step_*`` and remove the best one of before."""
         path = self.folder / f"best_step_{state.step:09d}"
         shutil.rmtree(path, ignore_errors=True)
         value = results[self.label].metrics[self.metric]

@@ -1,4 +1,4 @@
-"""What a run says: a progress bar on a terminal, plain lines elsewhere."""
+"""Output of a run: a progress bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ class Compute:
 def preserved() -> Iterator[None]:
     """Put random numbers (Python's, numpy's, torch's), torch's threads and its current device back at the end."""
     python, legacy, threads = random.getstate(), np.random.get_state(), torch.get_num_threads()
-    used = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    used = torch.cuda.is_initialized()
     device = torch.cuda.current_device() if used else None
     try:
         with torch.random.fork_rng(devices=range(torch.cuda.device_count()) if device is not None else []):

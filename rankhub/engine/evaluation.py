@@ -104,7 +104,7 @@ def _first_view(predict: Predict, image: torch.Tensor, features: FeatureSpec) ->
 
 
 class ViewRecorder:
-    """Stands in for a network, and keeps what is shown to it: ``seen``, stacks [v, 3, H, W] in order."""
+    """Takes the place of a network and records the views passed to it: ``seen``, stacks [v, 3, H, W] in order."""
 
     outputs: Mapping[str, OutputSpec] = MappingProxyType({})
 
@@ -113,7 +113,7 @@ class ViewRecorder:
         self.seen: list[torch.Tensor] = []
 
     def __call__(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Nothing is said of them."""
+        """Record the views; there are no outputs."""
         self.seen.append(images)
         return {"backbone": images.new_zeros(len(images), 1)}
 

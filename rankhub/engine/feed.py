@@ -1,4 +1,4 @@
-"""A stream's batches. Which images stand in a batch, and how they look, follows from its position alone."""
+"""A stream's batches. Which images a batch holds, and how their views are drawn, follows from its position alone."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -52,7 +52,7 @@ def _labels(views: Sequence[View], sizes: Tensor, maps: Tensor, label: LabelSpec
 
 
 def collate(views: Sequence[View], groups: int, label: LabelSpec) -> Batch:
-    """Views, those of one sample together, as a batch of one stack; (index, kind of ``groups``) is a group's id."""
+    """One batch of one stack from views; a sample's views stand together. Group id: index * ``groups`` + kind."""
     stack, sizes = stack_images([view.image for view in views])
     index = torch.tensor([view.index for view in views], dtype=torch.int64)
     kind = torch.tensor([view.kind for view in views], dtype=torch.int64)
@@ -88,7 +88,7 @@ def check_images(user: str, dataset: Dataset, users: Sequence[Generator | Predic
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """A stream's generator: what becomes of its images."""
+    """A stream's generator: the steps that turn an image into views."""
 
     steps: Sequence[Generator]  # worker steps, then device steps
     views: ViewSpec  # what comes out for one image
@@ -152,7 +152,7 @@ def make_views(generators: Sequence[Generator], image: Tensor, seed: int = 0) ->
 
 @dataclass(frozen=True, slots=True)
 class EpochPosition:
-    """Where in a stream a batch stands."""
+    """Position of a batch in its stream: the epoch, and the batch's number in it, both from 0."""
 
     epoch: int
     number: int
@@ -195,7 +195,7 @@ class Feed(TorchDataset[Batch]):
         return self.chain.batch(samples, at.epoch, self.dataset.label)
 
     def __getitem__(self, position: int) -> Batch:
-        """In a process of torch's loader."""
+        """The batch at ``position``; called in a process of torch's DataLoader, hence on one thread."""
         torch.set_num_threads(1)
         return self.fetch(self.in_epoch(position))
 

@@ -1,4 +1,4 @@
-"""What training changes, and what it is given for a step."""
+"""What training changes (network, average, optimizer), and the arguments of one step."""
 
 import contextlib
 import copy
@@ -137,7 +137,7 @@ def _like(key: str, value: Any, parameter: Tensor) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class StreamBatch:
-    """A stream's part in a step."""
+    """The batch of one stream in a step, and the objectives on it."""
 
     batch: Batch  # this process's views, on the device
     objectives: Sequence[Objective]  # what is learned from them
@@ -147,7 +147,7 @@ class StreamBatch:
 
 @dataclass(frozen=True, slots=True)
 class StepInfo:
-    """Which step it is."""
+    """Which step is being done, and what its messages and logs need."""
 
     clock: Clock  # where the phase stands
     number: int = 1  # of the step in the run, for messages and random numbers
@@ -157,7 +157,7 @@ class StepInfo:
 
 @dataclass(slots=True)
 class Learner:
-    """The network in training, and what goes with it."""
+    """The network in training, its moving average, and how they compute."""
 
     network: Network
     average: WeightAverage | None
@@ -186,7 +186,7 @@ class Learner:
             self.processes.mean_([buffer for buffer in held if buffer.is_floating_point()])
 
     def state(self, optimizer: ScheduledOptimizer, step: int, facts: Mapping[str, Any]) -> checkpoint.State:
-        """All of it after ``step`` steps of the run."""
+        """The checkpoint's content after ``step`` steps of the run."""
         return checkpoint.State(
             step=step,
             weights=self.network.state_dict(),

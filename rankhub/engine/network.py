@@ -63,7 +63,7 @@ class Network(nn.Module):
 
 
 def freeze(network: Network, patterns: Sequence[str]) -> None:
-    """Let every parameter train but those that match. A part that is frozen whole keeps its batch statistics too."""
+    """Freeze the parameters that match, train all others. A part that is frozen whole keeps batch statistics too."""
     names = [name for name, _ in network.named_parameters()]
     frozen = {name for pattern in patterns for name in matching(names, pattern)}
     for name, parameter in network.named_parameters():

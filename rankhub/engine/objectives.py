@@ -1,4 +1,4 @@
-"""An objective: which outputs go into which loss, and how their sum becomes a part of the total."""
+"""An objective: a loss on some outputs of a head, with a weight; and the weighted sum of a stream's objectives."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ class Objective:
 
 
 class LossNotFiniteError(UserError):
-    """A loss became infinite or NaN; the run stops before the weights take it up."""
+    """A loss became infinite or NaN; the run stops before the weights are changed by it."""
 
 
 def check_finite(values: Mapping[str, Tensor], step: int, last_good: str) -> dict[str, float]:
@@ -51,7 +51,7 @@ def check_finite(values: Mapping[str, Tensor], step: int, last_good: str) -> dic
 
 @dataclass(slots=True)
 class Weighed:
-    """The objectives of one stream on one (micro-)batch."""
+    """The weighted sum of a stream's objectives on one (micro-)batch, and its terms."""
 
     total: Tensor  # scalar with a graph, weighted and divided by the global counts
     values: dict[str, Tensor]  # objective -> its share of the mean loss, unweighted, without a graph
@@ -60,7 +60,7 @@ class Weighed:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What all objectives of a stream share in a step."""
+    """Arguments of :func:`weigh` that all objectives of a stream share in a step."""
 
     clock: Clock  # where the phase stands
     log: bool  # whether diagnostics are wanted
@@ -72,7 +72,7 @@ class Setting:
 def weigh(
     objectives: Sequence[Objective], outputs: Outputs, teacher: Outputs | None, target: RankTarget, setting: Setting
 ) -> Weighed:
-    """Add up the objectives of a stream on some views, from the network's outputs and, if there is one, a teacher's."""
+    """Σ weight * loss sum / global count, over a stream's objectives, on outputs of the network and of a teacher."""
     terms: list[Tensor] = []
     values: dict[str, Tensor] = {}
     parts: dict[str, Tensor] = {}
@@ -96,12 +96,12 @@ def heads_of(objectives: Sequence[Objective]) -> list[str]:
 
 
 def counts_of(objectives: Sequence[Objective], target: RankTarget) -> dict[str, Tensor]:
-    """Objective -> by how much its sum is divided, as far as these views tell."""
+    """Objective -> the number of terms (views, groups, queries) in its loss on these views, scalar float64."""
     return {objective.name: objective.loss.count(target).to(torch.float64) for objective in objectives}
 
 
 def after_step(network: Network) -> None:
-    """Tell every loss that the weights have moved."""
+    """Call :meth:`Loss.after_step` of every loss; the optimizer has just changed the weights."""
     for module in network.losses.modules():
         if isinstance(module, Loss):
             module.after_step()

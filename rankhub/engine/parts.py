@@ -29,7 +29,7 @@ StreamKey = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What a run is given beside its recipe."""
+    """What a run needs beside its recipe."""
 
     catalog: Catalog  # where components come from
     progress: Progress  # told now and then while data are opened
@@ -112,7 +112,7 @@ def build(recipe: Recipe, resources: Resources, *, fresh: bool = True) -> Parts:
 
 
 def context_for(recipe: Recipe, progress: Progress) -> OpenContext:
-    """What a data set is lent while it opens."""
+    """The context in which a data set opens: cache folder, memory limit, progress."""
     cache = Path(recipe.loader.cache).expanduser() if recipe.loader.cache else Path.home() / ".cache" / "rankhub"
     return OpenContext(cache, int(recipe.loader.memory_limit_gb * 1e9), progress)
 

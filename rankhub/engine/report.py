@@ -144,7 +144,7 @@ def scored(parts: Parts, average: WeightAverage | None) -> tuple[Network, str]:
 
 
 def announce(parts: Parts, description: Mapping[str, str], talk: Talk) -> None:
-    """Say what is about to be done, on what and for how long."""
+    """Print what the run will do: device, data, network, steps, expected time."""
     talk.pairs(description)
     for report in parts.reports.values():
         for note in report.notes:

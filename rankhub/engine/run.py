@@ -33,7 +33,7 @@ from rankhub.recipe.load import LoadedRecipe
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """What surrounds a run."""
+    """The surroundings of a run: catalog, output, data and callbacks given in Python."""
 
     catalog: Catalog  # where components come from
     talk: Talk = field(default_factory=Talk)  # where it says what it does
@@ -52,7 +52,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class _Begun:
-    """A recipe whose parts are there, in the processes of its run."""
+    """A recipe with its parts built, in the processes of its run."""
 
     loaded: LoadedRecipe
     host: Host

@@ -1,4 +1,4 @@
-"""What a network says of images and of views of them, a block at a time; and what evaluators ask of it."""
+"""Outputs of a network for images and for their views, a block at a time; the source that evaluators read."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -23,7 +23,7 @@ Note = Callable[[Weighed], None]
 
 @dataclass(slots=True)
 class Stepped:
-    """What one step did."""
+    """Losses and diagnostics of one step."""
 
     losses: dict[str, float]  # objective -> mean loss; ``loss`` is the weighted total
     parts: dict[str, float] = field(default_factory=dict)  # diagnostics, when they were asked for
@@ -35,7 +35,7 @@ class Stepped:
 def take_step(
     learner: Learner, portions: Mapping[str, StreamBatch], optimizer: ScheduledOptimizer, info: StepInfo
 ) -> Stepped:
-    """Do one step on each stream's portion.
+    """Do one optimizer step on the sum of the losses of the streams' batches.
 
     Raises:
         LossNotFiniteError: A loss is not finite. The weights are as they were before the step.
@@ -110,7 +110,7 @@ def _pass_views(learner: Learner, stream: str, portion: StreamBatch, info: StepI
 
 @dataclass(frozen=True, slots=True)
 class _StreamPass:
-    """One stream's views in a step, and what the network and its teacher say of them."""
+    """Forward and backward passes of one stream's views in a step, through the network and its teacher."""
 
     learner: Learner
     stream: str
@@ -219,7 +219,7 @@ class _StreamPass:
         torch.manual_seed(seeded(self.learner.seed, f"step {self.info.number}/{self.stream}/{what}"))
 
     def _scaled(self, total: Tensor) -> Tensor:
-        """A loss as its backward pass starts from it."""
+        """The loss times the factor of fp16's gradient scaler, from which the backward pass starts."""
         scaled: Tensor = self.learner.scaler.scale(total)
         return scaled
 

@@ -1,4 +1,4 @@
-"""A trained run, ready to answer."""
+"""A trained run: predictions, embeddings, evaluation."""
 
 import csv
 import json
@@ -35,11 +35,11 @@ log = logging.getLogger("rankhub")
 
 
 def _silent(done: int, total: int, what: str) -> None:
-    """Nobody is told."""
+    """Progress that is not shown."""
 
 
 class Run(TrainedNetwork):
-    """A trained run: its network, what it measured, and what it says of other images.
+    """A trained run: its network, its metrics, and its predictions for other images.
 
     Made by :func:`rankhub.load_run` and :func:`rankhub.train`. As a context manager it lets its network go at the end.
     """
@@ -87,7 +87,7 @@ class Run(TrainedNetwork):
         return found
 
     def predict(self, images: Any, batch_size: int = BLOCK) -> Any:
-        """What the network says of images, on the scale of the labels that it was trained on.
+        """Predict a number for each image, on the scale of the labels that the network was trained on.
 
         Args:
             images: One image or several, see :meth:`rankhub.interfaces.data.GivenData.give`; an iterator of images; a

@@ -45,7 +45,7 @@ def new_optimizer(parts: Parts, plan: PhasePlan) -> ScheduledOptimizer:
 
 
 def stream_batch(parts: Parts, plan: PhasePlan, stream: str, batch: Batch) -> StreamBatch:
-    """A stream's part in a step of a phase."""
+    """A stream's batch in a step of a phase, with its objectives and number of micro-batches."""
     said = plan.streams[stream]
     return StreamBatch(batch, parts.objectives[plan.phase.name, stream], said.accumulate, said.statistics)
 
@@ -153,7 +153,7 @@ class Training:
         self.show(number, plan, stepped, speed)
 
     def _epoch(self, plan: PhasePlan, done: int, number: int, views: dict[str, Batch]) -> None:
-        """What comes at the end of an epoch, of so many steps, or because a callback asked."""
+        """Do what is due after a step: tell callbacks of an epoch's end, save a checkpoint, evaluate."""
         recipe = self.parts.recipe
         epoch = plan.epoch_ends(done)
         last = done == plan.steps

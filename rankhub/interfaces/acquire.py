@@ -113,5 +113,5 @@ class Acquirer(ABC):
             count: How many, at most n.
 
         Raises:
-            UserError: The network cannot say it; one sentence.
+            UserError: The network lacks the outputs for it; one sentence.
         """

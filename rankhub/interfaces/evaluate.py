@@ -32,7 +32,7 @@ class OutputTable:
 
 
 class EvaluationSource(Protocol):
-    """What an evaluator asks, for one row of the report (raw pixels, before training, after).
+    """The outputs that evaluators read, for one row of the report (raw pixels, before training, after).
 
     Tables are computed once a row and shared by all evaluators.
 

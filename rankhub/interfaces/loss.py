@@ -18,7 +18,7 @@ Scope = Literal["sample", "group", "batch"]
 
 @dataclass(frozen=True, slots=True)
 class LossContext:
-    """What a loss may know beside outputs and order.
+    """What a loss may use beside outputs and order.
 
     Attributes:
         progress: Share of the phase that is done, in [0, 1].

@@ -16,7 +16,7 @@ OutputKind = Literal["embedding", "score", "map", "count", "pooled", "logits", "
 
 @dataclass(frozen=True, slots=True)
 class FeatureSpec:
-    """What a backbone gives.
+    """Shapes of a backbone's features.
 
     Attributes:
         width: D of the pooled features.
@@ -54,7 +54,7 @@ class OutputSpec:
             ``pooled`` [N] its mean over the cells; ``logits`` [N, dim]; ``prototypes`` [N, dim].
         dim: Columns, where the kind has them.
         mean: Of a score: the label that stands at 0 of the standardized scale.
-        reach: Of a map: so many cells of the features around its own does a cell of it depend on.
+        reach: Of a map: a cell depends on the backbone's cells up to this many cells away.
         std: One standardized unit, above 0, in the unit of the output: of a score in that of the labels, of a count in
             points, of a map and of its mean in points a cell. Losses divide by it.
     """
@@ -102,7 +102,7 @@ class Head(nn.Module, ABC):
     @property
     @abstractmethod
     def outputs(self) -> Mapping[str, OutputSpec]:
-        """Name -> what it is."""
+        """Name -> kind, width and unit of that output."""
 
     @abstractmethod
     def forward(self, features: Features) -> Mapping[str, Tensor]:
@@ -111,7 +111,7 @@ class Head(nn.Module, ABC):
     def picture(
         self, image: Tensor, answers: Mapping[str, Tensor], label: LabelSpec, name: str
     ) -> npt.NDArray[np.uint8] | None:
-        """What the head says of an image [3, H, W] uint8, drawn onto it: [H', W', 3] uint8; None = nothing to draw.
+        """The head's outputs drawn onto an image [3, H, W] uint8: [H', W', 3] uint8; None = nothing to draw.
 
         Args:
             image: What is drawn onto.

@@ -1,4 +1,4 @@
-"""Points that follow their image into its views."""
+"""Points that are moved with their image into its views."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Where a phase stands.
+    """How far a phase has come.
 
     Attributes:
         step: Optimizer steps done in this phase, from 0.

@@ -43,7 +43,7 @@ class Builder:
         return call()
 
     def attempt(self, steps: KeyPath, call: Callable[[], T]) -> T | None:
-        """What the component at ``steps`` says when it is asked; None where it cannot say it."""
+        """The result of ``call``, which asks the component at ``steps``; None where it fails and that is noted."""
         return call()
 
 
@@ -139,12 +139,12 @@ class Assembly:
         return next((label for label in labels if label is not None and label.kind is not None), LabelSpec())
 
     def features(self) -> FeatureSpec | None:
-        """What the backbone gives."""
+        """The shapes of the backbone's features; None if it could not be built."""
         backbone = self.get("backbone")
         return None if backbone is None else backbone.spec
 
     def outputs(self, head: Any) -> Outputs | None:
-        """What a head gives."""
+        """Output -> its kind and width, of a head; None if it could not be built."""
         made = self.get("heads", head) if isinstance(head, str) else None
         return None if made is None else self.builder.attempt(("heads", head), lambda: dict(made.outputs))
 

@@ -45,8 +45,8 @@ def ours(name: str, rows: int, views: int, dim: int, **options: Any) -> LossOf:
 
     def loss(z: Tensor) -> Tensor:
         context = LossContext(progress=0.5, teacher={"main": z.detach().flip(1)})
-        total: Tensor = component({"main": z}, target, context).total
-        return total / count
+        mean: Tensor = component({"main": z}, target, context).total / count
+        return mean
 
     return loss
 

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from rankhub import LoadedRecipe, UserError, build, load_recipe, open_data
 from rankhub.engine import parts as engine
 from rankhub.engine.training import new_optimizer
 from rankhub.interfaces.generator import WorkerGenerator
+from rankhub.interfaces.model import Head
 from rankhub.recipe.schema import phase_streams
 
 TEST = "test"
@@ -108,7 +110,8 @@ class Ground:
             raise UserError("the generator of the comparison has a step on whole batches; it takes worker steps only")
         (spec,) = recipe.recipe.streams[key[1]].objectives
         (objective,) = parts.objectives[key]
-        outputs = {name: parts.network.heads[objective.head].outputs[name] for name in objective.outputs}
+        head = cast(Head, parts.network.heads[objective.head])
+        outputs = {name: head.outputs[name] for name in objective.outputs}
         loss = build("loss", {"use": spec.use, **spec.options, "pairs": "same_image"}, outputs)
         train = PhotoVersions.of(feed.dataset, chain, lambda done, total: tell(done, total, "versions to train on"))
         judged, _ = open_data(recipe.resolved()["data"][TEST], recipe, tell)

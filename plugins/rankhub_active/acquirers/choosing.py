@@ -100,7 +100,7 @@ def most_uncertain(
 
 
 def turns(predicted: Floats, keys: tuple[Floats, ...], strata: int) -> Floats:
-    """[n] in which turn each candidate is taken if the strata of ``predicted`` take turns, minus: 0 = the first turn.
+    """[n] minus the number of the turn, from 0, in which a candidate is taken when strata of ``predicted`` take turns.
 
     The candidates are cut into parts of equal size (to within one) by their predictions; a turn takes the most
     uncertain one that is left of each part. So what is chosen is spread over the predictions as the candidates are.

@@ -1,4 +1,4 @@
-"""What acquirers ask for: how a run's network sees the images of a pool."""
+"""Outputs of a run's network for the images of a pool, as acquirers ask for them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads files of answers: what stands in each row, before anything of it is judged."""
+"""Reads files of answers row by row; whether a label is valid is judged later."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _LABELS: dict[Takes, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class GivenAnswer:
-    """What a file says of one image, or of one of its points.
+    """One row of a file of answers: the label of an image, or one of its points.
 
     Attributes:
         line: Of the file, from 1; None in JSON, which is not written in lines.
@@ -43,7 +43,7 @@ class GivenAnswer:
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A row that cannot be taken.
+    """A row that is refused, and why.
 
     Attributes:
         line: Of the file, from 1; None in JSON.

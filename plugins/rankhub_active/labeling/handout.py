@@ -1,4 +1,4 @@
-"""What people get of a round: the list, a form for the answers, the images, a contact sheet."""
+"""The files of a round for the people who label: the list, a form for answers, the images, a contact sheet."""
 
 from __future__ import annotations
 

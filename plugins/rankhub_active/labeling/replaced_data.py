@@ -1,4 +1,4 @@
-"""What of a recipe the pool stands in for: its labels, its test images, its images without labels."""
+"""Which data sets of a recipe the pool replaces: labeled ones, those without labels, and the test images."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class ReplacedData:
 
 
 def find_replaced_data(loaded: LoadedRecipe, options: LabelingOptions) -> ReplacedData:
-    """Which data sets of a recipe the pool stands in for: those that are named, else those that can be told.
+    """Find the data sets of a recipe that the pool replaces: those that are named, else those that can be told.
 
     - Labeled: the only one of the streams whose labels are scores or points.
     - Unlabeled: the only one of the streams without labels that is not there.

@@ -1,4 +1,4 @@
-"""What a person says of a labeling, and what its folder was set up with."""
+"""The options of ``rankhub label init``, and the settings of a folder that follow from them."""
 
 from __future__ import annotations
 

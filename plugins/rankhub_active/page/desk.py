@@ -37,7 +37,7 @@ class Conflict(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SubmittedLabel:
-    """What a person says of an image.
+    """The label that a person gives an image on the page.
 
     Attributes:
         version: :func:`version` of the row that the person saw.
@@ -69,7 +69,7 @@ class Sheet:
 
 
 class Desk:
-    """A pool as one who labels uses it. Safe to use from several threads.
+    """The pool as the page uses it: rounds, images, answers. Safe to use from several threads.
 
     Args:
         pool: The table.

@@ -76,7 +76,7 @@ class DotImages(DividedImages):
 
     @property
     def expected(self) -> Sequence[str]:
-        """Nothing by name."""
+        """Nothing: images and dots are found by their patterns."""
         return ()
 
     def find_images(self) -> Listed[Marked]:

@@ -21,7 +21,7 @@ from rankhub_tables.wording import some
 
 @dataclass(frozen=True, slots=True)
 class Of:
-    """What a file says of one image.
+    """The points that a file has of one image.
 
     Attributes:
         path: As it is first written.

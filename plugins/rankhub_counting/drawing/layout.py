@@ -25,7 +25,7 @@ _JITTER = 0.12
 
 @dataclass(frozen=True, slots=True)
 class SceneObject:
-    """A thing in a scene.
+    """A shape in a scene: a disc, which counts, or a distractor.
 
     Attributes:
         shape: Only a ``disc`` counts.

@@ -24,10 +24,10 @@ from rankhub_tables.split import Sides, Split, Units
 class ScoredImages(LabeledImages[ScoredRow]):
     """Images that people scored.
 
-    Labels are served turned where the data set's own scale says that lower is better, so that higher is always
-    better; ``label`` keeps the scale's direction, and reports turn back. ``train`` and ``held_out`` are told apart by
-    the reference (pristine) image: all versions of one reference are on one side, and a split is a pure function of
-    the names of the table's references and the seed. Where no references are known, images are split one by one, exact
+    Higher labels are always better: scores of a scale on which lower is better are served negated, and reports negate
+    them back by ``label``. The split into ``train`` and ``held_out`` is one of reference (pristine) images: all
+    versions of a reference are on one side, and the side is a pure function of the names of all references and the
+    seed. Where no references are known, images are split one by one, exact
     copies together.
 
     The split is drawn among all references of the table but those that are left out by ``leave_out``; filters of rows
@@ -53,14 +53,14 @@ class ScoredImages(LabeledImages[ScoredRow]):
 
     known: ClassVar[tuple[str, ...]] = ("reference", "kind")
     scale: LabelSpec
-    """What its scores are, on its own scale."""
+    """Range, direction and unit of the scores as the data set gives them."""
     references: ClassVar[int | None] = None
     """How many references it has as released, with those of ``excluded``; None where it has none, or any number."""
     excluded: ClassVar[tuple[str, ...]] = ()
     """References that the usual protocol leaves out."""
 
     kinds: list[str] | None = None
-    """Of distortion: only these, if any is named."""
+    """Kinds of distortion that are served; None = all."""
     leave_out: list[str] | None = None
     """References that are left out; None = those that the protocol leaves out."""
 
@@ -92,7 +92,7 @@ class ScoredImages(LabeledImages[ScoredRow]):
         """
 
     def list_images(self) -> Listed[ScoredRow]:
-        """The rows that filters leave; all of them where copies can only be found among all.
+        """The rows that pass the filters; without references all rows, since copies can only be found among all.
 
         Raises:
             UserError: Scores that cannot be used, another number of references than in the release, or no row.
@@ -121,13 +121,13 @@ class ScoredImages(LabeledImages[ScoredRow]):
         return sides, served(listed.rows, sides, self.split, self.share)
 
     def read_labels(self, opened: Opened[ScoredRow]) -> tuple[list[float], DataReport]:
-        """The scores, turned."""
+        """The scores, negated where lower is better, and the report."""
         turned = self.scale.turned(np.array([row.score for row in opened.served_rows], dtype=np.float64))
         self.label = self.scale.measured(turned)
         return turned.tolist(), report(self.title, opened, self.split, self.share, self.scale)
 
     def _whole(self) -> ScoreTable:
-        """All rows among which the split is drawn; those that row filters leave are marked as wanted."""
+        """All rows among which the split is drawn; those that pass the filters are marked as wanted."""
         table = self.read_table()
         check_table(table.wanted, self.scale)
         if self.references is not None:

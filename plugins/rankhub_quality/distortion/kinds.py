@@ -41,7 +41,7 @@ from rankhub_quality.distortion.pixels import Distortion
 
 @dataclass(frozen=True, slots=True)
 class DistortionKind:
-    """One way to make an image worse.
+    """A kind of distortion: a function of the image and a strength.
 
     Attributes:
         name: As recipes write it.

@@ -40,7 +40,7 @@ class Given:
 
     def images(self, data, values, labels=None, classes=(), folds=None):
         """Add a data set."""
-        self.tables[data] = OutputTable(torch.as_tensor(values), labels)
+        self.tables[data] = OutputTable(values if isinstance(values, list) else torch.as_tensor(values), labels)
         self.sets[data] = Labels(LabelSpec(None if labels is None else "class", classes=classes), folds)
         return self
 

@@ -105,6 +105,8 @@ def test_a_score_is_one_column_and_a_map_is_refused(rankme):
     assert rankme(torch.rand(30)).metrics["rankme"] == pytest.approx(1, abs=1e-5)
     with pytest.raises(UserError, match=r"rankme takes one vector an image, and output 'backbone' gives \[1, 4, 4\]"):
         rankme(torch.rand(30, 1, 4, 4))
+    with pytest.raises(UserError, match=r"output 'backbone' gives \[1, 4, 6\]"):
+        rankme([torch.rand(1, 4, 6), torch.rand(1, 5, 6)])  # as the engine gives maps: images may differ in size
 
 
 def test_headline_is_measured(rankme, golden):

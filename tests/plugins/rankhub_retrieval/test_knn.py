@@ -269,6 +269,10 @@ def test_copies_between_bank_and_test_are_noted():
             {"bank": table([[1.0, float("nan")]], [0]), "test": table(np.eye(2), [0, 1])},
             "1 of 1 features .* not finite",
         ),
+        (
+            dict.fromkeys(["bank", "test"], OutputTable([torch.rand(1, 4, 6)], np.array([0]))),
+            "one vector each, and the output is a map",
+        ),
     ],
 )
 def test_what_cannot_be_measured_is_one_sentence(tables, said):
