@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -27,7 +26,7 @@ class CrossEntropy(Loss):
     For the log: "accuracy", the share of the labeled views whose class has the largest logit.
     """
 
-    scope: ClassVar[Scope] = "sample"
+    scope: Scope = "sample"
 
     def __init__(self, outputs: Mapping[str, OutputSpec], /) -> None:
         super().__init__()

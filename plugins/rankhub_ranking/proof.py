@@ -72,7 +72,7 @@ def _gradient(loss: str, exact: bool, parts: int, processes: int, folder: str) -
         return _own_gradient(resolve(loss), exact, parts, 0, 1)
     handle, out = tempfile.mkstemp(dir=folder)
     os.close(handle)
-    spawn(_worker, (loss, exact, parts, processes, f"{out}.store", out), nprocs=processes)  # type: ignore[no-untyped-call]
+    spawn(_worker, (loss, exact, parts, processes, f"{out}.store", out), nprocs=processes)
     return torch.load(out, weights_only=True)  # type: ignore[no-any-return]
 
 
@@ -95,10 +95,10 @@ def _own_gradient(loss: LabelsLoss, exact: bool, parts: int, rank: int, processe
     images, labels = images[own], labels[own]
     if exact:
         with ExactBatch(network, images, parts) as batch:
-            loss(batch.outputs, batch.gather(labels)).backward()  # type: ignore[no-untyped-call]
+            loss(batch.outputs, batch.gather(labels)).backward()
     else:
         for some, known in zip(images.chunk(parts), labels.chunk(parts), strict=True):
-            (loss(network(some), known) / (parts * processes)).backward()  # type: ignore[no-untyped-call]
+            (loss(network(some), known) / (parts * processes)).backward()
         if processes > 1:
             for one in gradients(network):
                 dist.all_reduce(one)

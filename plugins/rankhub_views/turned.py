@@ -93,7 +93,7 @@ def resample_turned(images: Tensor, seen: Askew, interpolation: Interpolation, o
     torch.clamp(pixels.view(views, size, size, 3).permute(0, 3, 1, 2), 0, 1, out=out)
 
 
-def _columns(*numbers: Floats, like: Tensor) -> list[Tensor]:
+def _columns(*numbers: Floats | Ints, like: Tensor) -> list[Tensor]:
     """Each [n] as [n, 1, 1]."""
     return [torch.from_numpy(one).to(like.device)[:, None, None] for one in numbers]
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 LossOf = Callable[["Tensor"], "Tensor"]
 """Embeddings [N, d] -> mean loss."""
 
-OURS = ("smooth_ap", "ramp_ap", "sup_ap", "pnp", "graded_ap", "fast_ap", "histogram_ap", "blackbox_ap")
+OURS: tuple[str, ...] = ("smooth_ap", "ramp_ap", "sup_ap", "pnp", "graded_ap", "fast_ap", "histogram_ap", "blackbox_ap")
 OURS += ("nt_xent", "moco", "swav", "dino", "barlow_twins", "vicreg")
 """Names of the losses, which are measured with their default options."""
 
