@@ -19,6 +19,7 @@ from torch import Tensor
 
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.evaluate import EvaluationResult, Evaluator
+from rankhub.interfaces.tensors import load_tensors
 
 MODEL, AVERAGE = "model.safetensors", "average.safetensors"
 Results = dict[str, EvaluationResult]
@@ -166,7 +167,7 @@ def load(folder: Path) -> State:
         if facts.get("format") != FORMAT:
             raise UserError(f"{folder} is a checkpoint of format {facts.get('format')}, this version reads {FORMAT}")
         average = folder / AVERAGE
-        rest = torch.load(folder / "optimizer.pt", map_location="cpu", weights_only=True)
+        rest = load_tensors(folder / "optimizer.pt")
         return State(
             step=int(facts["step"]),
             weights=load_file(folder / MODEL),
