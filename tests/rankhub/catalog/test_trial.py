@@ -54,7 +54,7 @@ class Place:
         folder = self.home / ".cache/rankhub/plugins"
         until = time.monotonic() + 30
         while process.poll() is None and time.monotonic() < until:
-            if any(" stranger " in file.read_text() for file in folder.glob("importing-*")):
+            if any(" stranger " in file.read_text() for file in folder.glob(f"importing-{process.pid}-*")):
                 return
             time.sleep(0.02)
         process.kill()
