@@ -19,7 +19,7 @@ from rankhub.catalog.catalog import Catalog, CatalogError, ComponentInfo
 from rankhub.catalog.complaints import complaints
 from rankhub.catalog.discovery import brief
 from rankhub.catalog.hints import Steps, walk
-from rankhub.catalog.nearest import suggestion
+from rankhub.catalog.nearest import nearest, suggestion
 from rankhub.catalog.options import plain, validate_options
 from rankhub.catalog.spec import Uses
 from rankhub.interfaces.errors import UserError
@@ -214,7 +214,10 @@ def _check_name(draft: Draft, steps: Steps, what: str, name: Any, owner: str = "
     if steps[:1] == (PHASES,) and steps[2:] == ("clock",):
         names, where = set(draft.mapping(*steps[:2], STREAMS)), " in this phase"
     if names and name not in names:
-        draft.add(steps, f"no {noun} is called {name!r}{where}{suggestion(name, names)}", owner)
+        text = f"no {noun} is called {name!r}{where}{suggestion(name, names)}"
+        if steps[0] == "evaluate" and nearest(name, names) is None:  # of a recipe whose data or streams were replaced
+            text += "; to go without this evaluator write `evaluate: []`, or a list of those that stay"
+        draft.add(steps, text, owner)
 
 
 def missing_data(loaded: LoadedRecipe) -> list[Problem]:

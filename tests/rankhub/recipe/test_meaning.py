@@ -221,7 +221,10 @@ def test_a_name_that_a_default_names_is_checked_too():
     text = fakes.RECIPE.replace("  views:\n", "  other:\n").replace("[views]", "[other]")
     with pytest.raises(RecipeErrors) as caught:
         load_text(text, ["evaluate.0={use: asking}"], CATALOG)
-    assert [p.text for p in caught.value.problems] == ["no stream is called 'views'; expected other"]
+    assert [p.text for p in caught.value.problems] == [
+        "no stream is called 'views'; expected other; to go without this evaluator write `evaluate: []`, or a list of "
+        "those that stay"
+    ]
 
 
 def test_nothing_is_said_of_the_outputs_of_a_head_that_has_failed():
