@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 from rankhub.catalog.catalog import Catalog, CatalogError, ComponentInfo
 from rankhub.catalog.complaints import complaints
 from rankhub.catalog.discovery import brief
-from rankhub.catalog.hints import Steps, walk
+from rankhub.catalog.hints import Steps, dotted, walk
 from rankhub.catalog.nearest import nearest, suggestion
 from rankhub.catalog.options import plain, validate_options
 from rankhub.catalog.spec import Uses
@@ -172,7 +172,11 @@ def _check_component(draft: Draft, steps: Steps, kind: str, value: Any) -> None:
         checked = validate_options(model, options)
     except ValidationError as error:
         for complaint in complaints(error, model, options, "option"):
-            draft.add((*steps, *complaint.steps), complaint.text, entry.owner)
+            place, text = (*steps, *complaint.steps), complaint.text
+            changed = draft.document.place((*steps, "use")).override
+            if text.startswith("unknown") and changed not in (None, draft.document.place(place).override):
+                text += f"; to take it without the options of the other write {dotted(steps)}={{use: {value['use']}}}"
+            draft.add(place, text, entry.owner)
         return
     if not draft.failed(steps):
         draft.components[steps] = Checked(entry, checked)

@@ -303,3 +303,19 @@ def test_patterns_of_parts_that_have_failed_are_left_alone():
     found = problems("heads.main.dim=0", "phases.0.freeze=['heads.main.nonsense', 'heads.*.x', 'backbon']")
     assert len(found) == 2
     assert "backbon" in found[1]
+
+
+def test_a_component_changed_by_its_use_alone_keeps_the_options_of_the_other_and_is_told_how_not_to():
+    other = "evaluate.0={use: spread, data: test, labelled: false}"
+
+    def said(*changes):
+        with pytest.raises(RecipeErrors) as caught:
+            load_text(fakes.RECIPE, changes, CATALOG)
+        return next(problem.text for problem in caught.value.problems if "labelled" in problem.text)
+
+    advice = "to take it without the options of the other write evaluate.0={use: asking}"
+    assert said(other, "evaluate.0.use=asking").startswith("unknown option 'labelled'")
+    assert advice in said(other, "evaluate.0.use=asking")
+    load_text(fakes.RECIPE, [other, "evaluate.0={use: asking}"], CATALOG)
+    # Who wrote the option with the component knows where it comes from.
+    assert advice not in said("evaluate.0={use: asking, labelled: false}")
