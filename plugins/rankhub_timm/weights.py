@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import io
-import pickle
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import safetensors
 import safetensors.torch
-import torch
 from torch import Tensor, nn
 
 from rankhub.interfaces.errors import UserError
+from rankhub.interfaces.tensors import load_tensors
 from rankhub_timm.lite import in_timms_names
 
 NESTS = ("state_dict_ema", "model_ema", "state_dict", "model")
@@ -43,8 +42,8 @@ def read_weights(path: Path, sha256: str | None = None) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             stored = safetensors.torch.load_file(path)
         else:
-            stored = torch.load(_checked(path, sha256), map_location="cpu", weights_only=True)
-    except (safetensors.SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:
+            stored = load_tensors(_checked(path, sha256))
+    except (safetensors.SafetensorError, RuntimeError, EOFError, ValueError, OSError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
         raise UserError(
             f"backbone.weights: {path} cannot be read as {path.suffix or 'a torch file'} ({reason}); "

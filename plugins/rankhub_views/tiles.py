@@ -90,7 +90,7 @@ class Tiles(Predict):
         stride = max(1, forward.features.map_stride)
         height, width = aligned(*reduced(image.shape[-2], image.shape[-1], self.max_side), forward)
         if (height, width) != tuple(image.shape[-2:]):
-            image = (resized(image.float() / 255, height, width) * 255).round().to(torch.uint8)
+            image = resized(image.float() / 255, height, width)  # not rounded to whole numbers, as `whole` sees it
         size, halo = max(stride, self.size // stride * stride), self.halo_for(forward.outputs, forward.features)
         names = [name for name, spec in forward.outputs.items() if spec.kind == "map"]
         rows: dict[str, list[Tensor]] = {name: [] for name in names}
@@ -99,7 +99,7 @@ class Tiles(Predict):
             line: dict[str, list[Tensor]] = {name: [] for name in names}
             for across in _spans(width, size, halo):
                 seen = image[:, down.seen[0] : down.seen[1], across.seen[0] : across.seen[1]]
-                out = forward(seen[None].float() / 255)
+                out = forward(seen[None] if seen.is_floating_point() else seen[None].float() / 255)
                 pooled.append(out["backbone"][0].float() * (down.share * across.share))
                 for name in names:
                     line[name].append(_cut(out[name][0], down, across))

@@ -10,10 +10,12 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
-from rankhub.catalog.discovery import BrokenPlugin, Origin, Plugin, PluginSource, ask_all, brief, installed
+from rankhub.catalog.discovery import MOST, BrokenPlugin, Origin, Plugin, PluginFailure, PluginSource, ask_all, guarded
 from rankhub.catalog.nearest import nearest, suggestion
 from rankhub.interfaces.component import Component
 from rankhub.interfaces.errors import UserError
@@ -83,9 +85,11 @@ class Catalog:
         self._models: dict[ComponentInfo, type[BaseModel]] = {}
 
     @classmethod
-    def discover(cls) -> Catalog:
-        """The catalog of the plugins installed in this environment."""
-        return cls(ask_all(installed()))
+    def discover(cls, check: bool = False) -> Catalog:
+        """The catalog of the plugins installed in this environment; ``check``: after a trial of each by itself."""
+        from rankhub.catalog.trial import ask_installed
+
+        return cls(ask_installed(check))
 
     @classmethod
     def of(cls, plugins: Mapping[str, object], version: str = "0") -> Catalog:
@@ -225,29 +229,33 @@ class Catalog:
 
     def observers(self, run: RunInfo) -> list[Callback]:
         """The callbacks with which plugins watch every run. A plugin that fails is left out with a warning."""
-        from rankhub.interfaces.callback import Callback
-
         watching: list[Callback] = []
         for plugin in self.plugins:
             try:
-                answers = [callback for answer in plugin.hooks.rankhub_observers(run=run) for callback in answer]
-                strangers = [answer for answer in answers if not isinstance(answer, Callback)]
-                if strangers:
-                    raise TypeError(f"{strangers[0]!r} is no Callback")
-            except Exception as error:
-                text = f"plugin {plugin.owner} does not watch this run: its rankhub_observers failed ({brief(error)})"
+                watching += guarded(partial(_watching, plugin, run))
+            except PluginFailure as error:
+                text = f"plugin {plugin.owner} does not watch this run: its rankhub_observers failed ({error})"
                 warnings.warn(text, RuntimeWarning, stacklevel=2)
-            else:
-                watching.extend(answers)
         return watching
+
+
+def _watching(plugin: Plugin, run: RunInfo) -> list[Callback]:
+    from rankhub.interfaces.callback import Callback
+
+    answers = plugin.hooks.rankhub_observers(run=run)
+    callbacks = list(islice(chain.from_iterable(answers), MOST + 1))
+    strangers = [callback for callback in callbacks if not isinstance(callback, Callback)]
+    if strangers or len(callbacks) > MOST:
+        raise TypeError(f"{strangers[0]!r} is no Callback" if strangers else f"more than {MOST:,} callbacks")
+    return callbacks
 
 
 def _import(entry: ComponentInfo) -> type:
     module, _, attribute = entry.component.target.partition(":")
     try:
-        cls = getattr(import_module(module), attribute)
-    except (Exception, SystemExit) as error:
-        raise CatalogError(f"{entry.title} cannot be imported: {brief(error)}") from error
+        cls = guarded(lambda: getattr(import_module(module), attribute))
+    except PluginFailure as error:
+        raise CatalogError(f"{entry.title} cannot be imported: {error}") from error
     base, _, protocol = KINDS[entry.kind].protocol.partition(":")
     expected = getattr(import_module(base), protocol)
     if not isinstance(cls, type) or not issubclass(cls, expected):

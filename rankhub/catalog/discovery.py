@@ -4,12 +4,16 @@ pluggy stops a call at the first exception, so every plugin gets a manager of it
 (:class:`BrokenPlugin`), not an exception: the other plugins work, and the list of plugins shows the reason.
 """
 
+import signal
+import sys
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import Distribution, EntryPoint, entry_points
 from importlib.util import find_spec
-from typing import TypeVar
+from itertools import islice
+from typing import Any, TypeVar
 
 from pluggy import HookCaller, HookRelay, PluginManager
 
@@ -22,6 +26,12 @@ T = TypeVar("T")
 
 GROUP = "rankhub.plugins"
 """The entry-point group, for official plugins and for everybody else's."""
+
+MOST = 10_000
+"""Items that a plugin may answer to a hook, which an endless answer exceeds."""
+
+STRAYS: list[threading.Thread] = []
+"""Threads that plugins started when they were imported: they would keep the program from ending."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +76,10 @@ class BrokenPlugin(Origin):
     reason: str
 
 
+class DisabledPlugin(BrokenPlugin):
+    """A plugin that the user has switched off."""
+
+
 def installed() -> list[PluginSource]:
     """Every installed plugin, in the order of their names. Imports none of them."""
     # The same plugin seen twice (two folders on the path) is one plugin.
@@ -82,7 +96,9 @@ def installed() -> list[PluginSource]:
     return sources
 
 
-def ask_all(sources: Iterable[PluginSource]) -> Iterator[Plugin | BrokenPlugin]:
+def ask_all(
+    sources: Iterable[PluginSource], asking: Callable[[PluginSource], Plugin | BrokenPlugin] | None = None
+) -> Iterator[Plugin | BrokenPlugin]:
     """Each plugin's answer. Two of one name are both broken, since ``owner/name`` could not tell them apart."""
     listed = list(sources)
     for source in listed:
@@ -91,35 +107,86 @@ def ask_all(sources: Iterable[PluginSource]) -> Iterator[Plugin | BrokenPlugin]:
             reason = f"another plugin has the name {source.owner!r} too (of {', '.join(others)}); uninstall one of them"
             yield BrokenPlugin(source.owner, source.distribution, source.version, reason)
         else:
-            yield ask(source)
+            yield (asking or ask)(source)
 
 
 def ask(source: PluginSource) -> Plugin | BrokenPlugin:
     """Load one plugin and ask it what it brings."""
     facts = (source.owner, source.distribution, source.version)
+    doing, before = "it cannot be imported", {*threading.enumerate()}
     try:
-        module = source.load()
-    except (Exception, SystemExit) as error:
-        return BrokenPlugin(*facts, f"it cannot be imported: {brief(error)}")
-    try:
-        wanted = getattr(module, "RANKHUB_API", 1)
-        if wanted != API_VERSION:
-            raise InvalidAnswer(
-                f"it asks for version {wanted!r} of the plugin interface, this rankhub has version {API_VERSION}; "
-                "install releases of both that fit"
-            )
-        hooks = _register(module, source.owner)
-        return Plugin(*facts, _components(hooks), _verbs(hooks), _recipes(hooks), hooks)
+        module = guarded(source.load)
+        doing = "it fails when asked what it brings"
+        answer = guarded(lambda: _answered(module, facts))
     except InvalidAnswer as error:
         return BrokenPlugin(*facts, str(error))
-    except (Exception, SystemExit) as error:
-        return BrokenPlugin(*facts, f"it fails when asked what it brings: {brief(error)}")
+    except PluginFailure as error:
+        return BrokenPlugin(*facts, f"{doing}: {error}")
+    started = [thread for thread in {*threading.enumerate()} - before if not thread.daemon]
+    for thread in started:
+        thread.join(0.1)
+    STRAYS.extend(going := [thread for thread in started if thread.is_alive()])
+    if going:
+        return BrokenPlugin(*facts, f"its import starts a thread that does not end ({going[0].name})")
+    return answer
+
+
+def _answered(module: object, facts: tuple[str, str, str]) -> Plugin:
+    wanted = getattr(module, "RANKHUB_API", 1)
+    if wanted != API_VERSION:
+        raise InvalidAnswer(
+            f"it asks for version {wanted!r} of the plugin interface, this rankhub has version {API_VERSION}; "
+            "install releases of both that fit"
+        )
+    hooks = _register(module, facts[0])
+    return Plugin(*facts, _components(hooks), _verbs(hooks), _recipes(hooks), hooks)
+
+
+def guarded(call: Callable[[], T]) -> T:
+    """What code of a plugin returns. Ctrl-C by the user goes through, even where that code swallows it.
+
+    Raises:
+        PluginFailure: For all else that it raises, an exit, an exception beside ``Exception`` or a KeyboardInterrupt
+            of its own among them.
+    """
+    pressed: list[int] = []
+    limit = sys.getrecursionlimit()
+    before: Any = signal.getsignal(signal.SIGINT)
+    listens = callable(before) and threading.current_thread() is threading.main_thread()
+
+    def interrupt(number: int, frame: Any) -> None:
+        pressed.append(number)
+        before(number, frame)
+
+    try:
+        if listens:
+            signal.signal(signal.SIGINT, interrupt)
+        try:
+            result = call()
+        finally:
+            sys.setrecursionlimit(limit)
+            if listens:
+                signal.signal(signal.SIGINT, before)
+    except BaseException as error:
+        if isinstance(error, InvalidAnswer) or (pressed and isinstance(error, KeyboardInterrupt)):
+            raise
+        raise PluginFailure(brief(error)) from error
+    if pressed and before is signal.default_int_handler:
+        raise KeyboardInterrupt
+    return result
+
+
+class PluginFailure(Exception):
+    """Code of a plugin raised something; the text says what, in one line."""
 
 
 def brief(error: BaseException) -> str:
     """An exception in one line: its type and the first line of its text."""
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    try:
+        lines = str(error).strip().splitlines()
+    except Exception:  # an exception of a plugin's own
+        lines = []
+    return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__
 
 
 class InvalidAnswer(Exception):
@@ -143,7 +210,9 @@ def _answers(hook: HookCaller, record: type[T], wanted: str) -> tuple[T, ...]:
     answer = next(iter(hook()), None)  # pluggy leaves None out
     if not isinstance(answer, Iterable) or isinstance(answer, str):
         raise InvalidAnswer(f"its {hook.name} returned {answer!r}, not a {wanted}")
-    listed = tuple(answer)
+    listed = tuple(islice(answer, MOST + 1))
+    if len(listed) > MOST:
+        raise InvalidAnswer(f"its {hook.name} returned more than {MOST:,} items")
     for item in listed:
         if not isinstance(item, record):
             raise InvalidAnswer(f"its {hook.name} returned {item!r} in place of an item of a {wanted}")

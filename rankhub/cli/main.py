@@ -16,7 +16,7 @@ from typer.core import TyperGroup
 
 import rankhub
 from rankhub.catalog.catalog import Catalog
-from rankhub.catalog.discovery import brief
+from rankhub.catalog.discovery import STRAYS, PluginFailure, guarded
 from rankhub.interfaces.component import Verb
 from rankhub.interfaces.errors import UserError
 
@@ -38,7 +38,12 @@ CORE = (
 
 def main() -> None:
     """Entry point of the command ``rankhub`` and of ``python -m rankhub``."""
-    sys.exit(execute(sys.argv[1:]))
+    code = execute(sys.argv[1:])
+    if any(thread.is_alive() for thread in STRAYS):  # the interpreter would wait for them
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def execute(arguments: Sequence[str]) -> int:
@@ -125,11 +130,11 @@ def _listed() -> None:
 def _register(app: typer.Typer, name: str, verb: Verb) -> None:
     module, _, attribute = verb.target.partition(":")
     try:
-        loaded = getattr(import_module(module), attribute)
-    except (Exception, SystemExit) as error:
+        loaded = guarded(lambda: getattr(import_module(module), attribute))
+    except PluginFailure as error:
         if verb in CORE:
             raise
-        raise UserError(f"the verb {name} cannot be imported: {brief(error)}; see `rankhub plugins list`") from error
+        raise UserError(f"the verb {name} cannot be imported: {error}; see `rankhub plugins list`") from error
     if not callable(loaded):
         raise UserError(f"the verb {name} cannot be called: {verb.target} is no function; tell its author")
     if isinstance(loaded, typer.Typer):

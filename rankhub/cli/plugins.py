@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rankhub.catalog.discovery import DisabledPlugin
+
 if TYPE_CHECKING:
     from rankhub.catalog.catalog import Catalog
     from rankhub.catalog.discovery import BrokenPlugin, Plugin
@@ -27,15 +29,20 @@ def _group() -> None:
 @app.command("list")
 def list_plugins(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with all that each brings.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Ask each in a process of its own first; exit with 1 if one is broken.")
+    ] = False,
 ) -> None:
     """List the plugins with what they bring, and the broken ones with the reason."""
     from rankhub.catalog.catalog import Catalog
 
-    catalog = Catalog.discover()
+    catalog = Catalog.discover(check) if check else Catalog.discover()
     if as_json:
         typer.echo(json.dumps(as_data(catalog), indent=2))
     else:
         _print(catalog)
+    if check and not all(isinstance(plugin, DisabledPlugin) for plugin in catalog.broken):
+        raise typer.Exit(1)
 
 
 def as_data(catalog: Catalog) -> dict[str, Any]:
@@ -85,7 +92,8 @@ def _print(catalog: Catalog) -> None:
         typer.secho(line, bold=row is head)
     for broken in catalog.broken:
         name = f"{broken.owner} ({broken.distribution} {broken.version})"
-        typer.echo(f"{typer.style('broken', fg='red')}  {name}: {broken.reason}")
+        word, colour = ("off", "yellow") if isinstance(broken, DisabledPlugin) else ("broken", "red")
+        typer.echo(f"{typer.style(word, fg=colour)}  {name}: {broken.reason}")
     for (kind, name), entries in catalog.clashes().items():
         choices = " or ".join(entry.full_name for entry in entries)
         typer.echo(f"{typer.style('clash', fg='yellow')}  {kind} {name}: write {choices}")

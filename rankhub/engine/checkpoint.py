@@ -10,6 +10,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from torch import Tensor
 
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.evaluate import EvaluationResult, Evaluator
+from rankhub.interfaces.tensors import load_tensors
 
 MODEL, AVERAGE = "model.safetensors", "average.safetensors"
 Results = dict[str, EvaluationResult]
@@ -87,12 +89,12 @@ class Best:
         return max(found, key=lambda pair: self.sign * pair[1]) if found else None
 
     def improves(self, results: Results) -> bool:
-        """Whether these are better than all before; a metric that is missing or NaN is not."""
+        """Whether these are better than all before; a metric that is missing or not finite is not."""
         if self.label not in results or self.metric not in results[self.label].metrics:
             return False
         known = self.kept()
         value = self.sign * results[self.label].metrics[self.metric]
-        return value == value if known is None else value > self.sign * known[1]
+        return isfinite(value) and (known is None or value > self.sign * known[1])
 
     def save(self, state: State, results: Results) -> None:
         """Write this state as ``best_step_*`` and remove the best one of before."""
@@ -166,7 +168,7 @@ def load(folder: Path) -> State:
         if facts.get("format") != FORMAT:
             raise UserError(f"{folder} is a checkpoint of format {facts.get('format')}, this version reads {FORMAT}")
         average = folder / AVERAGE
-        rest = torch.load(folder / "optimizer.pt", map_location="cpu", weights_only=True)
+        rest = load_tensors(folder / "optimizer.pt")
         return State(
             step=int(facts["step"]),
             weights=load_file(folder / MODEL),

@@ -3,7 +3,7 @@
 import copy
 import json
 from collections.abc import Mapping, Sequence
-from math import isnan, nan
+from math import isfinite, isnan, nan
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -141,6 +141,16 @@ def table_rows(rows: Sequence[Row], evaluators: Mapping[str, Evaluator]) -> list
         if len(line) > 1:  # a row in which nothing was measured, such as scores of raw pixels, is left out
             table.append(line)
     return table
+
+
+def undefined(table: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A sentence on each column of such a table that holds NaN or infinity."""
+    found: dict[str, list[str]] = {}
+    for line in table:
+        for column, value in line.items():
+            if isinstance(value, float) and not isfinite(value):
+                found.setdefault(column, []).append(line[""])
+    return [f"{column} is no finite number ({', '.join(rows)}); that is never best" for column, rows in found.items()]
 
 
 def beaten(rows: Sequence[Row], evaluators: Mapping[str, Evaluator]) -> list[str]:

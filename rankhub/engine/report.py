@@ -94,7 +94,10 @@ class Report:
         network, _ = scored(self.parts, average)
         row = f"step {step}"
         results = self.row(row, NetworkForward(network, self.parts.compute), step, during=True)
-        self.talk.table(evaluation.table_rows([(row, results)], self.parts.evaluators))
+        table = evaluation.table_rows([(row, results)], self.parts.evaluators)
+        self.talk.table(table)
+        for sentence in evaluation.undefined(table):
+            self.talk.note(sentence)
         return results
 
     def close(self, training: Training, references: list[evaluation.Row]) -> None:
@@ -113,6 +116,10 @@ class Report:
         if training.best is not None and kept is not None:
             path, value = kept
             talk.line(f"Best {training.best.label} {training.best.metric}: {value:.3f}, kept in {path}")
+        elif training.best is not None:
+            talk.note(
+                f"keep_best keeps nothing: {training.best.label} {training.best.metric} was never a finite number"
+            )
         talk.line(f"Run folder: {self.folder}")
         for hint in self.watchers.tell(lambda callback: callback.hint()):
             talk.line(f"See it with: {hint}")
@@ -128,6 +135,8 @@ class Report:
         talk.line()
         for note in dict.fromkeys(note for _, found in rows for result in found.values() for note in result.notes):
             talk.note(note)
+        for sentence in evaluation.undefined(table):
+            talk.note(sentence)
         for remark in parts.predict.remarks(forward.outputs, forward.features):
             talk.note(remark)
         talk.line(f"Scored: {which}.")

@@ -18,8 +18,8 @@ from pydantic import BaseModel, ValidationError
 from rankhub.catalog.catalog import Catalog, CatalogError, ComponentInfo
 from rankhub.catalog.complaints import complaints
 from rankhub.catalog.discovery import brief
-from rankhub.catalog.hints import KeyPath, walk
-from rankhub.catalog.nearest import suggestion
+from rankhub.catalog.hints import KeyPath, dotted, walk
+from rankhub.catalog.nearest import nearest, suggestion
 from rankhub.catalog.options import plain, validate_options
 from rankhub.catalog.spec import Uses
 from rankhub.interfaces.errors import UserError
@@ -167,7 +167,11 @@ def _check_component(draft: Draft, steps: KeyPath, kind: str, value: Any) -> Non
         checked = validate_options(model, options)
     except ValidationError as error:
         for complaint in complaints(error, model, options, "option"):
-            draft.add((*steps, *complaint.steps), complaint.text, entry.owner)
+            address, text = (*steps, *complaint.steps), complaint.text
+            changed = draft.document.location((*steps, "use")).override
+            if text.startswith("unknown") and changed not in (None, draft.document.location(address).override):
+                text += f"; to take it without the options of the other write {dotted(steps)}={{use: {value['use']}}}"
+            draft.add(address, text, entry.owner)
         return
     if not draft.failed(steps):
         draft.components[steps] = Checked(entry, checked)
@@ -209,7 +213,10 @@ def _check_name(draft: Draft, steps: KeyPath, what: str, name: Any, owner: str =
     if steps[:1] == (PHASES,) and steps[2:] == ("clock",):
         names, where = set(draft.mapping(*steps[:2], STREAMS)), " in this phase"
     if names and name not in names:
-        draft.add(steps, f"no {noun} is called {name!r}{where}{suggestion(name, names)}", owner)
+        text = f"no {noun} is called {name!r}{where}{suggestion(name, names)}"
+        if steps[0] == "evaluate" and nearest(name, names) is None:  # of a recipe whose data or streams were replaced
+            text += "; to go without this evaluator write `evaluate: []`, or a list of those that stay"
+        draft.add(steps, text, owner)
 
 
 def missing(document: Document, parts: Mapping[KeyPath, Dataset | Backbone]) -> list[Problem]:

@@ -123,7 +123,13 @@ def _pnm(draw: Random) -> Picture:
     return Picture(f"P{sign} up to {top}", ending, head.encode() + body, 255 - seen if sign in "14" else seen)
 
 
-_TOPS: dict[str, list[float]] = {"u1": [255], "u2": [65535, 4095], "u4": [65535, 4095, 2**31], "i2": [2000], "i4": [2000]}
+_TOPS: dict[str, list[float]] = {
+    "u1": [255],
+    "u2": [65535, 4095],
+    "u4": [65535, 4095, 2**31],
+    "i2": [2000],
+    "i4": [2000],
+}
 _TOPS |= {"f2": [1, 1.04], "f4": [1, 1.04, 255, 1000], "f8": [1, 1.04, 1e6]}
 
 

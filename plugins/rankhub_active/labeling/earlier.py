@@ -48,9 +48,10 @@ def bring_up(folder: Path) -> None:
                 for checkpoint in sorted((file.parent / "checkpoints").glob("*/")):
                     _rename(checkpoint, converted.losses)
             _replace(file, converted.text)
-        except OSError as error:
+        except Exception as error:  # whatever a damaged checkpoint makes its readers raise
             raise UserError(
-                f"{file} has the form of an earlier version and cannot be brought into today's: {error}"
+                f"{file} has the form of an earlier version and cannot be brought into today's: "
+                f"{(str(error).splitlines() or [type(error).__name__])[0]}"
             ) from error
         changed.append(str(file.relative_to(folder)))
     if changed:
@@ -79,12 +80,14 @@ def _rename(checkpoint: Path, losses: Mapping[str, str]) -> None:
     import torch
     from safetensors.torch import load_file, save_file
 
+    from rankhub.interfaces.tensors import load_tensors
+
     for file in (checkpoint / name for name in (*_WEIGHTS, _STATE)):
         if not file.is_file():
             continue
         beside = file.with_name(f"{file.name}.partial")
         if file.name == _STATE:
-            state = torch.load(file, map_location="cpu", weights_only=True)
+            state = load_tensors(file)
             by_name = state["optimizer"]["state"]
             if (renamed := _renamed(by_name, losses)).keys() == by_name.keys():
                 continue

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import secrets
 import socket
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +29,15 @@ class Address(BaseModel):
     Attributes:
         token: Secret of every request: whoever knows it may see the images and answer.
         port: On which the page was served last; 0 = never yet.
+        folder: Which folder the token is of, by its number in the file system: a copy of it, which others may hold as
+            well, gets a token of its own.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     token: str = Field(pattern=r"^[A-Za-z0-9_-]{32,}$")
     port: int = Field(default=0, ge=0, le=65535)
+    folder: int = 0
 
     @property
     def url(self) -> str:
@@ -42,15 +46,15 @@ class Address(BaseModel):
 
 
 def load(folder: Path) -> Address:
-    """The address kept in a folder of labeling, or a new one where none is kept that only its owner could read."""
-    file = folder / FILE
+    """The address kept in a folder of labeling, or a new one where it keeps none that only its owner could read."""
+    file, number = folder / FILE, folder.stat().st_ino
     try:
         open_to_others = os.name == "posix" and file.stat().st_mode & 0o077
-        if not open_to_others:
-            return Address.model_validate_json(file.read_text())
+        if not open_to_others and (kept := Address.model_validate_json(file.read_text())).folder == number:
+            return kept
     except (FileNotFoundError, ValidationError):
         pass
-    return Address(token=secrets.token_urlsafe(_SECRET_BYTES))
+    return Address(token=secrets.token_urlsafe(_SECRET_BYTES), folder=number)
 
 
 def keep(folder: Path, address: Address) -> None:
@@ -64,9 +68,28 @@ def keep(folder: Path, address: Address) -> None:
 
 _QUEUE = 128
 
+SILENT, LONGEST = 20.0, 120.0
+"""Seconds after which a connection is given up that sends or takes nothing, and that is busy with one request."""
 
-class _Silent(WSGIRequestHandler):
+
+class _Handler(WSGIRequestHandler):
     """No line for each request: what a person sees are errors, and addresses with the token go into no log."""
+
+    timeout = SILENT
+
+    def handle_one_request(self) -> None:
+        """Answer one request, or give its connection up: one that drips a byte at a time would stay for ever."""
+        limit = threading.Timer(LONGEST, self._give_up)
+        limit.daemon = True
+        limit.start()
+        try:
+            super().handle_one_request()
+        finally:
+            limit.cancel()
+
+    def _give_up(self) -> None:
+        with suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RDWR)
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Say nothing."""
@@ -91,7 +114,7 @@ def served(desk: Desk, folder: Path, port: int = 0) -> Iterator[tuple[BaseWSGISe
         if address != known:
             keep(folder, address)
         app = App(desk, address.token, address.port)
-        server = make_server(HOST, address.port, app, threaded=True, request_handler=_Silent, fd=listening.fileno())
+        server = make_server(HOST, address.port, app, threaded=True, request_handler=_Handler, fd=listening.fileno())
         try:
             yield server, address
         finally:

@@ -52,27 +52,37 @@ def fit(predicted: Floats, labels: Floats) -> Curve:
     SIAM J. Numer. Anal. 1973), so that only the two are searched, from the best of a grid of starts. b1 may have either
     sign, and b2 > 0 loses nothing, since q is the same with both signs turned. The straight line is contained in the
     system: the curve never fits worse, so the Pearson correlation never falls below the plain one's magnitude. That
-    holds for predictions that run the wrong way too; look at the plain correlations for the direction.
+    holds for predictions that run the wrong way too; look at the plain correlations for the direction. Both sides are
+    standardized before the search, whose tolerances are absolute, so that the unit of neither plays a part.
 
     Source: Sheikh, Sabir, Bovik: A statistical evaluation of recent full reference image quality assessment
     algorithms, IEEE TIP 2006.
     """
-    centre, unit = predicted.mean(), predicted.std()
-    if predicted.min() == predicted.max() or not unit > 0:
+    x, centre, unit = _standardized(predicted)
+    y, middle_label, label = _standardized(labels)
+    if not x.any():
         return Curve((0.0, 1.0, 0.0, 0.0, float(labels.mean())), straight=True)
-    x = (predicted - centre) / unit
     different = np.unique(x)
     if len(different) < FEWEST:
         shape: Floats | None = None
     else:
-        shape = _search(x, labels, different)
+        shape = _search(x, y, different)
     steep, middle = (1.0, 0.0) if shape is None else (float(np.exp(shape[0])), float(shape[1]))
-    b1, b4, b5 = _linear(x, labels, None if shape is None else (steep, middle))
-    slope = b4 / unit
+    b1, b4, b5 = _linear(x, y, None if shape is None else (steep, middle))
+    slope = label * b4 / unit
     return Curve(
-        (b1, float(steep / unit), float(centre + unit * middle), float(slope), float(b5 - slope * centre)),
+        (label * b1, steep / unit, centre + unit * middle, slope, middle_label + label * b5 - slope * centre),
         straight=shape is None,
     )
+
+
+def _standardized(values: Floats) -> tuple[Floats, float, float]:
+    """Values of mean 0 and standard deviation 1, that mean, and that deviation; equal ones are 0, with deviation 1."""
+    middle, span = float(values.mean()), float(np.ptp(values))
+    if not span > 0:
+        return np.zeros_like(values), middle, 1.0
+    shares = (values - middle) / span  # whose squares neither vanish nor overflow
+    return shares / shares.std(), middle, span * float(shares.std())
 
 
 def _search(x: Floats, labels: Floats, different: Floats) -> Floats:

@@ -75,6 +75,20 @@ def test_tiles_are_the_whole(model, options):
     assert "approximate for images larger than a tile: this network sees" in remark
 
 
+@pytest.mark.parametrize("sides", [(131, 97), (97, 131), (128, 97), (33, 200), (300, 299), (20, 20), (417, 130)])
+def test_tiles_are_the_whole_where_a_side_is_no_multiple_of_the_stride(sides):
+    """The image is resized then, and both ways to predict must see it alike, not rounded to 8 bits in one."""
+    forward = Counting(backbone("test_resnet"))
+    image = photo(*sides)
+    whole, tiled = Whole()([image], forward), Tiles(size=128)([image], forward)
+    density = whole["density.map"][0]
+    assert tiled["density.map"][0].shape == density.shape
+    torch.testing.assert_close(tiled["density.map"][0], density, rtol=1e-4, atol=1e-5 * float(density.abs().mean()))
+    torch.testing.assert_close(tiled["density.count"], whole["density.count"], rtol=1e-6, atol=0)
+    reduced = Whole(max_side=90)([image], forward), Tiles(size=128, max_side=90)([image], forward)
+    torch.testing.assert_close(reduced[1]["density.count"], reduced[0]["density.count"], rtol=1e-6, atol=0)
+
+
 def test_the_map_covers_images_of_any_size():
     forward = Counting(backbone("resnet10t"))
     for height, width in ((300, 413), (31, 500), (20, 20)):

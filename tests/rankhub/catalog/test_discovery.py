@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import itertools
+import signal
 import subprocess
 import sys
+import threading
 from types import SimpleNamespace
 
 import pytest
 from helpers.plugins import component, plugin
 
 import rankhub
+from rankhub.catalog import discovery
 from rankhub.catalog.catalog import Catalog
 from rankhub.catalog.discovery import BrokenPlugin, Plugin, PluginSource, ask_all, installed
 
@@ -82,9 +88,91 @@ def test_a_plugin_that_cannot_be_imported_is_listed_with_its_own_error(error):
     assert isinstance(works, Plugin)
 
 
-def test_ctrl_c_while_a_plugin_is_imported_is_not_swallowed():
+def pressing(swallow):
+    """Imports a plugin during which the user presses Ctrl-C."""
+
+    def load():
+        with contextlib.suppress(*[KeyboardInterrupt] * swallow):
+            signal.raise_signal(signal.SIGINT)
+        return plugin(component("a"))
+
+    return load
+
+
+@pytest.mark.parametrize("swallow", [False, True])
+def test_ctrl_c_by_the_user_while_a_plugin_is_imported_interrupts_though_the_plugin_swallows_it(swallow):
+    before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
-        list(ask_all([PluginSource("bad", "d", "1", failing(KeyboardInterrupt()))]))
+        list(ask_all([PluginSource("bad", "d", "1", pressing(swallow))]))
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_handler_of_ctrl_c_that_only_takes_note_is_not_overruled():
+    noted = []
+    before = signal.signal(signal.SIGINT, lambda *_: noted.append(1))
+    try:
+        (found,) = ask_all([PluginSource("good", "d", "1", pressing(False))])
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert isinstance(found, Plugin)
+    assert noted == [1]
+
+
+class Own(BaseException):
+    """Beside Exception, and without words."""
+
+    def __str__(self):
+        raise ValueError("no words")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (KeyboardInterrupt(), "KeyboardInterrupt"),
+        (GeneratorExit("x"), "GeneratorExit: x"),
+        (asyncio.CancelledError(), "CancelledError"),
+        (Own(), "Own"),
+        (RecursionError("too deep"), "RecursionError: too deep"),
+        (MemoryError(), "MemoryError"),
+        (ValueError("a" * 10_000), "ValueError: " + "a" * 300),
+    ],
+)
+def test_whatever_a_plugin_raises_is_its_reason_at_import_and_when_asked(error, said):
+    sources = [PluginSource("bad", "d", "1", failing(error)), PluginSource("worse", "d", "1", lambda: hook(error))]
+    at_import, when_asked, works = ask_all([*sources, PluginSource("good", "d", "1", lambda: plugin(component("b")))])
+    assert at_import.reason == f"it cannot be imported: {said}"
+    assert when_asked.reason == f"it fails when asked what it brings: {said}"
+    assert isinstance(works, Plugin)
+
+
+def test_an_endless_answer_is_a_reason():
+    endless = (component(f"l{number}") for number in itertools.count())
+    (found,) = answers(bad=hook(endless)).values()
+    assert found.reason == "its rankhub_components returned more than 10,000 items"
+
+
+def test_a_plugin_cannot_change_the_recursion_limit_or_the_handler_of_ctrl_c():
+    def load():
+        sys.setrecursionlimit(10**6)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        return plugin(component("a"))
+
+    before = sys.getrecursionlimit(), signal.getsignal(signal.SIGINT)
+    list(ask_all([PluginSource("rude", "d", "1", load)]))
+    assert (sys.getrecursionlimit(), signal.getsignal(signal.SIGINT)) == before
+
+
+def test_a_thread_that_an_import_leaves_running_is_a_reason():
+    stop = threading.Event()
+
+    def load():
+        threading.Thread(target=stop.wait, name="waits").start()
+        return plugin(component("a"))
+
+    (found,) = ask_all([PluginSource("bad", "d", "1", load)])
+    stop.set()
+    assert found.reason == "its import starts a thread that does not end (waits)"
+    assert discovery.STRAYS.pop().name == "waits"
 
 
 def test_a_misspelled_hook_is_a_reason():

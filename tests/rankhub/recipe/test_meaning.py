@@ -221,7 +221,10 @@ def test_a_name_that_a_default_names_is_checked_too():
     text = fakes.RECIPE.replace("  views:\n", "  other:\n").replace("[views]", "[other]")
     with pytest.raises(RecipeErrors) as caught:
         load_text(text, ["evaluate.0={use: asking}"], CATALOG)
-    assert [p.text for p in caught.value.problems] == ["no stream is called 'views'; expected other"]
+    assert [p.text for p in caught.value.problems] == [
+        "no stream is called 'views'; expected other; to go without this evaluator write `evaluate: []`, or a list of "
+        "those that stay"
+    ]
 
 
 def test_nothing_is_said_of_the_outputs_of_a_head_that_has_failed():
@@ -300,3 +303,19 @@ def test_patterns_of_parts_that_have_failed_are_left_alone():
     found = problems("heads.main.dim=0", "phases.0.freeze=['heads.main.nonsense', 'heads.*.x', 'backbon']")
     assert len(found) == 2
     assert "backbon" in found[1]
+
+
+def test_a_component_changed_by_its_use_alone_keeps_the_options_of_the_other_and_is_told_how_not_to():
+    other = "evaluate.0={use: spread, data: test, needs_labels: false}"
+
+    def said(*changes):
+        with pytest.raises(RecipeErrors) as caught:
+            load_text(fakes.RECIPE, changes, CATALOG)
+        return next(problem.text for problem in caught.value.problems if "needs_labels" in problem.text)
+
+    advice = "to take it without the options of the other write evaluate.0={use: asking}"
+    assert said(other, "evaluate.0.use=asking").startswith("unknown option 'needs_labels'")
+    assert advice in said(other, "evaluate.0.use=asking")
+    load_text(fakes.RECIPE, [other, "evaluate.0={use: asking}"], CATALOG)
+    # Who wrote the option with the component knows where it comes from.
+    assert advice not in said("evaluate.0={use: asking, needs_labels: false}")

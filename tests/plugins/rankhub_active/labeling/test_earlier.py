@@ -152,3 +152,16 @@ def test_an_old_run_elsewhere_is_one_sentence(now, old, tmp_path):
     with pytest.raises(rankhub.UserError, match="elsewhere was begun by an earlier version of rankhub"):
         choose(now, Request(2, tmp_path / "elsewhere"), quiet)
     assert len(now.rounds()) == 2
+
+
+def test_code_in_a_checkpoint_is_not_run_and_is_one_sentence_without_advice_to_run_it(old, tmp_path):
+    class Code:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "code_ran"), "w"))
+
+    checkpoint = max((old.folder / "runs/001/checkpoints").glob("step_*"))
+    torch.save({"optimizer": {"state": Code()}}, checkpoint / "optimizer.pt")
+    with pytest.raises(rankhub.UserError, match="cannot be brought into today's: it is damaged, or holds") as caught:
+        bring_up(old.folder)
+    assert "weights_only" not in str(caught.value)
+    assert not (tmp_path / "code_ran").exists()
