@@ -21,9 +21,8 @@ from PIL import Image
 from torch import Tensor
 
 import rankhub
-from rankhub import LoadedRecipe, Talk, UserError
+from rankhub import LoadedRecipe, Talk, UserError, locked
 from rankhub.interfaces.draws import Draws
-from rankhub_active.labeling.alone import locked
 from rankhub_active.labeling.answers import ingest
 from rankhub_active.labeling.choose import RANDOM, Request, choose
 from rankhub_active.labeling.export import write_csv, write_text

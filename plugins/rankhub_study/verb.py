@@ -14,8 +14,7 @@ import typer
 from rich.console import Console
 
 import rankhub
-from rankhub import Talk, UserError, suggestion
-from rankhub_active.labeling.alone import locked
+from rankhub import Talk, UserError, locked, suggestion
 from rankhub_active.labeling.export import write_text
 from rankhub_study.changed import changed
 from rankhub_study.check import check

@@ -14,10 +14,9 @@ from multiprocessing import parent_process
 from pathlib import Path
 
 import rankhub
-from rankhub import Interrupted, Run, UserError
+from rankhub import Interrupted, Run, UserError, locked
 from rankhub.interfaces.callback import Callback, Request, RunInfo
 from rankhub.interfaces.evaluate import EvaluationResult
-from rankhub_active.labeling.alone import locked
 from rankhub_study.plan import Rounds
 from rankhub_study.records import read_record, write_record
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -12,7 +12,7 @@ import torch
 from rich.console import Console
 
 from rankhub.catalog.catalog import Catalog
-from rankhub.engine import checkpoint, folder
+from rankhub.engine import checkpoint, folder, started
 from rankhub.engine.checkpoint import Best
 from rankhub.engine.console import Talk, talk_for
 from rankhub.engine.cost import Lines, describe
@@ -20,6 +20,7 @@ from rankhub.engine.device import Compute, preserved
 from rankhub.engine.folder import Journal
 from rankhub.engine.given import put_data
 from rankhub.engine.interrupt import Interrupt
+from rankhub.engine.lock import locked
 from rankhub.engine.parts import Parts, Resources, build
 from rankhub.engine.processes import Processes, joined
 from rankhub.engine.report import Report, announce, write_reports
@@ -29,6 +30,9 @@ from rankhub.interfaces.callback import Callback, RunInfo
 from rankhub.interfaces.data import Dataset
 from rankhub.interfaces.draws import seeded
 from rankhub.recipe.load import LoadedRecipe
+
+RUNNING = "running.json"
+"""In the folder of a run while a process trains it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +61,19 @@ class _Begun:
     loaded: LoadedRecipe
     host: Host
     parts: Parts
+    state: checkpoint.State | None  # from which it goes on
 
-    def train(self, place: Path, state: checkpoint.State | None) -> Ended:
+    def train(self, place: Path) -> Ended:
         """Train to the end and report, or until Ctrl-C."""
-        parts, first = self.parts, self.parts.processes.first
+        parts, first, state = self.parts, self.parts.processes.first, self.state
         steps = parts.plans[-1].first_step + parts.plans[-1].steps
         info = RunInfo(self.loaded.name, place, self.loaded.resolved(), 0 if state is None else state.step, steps)
         watchers = Watchers(self._callbacks(info) if first else [])
         watchers.tell(lambda callback: callback.run_started(info))
         checkpoints = checkpoint.Checkpoints(place / "checkpoints", parts.recipe.checkpoint.keep)
         journal = Journal(place / "metrics.jsonl" if first else None, info.step)
+        for remark in journal.remarks:
+            self.host.talk.note(remark)
         report = Report(parts, place, self.host.talk, watchers)
         status: Literal["done", "stopped", "failed"] = "failed"
         interrupted, training = False, None
@@ -83,7 +90,7 @@ class _Begun:
                     watchers,
                     interrupt,
                     show=lambda number, plan, stepped, speed: self.host.talk.step(number, steps, plan, stepped, speed),
-                    evaluate=lambda number: report.between(learner.average, number),
+                    evaluate=lambda number: report.between(learner.average, number, number == info.step),
                     best=self._best(checkpoints),
                 )
                 status = training.run(state)
@@ -121,54 +128,95 @@ class _Begun:
 
 def start(loaded: LoadedRecipe, host: Host, out: Path | None = None) -> Ended:
     """Run a recipe from its beginning, in the folder ``out`` or ``runs/<name>/<time>``."""
-    with _begun(loaded, host, fresh=True) as begun:
+    with _begun(loaded, host) as begun:
         parts, processes, talk = begun.parts, begun.parts.processes, begun.host.talk
         announce(parts, describe(parts, loaded.name, measure=True), talk)
         place = processes.from_first(folder.new_folder(loaded.name, out) if processes.first else Path())
-        if processes.first:
-            lock = folder.versions(host.catalog)
-            folder.write_start(place, loaded.text, loaded.resolved_text(), loaded.changes, lock)
-            folder.write_labels(place, parts.assembly.labels)
-            write_reports(parts, place)
-        talk.line(f"run folder  {place}")
-        return begun.train(place, None)
+        with _alone(place, processes):
+            if processes.first:
+                lock = folder.versions(host.catalog)
+                folder.write_start(place, loaded.text, loaded.resolved_text(), loaded.changes, lock)
+                folder.write_labels(place, parts.assembly.labels)
+                started.write(place, started.digests(parts.datasets))
+                write_reports(parts, place)
+            talk.line(f"run folder  {place}")
+            return begun.train(place)
+
+
+def _alone(place: Path, processes: Processes) -> AbstractContextManager[None]:
+    """Only this run's processes work in its folder."""
+    sentence = f"another process trains the run {place}; let it end, or stop it"
+    return locked(place / RUNNING, sentence=sentence) if processes.first else nullcontext()
 
 
 def estimate(loaded: LoadedRecipe, host: Host) -> Lines:
     """Say what a run would do and cost, and stop; nothing is trained or written."""
-    with _begun(loaded, host, fresh=True) as begun:
+    with _begun(loaded, host) as begun:
         lines = describe(begun.parts, loaded.name, measure=True)
         announce(begun.parts, lines, begun.host.talk)
         return lines
 
 
-def resume(place: Path, loaded: LoadedRecipe, host: Host) -> Ended:
-    """Go on with the run in ``place`` from its last checkpoint, or from its beginning if it has none yet."""
-    checkpoints = checkpoint.Checkpoints(place / "checkpoints", loaded.recipe.checkpoint.keep)
-    last = checkpoints.last()
-    state = checkpoint.load(last) if last is not None else None
-    with _begun(loaded, host, fresh=state is None) as begun:
-        talk = begun.host.talk
-        announce(begun.parts, describe(begun.parts, loaded.name, measure=False), talk)
-        for sentence in folder.changed_versions(place, folder.versions(host.catalog)):
-            talk.note(sentence)
-        where = f"goes on after step {state.step}" if state is not None else "has no checkpoint yet and begins again"
-        talk.line(f"run folder  {place}, {where}")
-        return begun.train(place, state)
+def resume(place: Path, loaded: LoadedRecipe, host: Host, *, allow_changes: bool = False) -> Ended:
+    """Go on with the run in ``place`` from its last checkpoint, or from its beginning if it has none yet.
+
+    Raises:
+        ChangedError: Recipe or data are others than when it began, and ``allow_changes`` does not stand.
+    """
+    with _alone(place, Processes.from_environment()):
+        record = started.read_start(place)
+        found = started.edits(place, record) if record is not None else []
+        if not allow_changes:
+            started.refuse(place, found)
+        with _begun(loaded, host, place, fresh=allow_changes) as begun:
+            parts, talk, state = begun.parts, begun.host.talk, begun.state
+            now = parts.processes.from_first(started.digests(parts.datasets) if parts.processes.first else {})
+            found += started.changes(record, now) if record is not None else []
+            if not allow_changes:
+                started.refuse(place, found)
+            announce(parts, describe(parts, loaded.name, measure=False), talk)
+            for sentence in folder.changed_versions(place, folder.versions(host.catalog)):
+                talk.note(sentence)
+            if record is None:
+                talk.note("the run was begun by an earlier version, which did not keep what its data were")
+            for sentence in found:
+                talk.note(f"goes on though {sentence}")
+            step = 0 if state is None else state.step
+            if parts.processes.first and (found or record is None):
+                history = record["history"] if record is not None else []
+                if found:
+                    started.set_aside(place, step)
+                    history = [*history, {"step": step, "changes": found}]
+                folder.write_labels(place, parts.assembly.labels)
+                started.write(place, now, history)
+            where = f"goes on after step {step}" if state is not None else "has no checkpoint yet and begins again"
+            talk.line(f"run folder  {place}, {where}")
+            return begun.train(place)
 
 
 @contextmanager
-def _begun(loaded: LoadedRecipe, host: Host, *, fresh: bool) -> Iterator[_Begun]:
-    """The parts of a recipe, in the processes of its run. Only the first process speaks."""
+def _begun(loaded: LoadedRecipe, host: Host, place: Path | None = None, *, fresh: bool = False) -> Iterator[_Begun]:
+    """The parts of a recipe, in the processes of its run. Only the first process speaks.
+
+    Of a run that goes on in ``place`` its last checkpoint too, without which, or ``fresh``, its network is initialised.
+    """
     processes = Processes.from_environment()
     if not processes.first:
         host = Host(host.catalog, Talk(Console(quiet=True)), host.data)
     compute = Compute.of(loaded.recipe, processes)
     with joined(processes, compute.device):
-        resources = Resources(host.catalog, host.talk.work, processes, compute, host.data)
-        parts = build(loaded.recipe, resources, fresh=fresh)
+        last, labels = None, {}
+        if place is not None:
+            checkpoints = checkpoint.Checkpoints(place / "checkpoints", loaded.recipe.checkpoint.keep)
+            last, labels = (
+                processes.from_first(checkpoints.last_whole() if processes.first else None),
+                folder.read_labels(place),
+            )
+        state = None if last is None else checkpoint.load(last)
+        resources = Resources(host.catalog, host.talk.work, processes, compute, host.data, labels)
+        parts = build(loaded.recipe, resources, fresh=fresh or state is None)
         host.talk.finish()
-        yield _Begun(loaded, host, parts)
+        yield _Begun(loaded, host, parts, state)
 
 
 @contextmanager

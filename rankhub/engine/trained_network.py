@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from rankhub.catalog.catalog import Catalog
-from rankhub.engine import checkpoint, folder
+from rankhub.engine import checkpoint, folder, started
 from rankhub.engine.device import Compute, preserved
 from rankhub.engine.network import Network, load_weights
 from rankhub.engine.parts import build_network, evaluation_chains
@@ -40,7 +40,9 @@ class TrainedNetwork:
     @cached_property
     def assembly(self) -> Assembly:
         """Makes the recipe's components; knows the labels that the run was trained on."""
-        return Assembly.of(self.recipe.recipe, self._catalog, folder.read_labels(self.path))
+        labels = folder.read_labels(self.path)
+        started.check_labels(self.path)
+        return Assembly.of(self.recipe.recipe, self._catalog, labels)
 
     @cached_property
     def predictor(self) -> Predict:
