@@ -210,12 +210,17 @@ def verified(folder: Path, only: str | None = None) -> dict[str, Any]:
         facts: dict[str, Any] = json.loads((folder / "state.json").read_text())
         if facts.get("format") not in (FORMAT, BARE):
             raise UserError(f"{folder} is a checkpoint of format {facts.get('format')}, this version reads {FORMAT}")
-        digest, files = facts.pop("digest", None), facts.get("files", {})
-        number = folder.name.rpartition("step_")[2]
-        wrong = ["state.json"] if number.isdigit() and int(number) != facts["step"] else []
-        if facts["format"] == FORMAT and digest != _digest(facts):
-            wrong.append("state.json")
-        wrong += [name for name in files if only in (None, name) and digest_of(folder / name) != files[name]]
+        digest, number = facts.pop("digest", None), folder.name.rpartition("step_")[2]
+        other_step = number.isdigit() and int(number) != facts["step"]
+        wrong = (
+            ["state.json"]
+            if other_step or (facts["format"] == FORMAT and digest != _digest(facts))
+            else [
+                name
+                for name, kept in facts.get("files", {}).items()
+                if only in (None, name) and digest_of(folder / name) != kept
+            ]
+        )
     except FileNotFoundError as error:
         raise UserError(f"checkpoint {folder} is not complete: {error.filename or error}") from error
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:

@@ -187,6 +187,7 @@ def resume(place: Path, loaded: LoadedRecipe, host: Host, *, allow_changes: bool
                 if found:
                     started.set_aside(place, step)
                     history = [*history, {"step": step, "changes": found}]
+                    write_reports(parts, place)
                 folder.write_labels(place, parts.assembly.labels)
                 started.write(place, now, history)
             where = f"goes on after step {step}" if state is not None else "has no checkpoint yet and begins again"
