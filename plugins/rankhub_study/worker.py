@@ -14,7 +14,7 @@ from multiprocessing import parent_process
 from pathlib import Path
 
 import rankhub
-from rankhub import Interrupted, Run, UserError, locked
+from rankhub import ChangedError, Interrupted, Run, UserError, locked
 from rankhub.interfaces.callback import Callback, Request, RunInfo
 from rankhub.interfaces.evaluate import EvaluationResult
 from rankhub_study.plan import Rounds
@@ -120,8 +120,11 @@ def _do(task: Task, begun: float) -> None:
 
 def _trained(task: Task, watch: Watch) -> Run:
     if (task.folder / "recipe.resolved.yaml").is_file():
-        return rankhub.resume(task.folder, progress=rankhub.talking(), callbacks=[watch])
-    shutil.rmtree(task.folder, ignore_errors=True)  # it ended before its recipe was written
+        try:
+            return rankhub.resume(task.folder, progress=rankhub.talking(), callbacks=[watch])
+        except ChangedError as changed:
+            print(f"begins anew: {changed}")
+    shutil.rmtree(task.folder, ignore_errors=True)  # or it ended before its recipe was written
     loaded = rankhub.load_recipe(task.recipe, list(task.overrides), overlays=list(task.overlays), need_data=True)
     return rankhub.train(loaded, task.folder, progress=rankhub.talking(), callbacks=[watch])
 

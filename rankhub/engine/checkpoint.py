@@ -84,6 +84,8 @@ class Checkpoints:
             shutil.rmtree(aside, ignore_errors=True)
             place.rename(aside)
             log.warning("%s; it is set aside as %s", why, aside.name)
+        for old in _complete(self.folder, "best_step_*")[:-1]:  # it was killed while it kept a better one
+            shutil.rmtree(old)
         return self.last()
 
     def save(self, state: State) -> Path:
