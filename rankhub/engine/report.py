@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from rankhub.engine import evaluation, folder, started
+from rankhub.engine import evaluation, folder
 from rankhub.engine.checkpoint import Results
 from rankhub.engine.console import Talk
 from rankhub.engine.learner import WeightAverage
 from rankhub.engine.network import Network
 from rankhub.engine.parts import Parts
 from rankhub.engine.source import NetworkForward, RawPixels, Source
+from rankhub.engine.started import Start
 from rankhub.engine.training import Training
 from rankhub.engine.watch import Watchers
 from rankhub.interfaces.predict import Forward
@@ -113,10 +114,11 @@ class Report:
             if not parts.processes.first:
                 return
             training.consider(training.finished(), results)
-            changed = started.remarks(self.folder)
+            start = Start.of(self.folder)
+            changed = start.history if start is not None else []
             self._table([*references, (AFTER + CHANGED * bool(changed), results)], forward, which)
-            for remark in changed:
-                talk.note(f"{AFTER}{CHANGED}: {remark}")
+            for one in changed:
+                talk.note(f"{AFTER}{CHANGED}: went on after step {one.step} though {'; '.join(one.changes)}")
         kept = training.best.kept() if training.best is not None else None
         if training.best is not None and kept is not None:
             place, value = kept

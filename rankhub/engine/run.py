@@ -24,6 +24,7 @@ from rankhub.engine.lock import locked
 from rankhub.engine.parts import Parts, Resources, build
 from rankhub.engine.processes import Processes, joined
 from rankhub.engine.report import Report, announce, write_reports
+from rankhub.engine.started import Change, Digests, Start
 from rankhub.engine.training import Status, Training, new_learner
 from rankhub.engine.watch import Pictures, Watchers
 from rankhub.interfaces.callback import Callback, RunInfo
@@ -137,10 +138,15 @@ def start(loaded: LoadedRecipe, host: Host, out: Path | None = None) -> Ended:
                 lock = folder.versions(host.catalog)
                 folder.write_start(place, loaded.text, loaded.resolved_text(), loaded.changes, lock)
                 folder.write_labels(place, parts.assembly.labels)
-                started.write(place, started.digests(parts.datasets))
+                Start.written(place, _digests(parts))
                 write_reports(parts, place)
             talk.line(f"run folder  {place}")
             return begun.train(place)
+
+
+def _digests(parts: Parts) -> dict[str, Digests]:
+    """What the data sets are; the first process looks."""
+    return {name: Digests.of(data) for name, data in parts.datasets.items()} if parts.processes.first else {}
 
 
 def _alone(place: Path, processes: Processes) -> AbstractContextManager[None]:
@@ -164,32 +170,30 @@ def resume(place: Path, loaded: LoadedRecipe, host: Host, *, allow_changes: bool
         ChangedError: Recipe or data are others than when it began, and ``allow_changes`` does not stand.
     """
     with _alone(place, Processes.from_environment()):
-        record = started.read_start(place)
-        found = started.edits(place, record) if record is not None else []
-        if not allow_changes:
-            started.refuse(place, found)
+        start = Start.of(place)
+        found = start.edits(place) if start is not None else []
+        started.refuse(place, [] if allow_changes else found)
         with _begun(loaded, host, place, fresh=allow_changes) as begun:
             parts, talk, state = begun.parts, begun.host.talk, begun.state
-            now = parts.processes.from_first(started.digests(parts.datasets) if parts.processes.first else {})
-            found += started.changes(record, now) if record is not None else []
-            if not allow_changes:
-                started.refuse(place, found)
+            now = parts.processes.from_first(_digests(parts))
+            found += start.changes(now) if start is not None else []
+            started.refuse(place, [] if allow_changes else found)
             announce(parts, describe(parts, loaded.name, measure=False), talk)
             for sentence in folder.changed_versions(place, folder.versions(host.catalog)):
                 talk.note(sentence)
-            if record is None:
+            if start is None:
                 talk.note("the run was begun by an earlier version, which did not keep what its data were")
             for sentence in found:
                 talk.note(f"goes on though {sentence}")
             step = 0 if state is None else state.step
-            if parts.processes.first and (found or record is None):
-                history = record["history"] if record is not None else []
+            if parts.processes.first and (found or start is None):
+                history = start.history if start is not None else []
                 if found:
                     started.set_aside(place, step)
-                    history = [*history, {"step": step, "changes": found}]
                     write_reports(parts, place)
+                    history = [*history, Change(step=step, changes=found)]
                 folder.write_labels(place, parts.assembly.labels)
-                started.write(place, now, history)
+                Start.written(place, now, history)
             where = f"goes on after step {step}" if state is not None else "has no checkpoint yet and begins again"
             talk.line(f"run folder  {place}, {where}")
             return begun.train(place)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 import unicodedata
@@ -13,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import BaseModel
 
 from rankhub.engine import folder
 from rankhub.engine.checkpoint import digest_of
@@ -20,47 +20,52 @@ from rankhub.interfaces.data import Dataset, GivenData
 from rankhub.interfaces.errors import ChangedError, UserError
 from rankhub.recipe.reader import read
 
-START = "start.json"
+START, GIVEN = "start.json", "recipe.yaml"
 FREE = frozenset({"name", "description", "device", "callbacks", "next_steps", "checkpoint", "log", "loader"})
 """Entries of a recipe that change no result, so that anybody may edit them."""
 
-LOOKED_AT = 16
-"""Images whose pixels stand for all where a data set knows no digests."""
-
-SHOWN = 3
-"""Changes that a sentence names."""
-
-Record = dict[str, Any]
+LOOKED_AT, SHOWN = 16, 3
+"""Images whose pixels stand for all where a data set knows no digests; and changes that a sentence names."""
 
 
-def digests(datasets: Mapping[str, Dataset]) -> dict[str, Record]:
-    """Of open data sets, by name: the number of images, and digests of names and sizes, of contents and of labels.
+class Digests(BaseModel):
+    """Of an open data set. Where its images lie, and when they were written, is no part of them."""
 
-    Where the images lie, and when they were written, is no part of it.
-    """
-    found = {}
-    for name, data in datasets.items():
+    images: int  # how many
+    listing: str  # their names and sizes, in order
+    content: str | None  # what they show; None if an image is not the same when it is asked for again
+    labels: str
+
+    @classmethod
+    def of(cls, data: Dataset) -> Digests:
+        """They take a second or two for a million images."""
         paths, label = data.facts("path") or (), data.label
         if isinstance(data, GivenData):
             paths = [os.path.basename(path) for path in paths]
-        meant: list[Any] = [label.kind, label.higher_is_better, label.classes]
-        meant += [list(data.facts(fact) or ()) for fact in ("reference", "kind")]
-        found[name] = {
-            "images": len(data),
-            "listing": _digest([unicodedata.normalize("NFC", "\0".join(paths)), data.sizes()]),
-            "content": _content(data),
-            "labels": _digest([repr(meant), data.labels(), *(data.points() or ()), *(data.folds() or ())]),
-        }
-    return found
+        names = unicodedata.normalize("NFC", "\0".join(paths))
+        told = [label.kind, label.higher_is_better, label.classes, data.facts("reference"), data.facts("kind")]
+        labels = [repr(told), data.labels(), *(data.points() or ()), *(data.folds() or ())]
+        listing = _digest([names, data.sizes()])
+        return cls(images=len(data), listing=listing, content=_content(data), labels=_digest(labels))
+
+    def changes(self, then: Digests) -> Iterator[str]:
+        """In what a data set differs from what it was."""
+        if self.images != then.images:
+            yield f"had {then.images} images and has {self.images}"
+        elif self.listing != then.listing:
+            yield "has images of other names or sizes, or in another order"
+        elif None not in (self.content, then.content) and self.content != then.content:
+            yield "has other images of the same names"
+        if self.images == then.images and self.labels != then.labels:
+            yield "has other labels"
 
 
 def _content(data: Dataset) -> str | None:
-    """None where an image is not the same when it is asked for again."""
     if (known := data.digests()) is not None:
         return _digest([known])
     rows = range(0, len(data), max(1, len(data) // LOOKED_AT))
-    seen = [_digest([data[row].image.numpy()]) for row in rows]
-    return _digest(seen) if seen[:1] == [_digest([data[row].image.numpy()]) for row in rows[:1]] else None
+    seen = [data[row].image.numpy() for row in rows]
+    return _digest(seen) if all(np.array_equal(seen[0], data[row].image.numpy()) for row in rows[:1]) else None
 
 
 def _digest(parts: Iterable[str | npt.NDArray[Any] | None]) -> str:
@@ -76,48 +81,60 @@ def _digest(parts: Iterable[str | npt.NDArray[Any] | None]) -> str:
     return digest.hexdigest()
 
 
-def write(place: Path, data: Mapping[str, Record], history: Sequence[Record] = ()) -> None:
-    """Write what a run begins with, once its other files are there.
+class Change(BaseModel):
+    """With what a run went on all the same."""
 
-    Args:
-        place: The run's folder.
-        data: What :func:`digests` says.
-        history: Changes with which it went on, each with the ``step`` and the sentences ``changes``.
-    """
+    step: int
+    changes: list[str]
+
+
+class Start(BaseModel):
+    """What is kept in a run's folder of its beginning."""
+
+    recipe: dict[str, Any]  # as resolved
+    files: dict[str, str]  # digests of the recipe as it was given, and of the scale of the labels
+    data: dict[str, Digests]
+    history: list[Change] = []
+
+    @classmethod
+    def written(cls, place: Path, data: Mapping[str, Digests], history: Sequence[Change] = ()) -> None:
+        """Keep it, once the other files of the folder are there."""
+        files = {name: digest_of(place / name) for name in (GIVEN, folder.LABELS) if (place / name).exists()}
+        start = cls(recipe=_resolved(place), files=files, data=dict(data), history=list(history))
+        folder.write_text(place / START, start.model_dump_json(indent=1) + "\n")
+
+    @classmethod
+    def of(cls, place: Path) -> Start | None:
+        """It; None in the folder of an earlier version. A UserError if it cannot be read."""
+        try:
+            return cls.model_validate_json((place / START).read_bytes())
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            why = str(error).splitlines()[0]
+            raise UserError(f"{place / START} cannot be read ({why}); copy the run's folder anew") from error
+
+    def edits(self, place: Path) -> list[str]:
+        """Sentences on what was edited in the folder since."""
+        found = list(_differences(self.recipe, _resolved(place)))
+        if (place / GIVEN).exists() and digest_of(place / GIVEN) != self.files.get(GIVEN):
+            found.append(f"{GIVEN} was edited, which counts in {folder.RESOLVED} only")
+        return found + ([] if self.knows_labels(place) else [f"{folder.LABELS} was edited"])
+
+    def knows_labels(self, place: Path) -> bool:
+        """Whether the scale of the labels in the folder is that of the run."""
+        file = place / folder.LABELS
+        return file.exists() and digest_of(file) == self.files.get(folder.LABELS)
+
+    def changes(self, now: Mapping[str, Digests]) -> list[str]:
+        """Sentences on the data sets that are others by now."""
+        both = [(name, now[name], then) for name, then in self.data.items() if name in now]
+        return [f"data.{name} {said}" for name, here, then in both for said in here.changes(then)]
+
+
+def _resolved(place: Path) -> dict[str, Any]:
     source = folder.resolved_recipe(place)
-    files = {name: digest_of(place / name) for name in ("recipe.yaml", folder.LABELS)}
-    record = {"recipe": read(source.text, source.file).data, "files": files, "data": data, "history": list(history)}
-    folder.write_text(place / START, json.dumps(record, indent=1) + "\n")
-
-
-def read_start(place: Path) -> Record | None:
-    """What :func:`write` wrote; None in the folder of an earlier version. A UserError if it cannot be read."""
-    try:
-        record = json.loads((place / START).read_text())
-        return {key: record[key] for key in ("recipe", "files", "data", "history")}
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise UserError(f"{place / START} cannot be read ({error}); copy the run's folder anew") from error
-
-
-def check_labels(place: Path) -> None:
-    """See that the scale of a run's answers is the one it was trained on; else a UserError."""
-    record = read_start(place)
-    if record is not None and digest_of(place / folder.LABELS) != record["files"][folder.LABELS]:
-        raise UserError(f"{place / folder.LABELS} is not as it was written; put it back, or copy the run's folder anew")
-
-
-def edits(place: Path, record: Record) -> list[str]:
-    """Sentences on what was edited in the folder of a run since it began."""
-    source = folder.resolved_recipe(place)
-    found = list(_differences(record["recipe"], read(source.text, source.file).data))
-    for name, digest in record["files"].items():
-        if (place / name).exists() and digest_of(place / name) != digest:
-            found.append(
-                f"{name} was edited" + ("" if name == folder.LABELS else f", which counts in {folder.RESOLVED} only")
-            )
-    return found
+    return read(source.text, source.file).data
 
 
 def _differences(then: Any, now: Any, path: tuple[str, ...] = ()) -> Iterator[str]:
@@ -128,25 +145,9 @@ def _differences(then: Any, now: Any, path: tuple[str, ...] = ()) -> Iterator[st
     elif isinstance(then, list) and isinstance(now, list) and len(then) == len(now):
         for number, pair in enumerate(zip(then, now, strict=True)):
             yield from _differences(*pair, (*path, str(number)))
-    elif then != now and not (path[0] == "data" and isinstance(now, str) and now and Path(now).expanduser().exists()):
+    elif then != now and not (path[0] == "data" and isinstance(now, str) and os.path.exists(os.path.expanduser(now))):
         values = "" if isinstance(then, dict | list) or isinstance(now, dict | list) else f" from {then!r} to {now!r}"
         yield f"{'.'.join(path)} of the recipe was changed{values}"
-
-
-def changes(record: Record, now: Mapping[str, Record]) -> list[str]:
-    """Sentences on the data sets that are others than when the run began; ``now`` is what :func:`digests` says."""
-    found = []
-    for name, then in record["data"].items():
-        here = now.get(name, then)
-        if here["images"] != then["images"]:
-            found.append(f"data.{name} had {then['images']} images and has {here['images']}")
-        elif here["listing"] != then["listing"]:
-            found.append(f"data.{name} has images of other names or sizes, or in another order")
-        elif None not in (here["content"], then["content"]) and here["content"] != then["content"]:
-            found.append(f"data.{name} has other images of the same names")
-        if here["images"] == then["images"] and here["labels"] != then["labels"]:
-            found.append(f"data.{name} has other labels")
-    return found
 
 
 def refuse(place: Path, found: Sequence[str]) -> None:
@@ -167,9 +168,3 @@ def set_aside(place: Path, step: int) -> None:
             shutil.rmtree(old, ignore_errors=True)
         elif old.exists():
             old.rename(aside)
-
-
-def remarks(place: Path) -> list[str]:
-    """Sentences for the closing table on changes with which the run went on."""
-    history = (read_start(place) or {"history": []})["history"]
-    return [f"went on after step {one['step']} though {'; '.join(one['changes'])}" for one in history]

@@ -69,8 +69,8 @@ def train(pool: Pool, changes: Sequence[str], talk: Talk, *, scratch: bool = Fal
             bring_up(pool.folder)
             if _edited(pool, run):
                 raise UserError(
-                    f"{pool.folder / RECIPE} was edited since {run} was interrupted, which goes on with the recipe it began "
-                    "with; put it back, or --anew"
+                    f"{pool.folder / RECIPE} was edited since {run} was interrupted, which goes on with the recipe it "
+                    "began with; put it back, or --anew"
                 )
             begun = int(last.name.partition("_")[0])
             try:

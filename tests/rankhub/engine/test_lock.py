@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -128,6 +129,13 @@ def test_what_a_crash_left_of_the_file_holds_nothing(tmp_path, text):
     os.utime(tmp_path / "lock", (0, 0))
     with locked(tmp_path / "lock", sentence="held"):
         pass
+
+
+def test_a_copy_of_a_place_that_is_held_is_free(tmp_path):
+    with locked(tmp_path / "lock", sentence=""):
+        shutil.copy2(tmp_path / "lock", tmp_path / "copy")
+        with locked(tmp_path / "copy", sentence="held"):
+            pass
 
 
 def test_who_lost_the_place_leaves_it_to_the_other(tmp_path):

@@ -19,8 +19,8 @@ from safetensors.torch import load_file
 import rankhub
 from rankhub.catalog.catalog import Catalog
 from rankhub.engine import run as engine
-from rankhub.engine import started
 from rankhub.engine.console import Talk
+from rankhub.engine.started import Digests
 from rankhub.interfaces.data import Dataset, LabelSpec
 from rankhub.interfaces.errors import ChangedError, UserError
 
@@ -211,7 +211,9 @@ def test_a_run_of_an_earlier_version_goes_on_with_a_note_and_is_known_from_then_
         resume(stopped)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"recipe": 1}', "\0\0"])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "{}", '{"recipe": 1}', "\0\0", '{"recipe": {}, "files": 1, "data": {}}']
+)
 def test_a_damaged_record_is_one_sentence(stopped, text):
     (stopped / "start.json").write_text(text)
     for use in (resume, rankhub.load_run):
@@ -225,6 +227,10 @@ def test_an_edited_scale_of_labels_is_refused_by_all_that_read_it(stopped):
         rankhub.load_run(stopped)
     with pytest.raises(ChangedError, match=r"for labels\.json was edited"):
         resume(stopped)
+    (stopped / "labels.json").unlink()
+    for use in (rankhub.load_run, resume):
+        with pytest.raises(UserError, match=r"labels\.json"):
+            use(stopped)
 
 
 class Many(Dataset):
@@ -260,11 +266,10 @@ class Many(Dataset):
 
 def test_a_million_images_are_told_apart_cheaply():
     since = time.process_time()
-    one = started.digests({"a": Many()})
+    one = Digests.of(Many())
     assert time.process_time() - since < 10
-    other = started.digests({"a": Many(last=1.0)})
-    assert one["a"] | {"labels": ""} == other["a"] | {"labels": ""}
-    assert one["a"]["labels"] != other["a"]["labels"]
+    other = Digests.of(Many(last=1.0))
+    assert list(other.changes(one)) == ["has other labels"]
 
 
 def test_accents_written_in_two_ways_are_one_name():
@@ -274,4 +279,4 @@ def test_accents_written_in_two_ways_are_one_name():
 
     one, other = Named(3), Named(3)
     one.name, other.name = "caf\u00e9.png", "cafe\u0301.png"
-    assert started.digests({"a": one}) == started.digests({"a": other})
+    assert Digests.of(one) == Digests.of(other)
