@@ -18,6 +18,7 @@ from rankhub.engine import folder
 from rankhub.engine.checkpoint import digest_of
 from rankhub.interfaces.data import Dataset, GivenData
 from rankhub.interfaces.errors import ChangedError, UserError
+from rankhub.recipe.address import labels_of
 from rankhub.recipe.reader import read
 
 START, GIVEN = "start.json", "recipe.yaml"
@@ -143,8 +144,8 @@ def _differences(then: Any, now: Any, path: tuple[str, ...] = ()) -> Iterator[st
         for key in [key for key in {**then, **now} if path or key not in FREE]:
             yield from _differences(then.get(key), now.get(key), (*path, str(key)))
     elif isinstance(then, list) and isinstance(now, list) and len(then) == len(now):
-        for number, pair in enumerate(zip(then, now, strict=True)):
-            yield from _differences(*pair, (*path, str(number)))
+        for number, (label, before, here) in enumerate(zip(labels_of(now), then, now, strict=True)):
+            yield from _differences(before, here, (*path, label or str(number)))
     elif then != now and not (path[0] == "data" and isinstance(now, str) and os.path.exists(os.path.expanduser(now))):
         values = "" if isinstance(then, dict | list) or isinstance(now, dict | list) else f" from {then!r} to {now!r}"
         yield f"{'.'.join(path)} of the recipe was changed{values}"

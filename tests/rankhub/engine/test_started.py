@@ -85,9 +85,9 @@ PATCH = fakes.Patches.__getitem__
     [
         ("lr: 0.05", "lr: 0.5", "optimizer.lr of the recipe was changed from 0.05 to 0.5"),
         ("seed: 0", "seed: 1", "seed of the recipe was changed from 0 to 1"),
-        ("epochs: 3", "epochs: 4", "phases.0.epochs of the recipe was changed from 3 to 4"),
+        ("epochs: 3", "epochs: 4", "phases.first.epochs of the recipe was changed from 3 to 4"),
         ("batch_size: 6", "batch_size: 8", "streams.views.batch_size of the recipe was changed from 6 to 8"),
-        ("views: 2", "views: 3", "streams.views.generator.0.views of the recipe was changed from 2 to 3"),
+        ("views: 2", "views: 3", "streams.views.generator.jitter.views of the recipe was changed from 2 to 3"),
         ("count: 10", "count: 9", "data.test.count of the recipe was changed from 10 to 9"),
         ("keep_best: spread", "keep_best: null", "keep_best of the recipe was changed from 'spread' to None"),
         ("start: 1.0", "start: 0.9", "schedule.start of the recipe was changed from 1.0 to 0.9"),
