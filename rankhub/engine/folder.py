@@ -177,8 +177,9 @@ class Journal:
     def __init__(self, path: Path | None, step: int) -> None:
         self.remarks: list[str] = []
         self._path = path
-        if path is not None and path.exists():
-            lines = {_step(line): line for line in path.read_bytes().split(b"\n") if line}
+        if path is not None:
+            text = path.read_bytes() if path.exists() else b""
+            lines = {_step(line): line for line in text.split(b"\n") if line}
             if None in lines:
                 self.remarks.append(f"{path}: what was cut short, or is no line of a run, is dropped")
             kept = {number: lines[number] for number in range(1, step + 1) if number in lines}

@@ -28,7 +28,7 @@ from rankhub.engine.started import Change, Digests, Start
 from rankhub.engine.training import Status, Training, new_learner
 from rankhub.engine.watch import Pictures, Watchers
 from rankhub.interfaces.callback import Callback, RunInfo
-from rankhub.interfaces.data import Dataset
+from rankhub.interfaces.data import Dataset, LabelSpec
 from rankhub.interfaces.draws import seeded
 from rankhub.recipe.load import LoadedRecipe
 
@@ -132,13 +132,14 @@ def start(loaded: LoadedRecipe, host: Host, out: Path | None = None) -> Ended:
     with _begun(loaded, host) as begun:
         parts, processes, talk = begun.parts, begun.parts.processes, begun.host.talk
         announce(parts, describe(parts, loaded.name, measure=True), talk)
+        data = _digests(parts)
         place = processes.from_first(folder.new_folder(loaded.name, out) if processes.first else Path())
         with _alone(place, processes):
             if processes.first:
                 lock = folder.versions(host.catalog)
                 folder.write_start(place, loaded.text, loaded.resolved_text(), loaded.changes, lock)
                 folder.write_labels(place, parts.assembly.labels)
-                Start.written(place, _digests(parts))
+                Start.written(place, data)
                 write_reports(parts, place)
             talk.line(f"run folder  {place}")
             return begun.train(place)
@@ -181,7 +182,7 @@ def resume(place: Path, loaded: LoadedRecipe, host: Host, *, allow_changes: bool
             announce(parts, describe(parts, loaded.name, measure=False), talk)
             for sentence in folder.changed_versions(place, folder.versions(host.catalog)):
                 talk.note(sentence)
-            if start is None:
+            if start is None and state is not None:
                 talk.note("the run was begun by an earlier version, which did not keep what its data were")
             for sentence in found:
                 talk.note(f"goes on though {sentence}")
@@ -210,13 +211,11 @@ def _begun(loaded: LoadedRecipe, host: Host, place: Path | None = None, *, fresh
         host = Host(host.catalog, Talk(Console(quiet=True)), host.data)
     compute = Compute.of(loaded.recipe, processes)
     with joined(processes, compute.device):
-        last, labels = None, {}
+        last, labels = None, dict[str, LabelSpec]()
         if place is not None:
             checkpoints = checkpoint.Checkpoints(place / "checkpoints", loaded.recipe.checkpoint.keep)
-            last, labels = (
-                processes.from_first(checkpoints.last_whole() if processes.first else None),
-                folder.read_labels(place),
-            )
+            last = processes.from_first(checkpoints.last_whole() if processes.first else None)
+            labels = {} if last is None else folder.read_labels(place)
         state = None if last is None else checkpoint.load(last)
         resources = Resources(host.catalog, host.talk.work, processes, compute, host.data, labels)
         parts = build(loaded.recipe, resources, fresh=fresh or state is None)

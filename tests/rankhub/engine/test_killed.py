@@ -216,6 +216,24 @@ def test_of_two_that_go_on_with_a_run_the_second_is_refused_and_a_killed_one_nee
     assert not (place / "running.json").exists()
 
 
+@pytest.mark.parametrize("missing", [["start.json"], ["start.json", "labels.json"]])
+def test_killed_before_its_folder_was_whole_a_run_begins_again(tmp_path, missing):
+    train(tmp_path / "whole")
+    shutil.copytree(tmp_path / "whole", tmp_path / "cut")
+    for name in ["checkpoints", "evaluation"]:
+        shutil.rmtree(tmp_path / "cut" / name)
+    for name in ["metrics.jsonl", *missing]:
+        (tmp_path / "cut" / name).unlink()
+    out = io.StringIO()
+    rankhub.resume(tmp_path / "cut", progress=Talk(Console(file=out, width=400)))
+    assert "has no checkpoint yet and begins again" in out.getvalue()
+    assert "earlier version" not in out.getvalue()
+    last = "checkpoints/step_000000012"
+    assert content(tmp_path / "cut" / last) == content(tmp_path / "whole" / last)
+    for name in missing:
+        assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
 def test_a_run_that_begins_holds_its_folder_too(tmp_path):
     seen = []
 
