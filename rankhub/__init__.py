@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rankhub.catalog.hookspecs import hookimpl
 from rankhub.interfaces.component import API_VERSION, Component, Verb
-from rankhub.interfaces.errors import Interrupted, UserError
+from rankhub.interfaces.errors import ChangedError, Interrupted, UserError
 
 if TYPE_CHECKING:
     from rankhub.api import (
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from rankhub.engine.console import Talk, talking
     from rankhub.engine.data_overrides import open_data, without_evaluators
     from rankhub.engine.feed import make_views
+    from rankhub.engine.lock import locked
     from rankhub.engine.trained import Run
     from rankhub.recipe.load import LoadedRecipe
     from rankhub.recipe.overrides import Change, read_options
@@ -51,6 +52,7 @@ _ELSEWHERE = {
     "Run": "rankhub.engine.trained",
     "Talk": "rankhub.engine.console",
     "describe": "rankhub.catalog.page",
+    "locked": "rankhub.engine.lock",
     "make_views": "rankhub.engine.feed",
     "open_data": "rankhub.engine.data_overrides",
     "read_options": "rankhub.recipe.overrides",
@@ -62,6 +64,7 @@ _ELSEWHERE = {
 __all__ = [
     "API_VERSION",
     "Change",
+    "ChangedError",
     "Component",
     "ComponentInfo",
     "ComponentPage",
@@ -85,6 +88,7 @@ __all__ = [
     "list_recipes",
     "load_recipe",
     "load_run",
+    "locked",
     "make_views",
     "open_data",
     "read_document",

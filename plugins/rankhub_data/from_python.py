@@ -250,6 +250,19 @@ class FromPython(GivenData):
             self._sizes = np.array([self._size(number) for number in range(len(items))], dtype=np.int64)
         return self._sizes
 
+    def digests(self) -> npt.NDArray[np.uint64] | None:
+        """[len] a hash of each file, or of some thousand values of an array, once open; None of a data set of torch."""
+        items, files = self._items, self._files
+        if items is None or not items.held:
+            return None
+        return np.array(
+            [
+                files.digest(number) if files is not None and number in files else items.digest(number)
+                for number in range(len(items))
+            ],
+            dtype=np.uint64,
+        )
+
 
 def _written(label: Any) -> Any:
     """A label for a digest."""

@@ -46,6 +46,10 @@ class GivenFiles:
         height, width = (facts.shapes if shrunk else facts.sources)[int(self.rows[number])].tolist()
         return height, width
 
+    def digest(self, number: int) -> int:
+        """A hash of the file."""
+        return int(self.folder.decoded.facts.file_digests[int(self.rows[number])])
+
     def notes(self) -> Iterator[str]:
         """What is worth telling of them."""
         yield from remarked(self.folder.decoded.facts.remarks)

@@ -60,6 +60,11 @@ class NamedImages:
         return self.folder.decoded.facts.sources
 
     @property
+    def digests(self) -> npt.NDArray[np.uint64]:
+        """[n] a hash of each file."""
+        return self.folder.decoded.facts.file_digests
+
+    @property
     def originals(self) -> npt.NDArray[np.int64]:
         """[n] for each image the first one with the same pixels; its own row if it is the first."""
         return originals(self.folder.decoded.facts.pixel_digests)
