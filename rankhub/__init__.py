@@ -12,6 +12,7 @@ from rankhub.catalog.hookspecs import hookimpl as hookimpl
 from rankhub.interfaces.component import API_VERSION as API_VERSION
 from rankhub.interfaces.component import Component as Component
 from rankhub.interfaces.component import Verb as Verb
+from rankhub.interfaces.errors import ChangedError as ChangedError
 from rankhub.interfaces.errors import Interrupted as Interrupted
 from rankhub.interfaces.errors import UserError as UserError
 
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from rankhub.engine.data_overrides import open_data as open_data
     from rankhub.engine.data_overrides import without_evaluators as without_evaluators
     from rankhub.engine.feed import make_views as make_views
+    from rankhub.engine.lock import locked as locked
     from rankhub.engine.trained import Run as Run
     from rankhub.recipe.load import LoadedRecipe as LoadedRecipe
     from rankhub.recipe.overrides import Change as Change
@@ -62,6 +64,7 @@ _HOMES = {
     "rankhub.engine.console": "Talk talking",
     "rankhub.engine.feed": "make_views",
     "rankhub.engine.data_overrides": "open_data without_evaluators",
+    "rankhub.engine.lock": "locked",
     "rankhub.engine.trained": "Run",
     "rankhub.recipe.load": "LoadedRecipe",
     "rankhub.recipe.overrides": "Change read_options",
@@ -71,7 +74,7 @@ _HOMES = {
 """Module -> the names that are taken from it when they are used, as the imports above say it for a type checker."""
 
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
-_HERE = ["API_VERSION", "Component", "Interrupted", "UserError", "Verb", "__version__", "hookimpl"]
+_HERE = ["API_VERSION", "ChangedError", "Component", "Interrupted", "UserError", "Verb", "__version__", "hookimpl"]
 
 __all__ = sorted([*_HERE, *_HOME])
 

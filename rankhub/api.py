@@ -151,6 +151,7 @@ def resume(
     device: str | None = None,
     progress: Progress = None,
     callbacks: Sequence[Callback] = (),
+    allow_changes: bool = False,
 ) -> Run:
     """Go on with a run from its last checkpoint; it ends with the same weights bit for bit (CPU, equal threads).
 
@@ -158,9 +159,15 @@ def resume(
         path: The run's folder.
         data: As it was given then: as many images in the same order, with the same labels. A folder need not be given
             again.
-        device: As for :func:`train`, as are ``progress``, ``callbacks`` and what is raised.
+        device: As for :func:`train`, as are ``progress`` and ``callbacks``.
         progress: As there.
         callbacks: As there.
+        allow_changes: Whether to go on though its recipe or its data have changed since it began. That is noted in its
+            folder, and what was measured before is set aside; answers keep the scale of the labels that it began with.
+
+    Raises:
+        ChangedError: Something has changed.
+        UserError: It is no run, another process trains it, or it does not fit.
     """
     _import_engine()
     from rankhub.engine.data_overrides import data_again
@@ -169,7 +176,8 @@ def resume(
 
     begun = read_recipe(resolved_recipe(Path(path)), [], Catalog.discover())
     with hosted(_loaded(begun, device), None, progress, callbacks) as (loaded, host):
-        ended = resume(Path(path), loaded, replace(host, data=data_again(loaded, data or {})))
+        given = replace(host, data=data_again(loaded, data or {}))
+        ended = resume(Path(path), loaded, given, allow_changes=allow_changes)
         return _finished(ended, loaded.catalog)
 
 

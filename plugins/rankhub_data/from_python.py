@@ -255,6 +255,17 @@ class FromPython(GivenData):
             self._sizes = np.array([self._size(number) for number in range(len(items))], dtype=np.int64)
         return self._sizes
 
+    def digests(self) -> npt.NDArray[np.uint64] | None:
+        """[len] a hash of each file, or of some thousand values of an array, once open; None of a data set of torch."""
+        items = self._items
+        if items is None or not items.held:
+            return None
+        if self._files is None:
+            return np.array([items.digest(number) for number in range(len(items))], dtype=np.uint64)
+        folder, rows = self._files
+        found = [folder.digests[row] if row >= 0 else items.digest(n) for n, row in enumerate(rows.tolist())]
+        return np.array(found, dtype=np.uint64)
+
 
 def _written(label: Any) -> Any:
     """A label as text, for the digest of what was given."""

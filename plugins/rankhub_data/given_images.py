@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ Array = npt.NDArray[Any]
 Limits = tuple[int | None, int | None]
 """Shorter and longer side in pixels to which an image is shrunk, if it is larger; None = any."""
 AS_IS: Limits = (None, None)
+
+_HASHED = 4096
 
 _NEAR = 1e-6
 """A float may miss [0, 1] by so much, by rounding."""
@@ -118,6 +121,13 @@ class GivenItems:
         """
         image = self.image(number) if image is None else image
         return pixels(image, self.name(number, image), self.limits)
+
+    def digest(self, number: int) -> int:
+        """A hash of some thousand values of an image in memory, spread over it."""
+        image = self.image(number)
+        values = np.asarray(image if isinstance(image, Image.Image) else _as_array(image, self.name(number))).ravel()
+        some = np.ascontiguousarray(values[:: max(1, len(values) // _HASHED)])
+        return int.from_bytes(hashlib.blake2b(some.tobytes(), digest_size=8).digest(), "big")
 
     @cached_property
     def paths(self) -> list[str]:

@@ -180,6 +180,10 @@ class ImageFolder(Dataset):
         """[len, 2] height and width after ``resize``, once the folder is open."""
         return None if self._folder is None else self._folder.sizes[self._rows]
 
+    def digests(self) -> npt.NDArray[np.uint64] | None:
+        """[len] a hash of each file, once the folder is open."""
+        return None if self._folder is None else self._folder.decoded.facts.file_digests[self._rows]
+
 
 def _top(path: str) -> str:
     """The first folder on a relative path."""

@@ -154,3 +154,7 @@ class LabeledImages(Dataset, Generic[R]):
     def sizes(self) -> npt.NDArray[np.int64] | None:
         """[len, 2] height and width after shrinking, once the data set is open."""
         return None if self._opened is None else self._opened.images.sizes[self._opened.served]
+
+    def digests(self) -> npt.NDArray[np.uint64] | None:
+        """[len] a hash of each file, once the data set is open."""
+        return None if self._opened is None else self._opened.images.digests[self._opened.served]

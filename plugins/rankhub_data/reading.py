@@ -88,6 +88,11 @@ class Folder:
         return self.decoded.facts.sources
 
     @property
+    def digests(self) -> npt.NDArray[np.uint64]:
+        """[n] a hash of each file."""
+        return self.decoded.facts.file_digests
+
+    @property
     def originals(self) -> Sizes:
         """[n] for each image the first one with the same pixels; its own number if it is the first."""
         return originals(self.decoded.facts.pixel_digests)

@@ -99,3 +99,8 @@ class Portion(Dataset):
         """Those of the part."""
         found = self.inner.sizes()
         return None if found is None else found[self._rows]
+
+    def digests(self) -> npt.NDArray[np.uint64] | None:
+        """Those of the part."""
+        found = self.inner.digests()
+        return None if found is None else found[self._rows]

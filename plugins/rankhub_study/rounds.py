@@ -21,12 +21,11 @@ from PIL import Image
 from torch import Tensor
 
 import rankhub
-from rankhub import LoadedRecipe, Talk, UserError
+from rankhub import LoadedRecipe, Talk, UserError, locked
 from rankhub.interfaces.draws import Draws
 from rankhub_active.labeling.answers import ingest
 from rankhub_active.labeling.choose import RANDOM, Request, choose
 from rankhub_active.labeling.export import write_csv, write_text
-from rankhub_active.labeling.lock import locked
 from rankhub_active.labeling.pool import Pool
 from rankhub_active.labeling.replaced_data import find_replaced_data
 from rankhub_active.labeling.settings import RUNS, LabelingOptions

@@ -14,9 +14,8 @@ import typer
 from rich.console import Console
 
 import rankhub
-from rankhub import Talk, UserError, suggestion
+from rankhub import Talk, UserError, locked, suggestion
 from rankhub_active.labeling.export import write_text
-from rankhub_active.labeling.lock import locked
 from rankhub_study.changed import changed
 from rankhub_study.check import check
 from rankhub_study.choice import Jobs

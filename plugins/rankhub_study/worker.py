@@ -14,10 +14,9 @@ from multiprocessing import parent_process
 from pathlib import Path
 
 import rankhub
-from rankhub import Interrupted, Run, UserError
+from rankhub import ChangedError, Interrupted, Run, UserError, locked
 from rankhub.interfaces.callback import Callback, Request, RunInfo
 from rankhub.interfaces.evaluate import EvaluationResult
-from rankhub_active.labeling.lock import locked
 from rankhub_study.plan import Rounds
 from rankhub_study.records import read_record, write_record
 
@@ -121,8 +120,11 @@ def _do(task: JobTask, begun: float) -> None:
 
 def _trained(task: JobTask, watch: Watch) -> Run:
     if (task.folder / "recipe.resolved.yaml").is_file():
-        return rankhub.resume(task.folder, progress=rankhub.talking(), callbacks=[watch])
-    shutil.rmtree(task.folder, ignore_errors=True)  # it ended before its recipe was written
+        try:
+            return rankhub.resume(task.folder, progress=rankhub.talking(), callbacks=[watch])
+        except ChangedError as changed:
+            print(f"begins anew: {changed}")
+    shutil.rmtree(task.folder, ignore_errors=True)  # or it ended before its recipe was written
     loaded = rankhub.load_recipe(task.recipe, list(task.overrides), overlays=list(task.overlays), need_data=True)
     return rankhub.train(loaded, task.folder, progress=rankhub.talking(), callbacks=[watch])
 

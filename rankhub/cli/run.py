@@ -15,6 +15,9 @@ def run(
     overlay: Overlays = None,
     out: Annotated[Path | None, typer.Option(help="The run's folder, instead of runs/RECIPE/TIME.")] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with the run in this folder.")] = None,
+    allow_changes: Annotated[
+        bool, typer.Option("--allow-changes", help="With --resume: though recipe or data have changed since it began.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done and cost, and stop.")] = False,
 ) -> None:
     """Train a recipe on its data and report what it has learned.
@@ -24,6 +27,8 @@ def run(
     if resume is not None:
         if recipe is not None or overlay or out is not None or dry_run:
             raise UserError("--resume takes only the run's folder: recipe and overrides are those the run began with")
+    elif allow_changes:
+        raise UserError("--allow-changes goes with --resume; a run that begins has nothing that could have changed")
     elif recipe is None:
         raise UserError(
             "name a recipe: rankhub run RECIPE [a.b.c=value ...] (rankhub recipes lists those that come along)"
@@ -31,7 +36,7 @@ def run(
     from rankhub import api, talking
 
     if resume is not None:
-        ended = api.resume(resume, progress=talking())
+        ended = api.resume(resume, progress=talking(), allow_changes=allow_changes)
     else:
         loaded = api.load_recipe(str(recipe), overrides or [], overlays=overlay or [], need_data=True)
         talk = talking()

@@ -1,11 +1,14 @@
 """Checkpoints: safetensors for weights, JSON for counters, and one file of tensors for the optimizer.
 
-A checkpoint is a folder, written under another name and renamed, so that it is there whole or not at all.
+A checkpoint is a folder, written under another name and renamed, so that it is there whole or not at all. Digests of
+its files stand in its ``state.json``, with one of that file itself, and are checked when they are read.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+import logging
 import os
 import shutil
 from collections.abc import Mapping
@@ -22,12 +25,14 @@ from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.evaluate import EvaluationResult, Evaluator
 from rankhub.interfaces.tensors import load_tensors
 
+log = logging.getLogger("rankhub")
+
 MODEL, AVERAGE = "model.safetensors", "average.safetensors"
 Results = dict[str, EvaluationResult]
 """By the label of an evaluator."""
 
-FORMAT = 1
-"""Version of the layout; a checkpoint of another one is refused."""
+FORMAT, BARE = 2, 1
+"""Version of the layout, and the one before, which is read as well: without digests. Of others it is refused."""
 
 
 @dataclass(slots=True)
@@ -57,6 +62,33 @@ class Checkpoints:
         """The newest complete checkpoint, or None."""
         found = self.all()
         return found[-1] if found else None
+
+    def last_whole(self) -> Path | None:
+        """The newest that can be read; damaged newer ones, and a best one, are set aside as ``NAME.damaged`` and said.
+
+        Raises:
+            UserError: There are only damaged ones.
+        """
+        damaged: dict[Path, UserError] = {}
+        for path in [*_complete(self.folder, "best_step_*"), *reversed(self.all())]:
+            try:
+                load(path)
+            except UserError as error:
+                damaged[path] = error
+            else:
+                if path.name.startswith("step_"):
+                    break
+        else:
+            if steps := [damaged[path] for path in self.all()]:
+                raise UserError(f"{steps[-1]}, nor can one before it; remove {self.folder} to begin again")
+        for path, why in damaged.items():
+            aside = path.with_suffix(".damaged")
+            shutil.rmtree(aside, ignore_errors=True)
+            path.rename(aside)
+            log.warning("%s; it is set aside as %s", why, aside.name)
+        for old in _complete(self.folder, "best_step_*")[:-1]:  # it was killed while it kept a better one
+            shutil.rmtree(old)
+        return self.last()
 
     def save(self, state: State) -> Path:
         """Write a checkpoint, see :func:`write`, and remove those that are too old."""
@@ -142,8 +174,9 @@ def _write(folder: Path, state: State) -> None:
     if state.average is not None:
         save_file(_packed(state.average), folder / AVERAGE)
     torch.save({"optimizer": state.optimizer, "random": state.random, "scaler": state.scaler}, folder / "optimizer.pt")
-    facts = {"format": FORMAT, "step": state.step, "facts": state.facts}
-    (folder / "state.json").write_text(json.dumps(facts, indent=1) + "\n")
+    files = {path.name: digest_of(path) for path in folder.iterdir()}
+    facts = {"format": FORMAT, "step": state.step, "facts": state.facts, "files": files}
+    (folder / "state.json").write_text(json.dumps({**facts, "digest": _digest(facts)}, indent=1) + "\n")
     for path in folder.iterdir():
         _sync(path)
 
@@ -161,12 +194,50 @@ def _sync(path: Path) -> None:
         os.close(handle)
 
 
-def load(folder: Path) -> State:
-    """Read a checkpoint; nothing in it is executed. A UserError if a file is missing, broken or of another version."""
+def digest_of(file: Path) -> str:
+    """Of the bytes of a file."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def _digest(facts: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def verified(folder: Path, only: str | None = None) -> dict[str, Any]:
+    """What ``state.json`` of a checkpoint says, once it and its files, or ``only`` one, are as they were written.
+
+    Raises:
+        UserError: They are not, or one is missing, or the checkpoint is of another version.
+    """
     try:
-        facts = json.loads((folder / "state.json").read_text())
-        if facts.get("format") != FORMAT:
+        facts: dict[str, Any] = json.loads((folder / "state.json").read_text())
+        if facts.get("format") not in (FORMAT, BARE):
             raise UserError(f"{folder} is a checkpoint of format {facts.get('format')}, this version reads {FORMAT}")
+        digest, number = facts.pop("digest", None), folder.name.rpartition("step_")[2]
+        other_step = number.isdigit() and int(number) != facts["step"]
+        wrong = (
+            ["state.json"]
+            if other_step or (facts["format"] == FORMAT and digest != _digest(facts))
+            else [
+                name
+                for name, kept in facts.get("files", {}).items()
+                if only in (None, name) and digest_of(folder / name) != kept
+            ]
+        )
+    except FileNotFoundError as error:
+        raise UserError(f"checkpoint {folder} is not complete: {error.filename or error}") from error
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UserError(f"checkpoint {folder} cannot be read: {error}") from error
+    if wrong:
+        raise UserError(f"checkpoint {folder} cannot be read: {wrong[0]} is not as it was written")
+    return facts
+
+
+def load(folder: Path) -> State:
+    """Read a checkpoint; nothing in it is executed. A UserError as of :func:`verified`, or if a file is broken."""
+    facts = verified(folder)
+    try:
         average = folder / AVERAGE
         rest = load_tensors(folder / "optimizer.pt")
         return State(
@@ -178,29 +249,34 @@ def load(folder: Path) -> State:
             scaler=rest["scaler"],
             facts=facts["facts"],
         )
-    except UserError:
-        raise
     except FileNotFoundError as error:
         raise UserError(f"checkpoint {folder} is not complete: {error.filename or error}") from error
     except Exception as error:
-        raise UserError(f"checkpoint {folder} cannot be read: {error}; remove it to use the one before") from error
+        raise UserError(f"checkpoint {folder} cannot be read: {error}") from error
 
 
 def read_weights(path: Path, *, average: bool) -> tuple[dict[str, Tensor], Path]:
     """The weights of a checkpoint, or of a run's newest, or their moving average; and the file that they come from."""
-    folder = path if (path / MODEL).is_file() else Checkpoints(path / "checkpoints", 1).last()
-    if folder is None:
+    name = AVERAGE if average else MODEL
+    folders = [path] if (path / MODEL).is_file() else Checkpoints(path / "checkpoints", 1).all()[::-1]
+    if not folders:
         what = "has no checkpoint yet" if path.is_dir() else "is not there"
         raise UserError(f"the run {path.absolute()} {what}; name the folder of a run, or a checkpoint in it")
-    file = folder / (AVERAGE if average else MODEL)
-    if not file.is_file():
-        raise UserError(
-            f"the checkpoint {folder.absolute()} keeps no average of the weights; take the weights as they are"
-        )
-    try:
-        return load_file(file), file
-    except Exception as error:
-        raise UserError(f"the weights {file} cannot be read: {error}; name another checkpoint") from error
+    for folder in folders:
+        file = folder / name
+        if average and not file.is_file():
+            raise UserError(
+                f"the checkpoint {folder.absolute()} keeps no average of the weights; take the weights as they are"
+            )
+        try:
+            verified(folder, name)
+            return load_file(file), file
+        except Exception as error:
+            said = str(error) if isinstance(error, UserError) else f"the weights {file} cannot be read: {error}"
+            if folder is folders[-1]:
+                raise UserError(f"{said}; name another checkpoint") from error
+            log.warning("%s; the one before is taken", said)
+    raise AssertionError
 
 
 def random_state() -> dict[str, Tensor]:

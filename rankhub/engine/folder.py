@@ -8,6 +8,7 @@ import importlib.metadata
 import io
 import json
 import math
+import os
 import platform
 import sys
 from collections.abc import Mapping, Sequence
@@ -167,13 +168,24 @@ def write_picture(path: Path, picture: npt.NDArray[np.uint8]) -> None:
 class Journal:
     """Appends to ``metrics.jsonl``; ``path`` None: nothing is written.
 
-    Lines of steps later than ``step``, and a last line cut short, are removed.
+    Lines of steps later than ``step`` are removed, and of a step only one stays.
+
+    Attributes:
+        remarks: Sentences on lines that were cut short or not a run's, which are removed too, and on steps without one.
     """
 
     def __init__(self, path: Path | None, step: int) -> None:
-        if path is not None and path.exists():
-            kept = [line for line in path.read_text().splitlines() if 0 <= _step(line) <= step]
-            write_text(path, "".join(line + "\n" for line in kept))
+        self.remarks: list[str] = []
+        self._path = path
+        if path is not None:
+            text = path.read_bytes() if path.exists() else b""
+            lines = {_step(line): line for line in text.split(b"\n") if line}
+            if None in lines:
+                self.remarks.append(f"{path}: what was cut short, or is no line of a run, is dropped")
+            kept = {number: lines[number] for number in range(1, step + 1) if number in lines}
+            if len(kept) < step:
+                self.remarks.append(f"{path} lacks {step - len(kept)} of the {step} steps that are done")
+            write_text(path, "".join(line.decode() + "\n" for line in kept.values()))
         self._file = None if path is None else path.open("a", buffering=1)
 
     def write(self, values: Mapping[str, Any]) -> None:
@@ -181,17 +193,31 @@ class Journal:
         if self._file is not None:
             self._file.write(json.dumps({key: _plain(value) for key, value in values.items()}) + "\n")
 
+    def write_through(self) -> None:
+        """See all lines onto the disk, before a checkpoint counts.
+
+        Raises:
+            UserError: The file is another one by now: somebody else goes on with the run, or its folder was replaced.
+        """
+        if self._file is None or self._path is None:
+            return
+        os.fsync(self._file.fileno())
+        if not self._path.exists() or self._path.stat().st_ino != os.fstat(self._file.fileno()).st_ino:
+            raise UserError(f"{self._path} is not the file any more that this run began to write; it stops")
+
     def close(self) -> None:
         """Close the file."""
         if self._file is not None:
             self._file.close()
 
 
-def _step(line: str) -> int:
+def _step(line: bytes) -> int | None:
+    """Of a line; None if it is not one of a run."""
     try:
-        return int(json.loads(line)["step"])
-    except (ValueError, KeyError, TypeError):
-        return -1  # cut short
+        step = json.loads(line.decode())["step"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return step if type(step) is int else None
 
 
 def _plain(value: Any) -> Any:

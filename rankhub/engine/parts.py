@@ -1,7 +1,7 @@
 """Builds what a recipe names, and opens its data."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -13,7 +13,7 @@ from rankhub.engine.network import Network, take_over
 from rankhub.engine.objectives import Objective
 from rankhub.engine.plan import PhasePlan, plan_phases
 from rankhub.engine.processes import ALONE, Processes
-from rankhub.interfaces.data import DataReport, Dataset, GivenData, OpenContext
+from rankhub.interfaces.data import DataReport, Dataset, GivenData, LabelSpec, OpenContext
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.evaluate import Evaluator
 from rankhub.interfaces.loss import Loss
@@ -36,6 +36,7 @@ class Resources:
     processes: Processes = ALONE  # those of the run, connected
     compute: Compute | None = None  # None = what the recipe asks for
     data: Mapping[str, Dataset] = field(default_factory=dict)  # used in place of those of the recipe, by name
+    labels: Mapping[str, LabelSpec] = field(default_factory=dict)  # whose scale a run that goes on keeps, by data set
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,12 @@ def open_data(
             if isinstance(dataset, GivenData):  # others name their folder
                 raise UserError(f"data.{name}: {error}") from None
             raise
-    assembly.labels.update({name: dataset.label for name, dataset in datasets.items()})
+    for name, dataset in datasets.items():
+        label = dataset.label
+        kept = resources.labels.get(name, label)
+        if kept.kind == label.kind:
+            label = replace(label, mean=kept.mean, std=kept.std, density=kept.density)
+        assembly.labels[name] = label
     return datasets, reports
 
 

@@ -13,11 +13,14 @@ from rankhub.engine.learner import WeightAverage
 from rankhub.engine.network import Network
 from rankhub.engine.parts import Parts
 from rankhub.engine.source import NetworkForward, NetworkSource, RawPixels
+from rankhub.engine.started import Start
 from rankhub.engine.training import Training
 from rankhub.engine.watch import Watchers
 from rankhub.interfaces.predict import Forward
 
 PIXELS, BEFORE, AFTER = "raw pixels", "before training", "after training"
+CHANGED = " *"
+"""Marks the last row of the closing table where the run went on though something had changed."""
 RESULTS = "results.csv"
 """The closing table, in the run's folder."""
 
@@ -87,12 +90,15 @@ class Report:
         self.watchers.tell(lambda callback: callback.evaluated(step, row, results))
         return results
 
-    def between(self, average: WeightAverage | None, step: int) -> Results:
-        """An evaluation in the middle of training."""
+    def between(self, average: WeightAverage | None, step: int, again: bool = False) -> Results:
+        """An evaluation in the middle of training; ``again``: it may be there."""
         if not self.parts.during:
             return {}
         network, _ = scored(self.parts, average)
         row = f"step {step}"
+        stored = self.parts.processes.from_first(evaluation.stored_row(self._row_folder(row))) if again else None
+        if stored is not None:
+            return stored
         results = self.row(row, NetworkForward(network, self.parts.compute), step, during=True)
         table = evaluation.table_rows([(row, results)], self.parts.evaluators)
         self.talk.table(table)
@@ -110,8 +116,12 @@ class Report:
             results = self.row(AFTER, forward, training.steps)
             if not parts.processes.first:
                 return
-            training.consider(training.steps, results)
-            self._table([*references, (AFTER, results)], forward, which)
+            training.consider(training.finished(), results)
+            start = Start.of(self.folder)
+            changed = start.history if start is not None else []
+            self._table([*references, (AFTER + CHANGED * bool(changed), results)], forward, which)
+            for one in changed:
+                talk.note(f"{AFTER}{CHANGED}: went on after step {one.step} though {'; '.join(one.changes)}")
         kept = training.best.kept() if training.best is not None else None
         if training.best is not None and kept is not None:
             path, value = kept

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -12,7 +12,7 @@ import torch
 from rich.console import Console
 
 from rankhub.catalog.catalog import Catalog
-from rankhub.engine import checkpoint, folder
+from rankhub.engine import checkpoint, folder, started
 from rankhub.engine.checkpoint import Best
 from rankhub.engine.console import Talk, talk_for
 from rankhub.engine.cost import Lines, describe
@@ -20,15 +20,20 @@ from rankhub.engine.data_overrides import put_data
 from rankhub.engine.device import Compute, preserved
 from rankhub.engine.folder import Journal
 from rankhub.engine.interrupt import Interrupt
+from rankhub.engine.lock import locked
 from rankhub.engine.parts import Parts, Resources, build
 from rankhub.engine.processes import Processes, joined
 from rankhub.engine.report import Report, announce, write_reports
+from rankhub.engine.started import Change, Digests, Start
 from rankhub.engine.training import Status, Training, new_learner
 from rankhub.engine.watch import Pictures, Watchers
 from rankhub.interfaces.callback import Callback, RunInfo
-from rankhub.interfaces.data import Dataset
+from rankhub.interfaces.data import Dataset, LabelSpec
 from rankhub.interfaces.draws import seeded
 from rankhub.recipe.load import LoadedRecipe
+
+RUNNING = "running.json"
+"""In the folder of a run while a process trains it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +62,19 @@ class _Begun:
     loaded: LoadedRecipe
     host: Host
     parts: Parts
+    state: checkpoint.State | None  # from which it goes on
 
-    def train(self, path: Path, state: checkpoint.State | None) -> Ended:
+    def train(self, path: Path) -> Ended:
         """Train to the end and report, or until Ctrl-C."""
-        parts, first = self.parts, self.parts.processes.first
+        parts, first, state = self.parts, self.parts.processes.first, self.state
         steps = parts.plans[-1].first_step + parts.plans[-1].steps
         info = RunInfo(self.loaded.name, path, self.loaded.resolved(), 0 if state is None else state.step, steps)
         watchers = Watchers(self._callbacks(info) if first else [])
         watchers.tell(lambda callback: callback.run_started(info))
         checkpoints = checkpoint.Checkpoints(path / "checkpoints", parts.recipe.checkpoint.keep)
         journal = Journal(path / "metrics.jsonl" if first else None, info.step)
+        for remark in journal.remarks:
+            self.host.talk.note(remark)
         report = Report(parts, path, self.host.talk, watchers)
         status: Literal["done", "stopped", "failed"] = "failed"
         interrupted, training = False, None
@@ -83,7 +91,7 @@ class _Begun:
                     watchers,
                     interrupt,
                     show=lambda number, plan, stepped, speed: self.host.talk.step(number, steps, plan, stepped, speed),
-                    evaluate=lambda number: report.between(learner.average, number),
+                    evaluate=lambda number: report.between(learner.average, number, number == info.step),
                     best=self._best(checkpoints),
                 )
                 status = training.run(state)
@@ -119,54 +127,98 @@ class _Begun:
 
 def start(loaded: LoadedRecipe, host: Host, out: Path | None = None) -> Ended:
     """Run a recipe from its beginning, in the folder ``out`` or ``runs/<name>/<time>``."""
-    with _begun(loaded, host, fresh=True) as begun:
+    with _begun(loaded, host) as begun:
         parts, processes, talk = begun.parts, begun.parts.processes, begun.host.talk
         announce(parts, describe(parts, loaded.name, measure=True), talk)
+        data = _digests(parts)
         path = processes.from_first(folder.new_folder(loaded.name, out) if processes.first else Path())
-        if processes.first:
-            lock = folder.versions(host.catalog)
-            folder.write_start(path, loaded.text, loaded.resolved_text(), loaded.changes, lock)
-            folder.write_labels(path, parts.assembly.labels)
-            write_reports(parts, path)
-        talk.line(f"run folder  {path}")
-        return begun.train(path, None)
+        with _alone(path, processes):
+            if processes.first:
+                lock = folder.versions(host.catalog)
+                folder.write_start(path, loaded.text, loaded.resolved_text(), loaded.changes, lock)
+                folder.write_labels(path, parts.assembly.labels)
+                Start.written(path, data)
+                write_reports(parts, path)
+            talk.line(f"run folder  {path}")
+            return begun.train(path)
+
+
+def _digests(parts: Parts) -> dict[str, Digests]:
+    """What the data sets are; the first process looks."""
+    return {name: Digests.of(data) for name, data in parts.datasets.items()} if parts.processes.first else {}
+
+
+def _alone(path: Path, processes: Processes) -> AbstractContextManager[None]:
+    """Only this run's processes work in its folder."""
+    sentence = f"another process trains the run {path}; let it end, or stop it"
+    return locked(path / RUNNING, sentence=sentence) if processes.first else nullcontext()
 
 
 def estimate(loaded: LoadedRecipe, host: Host) -> Lines:
     """Say what a run would do and cost, and stop; nothing is trained or written."""
-    with _begun(loaded, host, fresh=True) as begun:
+    with _begun(loaded, host) as begun:
         lines = describe(begun.parts, loaded.name, measure=True)
         announce(begun.parts, lines, begun.host.talk)
         return lines
 
 
-def resume(path: Path, loaded: LoadedRecipe, host: Host) -> Ended:
-    """Go on with the run in ``path`` from its last checkpoint, or from its beginning if it has none yet."""
-    checkpoints = checkpoint.Checkpoints(path / "checkpoints", loaded.recipe.checkpoint.keep)
-    last = checkpoints.last()
-    state = checkpoint.load(last) if last is not None else None
-    with _begun(loaded, host, fresh=state is None) as begun:
-        talk = begun.host.talk
-        announce(begun.parts, describe(begun.parts, loaded.name, measure=False), talk)
-        for sentence in folder.changed_versions(path, folder.versions(host.catalog)):
-            talk.note(sentence)
-        where = f"goes on after step {state.step}" if state is not None else "has no checkpoint yet and begins again"
-        talk.line(f"run folder  {path}, {where}")
-        return begun.train(path, state)
+def resume(path: Path, loaded: LoadedRecipe, host: Host, *, allow_changes: bool = False) -> Ended:
+    """Go on with the run in ``path`` from its last checkpoint, or from its beginning if it has none yet.
+
+    Raises:
+        ChangedError: Recipe or data are others than when it began, and ``allow_changes`` does not stand.
+    """
+    with _alone(path, Processes.from_environment()):
+        start = Start.of(path)
+        found = start.edits(path) if start is not None else []
+        started.refuse(path, [] if allow_changes else found)
+        with _begun(loaded, host, path, fresh=allow_changes) as begun:
+            parts, talk, state = begun.parts, begun.host.talk, begun.state
+            now = parts.processes.from_first(_digests(parts))
+            found += start.changes(now) if start is not None else []
+            started.refuse(path, [] if allow_changes else found)
+            announce(parts, describe(parts, loaded.name, measure=False), talk)
+            for sentence in folder.changed_versions(path, folder.versions(host.catalog)):
+                talk.note(sentence)
+            if start is None and state is not None:
+                talk.note("the run was begun by an earlier version, which did not keep what its data were")
+            for sentence in found:
+                talk.note(f"goes on though {sentence}")
+            step = 0 if state is None else state.step
+            if parts.processes.first and (found or start is None):
+                history = start.history if start is not None else []
+                if found:
+                    started.set_aside(path, step)
+                    write_reports(parts, path)
+                    history = [*history, Change(step=step, changes=found)]
+                folder.write_labels(path, parts.assembly.labels)
+                Start.written(path, now, history)
+            where = f"goes on after step {step}" if state is not None else "has no checkpoint yet and begins again"
+            talk.line(f"run folder  {path}, {where}")
+            return begun.train(path)
 
 
 @contextmanager
-def _begun(loaded: LoadedRecipe, host: Host, *, fresh: bool) -> Iterator[_Begun]:
-    """The parts of a recipe, in the processes of its run. Only the first process speaks."""
+def _begun(loaded: LoadedRecipe, host: Host, path: Path | None = None, *, fresh: bool = False) -> Iterator[_Begun]:
+    """The parts of a recipe, in the processes of its run. Only the first process speaks.
+
+    Of a run that goes on in ``path`` its last checkpoint too, without which, or ``fresh``, its network is initialized.
+    """
     processes = Processes.from_environment()
     if not processes.first:
         host = Host(host.catalog, Talk(Console(quiet=True)), host.data)
     compute = Compute.of(loaded.recipe, processes)
     with joined(processes, compute.device):
-        resources = Resources(host.catalog, host.talk.work, processes, compute, host.data)
-        parts = build(loaded.recipe, resources, fresh=fresh)
+        last, labels = None, dict[str, LabelSpec]()
+        if path is not None:
+            checkpoints = checkpoint.Checkpoints(path / "checkpoints", loaded.recipe.checkpoint.keep)
+            last = processes.from_first(checkpoints.last_whole() if processes.first else None)
+            labels = {} if last is None else folder.read_labels(path)
+        state = None if last is None else checkpoint.load(last)
+        resources = Resources(host.catalog, host.talk.work, processes, compute, host.data, labels)
+        parts = build(loaded.recipe, resources, fresh=fresh or state is None)
         host.talk.finish()
-        yield _Begun(loaded, host, parts)
+        yield _Begun(loaded, host, parts, state)
 
 
 @contextmanager

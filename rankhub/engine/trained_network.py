@@ -14,6 +14,7 @@ from rankhub.engine.device import Compute, preserved
 from rankhub.engine.network import Network, load_weights
 from rankhub.engine.parts import build_network, evaluation_chains
 from rankhub.engine.source import ImageOutputs, NetworkForward, ViewOutputs
+from rankhub.engine.started import Start
 from rankhub.interfaces.acquire import PoolStream
 from rankhub.interfaces.data import Dataset
 from rankhub.interfaces.errors import UserError
@@ -38,7 +39,11 @@ class TrainedNetwork:
     @cached_property
     def assembly(self) -> Assembly:
         """Makes the recipe's components; knows the labels that the run was trained on."""
-        return Assembly.of(self.recipe.recipe, self._catalog, folder.read_labels(self.path))
+        labels, start = folder.read_labels(self.path), Start.of(self.path)
+        if start is not None and not start.knows_labels(self.path):
+            file = self.path / folder.LABELS
+            raise UserError(f"{file} is not as it was written; put it back, or copy the run's folder anew")
+        return Assembly.of(self.recipe.recipe, self._catalog, labels)
 
     @cached_property
     def predictor(self) -> Predict:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from rankhub.engine import checkpoint
@@ -78,6 +78,8 @@ class Training:
         if state is not None:
             self.learner.restore(state, self.checkpoints.last())
             self.views = int(state.facts["views"])
+            if state.facts.get("evaluate"):  # it was killed before that was done
+                self.consider(replace(state, facts={"views": self.views}), self.evaluate(state.step))
         self.done = 0 if state is None else state.step
         for plan in self.parts.plans:
             if self.done >= plan.first_step + plan.steps:
@@ -163,27 +165,34 @@ class Training:
             self._pictures(number, views)
         asked, wanted = self.parts.processes.any([self.watchers.take("save"), self.watchers.take("evaluate")])
         due = _every(epoch, recipe.checkpoint.every_epochs) or _every(number, recipe.checkpoint.every_steps)
-        if last or asked or due:
-            self._save(number)
         final = last and plan is self.parts.plans[-1]
-        if not final and (wanted or _every(epoch, recipe.evaluate_every_epochs)):
+        evaluate = not final and (wanted or _every(epoch, recipe.evaluate_every_epochs))
+        if last or asked or due:
+            self._save(number, evaluate)
+        if evaluate:
             self.learner.mean_statistics()
-            self.consider(number, self.evaluate(number))
+            self.consider(self._state(number), self.evaluate(number))
             self._rate.restart()
 
-    def consider(self, number: int, results: Results) -> None:
-        """Keep the weights after ``number`` steps if these results of theirs are the best so far."""
+    def consider(self, state: checkpoint.State, results: Results) -> None:
+        """Keep the weights of ``state`` if these results of theirs are the best so far."""
         if self.best is not None and self.parts.processes.first and self.best.improves(results):
-            self.best.save(self._state(number), results)
+            self.best.save(state, results)
 
-    def _state(self, number: int) -> checkpoint.State:
+    def finished(self) -> checkpoint.State:
+        """What there is to keep after the last step."""
+        return self._state(self.steps)
+
+    def _state(self, number: int, **facts: Any) -> checkpoint.State:
         assert self._optimizer is not None
-        return self.learner.state(self._optimizer, number, {"views": self.views})
+        return self.learner.state(self._optimizer, number, {"views": self.views, **facts})
 
-    def _save(self, number: int) -> None:
+    def _save(self, number: int, evaluate: bool = False) -> None:
+        """Write a checkpoint, which says whether the network is still to be evaluated at this step."""
         self.learner.mean_statistics()
         if self.parts.processes.first:
-            path = self.checkpoints.save(self._state(number))
+            self.journal.write_through()
+            path = self.checkpoints.save(self._state(number, evaluate=evaluate))
             self.watchers.tell(lambda callback: callback.checkpoint_written(number, path))
 
     def _pictures(self, number: int, views: dict[str, Batch]) -> None:

@@ -170,6 +170,13 @@ class Dataset(ABC):
         """[len, 2] height and width of each image as it is served, once it is open; None if they are not known."""
         return None
 
+    def digests(self) -> npt.NDArray[np.uint64] | None:
+        """[len] a hash of each image, its file or its pixels, once the data set is open; None if that takes long.
+
+        By these a run sees that it goes on with the images that it began with; without them it looks at a few pixels.
+        """
+        return None
+
 
 class GivenData(Dataset):
     """Images that are handed over in Python, and not read from a path that a recipe names.

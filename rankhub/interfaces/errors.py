@@ -11,6 +11,10 @@ class UserError(Exception):
     """
 
 
+class ChangedError(UserError):
+    """A run cannot go on as it began: its recipe or its data have changed since."""
+
+
 class Interrupted(KeyboardInterrupt):
     """Training was interrupted, and what was done is kept.
 

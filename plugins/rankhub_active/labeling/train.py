@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import rankhub
-from rankhub import Interrupted, Run, Talk, UserError
-from rankhub_active.labeling.earlier import bring_up
+from rankhub import ChangedError, Interrupted, Run, Talk, UserError
+from rankhub_active.labeling.earlier import BEFORE, bring_up
 from rankhub_active.labeling.export import are_labels, write_csv, write_labels
 from rankhub_active.labeling.moved import gone_from, images_of
 from rankhub_active.labeling.pool import Part, Pool
 from rankhub_active.labeling.replaced_data import POOL_FILE, TEST_FILE, TRAIN_FILE, as_value, overrides
-from rankhub_active.labeling.settings import LABELS, RESOLVED, RUNS
+from rankhub_active.labeling.settings import LABELS, RECIPE, RESOLVED, RUNS
 from rankhub_active.labeling.setup import pool_recipe
 
 
@@ -36,7 +36,7 @@ class Trained:
 def train(pool: Pool, changes: Sequence[str], talk: Talk, *, scratch: bool = False, anew: bool = False) -> Trained:
     """Learn from all labels that are there.
 
-    A run that was interrupted goes on, if the labels are still those that it began with.
+    A run that was interrupted goes on, if labels and images are still those that it began with; else another begins.
 
     ``changes`` are for this run alone. ``scratch``: begin with untrained weights, in place of those of the last run;
     ``anew``: train once more on labels that were trained on.
@@ -67,8 +67,16 @@ def train(pool: Pool, changes: Sequence[str], talk: Talk, *, scratch: bool = Fal
                     f"{run} was interrupted and goes on with the options it began with; leave them away, or --anew"
                 )
             bring_up(pool.folder)
+            if _edited(pool, run):
+                raise UserError(
+                    f"{pool.folder / RECIPE} was edited since {run} was interrupted, which goes on with the recipe it "
+                    "began with; put it back, or --anew"
+                )
             begun = int(last.name.partition("_")[0])
-            return _ended(pool, begun, run, lambda: rankhub.resume(run, progress=talk), resumed=True)
+            try:
+                return _ended(pool, begun, run, lambda: rankhub.resume(run, progress=talk), resumed=True)
+            except ChangedError as changed:
+                talk.note(f"another run begins, as {str(changed).partition('; put')[0]}")
     _say_gone(pool, gone, talk)
     files = _new(pool, number, before, gone)
     run = pool.folder / RUNS / files.name
@@ -99,6 +107,12 @@ def _ended(pool: Pool, number: int, run: Path, training: Callable[[], Run], *, r
     if not stopped:
         pool.trained(number, str(run.absolute()))
     return Trained(stopped, run, resumed)
+
+
+def _edited(pool: Pool, run: Path) -> bool:
+    """Whether the recipe is another than when a run began; one of an earlier version was kept beside it."""
+    files = [pool.folder / RECIPE, pool.folder / f"{RECIPE}{BEFORE}"]
+    return (run / RECIPE).is_file() and (run / RECIPE).read_text() not in [f.read_text() for f in files if f.is_file()]
 
 
 def _last(pool: Pool) -> Path | None:

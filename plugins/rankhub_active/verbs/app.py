@@ -180,7 +180,6 @@ def train(
 
     Example: rankhub label train steps=500
     """
-    from rankhub_active.labeling.lock import locked
     from rankhub_active.labeling.pool import Pool
     from rankhub_active.labeling.summary import advice
     from rankhub_active.labeling.train import train as learn
@@ -190,7 +189,7 @@ def train(
     if waiting:
         talk.note(f"images that were asked for and have no answer yet: {waiting}; the run learns from the others")
     sentence = f"another `rankhub label train` is at work in {folder.absolute()}; let it end"
-    with locked(folder / "train.lock", sentence=sentence):
+    with rankhub.locked(folder / "train.lock", sentence=sentence):
         trained = learn(pool, overrides or [], talk, scratch=scratch, anew=anew)
     if trained.stopped:
         talk.line(f"Or, so that the round is noted as trained: {advice(pool)}")

@@ -1,10 +1,13 @@
 """A checkpoint is there whole or not at all."""
 
 import json
+import logging
 import re
+import shutil
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from rankhub.engine import checkpoint
 from rankhub.engine.checkpoint import Checkpoints, State
@@ -86,10 +89,107 @@ def test_the_optimizer_file_executes_nothing(tmp_path):
             return (open, (str(tmp_path / "owned"), "w"))
 
     torch.save({"optimizer": Evil(), "random": {}, "scaler": {}}, path / "optimizer.pt")
+    with pytest.raises(UserError, match=r"optimizer\.pt is not as it was written"):
+        checkpoint.load(path)
+    facts = checkpoint.verified(path, "model.safetensors")
+    facts["files"]["optimizer.pt"] = checkpoint.digest_of(path / "optimizer.pt")
+    (path / "state.json").write_text(json.dumps({**facts, "digest": checkpoint._digest(facts)}))
     with pytest.raises(UserError, match="cannot be read") as caught:
         checkpoint.load(path)
     assert not re.search("weights_only|trust|\n", str(caught.value)), "advice to read it all the same"
     assert not (tmp_path / "owned").exists()
+
+
+def flip(file, path, bit=0):
+    """One bit of a file, at a share of its length."""
+    content = bytearray(file.read_bytes())
+    content[int(path * (len(content) - 1))] ^= 1 << bit
+    file.write_bytes(content)
+
+
+FILES = ["model.safetensors", "average.safetensors", "optimizer.pt", "state.json"]
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("path", [0, 0.13, 0.3, 0.5, 0.62, 0.87, 1])
+@pytest.mark.parametrize("bit", [0, 6])
+def test_a_flipped_bit_is_seen_and_the_one_before_is_taken(tmp_path, caplog, name, path, bit):
+    run = Checkpoints(tmp_path / "checkpoints", 2)
+    for step in (1, 2):
+        weights = {"w": torch.full((20, 3), float(step))}
+        run.save(
+            State(step, weights, weights, {"state": {}, "groups": []}, checkpoint.random_state(), {}, {"views": 1})
+        )
+    last = tmp_path / "checkpoints" / "step_000000002"
+    flip(last / name, path, bit)
+    with pytest.raises(UserError, match=r"cannot be read|is a checkpoint of format"):
+        checkpoint.load(last)
+    with caplog.at_level(logging.WARNING, "rankhub"):
+        for average in (False, True):
+            if name in (FILES[average], "state.json"):  # what is not needed is not looked at
+                weights, file = checkpoint.read_weights(tmp_path, average=average)
+                assert file.parent.name == "step_000000001"
+                assert weights["w"].unique().tolist() == [1.0]
+                with pytest.raises(UserError, match="name another checkpoint"):
+                    checkpoint.read_weights(last, average=average)
+        assert run.last_whole() == tmp_path / "checkpoints" / "step_000000001"
+    assert caplog.messages[-1].endswith("it is set aside as step_000000002.damaged")
+    assert run.save(state(2)).is_dir()
+
+
+def test_the_state_of_another_step_is_seen(tmp_path):
+    run = Checkpoints(tmp_path, 2)
+    one, two = run.save(state(1)), run.save(state(2))
+    shutil.copy(one / "state.json", two / "state.json")
+    with pytest.raises(UserError, match=r"step_000000002 cannot be read: state\.json is not as it was written"):
+        checkpoint.load(two)
+    assert run.last_whole() == one
+
+
+def test_the_state_of_the_same_step_of_another_run_is_seen(tmp_path):
+    mine, other = Checkpoints(tmp_path / "a", 2).save(state(1)), Checkpoints(tmp_path / "b", 2).save(state(1, 2.0))
+    shutil.copy(other / "state.json", mine / "state.json")
+    with pytest.raises(UserError, match=r"model\.safetensors is not as it was written"):
+        checkpoint.load(mine)
+
+
+def test_a_copy_under_another_name_is_read(tmp_path):
+    path = Checkpoints(tmp_path, 2).save(state(3))
+    assert checkpoint.load(path.rename(tmp_path / "the_good_one")).step == 3
+
+
+def test_where_none_is_whole_all_stay_as_they_are(tmp_path):
+    run = Checkpoints(tmp_path, 2)
+    for step in (1, 2):
+        flip(run.save(state(step)) / "optimizer.pt", 0.5)
+    with pytest.raises(
+        UserError, match=f"optimizer.pt is not as it was written, nor can one before it; remove {tmp_path}"
+    ):
+        run.last_whole()
+    assert [path.name for path in run.all()] == ["step_000000001", "step_000000002"]
+
+
+def test_a_damaged_best_one_is_set_aside(tmp_path, caplog):
+    run = Checkpoints(tmp_path, 2)
+    last = run.save(state(4))
+    checkpoint.write(tmp_path / "best_step_000000003", state(3))
+    flip(tmp_path / "best_step_000000003" / "model.safetensors", 0.9)
+    assert run.last_whole() == last
+    assert caplog.messages[0].endswith("it is set aside as best_step_000000003.damaged")
+    assert not list(tmp_path.glob("best_step_000000003"))
+
+
+def test_checkpoints_of_before_there_were_digests_are_read(tmp_path):
+    run = Checkpoints(tmp_path / "checkpoints", 2)
+    for step in (1, 2):
+        path = run.save(state(step))
+        facts = {"format": 1, "step": step, "facts": {"views": 12}}
+        (path / "state.json").write_text(json.dumps(facts))
+    assert checkpoint.load(path).step == 2
+    assert checkpoint.read_weights(tmp_path, average=False)[1].parent == path
+    save_file({}, path / "model.safetensors")
+    (path / "optimizer.pt").write_bytes(b"half")
+    assert run.last_whole().name == "step_000000001"
 
 
 def test_random_state_comes_back():

@@ -224,16 +224,53 @@ def test_going_on_with_other_data_is_refused(tmp_path, files):
     run = rankhub.train(labeled(), tmp_path / "run", {"train": (files, LABELS)}, progress=False)
     for data, sentence in (
         ({"trian": files}, "no data set 'trian'; did you mean 'train'?"),
-        ({"train": (files[:20], LABELS[:20])}, "`given` was '24 images, .*' when the run began and is '20 images, "),
-        ({"train": (files[::-1], LABELS)}, "hand over the same data in the same order"),
-        ({"train": (files, LABELS[::-1])}, "hand over the same data in the same order"),
-        ({"train": files}, "data.train: `kind` was 'class' when the run began and is None now"),
+        ({"train": (files[:20], LABELS[:20])}, "for data.train had 24 images and has 20;"),
+        ({"train": (files[::-1], LABELS)}, "for data.train has images of other names or sizes, or in another order;"),
+        ({"train": (files, LABELS[::-1])}, "for data.train has other labels;"),
+        ({"train": files}, "for data.train has other labels;"),
         ({"test": STACK[:10]}, "data.test was not handed over like this when the run began; leave it out"),
         ({"train": str(files[0].parent)}, "data.train was not handed over like this when the run began"),
     ):
         with pytest.raises(rankhub.UserError, match=sentence):
             rankhub.resume(run.path, data, progress=False)
     rankhub.resume(run.path, {"train": ([str(path) for path in files], np.array(LABELS))}, progress=False)
+
+
+@pytest.mark.parametrize("form", ["list", "array", "tensor", "torch"])
+def test_going_on_with_other_pixels_or_labels_is_refused_in_every_form(tmp_path, form):
+    def given(images, labels):
+        if form == "torch":
+            return Made(images, labels)
+        if form == "list":
+            return list(zip(images, labels, strict=True))
+        return (images if form == "array" else torch.from_numpy(images).permute(0, 3, 1, 2)), labels
+
+    run = rankhub.train(labeled(), tmp_path / "run", {"train": given(STACK, LABELS)}, progress=False)
+    brighter, swapped = STACK // 2 + 100, [LABELS[1], LABELS[0], *LABELS[2:]]
+    for other, sentence in (
+        (given(brighter, LABELS), "data.train has other images of the same names"),
+        (given(STACK, swapped), "data.train has other labels"),
+    ):
+        with pytest.raises(rankhub.ChangedError, match=f"for {sentence};.* allow_changes=True"):
+            rankhub.resume(run.path, {"train": other}, progress=False)
+    rankhub.resume(run.path, {"train": given(brighter, LABELS)}, progress=False, allow_changes=True)
+    rankhub.resume(run.path, {"train": given(brighter, LABELS)}, progress=False)
+    with pytest.raises(rankhub.ChangedError, match="other images"):
+        rankhub.resume(run.path, {"train": given(STACK, LABELS)}, progress=False)
+
+
+def test_items_that_are_not_the_same_twice_are_known_by_number_and_labels_alone(tmp_path):
+    draw = np.random.default_rng(0)
+
+    class Drawn(Made):
+        def __getitem__(self, number):
+            image, label = super().__getitem__(number)
+            return (image // 2 + int(draw.integers(100))).byte(), label
+
+    run = rankhub.train(labeled(), tmp_path / "run", {"train": Drawn(labels=LABELS)}, progress=False)
+    rankhub.resume(run.path, {"train": Drawn(labels=LABELS)}, progress=False)
+    with pytest.raises(rankhub.ChangedError, match=r"data\.train has other labels"):
+        rankhub.resume(run.path, {"train": Drawn(labels=LABELS[::-1])}, progress=False)
 
 
 def test_a_folder_need_not_be_given_again(tmp_path, files):

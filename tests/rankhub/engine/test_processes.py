@@ -14,6 +14,7 @@ from helpers.launched import launch, process_of_rank, steps_of, wait_for_step
 from safetensors.torch import load_file
 
 from rankhub.engine import checkpoint
+from rankhub.engine.lock import locked
 from rankhub.engine.processes import ALONE, Processes
 from rankhub.interfaces.errors import UserError
 
@@ -123,6 +124,25 @@ def test_ctrl_c_stops_all_with_a_checkpoint(tmp_path):
     last = checkpoint.Checkpoints(folder / "checkpoints", 2).last()
     assert last is not None
     assert checkpoint.load(last).step == steps_of(folder)[-1]
+
+
+def test_what_has_changed_and_who_trains_is_said_once_by_all_processes(tmp_path):
+    recipe, folder = write_recipe(tmp_path, steps=8), tmp_path / "run"
+    code, said = end(launch(1, "run", recipe, "--out", folder, cwd=tmp_path))
+    assert code == 0, said
+    assert not (folder / "running.json").exists()
+    start = (folder / "start.json").read_text()
+    (folder / "start.json").write_text(start.replace('"images": 9', '"images": 8'))
+    code, said = end(launch(2, "run", "--resume", folder, cwd=tmp_path))
+    assert code != 0
+    assert said.count("cannot go on as it began, for data.test had 8 images and has 9;") == 1, said
+    code, said = end(launch(2, "run", "--resume", folder, "--allow-changes", cwd=tmp_path))
+    assert code == 0, said
+    assert said.count("after training *: went on after step 8 though data.test had 8 images and has 9") == 1, said
+    with locked(folder / "running.json", sentence=""):
+        code, said = end(launch(2, "run", "--resume", folder, cwd=tmp_path))
+    assert code != 0
+    assert said.count(f"another process trains the run {folder}") == 1, said
 
 
 @pytest.mark.parametrize(("count", "items"), [(2, 8), (3, 8), (4, 3), (1, 5)])

@@ -2,27 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
 from helpers.commands import call
 from helpers.labeling import images_and_recipe
 
-from rankhub import UserError
-from rankhub_active.labeling.lock import locked
-
-
-def test_the_second_is_told(tmp_path):
-    with (
-        locked(tmp_path / "lock", sentence="one"),
-        pytest.raises(UserError, match="two"),
-        locked(tmp_path / "lock", sentence="two"),
-    ):
-        pass
-
-
-def test_it_is_free_again_afterwards(tmp_path):
-    for _ in range(2):
-        with locked(tmp_path / "lock", sentence="held"):
-            pass
+from rankhub import locked
 
 
 def test_of_two_trainings_in_a_folder_the_second_is_told(tmp_path, monkeypatch, capsys):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from pathlib import Path
@@ -10,10 +11,11 @@ from types import SimpleNamespace
 import pytest
 import torch
 import yaml
-from helpers.labeling import QUIET, VIEWS, answer_round, quiet, read, score_of, set_up_in, stop_after
+from helpers.labeling import QUIET, VIEWS, answer_round, photos, quiet, read, score_of, set_up_in, stop_after
+from rich.console import Console
 
 import rankhub
-from rankhub import UserError
+from rankhub import Talk, UserError
 from rankhub.engine import checkpoint
 from rankhub_active.labeling.choose import Request, choose
 from rankhub_active.labeling.pool import Pool
@@ -185,6 +187,32 @@ def test_a_run_that_was_interrupted_goes_on(answered, stopping, monkeypatch):
     steps = [json.loads(line)["step"] for line in (done.run / "metrics.jsonl").read_text().splitlines()]
     assert len(steps) == len(set(steps))
     assert steps[-1] == 3
+
+
+def test_images_that_changed_meanwhile_begin_a_new_run(answered, stopping, monkeypatch, tmp_path):
+    stopping(1)
+    train(answered, [], QUIET)
+    monkeypatch.undo()
+    photos(tmp_path / "images", {answered.rows(state="labeled")[0].path: 99})
+    out = io.StringIO()
+    done = train(answered, [], Talk(Console(file=out, width=400)))
+    assert (done.run.name, done.resumed) == ("001_2", False)
+    assert "note: another run begins, as" in out.getvalue()
+    assert "runs/001 cannot go on as it began, for data.labeled has other images of the same names" in out.getvalue()
+
+
+def test_a_recipe_that_was_edited_meanwhile_is_a_sentence(answered, stopping, monkeypatch):
+    stopping(1)
+    train(answered, [], QUIET)
+    monkeypatch.undo()
+    recipe = answered.folder / "recipe.yaml"
+    then = recipe.read_text()
+    recipe.write_text(then.replace("lr: 0.001", "lr: 0.01"))
+    with pytest.raises(UserError, match=r"recipe\.yaml was edited since .*runs/001 was interrupted, .* or --anew"):
+        train(answered, [], QUIET)
+    recipe.write_text(then)
+    (answered.folder / "recipe.yaml.before").write_text("name: of an earlier version")
+    assert train(answered, [], QUIET).resumed
 
 
 def test_labels_that_changed_meanwhile_begin_a_new_run(answered, unplugged):
