@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from rankhub_active.labeling.export import write_text
+from rankhub.interfaces.files import write_text
 
 RECORD = "study.json"
 

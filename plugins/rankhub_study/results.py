@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from rankhub import UserError
-from rankhub_active.labeling.export import write_csv, write_text
+from rankhub.interfaces.files import write_text
+from rankhub_active.labeling.export import write_csv
 from rankhub_ranking.metrics import krocc, mae, plcc, rmse, srocc
 from rankhub_study.choice import Jobs
 from rankhub_study.evaluators import evaluators, sign_of

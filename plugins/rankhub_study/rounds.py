@@ -23,10 +23,11 @@ from torch import Tensor
 import rankhub
 from rankhub import LoadedRecipe, Talk, UserError
 from rankhub.interfaces.draws import Draws
+from rankhub.interfaces.files import write_text
 from rankhub_active.labeling.alone import locked
 from rankhub_active.labeling.answers import ingest
 from rankhub_active.labeling.choose import RANDOM, Request, choose
-from rankhub_active.labeling.export import write_csv, write_text
+from rankhub_active.labeling.export import write_csv
 from rankhub_active.labeling.pool import Pool
 from rankhub_active.labeling.settings import RUNS, Wishes
 from rankhub_active.labeling.setup import set_up

@@ -15,8 +15,8 @@ from rich.console import Console
 
 import rankhub
 from rankhub import Talk, UserError, suggestion
+from rankhub.interfaces.files import write_text
 from rankhub_active.labeling.alone import locked
-from rankhub_active.labeling.export import write_text
 from rankhub_study.changed import changed
 from rankhub_study.check import check
 from rankhub_study.choice import Jobs

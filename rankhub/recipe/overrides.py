@@ -158,6 +158,8 @@ def _set(document: Document, steps: Steps, value: Any, change: Change) -> None:
             parent[segment] = {} if inherited is None else copy.deepcopy(inherited)
             document.places.setdefault(steps[:length], change.place)
         parent = parent[segment]
+    if steps[-1] == "use" and "use" in parent:
+        document.replaced.setdefault(steps[:-1], parent["use"])
     parent[steps[-1]] = value
     document.forget(steps)
     document.places.update({(*steps, *below): place for below, place in change.inside.items()})

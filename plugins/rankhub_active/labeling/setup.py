@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,8 +10,8 @@ import rankhub
 from rankhub import LoadedRecipe, UserError
 from rankhub.interfaces.data import DataReport, Dataset
 from rankhub.interfaces.draws import Draws
+from rankhub.interfaces.files import readable, write_text
 from rankhub_active.labeling.earlier import bring_up
-from rankhub_active.labeling.export import write_text
 from rankhub_active.labeling.pool import Pool
 from rankhub_active.labeling.settings import RECIPE, Settings, Wishes
 from rankhub_active.labeling.stand_ins import StandIns, as_value, find_stand_ins, overrides, reader, takes_of
@@ -66,15 +65,10 @@ def open_images(settings: Settings, recipe: LoadedRecipe, progress: Progress) ->
         UserError: The folder is not there, holds no image that can be read, or one whose name no table could hold.
     """
     images, report = rankhub.open_data({"use": reader(recipe, "folder"), "root": settings.images}, recipe, progress)
-    foreign = [name for path in images.facts("path") or () if (name := _in_utf8(path)) != path]
+    foreign = [name for path in images.facts("path") or () if (name := readable(path)) != path]
     if foreign:
         raise UserError(f"names of {len(foreign)} images are not UTF-8, such as {foreign[0]}; rename them")
     return images, report
-
-
-def _in_utf8(path: str) -> str:
-    """A path that tables and files of text can hold, whatever bytes its name has."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def pool_recipe(place: Path, changes: Sequence[str] = ()) -> LoadedRecipe:
