@@ -9,6 +9,7 @@ import os
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -113,20 +114,33 @@ def as_csv(rows: Sequence[Mapping[str, Any]], *, safe: bool = False) -> str:
 
 
 def read_json(path: Path, shape: Any, remedy: str) -> Any:
-    """The JSON of a small file of ours as the type that it must have, a pydantic model or any other annotation.
+    """The JSON of a small file of ours as the type that it must have, see :func:`typed`."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}; {remedy}") from None
+    return typed(content, shape, path, remedy)
+
+
+def typed(content: bytes | str, shape: Any, name: object, remedy: str) -> Any:
+    """JSON as the type that it must have, a pydantic model or any other annotation.
 
     Raises:
-        UserError: It is not there, cannot be read, is cut off or damaged, lacks something, or has what does not belong
-            there; one sentence, which ends with the ``remedy``.
+        UserError: It is cut off or damaged, lacks something, or has what does not belong there; one sentence that
+            begins with the ``name`` of what was read and ends with the ``remedy``.
     """
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
     try:
-        return TypeAdapter(shape).validate_json(path.read_bytes())
-    except OSError as error:
-        why = f"cannot be read: {error.strerror}"
+        return _adapter(shape).validate_json(content)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"]))
-        why = f"is damaged: {where + ': ' if where else ''}{first['msg']}"
-    raise UserError(f"{path} {why}; {remedy}")
+        raise UserError(f"{name} is damaged: {where + ': ' if where else ''}{first['msg']}; {remedy}") from None
+
+
+@cache
+def _adapter(shape: Any) -> Any:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(shape)

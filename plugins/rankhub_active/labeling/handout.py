@@ -12,7 +12,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from rankhub import UserError
+from rankhub.interfaces.files import unwritable, whole
 from rankhub_active.labeling.choose import Chosen
 from rankhub_active.labeling.export import write_csv
 from rankhub_active.labeling.given import UNKNOWN
@@ -88,13 +88,14 @@ def hand_out(place: Path, chosen: Chosen, settings: Settings, *, copy: bool, pro
         there = [row for row in chosen.rows if row.path in chosen.place]
         images = [chosen.images[chosen.place[row.path]].image for row in there[:MOST]]
         texts = [_texts(row) for row in there[:MOST]]
-        Image.fromarray(contact_sheet(title, images.__getitem__, texts)).save(place / SHEET)
+        with whole(place / SHEET) as beside:
+            Image.fromarray(contact_sheet(title, images.__getitem__, texts)).save(beside, "PNG")
         written.append(place / SHEET)
         if copy:
             _copy(place / IMAGES, [row.path for row in there], Path(settings.images), progress)
             written.append(place / IMAGES)
     except OSError as error:
-        raise UserError(f"the files of the round cannot be written to {place.absolute()}: {error.strerror}") from error
+        raise unwritable(f"the files of the round in {place.absolute()}", error) from error
     return written
 
 
@@ -125,8 +126,6 @@ def _copy(place: Path, paths: Sequence[str], images: Path, progress: Progress) -
     for done, path in enumerate(paths, 1):
         target = place / path
         if not target.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            beside = target.with_name(f"{target.name}.partial")
-            shutil.copyfile(images / path, beside)
-            beside.replace(target)
+            with whole(target) as beside:
+                shutil.copyfile(images / path, beside)
         progress(done, len(paths), "copy images")
