@@ -7,7 +7,6 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Column, Table
 
-from rankhub import UserError
 from rankhub.interfaces.files import write_text
 
 
@@ -38,7 +37,5 @@ def write(path: Path, text: str, mode: str = "w") -> bool:
     """
     if mode == "x" and path.exists():
         return False
-    if not path.absolute().parent.is_dir():
-        raise UserError(f"{path} cannot be written: there is no folder {path.absolute().parent}; make it first")
     write_text(path, text)
     return True

@@ -42,7 +42,7 @@ def evaluate_row(source: Source, evaluators: Mapping[str, Evaluator], folder: Pa
             for title, picture in result.pictures.items():
                 folders.write_picture(folder / f"{name}_{title}.png", picture)
         plain = {n: {"metrics": dict(r.metrics), "notes": list(r.notes)} for n, r in results.items()}
-        write_text(folder / "metrics.json", json.dumps(plain, indent=1) + "\n")
+        write_text(folder / "metrics.json", json.dumps(plain, indent=1) + "\n", make=True)
     return results
 
 

@@ -153,12 +153,12 @@ def changed_versions(folder: Path, now: Mapping[str, Any]) -> list[str]:
 
 def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write rows as CSV."""
-    write_text(path, as_csv(rows))
+    write_text(path, as_csv(rows), make=True)
 
 
 def write_picture(path: Path, picture: npt.NDArray[np.uint8]) -> None:
     """Write [H, W, 3] uint8 as PNG."""
-    with whole(path) as beside:
+    with whole(path, make=True) as beside:
         Image.fromarray(picture).save(beside, "PNG")
 
 

@@ -35,8 +35,8 @@ def unwritable(path: Path | str, error: Exception, remedy: str = "") -> UserErro
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """The name of a file beside ``path`` to write to, which takes its place at the end; its folder is made.
+def whole(path: Path, *, make: bool = False) -> Iterator[Path]:
+    """The name of a file beside ``path`` to write to, which takes its place at the end; ``make``: make its folder too.
 
     If the disk is full, or the place cannot be written to, nothing is left; whatever else is raised leaves the file
     beside as it is.
@@ -46,7 +46,8 @@ def whole(path: Path) -> Iterator[Path]:
     """
     beside = beside_of(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if make:
+            path.parent.mkdir(parents=True, exist_ok=True)
         yield beside
         beside.replace(path)
     except OSError as error:
@@ -77,9 +78,9 @@ def readable(text: str) -> str:
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, *, make: bool = False) -> None:
     """Write a file in UTF-8 whole, see :func:`whole`, and through to the disk; line ends stay as they are."""
-    with whole(path) as beside, beside.open("wb") as file:
+    with whole(path, make=make) as beside, beside.open("wb") as file:
         file.write(readable(text).encode())
         file.flush()
         os.fsync(file.fileno())

@@ -126,6 +126,6 @@ def _copy(place: Path, paths: Sequence[str], images: Path, progress: Progress) -
     for done, path in enumerate(paths, 1):
         target = place / path
         if not target.exists():
-            with whole(target) as beside:
+            with whole(target, make=True) as beside:
                 shutil.copyfile(images / path, beside)
         progress(done, len(paths), "copy images")

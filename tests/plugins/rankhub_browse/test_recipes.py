@@ -68,4 +68,4 @@ def test_what_cannot_be_copied(tmp_path, capsys):
     assert "did you mean 'quickstart'?" in called.err
     called = call(capsys, "recipes", "copy", "quickstart", "--to", tmp_path / "no" / "x.yaml")
     assert called.code == 2
-    assert "cannot be written: there is no folder" in called.err
+    assert "cannot be written: No such file or directory" in called.err
