@@ -54,7 +54,7 @@ def _made(folder: Path, *, exist_ok: bool) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=exist_ok)
     except OSError as error:
-        raise unwritable(f"the run's folder {folder.absolute()}", error) from error
+        raise UserError(f"the run's folder {folder.absolute()} cannot be made: {error.strerror}") from error
     return folder
 
 

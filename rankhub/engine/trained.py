@@ -107,8 +107,10 @@ class Run(TrainedNetwork):
         Raises:
             UserError: No head gives one number an image, or an image cannot be taken.
         """
-        given = images if isinstance(images, Iterator) else self._open(images)
-        found = list(self.predict_iter(given, batch_size))
+        if isinstance(images, Iterator):
+            return list(self.predict_iter(images, batch_size))
+        given = self._open(images)
+        found = list(self._predictions(given, batch_size, folder=isinstance(images, str | os.PathLike)))
         return found[0] if isinstance(given, GivenData) and given.one else found
 
     def predict_iter(self, images: Any, batch_size: int = BLOCK) -> Iterator[Prediction]:
@@ -116,21 +118,26 @@ class Run(TrainedNetwork):
 
         Of an iterator so many images are taken at a time as are predicted together.
         """
+        folder = isinstance(images, str | os.PathLike)
+        for dataset in self._given(images, batch_size):
+            yield from self._predictions(dataset, batch_size, folder=folder)
+
+    def _predictions(self, dataset: Dataset, batch_size: int, *, folder: bool) -> Iterator[Prediction]:
+        """Of a ``folder`` images that do not suit are passed over with a warning, as those that cannot be read."""
         labels = self.labels
         if not labels:
             raise UserError("no head of this run gives one number an image; `embed` gives its features")
         names = {output: column_of(output, labels) for output in labels}
         unit = {names[output]: label.unit for output, label in labels.items()}
         direction = {names[output]: direction_of(label) for output, label in labels.items()}
-        for dataset in self._given(images, batch_size):
-            paths, rows = dataset.facts("path"), None
-            if isinstance(images, str | os.PathLike) and not isinstance(dataset, GivenData):
-                rows, skipped = self.suited(dataset)  # of a folder, as those that cannot be read
-                for each in skipped:
-                    log.warning("%s is skipped: %s", each["path"], each["reason"])
-            for answer in self.answers(dataset, batch_size, rows):
-                values = {names[output]: self.number(answer, output) for output in labels}
-                yield Prediction(paths[answer.index] if paths else "", values, unit, direction)
+        paths, rows = dataset.facts("path"), None
+        if folder and not isinstance(dataset, GivenData):
+            rows, skipped = self.suited(dataset)
+            for each in skipped:
+                log.warning("%s is skipped: %s", each["path"], each["reason"])
+        for answer in self.answers(dataset, batch_size, rows):
+            values = {names[output]: self.number(answer, output) for output in labels}
+            yield Prediction(paths[answer.index] if paths else "", values, unit, direction)
 
     def embed(
         self, images: Any, output: str = "backbone", normalize: bool = False, batch_size: int = BLOCK

@@ -155,7 +155,7 @@ class Pool:
                 table.executemany("INSERT INTO images (id, path, part, state) VALUES (?, ?, ?, 'unlabeled')", rows)
                 table.execute("COMMIT")
             beside.replace(file)
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.OperationalError, OSError) as error:
             beside.unlink(missing_ok=True)
             raise unwritable(file.absolute(), error, "make room, or name another folder") from error
         return cls(folder)

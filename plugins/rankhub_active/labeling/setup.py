@@ -10,7 +10,7 @@ import rankhub
 from rankhub import LoadedRecipe, UserError
 from rankhub.interfaces.data import DataReport, Dataset
 from rankhub.interfaces.draws import Draws
-from rankhub.interfaces.files import readable, unwritable, write_text
+from rankhub.interfaces.files import readable, write_text
 from rankhub_active.labeling.earlier import bring_up
 from rankhub_active.labeling.pool import Pool
 from rankhub_active.labeling.settings import RECIPE, Settings, Wishes
@@ -55,7 +55,7 @@ def set_up(place: Path, loaded: LoadedRecipe, wishes: Wishes, progress: Progress
         write_text(place / RECIPE, text)
         pool = Pool.create(place, settings, paths, _drawn(sorted(paths), wishes.test, wishes.seed))
     except OSError as error:
-        raise unwritable(f"the folder {place.absolute()}", error) from error
+        raise UserError(f"the folder {place.absolute()} cannot be made: {error.strerror}") from error
     except UserError:
         (place / RECIPE).unlink(missing_ok=True)
         if fresh:
