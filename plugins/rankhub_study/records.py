@@ -31,7 +31,7 @@ def read_record(folder: Path) -> Record | None:
 
 class _Record(BaseModel):
     rows: dict[str, dict[str, float]]
-    pairs: dict[str, dict[str, list[tuple[float, float]]]]
+    pairs: dict[str, dict[str, tuple[list[float], list[float]]]]
     seconds: FiniteFloat
     training: FiniteFloat
     steps: int

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -15,7 +17,9 @@ import pytest
 from helpers.commands import call
 from helpers.training import read_journal
 
-from rankhub.engine import checkpoint, training
+from rankhub import UserError
+from rankhub.cli.main import execute
+from rankhub.engine import checkpoint, evaluation, folder, training
 
 TINY = ["quickstart", "steps=6", "evaluate=[]", "checkpoint.every_steps=2", "threads=1"]
 
@@ -149,3 +153,61 @@ def test_what_cannot_be_printed_is_one_sentence(tmp_path):
     assert err.startswith("error: ")
     assert "No space left on device; make room" in err
     assert "Traceback" not in err
+
+
+DAMAGE = {
+    "labels.json": [b"", b"{", b"[]", b"\xff", b"NaN", "without"],
+    "evaluation/before_training/metrics.json": [b"", b"[1]", b"\xff", b'{"a": {}}'],
+    "checkpoints/best_step_000000002/state.json": [b"", b"{}", b'{"facts": {"best": NaN}}'],
+}
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory):
+    """A run that has stopped in its middle, with all kinds of files in its folder."""
+    place = tmp_path_factory.mktemp("stopped") / "run"
+    changes = ["steps=2", "checkpoint.every_steps=1", "threads=1"]
+    assert execute(["run", "quickstart", *changes, "--out", str(place)]) == 0
+    shutil.copytree(place / "checkpoints/step_000000002", place / "checkpoints/best_step_000000002")
+    return place
+
+
+@pytest.mark.parametrize(("file", "content"), [(file, one) for file, every in DAMAGE.items() for one in every])
+def test_a_damaged_file_of_a_run_is_one_sentence(stopped, tmp_path, file, content):
+    run = tmp_path / "run"
+    shutil.copytree(stopped, run)
+    if content == "without":
+        labels = json.loads((run / file).read_text())
+        content = json.dumps({name: {"kind": one["kind"]} for name, one in labels.items()}).encode()
+    (run / file).write_bytes(content)
+    readers = {
+        "labels.json": lambda: folder.read_labels(run),
+        "evaluation/before_training/metrics.json": lambda: evaluation.stored_row((run / file).parent),
+        "checkpoints/best_step_000000002/state.json": lambda: checkpoint.Best(
+            run / "checkpoints", "a.m", {"a": _Judge()}
+        ).kept(),
+    }
+    with pytest.raises(UserError, match=re.escape(str(run / file))) as error:
+        readers[file]()
+    assert "\n" not in str(error.value)
+
+
+class _Judge:
+    def headline(self):
+        return ["m"]
+
+    def sign(self, metric):
+        return 1.0
+
+
+def test_a_damaged_lock_is_a_note_and_a_torn_line_of_metrics_is_dropped(stopped, tmp_path, capsys):
+    run = tmp_path / "run"
+    shutil.copytree(stopped, run)
+    shutil.rmtree(run / "checkpoints")
+    (run / "lock.json").write_bytes(b'{"libraries": 3')
+    with (run / "metrics.jsonl").open("ab") as file:
+        file.write(b'{"step": 1e999}\n\xff\xfe\n{"step": 3, "lo')
+    done = call(capsys, "run", "--resume", run)
+    assert done.code == 0, done.err
+    assert "lock.json is damaged" in done.out
+    assert [line["step"] for line in read_journal(run / "metrics.jsonl")] == [1, 2]
