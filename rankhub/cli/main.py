@@ -23,7 +23,7 @@ from rankhub.cli.console import print_error
 from rankhub.interfaces.component import Verb
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.files import REMEDIES, unwritable
-from rankhub.interfaces.streams import silence, use_utf8
+from rankhub.interfaces.streams import silence
 
 WRONG, INTERRUPTED, UNREAD = 2, 130, 141
 """Exit codes: the user can mend it (as for wrong usage); ended by Ctrl-C, and by SIGPIPE, as a shell says it."""
@@ -43,7 +43,8 @@ CORE = (
 
 def main() -> None:
     """Entry point of the command ``rankhub`` and of ``python -m rankhub``."""
-    use_utf8()
+    for stream in filter(None, (sys.stdout, sys.stderr)):  # in UTF-8 whatever the locale
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     sys.exit(execute(sys.argv[1:]))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from rankhub.interfaces.errors import UserError
-from rankhub.interfaces.files import as_csv, csv_line, fitting, unwritable, whole, write_text
+from rankhub.interfaces.files import as_csv, beside_of, csv_line, fitting, unwritable, write_text
 
 SHOWN = 20
 """Lines of each of the data set's tables that are printed where no file is written."""
@@ -106,28 +107,34 @@ def _table(out: Path | None, safe: bool) -> Iterator[Callable[[list[Any]], None]
 
     Where it ends early the lines so far stay beside, but for a full disk.
     """
-    lines = 0
     if out is None:
         kept: list[str] = []
         yield lambda cells: kept.append(csv_line(cells, safe=safe, end="\r\n"))
         return typer.echo("".join(kept), nl=False)
-    with whole(out) as beside:
-        try:
-            with beside.open("w", encoding="utf-8", newline="") as file:
+    lines, beside = 0, beside_of(out)
 
-                def write(cells: list[Any]) -> None:
-                    nonlocal lines
-                    file.write(csv_line(cells, safe=safe, end="\r\n"))
-                    file.flush()
-                    lines += 1
+    def write(cells: list[Any]) -> None:
+        nonlocal lines
+        line = csv_line(cells, safe=safe, end="\r\n").encode()
+        if file.write(line) < len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(out))
+        lines += 1
 
-                yield write
-                os.fsync(file.fileno())
-        except OSError:
-            raise
-        except BaseException:
-            if lines > 1:
-                typer.echo(f"it is not complete: the first {lines - 1} rows are in {beside}", err=True)
-            else:
-                beside.unlink(missing_ok=True)
-            raise
+    try:
+        file = beside.open("wb", buffering=0)
+    except OSError as error:
+        raise unwritable(out, error) from error
+    try:
+        with file:
+            yield write
+            os.fsync(file.fileno())
+        beside.replace(out)
+    except BaseException as error:
+        own = isinstance(error, OSError) and error.filename in (None, str(out), str(beside))
+        if lines > 1 and not own:
+            typer.echo(f"it is not complete: the first {lines - 1} rows are in {beside}", err=True)
+        else:
+            beside.unlink(missing_ok=True)
+        if own and isinstance(error, OSError):
+            raise unwritable(out, error) from error
+        raise

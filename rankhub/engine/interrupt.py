@@ -7,8 +7,6 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -48,15 +46,6 @@ class Interrupt:
                 if number in _HARD or signal.getsignal(number) == signal.SIG_DFL:
                     self._before[number] = signal.signal(number, self._note)
         return self
-
-    @contextmanager
-    def waiting(self) -> Iterator[None]:
-        """A block in which the first signal only sets ``asked``."""
-        self.waits = True
-        try:
-            yield
-        finally:
-            self.waits = False
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         now, name = time.monotonic(), signal.Signals(number).name

@@ -87,8 +87,9 @@ class _Begun:
                 evaluate=lambda number: report.between(learner.average, number),
                 best=self._best(checkpoints),
             )
-            with interrupt.waiting():
-                status = training.run(state)
+            interrupt.waits = True
+            status = training.run(state)
+            interrupt.waits = False
             if status == "stopped":  # by what one process was sent, or by a callback
                 sent = parts.processes.any([interrupt.asked == name for name in ENDING])
                 asked = next((name for name, came in zip(ENDING, sent, strict=True) if came), "")

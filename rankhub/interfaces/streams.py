@@ -1,10 +1,9 @@
-"""Standard output and error, where whoever reads them may go, and where the locale may know no letters."""
+"""Standard output and error, where whoever reads them may go."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -26,23 +25,20 @@ class Lasting:
         return getattr(stream, "rich_proxied_file", stream)
 
     def write(self, text: str) -> int:
-        """Write, or say nothing."""
-        self._try(lambda stream: stream.write(text))
-        return len(text)
-
-    def flush(self) -> None:
-        """Flush, or say nothing."""
-        self._try(lambda stream: stream.flush())
-
-    def _try(self, call: Callable[[Any], object]) -> None:
+        """Write at once, or say nothing."""
         stream = self._stream
         try:
             if stream is not None:
-                call(stream)
-        except (OSError, ValueError) as error:  # gone, or closed
-            if isinstance(error, UnicodeError):
-                raise
+                stream.write(text)
+                stream.flush()
+        except UnicodeError:
+            raise
+        except (OSError, ValueError):  # gone, or closed
             silence(stream)
+        return len(text)
+
+    def flush(self) -> None:
+        """All is written."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
@@ -54,10 +50,3 @@ def silence(stream: Any) -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
-
-
-def use_utf8() -> None:
-    """Say everything in UTF-8 whatever the locale, and names that are no UTF-8 with backslashes."""
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None:
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]

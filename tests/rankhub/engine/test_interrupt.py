@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from contextlib import contextmanager
 
 import pytest
 
@@ -22,6 +23,13 @@ def _own_handlers():
         signal.signal(number, handler)
 
 
+@contextmanager
+def waiting():
+    with Interrupt() as asked:
+        asked.waits = True
+        yield asked
+
+
 @pytest.mark.parametrize(("number", "code"), CODES.items())
 def test_a_signal_ends_what_need_not_be_finished(number, code):
     with pytest.raises(Signalled) as ended, Interrupt():
@@ -32,14 +40,14 @@ def test_a_signal_ends_what_need_not_be_finished(number, code):
 
 @pytest.mark.parametrize("number", CODES)
 def test_a_step_is_finished_first(number):
-    with Interrupt() as asked, asked.waiting():
+    with waiting() as asked:
         signal.raise_signal(number)
         assert asked.asked == signal.Signals(number).name
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR1])
 def test_a_terminal_that_closes_sends_several_and_still_the_step_is_finished(number):
-    with Interrupt() as asked, asked.waiting():
+    with waiting() as asked:
         for each in (number, number, number, signal.SIGTERM):  # a queue, or systemd, sends SIGTERM right behind
             signal.raise_signal(each)
         assert asked.asked == signal.Signals(number).name
@@ -51,7 +59,7 @@ def test_a_second_one_that_is_meant_ends_the_program_as_usual(monkeypatch, first
     signal.signal(signal.SIGTERM, lambda number, frame: seen.append(number))
     clock = [100.0]
     monkeypatch.setattr(interrupt.time, "monotonic", lambda: clock[0])
-    with Interrupt() as asked, asked.waiting():
+    with waiting():
         signal.raise_signal(first)
         clock[0] += wait
         assert not seen
@@ -63,7 +71,7 @@ def test_nohup_and_a_host_that_cares_for_a_signal_itself_are_let_be():
     seen = []
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGUSR1, lambda number, frame: seen.append(number))
-    with Interrupt() as asked, asked.waiting():
+    with waiting() as asked:
         signal.raise_signal(signal.SIGHUP)
         signal.raise_signal(signal.SIGUSR1)
         assert asked.asked is None
