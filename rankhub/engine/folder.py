@@ -162,9 +162,6 @@ def write_picture(path: Path, picture: npt.NDArray[np.uint8]) -> None:
         Image.fromarray(picture).save(beside, "PNG")
 
 
-_ROOM = "make room, then go on with --resume"
-
-
 class Journal:
     """Appends to ``metrics.jsonl``; ``path`` None: nothing is written.
 
@@ -176,7 +173,7 @@ class Journal:
         try:
             if path is not None and path.exists():
                 kept = [line for line in path.read_bytes().splitlines() if 0 <= _step(line) <= step]
-                write_text(path, b"".join(line + b"\n" for line in kept).decode())
+                write_text(path, b"".join(line + b"\n" for line in kept).decode("utf-8", "replace"))
             self._file = None if path is None else path.open("a", encoding="utf-8", buffering=1)
         except OSError as error:
             raise unwritable(self._path, error) from error
@@ -187,17 +184,20 @@ class Journal:
         Raises:
             UserError: The disk is full, or the file is not there any more and with it the folder of the run.
         """
-        if self._file is None:
-            return
+        self.check()
         try:
-            if not os.path.samestat(os.fstat(self._file.fileno()), self._path.stat()):
-                raise FileNotFoundError
-            self._file.write(json.dumps({key: _plain(value) for key, value in values.items()}) + "\n")
-        except FileNotFoundError:
-            gone = f"{self._path} was taken away during the run, so nothing more can be kept and training stops"
-            raise UserError(f"{gone}; begin again, or put the folder back and go on with --resume") from None
+            if self._file is not None:
+                self._file.write(json.dumps({key: _plain(value) for key, value in values.items()}) + "\n")
         except OSError as error:
-            raise unwritable(self._path, error, _ROOM) from error
+            raise unwritable(self._path, error, "make room, then go on with --resume") from error
+
+    def check(self) -> None:
+        """See that the file is still where it was; a UserError if the folder of the run was removed or moved."""
+        with suppress(FileNotFoundError, NotADirectoryError):
+            if self._file is None or os.path.samestat(os.fstat(self._file.fileno()), self._path.stat()):
+                return
+        gone = f"{self._path} was taken away during the run, so nothing more can be kept and training stops"
+        raise UserError(f"{gone}; begin again, or put the folder back and go on with --resume")
 
     def close(self) -> None:
         """Close the file."""

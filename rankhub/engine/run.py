@@ -96,6 +96,7 @@ class _Begun:
             self.host.talk.finish()
             if status == "done":
                 report.close(training, references)
+                journal.check()
         except KeyboardInterrupt:  # outside of training's own care: in the evaluation, or a second Ctrl-C
             status, asked = "stopped", interrupt.asked or "SIGINT"
         finally:

@@ -20,6 +20,7 @@ from helpers.training import read_journal
 from rankhub import UserError
 from rankhub.cli.main import execute
 from rankhub.engine import checkpoint, evaluation, folder, training
+from rankhub.engine.report import Report
 
 TINY = ["quickstart", "steps=6", "evaluate=[]", "checkpoint.every_steps=2", "threads=1"]
 
@@ -103,6 +104,19 @@ def test_a_run_whose_folder_is_taken_away_stops_and_says_so(tmp_path, capsys, af
     done = call(capsys, "run", *TINY, "--out", run)
     assert done.code == 2
     assert str(run) in done.err
+
+
+def test_a_folder_that_is_taken_away_at_the_very_end_is_no_success(tmp_path, capsys, monkeypatch):
+    run, close = tmp_path / "run", Report.close
+
+    def closing(*arguments):
+        shutil.rmtree(run)
+        close(*arguments)
+
+    monkeypatch.setattr(Report, "close", closing)
+    done = call(capsys, "run", *TINY, "--out", run)
+    assert done.code == 2
+    assert "was taken away during the run" in done.err
 
 
 def outside(*arguments, cwd, **options):
