@@ -217,7 +217,7 @@ def test_a_full_disk_leaves_no_half_table(trained, capsys, tmp_path):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert done.code == 2
-    assert "cannot be written: File too large; make room and try again" in done.err
+    assert "cannot be written: No space left on device; make room and try again" in done.err
     assert list(tmp_path.iterdir()) == []
 
 
