@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -19,4 +20,5 @@ Overlays = Annotated[
 
 def print_error(text: str) -> None:
     """One error on standard error, as plain text that no terminal wraps or colours."""
-    print(f"error: {text}", file=sys.stderr)
+    with suppress(OSError):  # nobody may be there to read it
+        print(f"error: {text}", file=sys.stderr)

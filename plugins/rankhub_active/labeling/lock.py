@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rankhub import UserError
+from rankhub.interfaces.files import unwritable
 
 try:
     import fcntl
@@ -22,11 +23,15 @@ def locked(file: Path, *, sentence: str, patience: float = 0.0) -> Iterator[None
     The file is made if need be; ``sentence`` is said if another process holds it after ``patience`` seconds.
 
     Raises:
-        UserError: Another process holds it.
+        UserError: Another process holds it, or it cannot be made.
     """
-    file.parent.mkdir(parents=True, exist_ok=True)
     until = time.monotonic() + patience
-    with file.open("w") as handle:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        opened = file.open("w", encoding="utf-8")
+    except OSError as error:
+        raise unwritable(file, error) from error
+    with opened as handle:
         while fcntl is not None:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
