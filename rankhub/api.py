@@ -350,6 +350,6 @@ def _finished(ended: Ended, catalog: Catalog) -> Run:
 
     run = Run(ended.folder, catalog)
     run.stopped = ended.status == "stopped"
-    if ended.interrupted:
-        raise Interrupted(run)
+    if ended.signal:
+        raise Interrupted(run, ended.signal)
     return run

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
-from rankhub import UserError
+from rankhub.interfaces.files import write_text
 
 
 def console() -> Console:
@@ -19,8 +19,14 @@ def console() -> Console:
 
 
 def table(*columns: str) -> Table:
-    """A table without lines, to be filled row by row."""
-    return Table(*columns, box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    """A table without lines, to be filled row by row; what is too long is broken, not cut."""
+    return Table(
+        *(Column(name, overflow="fold") for name in columns),
+        box=None,
+        pad_edge=False,
+        header_style="bold",
+        padding=(0, 2, 0, 0),
+    )
 
 
 def write(path: Path, text: str, mode: str = "w") -> bool:
@@ -29,11 +35,7 @@ def write(path: Path, text: str, mode: str = "w") -> bool:
     Raises:
         UserError: It cannot be written.
     """
-    try:
-        with path.open(mode, encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
+    if mode == "x" and path.exists():
         return False
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror}") from error
+    write_text(path, text)
     return True

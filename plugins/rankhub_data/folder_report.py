@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rankhub.interfaces.data import DataReport
+from rankhub.interfaces.files import readable
 from rankhub_data.deep import Remark
 from rankhub_data.reading import Folder
 from rankhub_data.scan import Listing, UnusedImage
@@ -34,11 +34,12 @@ def report(folder: Folder, rows: npt.NDArray[np.int64]) -> DataReport:
     tables: dict[str, Sequence[Mapping[str, Any]]] = {}
     if faults:
         tables["skipped"] = [
-            {"path": shown(f.path), "kind": f.kind, "reason": f.reason, "remedy": f.remedy} for f in faults
+            {"path": readable(f.path), "kind": f.kind, "reason": f.reason, "remedy": f.remedy} for f in faults
         ]
     if len(copies):
         tables["duplicates"] = [
-            {"path": shown(folder.path_of(row)), "same_as": shown(folder.path_of(original[row]))} for row in copies
+            {"path": readable(folder.path_of(row)), "same_as": readable(folder.path_of(original[row]))}
+            for row in copies
         ]
     return DataReport(list(_notes(folder, rows, faults, len(copies))), tables)
 
@@ -57,15 +58,10 @@ def nothing_readable(root: str, faults: Sequence[UnusedImage]) -> str:
     """Why a folder whose images all failed gives nothing; one sentence."""
     reasons = Counter((fault.reason, fault.remedy) for fault in faults)
     (reason, remedy), count = reasons.most_common(1)[0]
-    example = next(shown(fault.path) for fault in faults if (fault.reason, fault.remedy) == (reason, remedy))
+    example = next(readable(fault.path) for fault in faults if (fault.reason, fault.remedy) == (reason, remedy))
     others = "" if len(reasons) == 1 else f" (and {len(faults) - count} for other reasons)"
     advice = f": {remedy}" if remedy else ""
     return f"none of the {len(faults):,} images in {root} can be read, such as {example}: {reason}{others}{advice}"
-
-
-def shown(path: str) -> str:
-    """A path that can be printed and written as UTF-8, whatever bytes its name has."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def size_range(shapes: npt.NDArray[np.int64]) -> str:

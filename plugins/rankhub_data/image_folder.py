@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from rankhub.interfaces.data import DataReport, Dataset, LabelSpec, OpenContext, Sample
 from rankhub.interfaces.errors import UserError
+from rankhub.interfaces.files import readable
 from rankhub.interfaces.options import Ge, Gt, Lt
-from rankhub_data.folder_report import nothing_found, nothing_readable, report, shown
+from rankhub_data.folder_report import nothing_found, nothing_readable, report
 from rankhub_data.listed import only_listed
 from rankhub_data.parts import held_out
 from rankhub_data.reading import Folder, list_folder, read_folder
@@ -113,8 +114,10 @@ class ImageFolder(Dataset):
             return found
         number = {name: label for label, name in enumerate(classes)}
         self._labels = np.array([number[_top(path)] for path in self.paths()], dtype=np.int64)
-        self.label = LabelSpec(kind="class", classes=tuple(shown(name) for name in classes))
-        note = f"all images are of one class, {shown(classes[0])}" if len(classes) == 1 else f"{len(classes)} classes"
+        self.label = LabelSpec(kind="class", classes=tuple(readable(name) for name in classes))
+        note = (
+            f"all images are of one class, {readable(classes[0])}" if len(classes) == 1 else f"{len(classes)} classes"
+        )
         return DataReport([*found.notes, note], found.tables)
 
     def _listing(self) -> Listing:
@@ -142,7 +145,7 @@ class ImageFolder(Dataset):
         if loose:
             raise UserError(
                 f"with labels: folder the class is the first folder below {self.root}, but {len(loose)} images lie in "
-                f"it directly, such as {shown(loose[0])}; move them into class folders, or set labels: none"
+                f"it directly, such as {readable(loose[0])}; move them into class folders, or set labels: none"
             )
         classes = sorted({_top(file.path) for file in listing.files})
         if len(classes) > 1 and _SPLITS.issuperset(name.lower() for name in classes):

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from rankhub.interfaces.errors import UserError
-from rankhub_data.folder_report import shown
+from rankhub.interfaces.files import readable
 from rankhub_data.scan import Listing
 from rankhub_tables.delimited import read_delimited
 from rankhub_tables.names import PathFinder
@@ -35,7 +35,7 @@ def only_listed(listing: Listing, file: Path, root: Path) -> Listing:
     if unknown := [name for name, path in found.items() if path is None]:
         raise UserError(
             f"{len(unknown)} of the {len(asked)} images that {file} lists are not in {root}, such as "
-            f"{shown(min(unknown))} ({asked[min(unknown)]}); write paths relative to that folder"
+            f"{readable(min(unknown))} ({asked[min(unknown)]}); write paths relative to that folder"
         )
     names = set(found.values())
     return replace(

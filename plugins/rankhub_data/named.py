@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rankhub.interfaces.data import OpenContext
 from rankhub.interfaces.errors import UserError
-from rankhub_data.folder_report import shown
+from rankhub.interfaces.files import readable
 from rankhub_data.reading import Folder, read_folder
 from rankhub_data.scan import ImageFile, Listing
 from rankhub_tables.names import folded
@@ -52,7 +52,7 @@ def read_named(
     folder = read_folder(root, Listing(_find(root, names, source)), resize, context, keep=keep, max_side=max_side)
     faults = folder.decoded.faults
     if faults:
-        said = some([f"{shown(fault.path)} ({fault.reason})" for fault in faults])
+        said = some([f"{readable(fault.path)} ({fault.reason})" for fault in faults])
         raise UserError(
             f"{len(faults):,} of the {len(names):,} images that {source} names cannot be read: {said}; get them anew, "
             "or take their rows out"
@@ -74,14 +74,14 @@ def _find(root: Path, names: Sequence[str], source: str) -> list[ImageFile]:
     if missing:
         raise UserError(
             f"{len(missing):,} of the {len(names):,} images that {source} names are not in {root}: "
-            f"{some([shown(name) for name in missing])}; set `root` to the folder that these paths start at, or take "
-            "their rows out"
+            f"{some([readable(name) for name in missing])}; set `root` to the folder that these paths start at, or "
+            "take their rows out"
         )
     twice = [path for path, count in Counter(file.path for file in found).items() if count > 1]
     if twice:
         raise UserError(
             f"{source} names {number_of_images(len(twice))} more than once: "
-            f"{some([shown(path) for path in twice])}; keep one row of each, or give each its own file"
+            f"{some([readable(path) for path in twice])}; keep one row of each, or give each its own file"
         )
     return found
 

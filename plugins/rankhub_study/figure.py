@@ -6,6 +6,7 @@ import statistics
 from pathlib import Path
 from typing import Any
 
+from rankhub.interfaces.files import whole
 from rankhub_study.points import Point
 from rankhub_study.results import Moment, Results
 
@@ -25,6 +26,8 @@ def draw(results: Results, path: Path) -> None:
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
+
+    from rankhub_ranking.picture import without_formulas
 
     if not results.finals:
         return
@@ -46,7 +49,9 @@ def draw(results: Results, path: Path) -> None:
             handles |= {label: one for one, label in zip(*panel.get_legend_handles_labels(), strict=True)}
     figure.legend(list(handles.values()), list(handles), loc="outside right upper", frameon=False, fontsize=8)
     figure.suptitle(plan.title, fontsize=10)
-    figure.savefig(path, dpi=130, metadata={"Software": None})  # which would name a version
+    without_formulas(figure)
+    with whole(path) as beside:
+        figure.savefig(beside, dpi=130, format="png", metadata={"Software": None})  # which would name a version
     pyplot.close(figure)
 
 
@@ -98,5 +103,5 @@ def _panel(results: Results, panel: Any, name: str, rest: Point, x: str) -> None
         panel.yaxis.set_major_formatter("{x:g}")
         panel.yaxis.set_minor_formatter(LogFormatter(labelOnlyBase=False, minor_thresholds=(1.5, 0.5)))
     if x != "training":
-        panel.set_xticks(ticks, [str(word) for word in words])
+        panel.set_xticks(ticks, [str(word) for word in words], parse_math=False)
         panel.xaxis.minorticks_off()

@@ -15,12 +15,16 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from rankhub.interfaces.errors import ENDING
 from rankhub_study.choice import Jobs
 from rankhub_study.jobs import Job
 from rankhub_study.records import read_record
 from rankhub_study.worker import ERROR, JobTask, beside, work
 
 POLL = 0.2
+HARD = (signal.SIGINT, signal.SIGTERM)
+"""Signals of which a second one ends the jobs at once."""
+
 PRELOAD = ["rankhub_study.worker", "timm", "sklearn.linear_model", "skimage.metrics", "matplotlib.pyplot"]
 """Imported once, by the process that all jobs are forked from: for short jobs imports cost as much as training."""
 
@@ -36,6 +40,7 @@ class JobQueue:
         threads: CPU threads of each.
         ended: Called with each job that is over, its sentence if it has failed, and the seconds that are left.
         progress: Called after each with the number of jobs that are over, and of all.
+        stopped: The signal that stopped the work, if one has.
     """
 
     jobs: Jobs
@@ -45,6 +50,7 @@ class JobQueue:
     ended: Callable[[Job, str | None, float], None]
     progress: Callable[[int, int], None]
     _running: dict[Path, tuple[Job, Any]] = field(default_factory=dict)
+    stopped: str = ""
     _signals: int = 0
 
     def work(self) -> bool:
@@ -72,7 +78,9 @@ class JobQueue:
 
     @contextmanager
     def _listening(self) -> Iterator[None]:
-        before = {number: signal.signal(number, self._interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+        numbers = [signal.Signals[name] for name in ENDING if hasattr(signal, name)]
+        free = [one for one in numbers if one in HARD or signal.getsignal(one) == signal.SIG_DFL]
+        before = {number: signal.signal(number, self._interrupt) for number in free}
         try:
             yield
         finally:
@@ -82,6 +90,9 @@ class JobQueue:
                 signal.signal(number, handler)
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        if self._signals and number not in HARD:  # a terminal that closes sends several
+            return
+        self.stopped = self.stopped or signal.Signals(number).name
         for _, process in self._running.values():
             if process.pid is not None and process.exitcode is None:
                 os.kill(process.pid, signal.SIGKILL if self._signals else signal.SIGINT)
@@ -122,7 +133,11 @@ class JobQueue:
         if job.done:
             self.ended(job, None, self.left(said))
         elif not self._signals or error.is_file():
-            why = error.read_text().strip() if error.is_file() else f"its process ended with code {code}"
+            why = (
+                error.read_text("utf-8", "replace").strip()
+                if error.is_file()
+                else f"its process ended with code {code}"
+            )
             self._lose(job, f"{why}\n  its output: {beside(job.folder, 'log')}", said)
 
     def left(self, said: Sequence[Job]) -> float:
@@ -151,8 +166,8 @@ def _share(job: Job) -> float:
     file = job.folder / "metrics.jsonl"
     if not job.steps or not file.is_file():
         return 0.0
-    lines = file.read_text().splitlines()
     try:
+        lines = file.read_bytes().splitlines()
         return min(1.0, float(json.loads(lines[-1])["step"]) / job.steps) if lines else 0.0
-    except (ValueError, KeyError):  # a line that is being written
+    except (OSError, ValueError, KeyError, TypeError):  # a line that is being written
         return 0.0

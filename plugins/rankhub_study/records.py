@@ -7,7 +7,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from rankhub_active.labeling.export import write_text
+from pydantic import BaseModel, FiniteFloat
+
+from rankhub.interfaces.files import read_json, write_text
 
 RECORD = "study.json"
 
@@ -27,6 +29,14 @@ def read_record(folder: Path) -> Record | None:
     return _read(file, file.stat().st_mtime_ns) if file.is_file() else None
 
 
+class _Record(BaseModel):
+    rows: dict[str, dict[str, float]]
+    pairs: dict[str, dict[str, tuple[list[float], list[float]]]]
+    seconds: FiniteFloat
+    training: FiniteFloat
+    steps: int
+
+
 @cache
 def _read(file: Path, time: int) -> Record:
-    return dict(json.loads(file.read_text()))
+    return dict(read_json(file, _Record, "remove it, and the study does this job again").model_dump())

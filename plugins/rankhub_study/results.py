@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import BaseModel
 
 from rankhub import UserError
-from rankhub_active.labeling.export import write_csv, write_text
+from rankhub.interfaces.files import read_json, write_text
+from rankhub_active.labeling.export import write_csv
 from rankhub_ranking.metrics import krocc, mae, plcc, rmse, srocc
 from rankhub_study.choice import Jobs
 from rankhub_study.evaluators import evaluators, sign_of
@@ -55,6 +57,23 @@ def write_manifest(jobs: Jobs) -> None:
         for job in jobs.said()
     ]
     write_text(jobs.out / MANIFEST, json.dumps({"signs": signs, "jobs": listed}, indent=1) + "\n")
+
+
+class _Told(BaseModel):
+    method: str
+    kind: str
+    point: list[tuple[str, Any]]
+    folder: str
+    start: str | None
+    setting: str
+    number: int
+    forwards: int
+    searched: bool
+
+
+class _Manifest(BaseModel):
+    signs: dict[str, float]
+    jobs: list[_Told]
 
 
 @dataclass(frozen=True)
@@ -122,13 +141,16 @@ class Results:
         file = out / MANIFEST
         if not file.is_file():
             raise UserError(f"{out.absolute()} is no study's folder: {MANIFEST} is not in it")
-        manifest, found = json.loads(file.read_text()), dict[str, Entry]()
-        for told in manifest["jobs"]:
+        manifest, found = (
+            read_json(file, _Manifest, "`rankhub study` without --table writes it again"),
+            dict[str, Entry](),
+        )
+        for told in (job.model_dump() for job in manifest.jobs):
             record = read_record(out / told["folder"])
             if record is not None:
                 point = ordered(plan, dict(told["point"]))
                 found[told["folder"]] = Entry(told, point, record, found.get(told["start"]))
-        return cls(plan, list(found.values()), manifest["signs"])
+        return cls(plan, list(found.values()), manifest.signs)
 
     @cached_property
     def finals(self) -> dict[tuple[str, Point], Entry]:

@@ -23,9 +23,10 @@ from torch import Tensor
 import rankhub
 from rankhub import LoadedRecipe, Talk, UserError, locked
 from rankhub.interfaces.draws import Draws
+from rankhub.interfaces.files import read_json, write_text
 from rankhub_active.labeling.answers import ingest
 from rankhub_active.labeling.choose import RANDOM, Request, choose
-from rankhub_active.labeling.export import write_csv, write_text
+from rankhub_active.labeling.export import write_csv
 from rankhub_active.labeling.pool import Pool
 from rankhub_active.labeling.replaced_data import find_replaced_data
 from rankhub_active.labeling.settings import RUNS, LabelingOptions
@@ -89,7 +90,8 @@ class LabelingJob:
     def rows(self) -> dict[str, dict[str, float]]:
         """Number of labels -> metrics, of the rounds that are over."""
         file = self.folder / ROWS
-        return dict(json.loads(file.read_text())) if file.is_file() else {}
+        shape, remedy = dict[str, dict[str, float]], "remove it, and the rounds are measured again"
+        return dict(read_json(file, shape, remedy)) if file.exists() else {}
 
     def round(self, labels: int) -> None:
         """Come to so many labels and learn from them, unless that is done."""
@@ -121,9 +123,14 @@ class LabelingJob:
     def _answers(self, paths: set[str]) -> Path:
         """What people would have said of these images."""
         file = self.folder / "answers.csv"
-        with self.truth.open(newline="") as source:
-            head, *rows = csv.reader(source)
-        write_csv(file, head, [row for row in rows if row[0] in paths])
+        try:
+            with self.truth.open(newline="", encoding="utf-8") as source:
+                head, *rows = csv.reader(source)
+            given = [row for row in rows if row[0] in paths]
+        except (OSError, ValueError, IndexError, csv.Error) as error:
+            remedy = f"remove the folder {self.truth.parent}, and the study writes it again"
+            raise UserError(f"{self.truth} is damaged or cannot be read ({error}); {remedy}") from None
+        write_csv(file, head, given)
         return file
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from rankhub import Talk
 from rankhub_study.plan import Metric
 from rankhub_study.points import Point
 from rankhub_study.results import Moment, Results, interval
@@ -176,3 +178,21 @@ def _chosen(results: Results) -> Iterator[str]:
             counts = {each: found.count(each) for each in found}
             words = [f"{each} ({count} jobs)" if len(counts) > 1 else each for each, count in counts.items()]
             yield f"{results.plan.called(method)}: {', '.join(words)}"
+
+
+def show(text: str, talk: Talk) -> None:
+    """Print a page; a table for which there is no room is laid out as those of runs are."""
+    lines = text.splitlines()
+    while lines:
+        table = list(itertools.takewhile(lambda line: line.startswith("| "), lines))
+        if not table:
+            talk.line(lines.pop(0))
+            continue
+        del lines[: len(table)]
+        if max(map(len, table)) <= talk.console.width:
+            talk.line("\n".join(table))
+            continue
+        heads, _, *rows = ([cell.strip() for cell in line.strip("|").split(" | ")] for line in table)
+        name = heads.index("method") + 1  # what comes before says which method, where
+        titled = [(" ".join(filter(None, row[:name])), *row[name:]) for row in rows]
+        talk.table([dict(zip(["", *heads[name:]], row, strict=True)) for row in titled])

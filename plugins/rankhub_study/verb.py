@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import statistics
 import time
 from collections import Counter
@@ -15,7 +14,8 @@ from rich.console import Console
 
 import rankhub
 from rankhub import Talk, UserError, locked, suggestion
-from rankhub_active.labeling.export import write_text
+from rankhub.interfaces.errors import exit_code
+from rankhub.interfaces.files import write_text
 from rankhub_study.changed import changed
 from rankhub_study.check import check
 from rankhub_study.choice import Jobs
@@ -27,7 +27,7 @@ from rankhub_study.queue import JobQueue
 from rankhub_study.recipes import Recipes
 from rankhub_study.records import read_record
 from rankhub_study.results import AFTER, Results, write_manifest, write_results
-from rankhub_study.table import markdown
+from rankhub_study.table import markdown, show
 from rankhub_study.worker import JobTask
 
 PLAN = "plan.yaml"
@@ -68,8 +68,8 @@ def find_plan(plan: str) -> Path:
     return known[plan]
 
 
-INCOMPLETE, STOPPED = 1, 130
-"""Exit codes: some jobs have failed; ended by Ctrl-C."""
+INCOMPLETE = 1
+"""Exit code: some jobs have failed."""
 
 
 def study(
@@ -110,20 +110,20 @@ def study(
     if dry_run:
         return _dry_run(every, width, talk)
     with locked(folder / "study.lock", sentence=f"another `rankhub study` is at work in {folder}; let it end"):
-        shutil.copyfile(file, folder / PLAN)
+        write_text(folder / PLAN, file.read_text("utf-8-sig"))
         write_text(folder / "overrides.md", changed(every))
-        ended = _work(every, width, threads, talk)
+        stopped = _work(every, width, threads, talk)
         _report(read, folder, talk)
-    if not ended:
+    if stopped:
         talk.line("Stopped; the same command goes on.")
-        raise typer.Exit(STOPPED)
+        raise typer.Exit(exit_code(stopped))
     if every.lost or every.waiting():
         talk.line(f"{len(every.lost)} jobs have failed; the same command tries them again.")
         raise typer.Exit(INCOMPLETE)
 
 
-def _work(every: Jobs, width: int, threads: int, talk: Talk) -> bool:
-    """Do the jobs; returns whether it came to its end."""
+def _work(every: Jobs, width: int, threads: int, talk: Talk) -> str:
+    """Do the jobs; returns the signal that stopped it, or an empty text."""
     begun, said = time.monotonic(), every.said()
     there, total = sum(job.done for job in said), len(said) + len(every.waiting())
     talk.line(f"{total} jobs, {there} of them are there; {width} at a time in {every.out}")
@@ -147,7 +147,9 @@ def _work(every: Jobs, width: int, threads: int, talk: Talk) -> bool:
 
     write_manifest(every)
     try:
-        return JobQueue(every, lambda job: task_of(every, job), width, threads, ended, progress).work()
+        queue = JobQueue(every, lambda job: task_of(every, job), width, threads, ended, progress)
+        queue.work()
+        return queue.stopped
     finally:
         talk.finish()
         write_manifest(every)
@@ -177,7 +179,7 @@ def _report(plan: Plan, folder: Path, talk: Talk) -> None:
     text = markdown(results)
     write_text(folder / "table.md", text)
     draw(results, folder / "figure.png")
-    talk.line(text)
+    show(text, talk)
     talk.line(f"{folder}: table.md, figure.png, results.csv, overrides.md")
 
 

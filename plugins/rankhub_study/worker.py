@@ -9,14 +9,18 @@ import threading
 import time
 import traceback
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing import parent_process
 from pathlib import Path
+
+from pydantic import FiniteFloat
 
 import rankhub
 from rankhub import ChangedError, Interrupted, Run, UserError, locked
 from rankhub.interfaces.callback import Callback, Request, RunInfo
 from rankhub.interfaces.evaluate import EvaluationResult
+from rankhub.interfaces.files import read_json, write_text
 from rankhub_study.plan import Rounds
 from rankhub_study.records import read_record, write_record
 
@@ -94,12 +98,17 @@ def execute(task: JobTask) -> int:
         _add_seconds(task.folder, begun)
         return STOPPED
     except UserError as wrong:
-        error.write_text(str(wrong))
+        _say(error, str(wrong))
         return WRONG
     except Exception as bug:
         traceback.print_exc()
-        error.write_text(f"{type(bug).__name__}: {bug}")
+        _say(error, f"{type(bug).__name__}: {bug}")
         return FAILED
+
+
+def _say(file: Path, sentence: str) -> None:
+    with suppress(UserError):  # on a full disk there is the exit code alone
+        write_text(file, sentence)
 
 
 def _do(task: JobTask, begun: float) -> None:
@@ -132,8 +141,10 @@ def _trained(task: JobTask, watch: Watch) -> Run:
 def _add_seconds(folder: Path, begun: float) -> float:
     """Seconds of this start and of those before it."""
     file = beside(folder, SECONDS)
-    before = float(file.read_text()) if file.is_file() else 0.0
-    file.write_text(str(before + time.monotonic() - begun))
+    before: float = (
+        read_json(file, FiniteFloat, "remove it; the time of earlier starts is lost") if file.exists() else 0.0
+    )
+    write_text(file, str(before + time.monotonic() - begun))
     return round(before + time.monotonic() - begun, 2)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Literal
+import threading
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +25,12 @@ def tag(name: str) -> str:
     return name.replace(".", "/", 1) if name.count(".") == 1 else "/".join(name.split(".", 2))
 
 
+def _said_later(before: Callable[[Any], object], failed: Any) -> None:
+    """Print no traceback of the writer's own thread on a full disk: the next call raises the same, and is a note."""
+    if not (isinstance(failed.exc_value, OSError) and type(failed.thread).__module__.startswith("tensorboard.")):
+        before(failed)
+
+
 class TensorBoard(Callback):
     """Writes one run.
 
@@ -35,6 +43,7 @@ class TensorBoard(Callback):
 
     def __init__(self, run: RunInfo) -> None:
         self.folder = run.folder / "tensorboard"
+        threading.excepthook = partial(_said_later, threading.excepthook)
         self.writer = SummaryWriter(str(self.folder), purge_step=run.step + 1 if run.step else None)
 
     def run_started(self, run: RunInfo) -> None:

@@ -9,6 +9,7 @@ import typer
 
 import rankhub
 from rankhub import UserError
+from rankhub.interfaces.files import whole
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -42,6 +43,8 @@ def generator(
     if image is None:
         raise UserError("there is no image to make views of; name one with --image FILE")
     target = out or Path(f"{name.rpartition('/')[2]}.png")
+    if target.exists() and not target.is_file():
+        raise UserError(f"--out {target} is a folder, or no plain file; name a file")
     if target.exists() and not force:
         raise UserError(f"--out {target} is there already; name another file, or --force to replace it")
     if not target.absolute().parent.is_dir():
@@ -53,10 +56,8 @@ def generator(
     rankhub.talking()  # what the generator warns of is shown
     batch, spec = rankhub.make_views([step], source, seed)
     sheet = draw_sheet(batch, spec, side, source)
-    try:
-        sheet.save(target, "PNG")
-    except OSError as error:
-        raise UserError(f"--out {target} cannot be written: {error.strerror or error}") from None
+    with whole(target) as beside:
+        sheet.save(beside, "PNG")
     groups = len(set(batch.target.group.tolist()))
     typer.echo(f"{len(batch)} views in {groups} group{'s' if groups > 1 else ''}, {target}")
 

@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -17,11 +18,14 @@ from typer.core import TyperGroup
 import rankhub
 from rankhub.catalog.catalog import Catalog
 from rankhub.catalog.discovery import STRAYS, PluginFailure, guarded
+from rankhub.cli.console import print_error
 from rankhub.interfaces.component import Verb
 from rankhub.interfaces.errors import UserError
+from rankhub.interfaces.files import REMEDIES, unwritable
+from rankhub.interfaces.streams import silence
 
-WRONG, INTERRUPTED = 2, 130
-"""Exit codes: the user can mend it (as for wrong usage); ended by Ctrl-C, as a shell says it."""
+WRONG, INTERRUPTED, UNREAD = 2, 130, 141
+"""Exit codes: the user can mend it (as for wrong usage); ended by Ctrl-C, and by SIGPIPE, as a shell says it."""
 
 FIRST_SPEAKS = 10.0
 """Seconds for which the other processes of a run wait with an error, which the first one mostly has as well."""
@@ -38,10 +42,13 @@ CORE = (
 
 def main() -> None:
     """Entry point of the command ``rankhub`` and of ``python -m rankhub``."""
+    for stream in filter(None, (sys.stdout, sys.stderr)):  # in UTF-8 whatever the locale
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     code = execute(sys.argv[1:])
     if any(thread.is_alive() for thread in STRAYS):  # the interpreter would wait for them
-        sys.stdout.flush()
-        sys.stderr.flush()
+        with suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
         os._exit(code)
     sys.exit(code)
 
@@ -53,7 +60,12 @@ def execute(arguments: Sequence[str]) -> int:
     except SystemExit as ending:
         return ending.code if isinstance(ending.code, int) else int(ending.code is not None)
     except UserError as error:
-        print(f"error: {_of_process(str(error))}", file=sys.stderr)  # plain: no terminal wraps or colours it
+        print_error(_of_process(str(error)))
+        return WRONG
+    except OSError as error:
+        if error.errno not in REMEDIES:
+            raise
+        print_error(_of_process(str(unwritable(error.filename or "what this would write", error))))
         return WRONG
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -70,14 +82,26 @@ def _of_process(text: str) -> str:
 
 
 class _Group(TyperGroup):
-    """Ends on Ctrl-C with the code that shells expect."""
+    """Ends on Ctrl-C, and once nobody reads what it prints, with the code that shells expect."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run the verb."""
         try:
-            return super().invoke(ctx)
+            result = super().invoke(ctx)
+            if sys.stdout is not None:
+                sys.stdout.flush()
+            return result
         except KeyboardInterrupt as error:
-            raise typer.Exit(INTERRUPTED) from error
+            raise typer.Exit(getattr(error, "code", INTERRUPTED)) from error
+        except OSError as error:  # what could not be printed must not be tried again at the end
+            silence(sys.stdout)
+            if isinstance(error, BrokenPipeError):
+                raise typer.Exit(UNREAD) from error
+            raise
+        except SystemExit as ending:  # as rich ends
+            if isinstance(ending.__context__, BrokenPipeError):
+                raise typer.Exit(UNREAD) from ending
+            raise
 
 
 def build(arguments: Sequence[str]) -> typer.Typer:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import textwrap
 from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +16,9 @@ from rankhub.catalog.discovery import DisabledPlugin
 if TYPE_CHECKING:
     from rankhub.catalog.catalog import Catalog
     from rankhub.catalog.discovery import BrokenPlugin, Plugin
+
+NARROWEST = 24
+"""Letters in which the last column of a table can be read."""
 
 app = typer.Typer(
     help="Plugins bring all components (losses, data sets, generators and the rest), verbs and recipes.",
@@ -86,10 +91,14 @@ def _print(catalog: Catalog) -> None:
     """Aligned by hand: a library for tables takes longer to import than all else here."""
     head = ("plugin", "of", "version", "brings")
     rows = [head, *((p.owner, p.distribution, p.version, _brings(p)) for p in catalog.plugins)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    widths = [max(map(len, column)) for column in zip(*(row[:3] for row in rows), strict=True)]
+    room = shutil.get_terminal_size((10**4, 0)).columns - sum(widths) - 6
     for row in rows:
-        line = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
-        typer.secho(line, bold=row is head)
+        start = "".join(f"{cell:<{width}}  " for cell, width in zip(row, widths, strict=False))
+        # Where little is left beside them, the last column goes below the others.
+        beside, below = (start, " " * len(start)) if room >= NARROWEST else (f"{start.rstrip()}\n    ", "    ")
+        text = textwrap.wrap(row[3], room if room >= NARROWEST else max(room + len(start) - 4, NARROWEST))
+        typer.secho(beside + f"\n{below}".join(text), bold=row is head)
     for broken in catalog.broken:
         name = f"{broken.owner} ({broken.distribution} {broken.version})"
         word, colour = ("off", "yellow") if isinstance(broken, DisabledPlugin) else ("broken", "red")

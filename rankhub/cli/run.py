@@ -22,6 +22,9 @@ def run(
 ) -> None:
     """Train a recipe on its data and report what it has learned.
 
+    Ctrl-C, SIGTERM and SIGHUP end it with a checkpoint, by the codes 130, 143 and 129; --resume goes on. SIGUSR1 does
+    so with 75, by which a queue may start it again.
+
     Example: rankhub run s2r2_folder data.photos.root=~/photos optimizer.lr=0.002
     """
     if resume is not None:

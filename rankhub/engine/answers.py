@@ -48,7 +48,7 @@ class Answer:
 
 def answers(outputs: ImageOutputs, block: int) -> Iterator[Answer]:
     """Yield the outputs for each image, ``block`` at a time, so that memory does not grow with the number of images."""
-    for part in blocks(range(len(outputs.dataset)), block):
+    for part in blocks(range(len(outputs.dataset)) if outputs.rows is None else outputs.rows, block):
         images = [outputs.dataset[index].image for index in part]
         said = outputs.of(images)
         for row, (index, image) in enumerate(zip(part, images, strict=True)):

@@ -18,11 +18,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import BaseModel, FiniteFloat
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.evaluate import EvaluationResult, Evaluator
+from rankhub.interfaces.files import read_json, unwritable
 from rankhub.interfaces.tensors import load_tensors
 
 log = logging.getLogger("rankhub")
@@ -116,8 +119,8 @@ class Best:
 
     def kept(self) -> tuple[Path, float] | None:
         """The best checkpoint and its metric, or None."""
-        kept = [(path, json.loads((path / "state.json").read_text())) for path in _complete(self.folder, "best_step_*")]
-        found = [(path, float(stored["facts"]["best"])) for path, stored in kept]
+        kept = _complete(self.folder, "best_step_*")
+        found = [(path, read_json(path / "state.json", _Best, f"remove {path}").facts.best) for path in kept]
         return max(found, key=lambda pair: self.sign * pair[1]) if found else None
 
     def improves(self, results: Results) -> bool:
@@ -139,6 +142,14 @@ class Best:
                 shutil.rmtree(old)
 
 
+class _BestFacts(BaseModel):
+    best: FiniteFloat
+
+
+class _Best(BaseModel):
+    facts: _BestFacts
+
+
 def _complete(folder: Path, pattern: str) -> list[Path]:
     """Checkpoints that are there whole, in the order of their names."""
     return sorted(path for path in folder.glob(pattern) if path.is_dir() and not path.suffix)
@@ -156,17 +167,17 @@ def write(path: Path, state: State, last: Path | None = None) -> None:
             f"weights are not finite after step {state.step} (first: {broken[0]}); no checkpoint was written, "
             f"last good checkpoint: {last or 'none'}"
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(".partial")
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir()
     try:
-        _write(beside, state)
-    except OSError as error:
+        path.parent.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(beside, ignore_errors=True)
-        raise UserError(f"the checkpoint of step {state.step} could not be written to {path}: {error}") from error
-    beside.rename(path)
-    _sync(path.parent)
+        beside.mkdir()
+        _write(beside, state)
+        beside.rename(path)
+        _sync(path.parent)
+    except (OSError, RuntimeError, SafetensorError) as error:  # as torch and safetensors say that a disk is full
+        shutil.rmtree(beside, ignore_errors=True)
+        raise unwritable(f"the checkpoint {path}", error, "make room, then go on with --resume") from error
 
 
 def _write(folder: Path, state: State) -> None:

@@ -13,6 +13,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from rankhub.interfaces.streams import Lasting
+
 if TYPE_CHECKING:  # what speaks to people needs no torch
     from rankhub.engine.plan import PhasePlan
     from rankhub.engine.step import Stepped
@@ -105,15 +107,33 @@ class Talk:
         self._bar = self._what = None
 
     def table(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """A small table; numbers with three decimals, the last row bold."""
+        """A small table; numbers with three decimals, the last row bold.
+
+        Where it is too wide it is turned on its side, and where that is too wide too each number has its own line, so
+        that no name is ever cut.
+        """
         columns = list(dict.fromkeys(key for row in rows for key in row))
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for column in columns:
-            table.add_column(column.replace(" ", "\n", 1), justify="right" if column else "left", no_wrap=not column)
-        for row in rows:
-            cells = [f"{row[c]:.3f}" if isinstance(row.get(c), float) else str(row.get(c, "")) for c in columns]
-            table.add_row(*cells, style="bold" if row is rows[-1] else "")
-        self.console.print(table)
+        cells = [
+            [f"{row[c]:.3f}" if isinstance(row.get(c), float) else str(row.get(c, "")) for c in columns] for row in rows
+        ]
+        upright = [columns, *cells]
+        for grid in (upright, list(zip(*upright, strict=True))):
+            table = Table(box=None, pad_edge=False, header_style="bold")
+            for number, head in enumerate(grid[0]):
+                last = "bold" if grid is not upright and number == len(rows) else ""
+                title = escape(head).replace(" ", "\n", 1)
+                table.add_column(title, justify="right" if number else "left", no_wrap=True, style=last)
+            for line in grid[1:]:
+                table.add_row(*map(escape, line), style="bold" if line is cells[-1] else "")
+            if (
+                self.console.measure(table, options=self.console.options.update(max_width=10**6)).maximum
+                <= self.console.width
+            ):
+                return self.console.print(table)
+        for first, *others in cells:
+            self.line(f"{columns[0]} {first}".strip())
+            for column, cell in zip(columns[1:], others, strict=True):
+                self.line(f"  {column}  {cell}")
 
 
 class LoggedTalk(Talk):
@@ -170,7 +190,8 @@ def talking(*, stderr: bool = False) -> Talk:
         stderr: Whether it speaks beside standard output, which then belongs to a table.
     """
     quiet = os.environ.get("RANK", "0") != "0"
-    talk = Talk(Console(stderr=stderr, quiet=quiet, highlight=False, soft_wrap=True))
+    file: Any = Lasting("stderr" if stderr else "stdout")  # work goes on though nobody listens any more
+    talk = Talk(Console(file=file, quiet=quiet, highlight=False, soft_wrap=True))
 
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:

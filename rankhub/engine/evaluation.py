@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from pydantic import BaseModel
 from torch import nn
 
 from rankhub.engine import folder as folders
@@ -21,6 +22,7 @@ from rankhub.engine.source import NetworkSource
 from rankhub.interfaces.data import Dataset
 from rankhub.interfaces.draws import Draws
 from rankhub.interfaces.evaluate import EvaluationResult, Evaluator
+from rankhub.interfaces.files import read_json, write_text
 from rankhub.interfaces.model import FeatureSpec, OutputSpec
 from rankhub.interfaces.predict import Predict
 
@@ -38,7 +40,7 @@ def evaluate_row(source: NetworkSource, evaluators: Mapping[str, Evaluator], fol
             for title, picture in result.pictures.items():
                 folders.write_picture(folder / f"{name}_{title}.png", picture)
         plain = {n: {"metrics": dict(r.metrics), "notes": list(r.notes)} for n, r in results.items()}
-        folders.write_text(folder / "metrics.json", json.dumps(plain, indent=1) + "\n")
+        write_text(folder / "metrics.json", json.dumps(plain, indent=1) + "\n", make=True)
     return results
 
 
@@ -47,8 +49,13 @@ def stored_row(folder: Path) -> Results | None:
     path = folder / "metrics.json"
     if not path.exists():
         return None
-    stored = json.loads(path.read_text())
-    return {name: EvaluationResult(part["metrics"], notes=part["notes"]) for name, part in stored.items()}
+    stored = read_json(path, dict[str, _Stored], "remove it, and a resumed run measures that again")
+    return {name: EvaluationResult(part.metrics, notes=part.notes) for name, part in stored.items()}
+
+
+class _Stored(BaseModel):
+    metrics: dict[str, float | int]
+    notes: list[str]
 
 
 def calibrated(network: Network, dataset: Dataset, predict: Predict, compute: Compute, seed: int) -> Network:

@@ -68,8 +68,13 @@ def collate(views: Sequence[View], groups: int, label: LabelSpec) -> Batch:
     return Batch((stack,), sizes, maps, target)
 
 
-def check_images(user: str, dataset: Dataset, users: Sequence[Generator | Predict]) -> None:
-    """See that all images of an open data set suit what takes them (``user`` in the message), before any is taken."""
+def check_images(
+    user: str, dataset: Dataset, users: Sequence[Generator | Predict], rows: Sequence[int] | None = None
+) -> None:
+    """See that all images of an open data set suit what takes them (``user`` in the message), before any is taken.
+
+    ``rows``: those that are to be taken, if not all.
+    """
     sizes = dataset.sizes()
     if sizes is None or not len(sizes):
         return
@@ -78,6 +83,9 @@ def check_images(user: str, dataset: Dataset, users: Sequence[Generator | Predic
         if objection is None:
             continue
         why, which = objection
+        which = which if rows is None else which & np.isin(np.arange(len(which)), rows)
+        if not which.any():
+            continue
         first = int(which.argmax())
         path, (height, width) = dataset[first].path, sizes[first].tolist()
         raise UserError(

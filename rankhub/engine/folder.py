@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import importlib.metadata
-import io
 import json
 import math
 import os
 import platform
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from annotated_types import Gt
 from PIL import Image
+from pydantic import BaseModel, FiniteFloat
 
 from rankhub.catalog.catalog import Catalog
-from rankhub.interfaces.data import LabelSpec
+from rankhub.interfaces.data import LabelKind, LabelSpec
 from rankhub.interfaces.errors import UserError
+from rankhub.interfaces.files import as_csv, read_json, unwritable, whole, write_text
 from rankhub.recipe.phases import old_forms
 from rankhub.recipe.reader import read
 from rankhub.recipe.shipped import Source, read_file
@@ -56,14 +58,6 @@ def _made(folder: Path, *, exist_ok: bool) -> Path:
     return folder
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write beside and rename, so that a reader never sees half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(path.name + ".partial")
-    beside.write_text(text, newline="")
-    beside.replace(path)
-
-
 def write_start(folder: Path, text: str, resolved: str, overrides: Sequence[str], lock: Any) -> None:
     """Write the recipe as given and as resolved, and the lock of versions."""
     write_text(folder / "recipe.yaml", text)
@@ -94,6 +88,19 @@ def resolved_recipe(run: Path) -> Source:
     return source
 
 
+class _Label(BaseModel, extra="forbid"):
+    """A :class:`LabelSpec` in a file: nothing may lack, for a default would be another scale."""
+
+    kind: LabelKind | None
+    higher_is_better: bool
+    range: tuple[FiniteFloat, FiniteFloat] | None
+    unit: str
+    classes: tuple[str, ...]
+    mean: FiniteFloat
+    std: Annotated[FiniteFloat, Gt(0)]
+    density: FiniteFloat
+
+
 def write_labels(folder: Path, labels: Mapping[str, LabelSpec]) -> None:
     """Write what the labels are, so that the network can be built again, and its answers read, without the data."""
     plain = {name: dataclasses.asdict(label) for name, label in labels.items()}
@@ -102,14 +109,8 @@ def write_labels(folder: Path, labels: Mapping[str, LabelSpec]) -> None:
 
 def read_labels(folder: Path) -> dict[str, LabelSpec]:
     """What :func:`write_labels` wrote; a UserError if it cannot be read."""
-    path = folder / LABELS
-    try:
-        stored: dict[str, dict[str, Any]] = json.loads(path.read_text())
-        for label in stored.values():
-            label.update({key: tuple(value) for key, value in label.items() if isinstance(value, list)})
-        return {name: LabelSpec(**label) for name, label in stored.items()}
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise UserError(f"{path} is not there or cannot be read ({error}); name the folder of a whole run") from None
+    stored = read_json(folder / LABELS, dict[str, _Label], "name the folder of a whole run, or copy it anew")
+    return {name: LabelSpec(**dict(label)) for name, label in stored.items()}
 
 
 def versions(catalog: Catalog) -> dict[str, Any]:
@@ -130,16 +131,21 @@ def versions(catalog: Catalog) -> dict[str, Any]:
     }
 
 
+class _Lock(BaseModel):
+    libraries: dict[str, str]
+    plugins: dict[str, str]
+
+
 def changed_versions(folder: Path, now: Mapping[str, Any]) -> list[str]:
     """Sentences on what has another version than when the run began; its weights may then differ in the last bits."""
     try:
-        then = json.loads((folder / "lock.json").read_text())
-    except (OSError, ValueError):
-        return []
+        then = read_json(folder / "lock.json", _Lock, "so what has another version now is not known")
+    except UserError as error:
+        return [str(error)]
     sentences = []
     for part in ("libraries", "plugins"):
         for name, version in now[part].items():
-            before = then.get(part, {}).get(name)
+            before = getattr(then, part).get(name)
             if before not in (None, version):
                 sentences.append(f"{name} is {version} now and was {before} when the run began")
     return sentences
@@ -147,22 +153,13 @@ def changed_versions(folder: Path, now: Mapping[str, Any]) -> list[str]:
 
 def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write rows as CSV."""
-    write_text(path, as_csv(rows))
-
-
-def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows as CSV; the columns are the keys in the order in which they first occur."""
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, list(dict.fromkeys(key for row in rows for key in row)))
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    write_text(path, as_csv(rows), make=True)
 
 
 def write_picture(path: Path, picture: npt.NDArray[np.uint8]) -> None:
     """Write [H, W, 3] uint8 as PNG."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(picture).save(path)
+    with whole(path, make=True) as beside:
+        Image.fromarray(picture).save(beside, "PNG")
 
 
 class Journal:
@@ -176,22 +173,41 @@ class Journal:
 
     def __init__(self, path: Path | None, step: int) -> None:
         self.remarks: list[str] = []
-        self._path = path
-        if path is not None:
-            text = path.read_bytes() if path.exists() else b""
+        self._path = path or Path()
+        try:
+            text = path.read_bytes() if path is not None and path.exists() else b""
             lines = {_step(line): line for line in text.split(b"\n") if line}
             if None in lines:
                 self.remarks.append(f"{path}: what was cut short, or is no line of a run, is dropped")
             kept = {number: lines[number] for number in range(1, step + 1) if number in lines}
-            if len(kept) < step:
+            if path is not None and len(kept) < step:
                 self.remarks.append(f"{path} lacks {step - len(kept)} of the {step} steps that are done")
-            write_text(path, "".join(line.decode() + "\n" for line in kept.values()))
-        self._file = None if path is None else path.open("a", buffering=1)
+            if path is not None:
+                write_text(path, "".join(line.decode() + "\n" for line in kept.values()))
+            self._file = None if path is None else path.open("a", encoding="utf-8", buffering=1)
+        except OSError as error:
+            raise unwritable(self._path, error) from error
 
     def write(self, values: Mapping[str, Any]) -> None:
-        """One line; it must have a ``step``. It is handed to the system at once."""
-        if self._file is not None:
-            self._file.write(json.dumps({key: _plain(value) for key, value in values.items()}) + "\n")
+        """One line; it must have a ``step``. It is handed to the system at once.
+
+        Raises:
+            UserError: The disk is full, or the file is not there any more and with it the folder of the run.
+        """
+        self.check()
+        try:
+            if self._file is not None:
+                self._file.write(json.dumps({key: _plain(value) for key, value in values.items()}) + "\n")
+        except OSError as error:
+            raise unwritable(self._path, error, "make room, then go on with --resume") from error
+
+    def check(self) -> None:
+        """See that the file is still where it was; a UserError if the folder of the run was removed or moved."""
+        with suppress(FileNotFoundError, NotADirectoryError):
+            if self._file is None or os.path.samestat(os.fstat(self._file.fileno()), self._path.stat()):
+                return
+        gone = f"{self._path} was taken away during the run, so nothing more can be kept and training stops"
+        raise UserError(f"{gone}; begin again, or put the folder back and go on with --resume")
 
     def write_through(self) -> None:
         """See all lines onto the disk, before a checkpoint counts.
@@ -208,7 +224,8 @@ class Journal:
     def close(self) -> None:
         """Close the file."""
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):  # of a full disk, which was said
+                self._file.close()
 
 
 def _step(line: bytes) -> int | None:

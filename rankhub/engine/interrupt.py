@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: finish the step, write a checkpoint, say how to go on."""
+"""Ctrl-C, SIGTERM, SIGHUP and SIGUSR1: finish the step, write a checkpoint, say how to go on."""
 
 from __future__ import annotations
 
@@ -10,23 +10,29 @@ import time
 from types import FrameType
 from typing import Any
 
+from rankhub.interfaces.errors import ENDING, Signalled, exit_code
+
 SAME = 5.0
 """Seconds in which a second signal counts as the first one again, where a launcher passes on what the terminal has sent
-to all its processes already."""
+to all its processes already, or a queue sends another kind behind it."""
+
+_HARD = (signal.SIGINT, signal.SIGTERM)
 
 PATIENCE = 20.0
 """Seconds that a step may take to end, where it may wait for a process that is gone. Launchers wait 30."""
 
 
 class Interrupt:
-    """While active, the first signal only sets ``asked``; the second one ends the program as usual.
+    """While active, the first signal ends the block, by :class:`Signalled`; while ``waits`` it only sets ``asked``.
 
-    One of ``several`` processes ends by itself if it is still active :data:`PATIENCE` seconds after the signal,
-    whatever it waits for.
+    A second Ctrl-C or SIGTERM ends the program as usual. SIGHUP and SIGUSR1 are left to whoever cares for them already,
+    such as nohup. One of ``several`` processes ends by itself if it is still active :data:`PATIENCE` seconds after the
+    signal, whatever it waits for.
     """
 
     def __init__(self, several: bool = False) -> None:
         self.asked: str | None = None
+        self.waits = False
         self.several = several
         self._since = 0.0
         self._before: dict[int, Any] = {}
@@ -36,20 +42,24 @@ class Interrupt:
         if threading.current_thread() is threading.main_thread():
             if self.several:
                 self._deadline = _Deadline()
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._note)
+            for number in (signal.Signals[name] for name in ENDING if hasattr(signal, name)):
+                if number in _HARD or signal.getsignal(number) == signal.SIG_DFL:
+                    self._before[number] = signal.signal(number, self._note)
         return self
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        now = time.monotonic()
-        if self.asked is not None and self.several and now - self._since < SAME:
-            return
+        now, name = time.monotonic(), signal.Signals(number).name
         if self.asked is not None:
+            again = self.several or name != self.asked
+            if number not in _HARD or (again and now - self._since < SAME):
+                return
             for each, handler in self._before.items():
                 signal.signal(each, handler)
             signal.raise_signal(number)
             return
-        self.asked, self._since = signal.Signals(number).name, now
+        self.asked, self._since = name, now
+        if not self.waits:
+            raise Signalled(name)
 
     def __exit__(self, *raised: object) -> None:
         if self._deadline is not None:
@@ -73,9 +83,11 @@ class _Deadline:
         threading.Thread(target=self._watch, daemon=True, name="deadline").start()
 
     def _watch(self) -> None:
-        number = self._ours.recv(1)
+        ending = {signal.Signals[name]: name for name in ENDING if hasattr(signal, name)}
+        while (number := self._ours.recv(1)) and number[0] not in (0, *ending):
+            """Of another kind, such as that a worker has ended."""
         if number and number != b"\0" and not self._cancelled.wait(PATIENCE):
-            os._exit(128 + number[0])
+            os._exit(exit_code(ending[signal.Signals(number[0])]))
 
     def cancel(self) -> None:
         """The program may live on."""

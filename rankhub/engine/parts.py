@@ -186,14 +186,17 @@ def evaluation_chains(recipe: Recipe, assembly: Assembly) -> dict[str, Chain]:
     return {name: chain_of(recipe, assembly, name, address) for name, address in addresses.items()}
 
 
-def build_network(recipe: Recipe, assembly: Assembly, seed: int | None = None) -> Network:
-    """The network with weights of a seed, by default the recipe's; ``assembly`` has made none of its components yet."""
+def build_network(recipe: Recipe, assembly: Assembly, seed: int | None = None, *, learns: bool = True) -> Network:
+    """The network with weights of a seed, by default the recipe's; ``assembly`` has made none of its components yet.
+
+    One that ``learns`` no more has no losses.
+    """
     torch.manual_seed(recipe.seed if seed is None else seed)
     backbone = assembly.get("backbone")
     heads = {name: assembly.get("heads", name) for name in recipe.heads}
     losses: dict[tuple[str, str], Loss] = {
         (stream, label): assembly.get(*address)
-        for stream in recipe.trained_streams
+        for stream in (recipe.trained_streams if learns else ())
         for label, address in assembly.listed("streams", stream, "objectives")
     }
     return Network(backbone, heads, losses)

@@ -30,6 +30,7 @@ from rankhub.engine.watch import Pictures, Watchers
 from rankhub.interfaces.callback import Callback, RunInfo
 from rankhub.interfaces.data import Dataset, LabelSpec
 from rankhub.interfaces.draws import seeded
+from rankhub.interfaces.errors import ENDING
 from rankhub.recipe.load import LoadedRecipe
 
 RUNNING = "running.json"
@@ -52,7 +53,7 @@ class Ended:
 
     status: Status
     folder: Path
-    interrupted: bool = False  # stopped by a signal, and not because a callback asked
+    signal: str = ""  # that stopped it; "" where a callback asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ class _Begun:
     host: Host
     parts: Parts
     state: checkpoint.State | None  # from which it goes on
+    interrupt: Interrupt
 
     def train(self, path: Path) -> Ended:
         """Train to the end and report, or until Ctrl-C."""
@@ -77,30 +79,34 @@ class _Begun:
             self.host.talk.note(remark)
         report = Report(parts, path, self.host.talk, watchers)
         status: Literal["done", "stopped", "failed"] = "failed"
-        interrupted, training = False, None
+        interrupt, training, asked = self.interrupt, None, ""
         try:
             references = report.references()
             torch.manual_seed(seeded(parts.recipe.seed, "train"))
-            with Interrupt(several=parts.processes.count > 1) as interrupt:
-                learner = new_learner(parts)
-                training = Training(
-                    parts,
-                    learner,
-                    checkpoints,
-                    journal,
-                    watchers,
-                    interrupt,
-                    show=lambda number, plan, stepped, speed: self.host.talk.step(number, steps, plan, stepped, speed),
-                    evaluate=lambda number: report.between(learner.average, number, number == info.step),
-                    best=self._best(checkpoints),
-                )
-                status = training.run(state)
-            interrupted = status == "stopped" and interrupt.asked is not None
+            learner = new_learner(parts)
+            training = Training(
+                parts,
+                learner,
+                checkpoints,
+                journal,
+                watchers,
+                interrupt,
+                show=lambda number, plan, stepped, speed: self.host.talk.step(number, steps, plan, stepped, speed),
+                evaluate=lambda number: report.between(learner.average, number, number == info.step),
+                best=self._best(checkpoints),
+            )
+            interrupt.waits = True
+            status = training.run(state)
+            interrupt.waits = False
+            if status == "stopped":  # by what one process was sent, or by a callback
+                sent = parts.processes.any([interrupt.asked == name for name in ENDING])
+                asked = next((name for name, came in zip(ENDING, sent, strict=True) if came), "")
             self.host.talk.finish()
             if status == "done":
                 report.close(training, references)
+                journal.check()
         except KeyboardInterrupt:  # outside of training's own care: in the evaluation, or a second Ctrl-C
-            status, interrupted = "stopped", True
+            status, asked = "stopped", interrupt.asked or "SIGINT"
         finally:
             self.host.talk.finish()
             journal.close()
@@ -110,7 +116,7 @@ class _Begun:
             self.host.talk.line(f"Stopped; last checkpoint: {checkpoints.last() or 'none yet'}.")
             again = f"rankhub.resume({str(path)!r}, data={{...}})" if self.host.data else f"rankhub run --resume {path}"
             self.host.talk.line(f"Go on with: {again}")
-        return Ended(status, path, interrupted)
+        return Ended(status, path, asked)
 
     def _callbacks(self, info: RunInfo) -> list[Callback]:
         own: list[Callback] = [self.parts.assembly.get(*steps) for steps in self.parts.assembly.addresses("callbacks")]
@@ -208,7 +214,7 @@ def _begun(loaded: LoadedRecipe, host: Host, path: Path | None = None, *, fresh:
     if not processes.first:
         host = Host(host.catalog, Talk(Console(quiet=True)), host.data)
     compute = Compute.of(loaded.recipe, processes)
-    with joined(processes, compute.device):
+    with Interrupt(several=processes.count > 1) as interrupt, joined(processes, compute.device):
         last, labels = None, dict[str, LabelSpec]()
         if path is not None:
             checkpoints = checkpoint.Checkpoints(path / "checkpoints", loaded.recipe.checkpoint.keep)
@@ -218,7 +224,7 @@ def _begun(loaded: LoadedRecipe, host: Host, path: Path | None = None, *, fresh:
         resources = Resources(host.catalog, host.talk.work, processes, compute, host.data, labels)
         parts = build(loaded.recipe, resources, fresh=fresh or state is None)
         host.talk.finish()
-        yield _Begun(loaded, host, parts, state)
+        yield _Begun(loaded, host, parts, state, interrupt)
 
 
 @contextmanager

@@ -78,9 +78,10 @@ class ImageOutputs:
     dataset: Dataset  # open
     device: torch.device  # that of the network
     user: str  # what takes the images, for a sentence
+    rows: Sequence[int] | None = None  # which images; None = all
 
     def __post_init__(self) -> None:
-        check_images(self.user, self.dataset, [self.predict])
+        check_images(self.user, self.dataset, [self.predict], self.rows)
 
     def __call__(self, rows: Sequence[int]) -> Answers:
         """Of one block of images, by their positions: float32 on the CPU, one row an image."""

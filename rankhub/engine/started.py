@@ -18,11 +18,12 @@ from rankhub.engine import folder
 from rankhub.engine.checkpoint import digest_of
 from rankhub.interfaces.data import Dataset, GivenData
 from rankhub.interfaces.errors import ChangedError, UserError
+from rankhub.interfaces.files import write_text
 from rankhub.recipe.address import labels_of
 from rankhub.recipe.reader import read
 
 START, GIVEN = "start.json", "recipe.yaml"
-FREE = frozenset({"name", "description", "device", "callbacks", "next_steps", "checkpoint", "log", "loader"})
+FREE = frozenset({"name", "description", "strict", "device", "callbacks", "next_steps", "checkpoint", "log", "loader"})
 """Entries of a recipe that change no result, so that anybody may edit them."""
 
 LOOKED_AT, SHOWN = 16, 3
@@ -98,33 +99,33 @@ class Start(BaseModel):
     history: list[Change] = []
 
     @classmethod
-    def written(cls, place: Path, data: Mapping[str, Digests], history: Sequence[Change] = ()) -> None:
+    def written(cls, path: Path, data: Mapping[str, Digests], history: Sequence[Change] = ()) -> None:
         """Keep it, once the other files of the folder are there."""
-        files = {name: digest_of(place / name) for name in (GIVEN, folder.LABELS) if (place / name).exists()}
-        start = cls(recipe=_resolved(place), files=files, data=dict(data), history=list(history))
-        folder.write_text(place / START, start.model_dump_json(indent=1) + "\n")
+        files = {name: digest_of(path / name) for name in (GIVEN, folder.LABELS) if (path / name).exists()}
+        start = cls(recipe=_resolved(path), files=files, data=dict(data), history=list(history))
+        write_text(path / START, start.model_dump_json(indent=1) + "\n")
 
     @classmethod
-    def of(cls, place: Path) -> Start | None:
+    def of(cls, path: Path) -> Start | None:
         """It; None in the folder of an earlier version. A UserError if it cannot be read."""
         try:
-            return cls.model_validate_json((place / START).read_bytes())
+            return cls.model_validate_json((path / START).read_bytes())
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
             why = str(error).splitlines()[0]
-            raise UserError(f"{place / START} cannot be read ({why}); copy the run's folder anew") from error
+            raise UserError(f"{path / START} cannot be read ({why}); copy the run's folder anew") from error
 
-    def edits(self, place: Path) -> list[str]:
+    def edits(self, path: Path) -> list[str]:
         """Sentences on what was edited in the folder since."""
-        found = list(_differences(self.recipe, _resolved(place)))
-        if (place / GIVEN).exists() and digest_of(place / GIVEN) != self.files.get(GIVEN):
+        found = list(_differences(self.recipe, _resolved(path)))
+        if (path / GIVEN).exists() and digest_of(path / GIVEN) != self.files.get(GIVEN):
             found.append(f"{GIVEN} was edited, which counts in {folder.RESOLVED} only")
-        return found + ([] if self.knows_labels(place) else [f"{folder.LABELS} was edited"])
+        return found + ([] if self.knows_labels(path) else [f"{folder.LABELS} was edited"])
 
-    def knows_labels(self, place: Path) -> bool:
+    def knows_labels(self, path: Path) -> bool:
         """Whether the scale of the labels in the folder is that of the run."""
-        file = place / folder.LABELS
+        file = path / folder.LABELS
         return file.exists() and digest_of(file) == self.files.get(folder.LABELS)
 
     def changes(self, now: Mapping[str, Digests]) -> list[str]:
@@ -133,8 +134,8 @@ class Start(BaseModel):
         return [f"data.{name} {said}" for name, here, then in both for said in here.changes(then)]
 
 
-def _resolved(place: Path) -> dict[str, Any]:
-    source = folder.resolved_recipe(place)
+def _resolved(path: Path) -> dict[str, Any]:
+    source = folder.resolved_recipe(path)
     return read(source.text, source.file).data
 
 
@@ -151,19 +152,19 @@ def _differences(then: Any, now: Any, path: tuple[str, ...] = ()) -> Iterator[st
         yield f"{'.'.join(path)} of the recipe was changed{values}"
 
 
-def refuse(place: Path, found: Sequence[str]) -> None:
+def refuse(path: Path, found: Sequence[str]) -> None:
     """A ChangedError if anything has changed."""
     if found:
         more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
         raise ChangedError(
-            f"{place} cannot go on as it began, for {'; '.join(found[:SHOWN])}{more}; put that back, or go on all the "
+            f"{path} cannot go on as it began, for {'; '.join(found[:SHOWN])}{more}; put that back, or go on all the "
             "same with --allow-changes (in Python allow_changes=True)"
         )
 
 
-def set_aside(place: Path, step: int) -> None:
+def set_aside(path: Path, step: int) -> None:
     """Keep what was measured before a change apart from what is measured after it."""
-    for old in [place / "evaluation", *(place / "checkpoints").glob("best_step_*")]:
+    for old in [path / "evaluation", *(path / "checkpoints").glob("best_step_*")]:
         aside = old.with_name(f"before_step_{step}_{old.name}")
         if aside.exists():
             shutil.rmtree(old, ignore_errors=True)

@@ -3,6 +3,7 @@
 import csv
 import json
 import logging
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, cast
@@ -24,6 +25,7 @@ from rankhub.engine.source import NetworkSource
 from rankhub.engine.trained_network import TrainedNetwork
 from rankhub.interfaces.data import Dataset, GivenData, LabelSpec
 from rankhub.interfaces.errors import UserError
+from rankhub.interfaces.files import readable
 from rankhub.interfaces.model import Head
 from rankhub.recipe.assembly import Assembly
 from rankhub.recipe.load import load_recipe
@@ -82,8 +84,11 @@ class Run(TrainedNetwork):
         found: dict[str, list[dict[str, str]]] = {}
         for path in [self.path / RESULTS, *sorted((self.path / "evaluation").rglob("*.csv"))]:
             if path.is_file():
-                with path.open(newline="") as file:
-                    found[path.relative_to(self.path).with_suffix("").as_posix()] = list(csv.DictReader(file))
+                try:
+                    with path.open(newline="", encoding="utf-8") as file:
+                        found[path.relative_to(self.path).with_suffix("").as_posix()] = list(csv.DictReader(file))
+                except (OSError, ValueError, csv.Error) as error:
+                    raise UserError(f"{path} cannot be read ({error}); remove it to see the others") from None
         return found
 
     def predict(self, images: Any, batch_size: int = BLOCK) -> Any:
@@ -100,8 +105,10 @@ class Run(TrainedNetwork):
         Raises:
             UserError: No head gives one number an image, or an image cannot be taken.
         """
-        given = images if isinstance(images, Iterator) else self._open(images)
-        found = list(self.predict_iter(given, batch_size))
+        if isinstance(images, Iterator):
+            return list(self.predict_iter(images, batch_size))
+        given = self._open(images)
+        found = list(self._predictions(given, batch_size, folder=isinstance(images, str | os.PathLike)))
         return found[0] if isinstance(given, GivenData) and given.one else found
 
     def predict_iter(self, images: Any, batch_size: int = BLOCK) -> Iterator[Prediction]:
@@ -109,17 +116,26 @@ class Run(TrainedNetwork):
 
         Of an iterator so many images are taken at a time as are predicted together.
         """
+        folder = isinstance(images, str | os.PathLike)
+        for dataset in self._given(images, batch_size):
+            yield from self._predictions(dataset, batch_size, folder=folder)
+
+    def _predictions(self, dataset: Dataset, batch_size: int, *, folder: bool) -> Iterator[Prediction]:
+        """Of a ``folder`` images that do not suit are passed over with a warning, as those that cannot be read."""
         labels = self.labels
         if not labels:
             raise UserError("no head of this run gives one number an image; `embed` gives its features")
         names = self.columns
         unit = {names[output]: label.unit for output, label in labels.items()}
         direction = {names[output]: direction_of(label) for output, label in labels.items()}
-        for dataset in self._given(images, batch_size):
-            paths = dataset.facts("path")
-            for answer in self.answers(dataset, batch_size):
-                values = {names[output]: self.number(answer, output) for output in labels}
-                yield Prediction(paths[answer.index] if paths else "", values, unit, direction)
+        paths, rows = dataset.facts("path"), None
+        if folder and not isinstance(dataset, GivenData):
+            rows, skipped = self.suited(dataset)
+            for each in skipped:
+                log.warning("%s is skipped: %s", each["path"], each["reason"])
+        for answer in self.answers(dataset, batch_size, rows):
+            values = {names[output]: self.number(answer, output) for output in labels}
+            yield Prediction(paths[answer.index] if paths else "", values, unit, direction)
 
     def embed(
         self, images: Any, output: str = "backbone", normalize: bool = False, batch_size: int = BLOCK
@@ -206,9 +222,9 @@ class Run(TrainedNetwork):
             source = NetworkSource(AFTER, forward, datasets, chains, self.predictor, self.compute, True, _silent)
             return evaluation.evaluate_row(source, found, None)
 
-    def answers(self, dataset: Dataset, batch_size: int = BLOCK) -> Iterator[Answer]:
-        """All that the network says of each image of an open data set, a block at a time."""
-        return answers(self.outputs(dataset), batch_size)
+    def answers(self, dataset: Dataset, batch_size: int = BLOCK, rows: Sequence[int] | None = None) -> Iterator[Answer]:
+        """All that the network says of each image of an open data set, or of those ``rows``, a block at a time."""
+        return answers(self.outputs(dataset, rows=rows), batch_size)
 
     def number(self, answer: Answer, output: str) -> float:
         """One number of an answer, on the scale of the labels."""
@@ -220,7 +236,7 @@ class Run(TrainedNetwork):
         for head_name in self.recipe.recipe.heads:
             head, label = self._head(head_name), self.assembly.head_label(head_name) or LabelSpec()
             own = {output: answer.outputs[f"{head_name}.{output}"] for output in head.outputs}
-            picture = head.picture(answer.image, own, label, name)
+            picture = head.picture(answer.image, own, label, readable(name))
             if picture is not None:
                 yield head_name, picture
 

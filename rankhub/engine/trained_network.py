@@ -18,6 +18,7 @@ from rankhub.engine.started import Start
 from rankhub.interfaces.acquire import PoolStream
 from rankhub.interfaces.data import Dataset
 from rankhub.interfaces.errors import UserError
+from rankhub.interfaces.files import readable
 from rankhub.interfaces.predict import Predict
 from rankhub.recipe.assembly import Assembly
 from rankhub.recipe.load import LoadedRecipe, load_recipe
@@ -34,7 +35,7 @@ class TrainedNetwork:
     @cached_property
     def recipe(self) -> LoadedRecipe:
         """The run's recipe."""
-        return load_recipe(folder.resolved_recipe(self.path), self._changes, self._catalog)
+        return load_recipe(folder.resolved_recipe(self.path), self._changes, self._catalog, to_answer=True)
 
     @cached_property
     def assembly(self) -> Assembly:
@@ -71,8 +72,9 @@ class TrainedNetwork:
         """In evaluation mode, on its device; a UserError if there is no checkpoint, or it does not fit."""
         with preserved():
             weights, file = self._weights
-            network = build_network(self.recipe.recipe, self.assembly)
-            load_weights(network, weights, file)
+            network = build_network(self.recipe.recipe, self.assembly, learns=False)
+            own = {name: value for name, value in weights.items() if not name.startswith("losses.")}
+            load_weights(network, own, file)
             weights.clear()
             self.compute.place(network)
             return network.eval()
@@ -117,15 +119,35 @@ class TrainedNetwork:
         """``HEAD.OUTPUT`` that is one number an image -> one standardized unit of it; scores and counts come first."""
         return self.assembly.numbers()
 
-    def outputs(self, images: Dataset, where: str = "") -> ImageOutputs:
+    def outputs(self, images: Dataset, where: str = "", rows: Sequence[int] | None = None) -> ImageOutputs:
         """What the network says of an open data set's images: a function of positions, each call one block.
 
-        It gives name -> one row an image, as evaluators get them. ``where`` is said in sentences: " on the pool".
+        It gives name -> one row an image, as evaluators get them. ``where`` is said in sentences: " on the pool";
+        ``rows`` are the positions of those that will be asked for, None = all.
 
         Raises:
             UserError: The recipe's ``predict`` cannot take some of the images.
         """
-        return ImageOutputs(self.forward(), self.predictor, images, self.device, f"predict{where}")
+        return ImageOutputs(self.forward(), self.predictor, images, self.device, f"predict{where}", rows)
+
+    def suited(self, images: Dataset) -> tuple[list[int], list[dict[str, str]]]:
+        """Positions of the images that the recipe's ``predict`` can take, and why it cannot take the others.
+
+        The second is a table with the columns of the one of images that cannot be read. Where it can take none at all,
+        the first has all of them, so that asking for them says so.
+        """
+        sizes, every = images.sizes(), list(range(len(images)))
+        objection = self.predictor.check_images(sizes) if sizes is not None and every else None
+        if sizes is None or objection is None or objection[1].all():
+            return every, []
+        paths = images.facts("path") or [str(row) for row in every]
+        others = [row for row in every if objection[1][row]]
+        why, _, remedy = objection[0].partition("; ")
+        reasons = {row: f"{sizes[row][1]} x {sizes[row][0]} pixels: such images {why}" for row in others}
+        return [row for row in every if row not in reasons], [
+            {"path": readable(paths[row]), "kind": "unsuited", "reason": reason, "remedy": remedy}
+            for row, reason in reasons.items()
+        ]
 
     def views(self, stream: str, images: Dataset, purpose: str, seed: int, where: str = "") -> ViewOutputs:
         """What the network says of views of an open data set's images, made by the generator of a stream.

@@ -1,5 +1,6 @@
 """Errors that are the user's to mend, as opposed to bugs."""
 
+import signal
 from typing import Any
 
 
@@ -15,15 +16,35 @@ class ChangedError(UserError):
     """A run cannot go on as it began: its recipe or its data have changed since."""
 
 
-class Interrupted(KeyboardInterrupt):
+ENDING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")
+"""The signals by which a terminal, a queue or a person ends a run, which keeps what it has done."""
+
+REQUEUE = 75
+"""Exit code after SIGUSR1, by which queues ask a job to make way: try again later, sysexits.h's EX_TEMPFAIL."""
+
+
+def exit_code(name: str) -> int:
+    """What a shell expects of a program that ends by one of :data:`ENDING`: 128 + its number, or :data:`REQUEUE`."""
+    return REQUEUE if name == "SIGUSR1" else 128 + signal.Signals[name]
+
+
+class Signalled(KeyboardInterrupt):
+    """Ended by a signal; ``code`` is the exit code that says so."""
+
+    def __init__(self, name: str, sentence: str = "") -> None:
+        super().__init__(sentence)
+        self.code = exit_code(name)
+
+
+class Interrupted(Signalled):
     """Training was interrupted, and what was done is kept.
 
     Attributes:
         run: The :class:`~rankhub.engine.trained.Run` so far; :func:`rankhub.resume` goes on with it.
     """
 
-    def __init__(self, run: Any) -> None:
-        super().__init__(f"interrupted; go on with rankhub.resume({str(run.path)!r})")
+    def __init__(self, run: Any, name: str = "SIGINT") -> None:
+        super().__init__(name, f"interrupted; go on with rankhub.resume({str(run.path)!r})")
         self.run = run
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
@@ -158,6 +159,10 @@ def _check_component(draft: Draft, steps: KeyPath, kind: str, value: Any) -> Non
         model = draft.catalog.options(entry)
     except CatalogError as error:
         return draft.add((*steps, "use"), str(error), entry.owner)
+    before = draft.document.replaced.get(steps)
+    if before:
+        with suppress(CatalogError):
+            _drop_defaults(draft, steps, draft.catalog.options(draft.catalog.find(kind, str(before))), model)
     own = ("use", *KINDS[kind].reserved)
     options = {name: option for name, option in value.items() if name not in own}
     for spot in walk(model, options):
@@ -166,15 +171,26 @@ def _check_component(draft: Draft, steps: KeyPath, kind: str, value: Any) -> Non
     try:
         checked = validate_options(model, options)
     except ValidationError as error:
+        other = f"; to leave the options of {before} behind: {dotted(steps)}={{use: {value['use']}}}" if before else ""
         for complaint in complaints(error, model, options, "option"):
-            address, text = (*steps, *complaint.steps), complaint.text
-            changed = draft.document.location((*steps, "use")).override
-            if text.startswith("unknown") and changed not in (None, draft.document.location(address).override):
-                text += f"; to take it without the options of the other write {dotted(steps)}={{use: {value['use']}}}"
-            draft.add(address, text, entry.owner)
+            draft.add((*steps, *complaint.steps), complaint.text + other, entry.owner)
         return
     if not draft.failed(steps):
         draft.components[steps] = Checked(entry, checked)
+
+
+def _drop_defaults(draft: Draft, steps: KeyPath, before: type[BaseModel], model: type[BaseModel]) -> None:
+    """Drop the defaults of the component that stood here ``before``, which resolved recipes write out.
+
+    The others are the user's, and those that the new component has too are set for it as well.
+    """
+    value, known = draft.mapping(*steps), {info.alias or name for name, info in model.model_fields.items()}
+    for field_name, info in before.model_fields.items():
+        name = info.alias or field_name
+        default = json.loads(json.dumps(info.get_default(call_default_factory=True), default=str))
+        own = draft.document.locations.get((*steps, name))
+        if name not in known and value.get(name) == default and (own is None or own.override is None):
+            value.pop(name, None)
 
 
 def check_names(draft: Draft) -> None:

@@ -1,5 +1,6 @@
 """From a file, or a recipe's name, with overlays and overrides, to a checked recipe."""
 
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,10 @@ from rankhub.recipe.reader import Document, read, write_yaml
 from rankhub.recipe.report import RecipeErrors
 from rankhub.recipe.schema import Recipe
 from rankhub.recipe.shipped import Source, find
+
+_ANSWERING = [("backbone",), ("heads",), ("predict",)]
+
+log = logging.getLogger("rankhub")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +63,12 @@ def load_recipe(
     *,
     overlays: Sequence[str] = (),
     need_data: bool = False,
+    to_answer: bool = False,
 ) -> LoadedRecipe:
     """Read and check a recipe, changed by overlays, paths or names, and then by overrides.
+
+    Of a trained run that is only ``to_answer``, backbone, heads and test time must be right, and the overrides; what
+    is wrong with the rest, such as a plugin that is gone, is a warning.
 
     Raises:
         RecipeErrors: Everything that is wrong with it; with ``need_data`` also data that are not there.
@@ -74,6 +83,12 @@ def load_recipe(
     problems += expand_like(document)
     draft = Draft(document, catalog, problems)
     check(draft, need_data=need_data)
+    if to_answer and draft.recipe is not None:
+        needed = [one for one in draft.problems if one.location.override is not None or one.steps[:1] in _ANSWERING]
+        for problem in draft.problems:
+            if problem not in needed:
+                log.warning("%s; answers do without it", problem)
+        draft.problems = needed
     if draft.problems or draft.recipe is None:
         raise RecipeErrors(draft.problems, found.file)
     recipe = Recipe.model_validate(draft.resolved())

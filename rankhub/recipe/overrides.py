@@ -156,6 +156,8 @@ def _set(document: Document, steps: KeyPath, value: Any, change: Change) -> None
             parent[segment] = {} if inherited is None else copy.deepcopy(inherited)
             document.locations.setdefault(steps[:length], change.location)
         parent = parent[segment]
+    if steps[-1] == "use" and "use" in parent:
+        document.replaced.setdefault(steps[:-1], parent["use"])
     parent[steps[-1]] = value
     document.forget(steps)
     document.locations.update({(*steps, *below): location for below, location in change.inside.items()})

@@ -53,6 +53,7 @@ class Document:
         file: The file, as the user gave it.
         locations: Where entries stand; an entry without one stands where the nearest entry above it does.
         inherited: Entries that were copied from elsewhere in the recipe -> the address they came from.
+        replaced: Components in whose place a change has put another -> what stood after ``use:``.
         origin: The distribution that ships the file; "" = a user's.
     """
 
@@ -60,6 +61,7 @@ class Document:
     file: str
     locations: dict[KeyPath, Location] = field(default_factory=dict)
     inherited: dict[KeyPath, KeyPath] = field(default_factory=dict)
+    replaced: dict[KeyPath, Any] = field(default_factory=dict)
     origin: str = ""
 
     def location(self, steps: KeyPath) -> Location:

@@ -12,7 +12,7 @@ from pairs_comparison.held_out import HeldOutScore
 from pairs_comparison.methods import TITLES
 from pairs_comparison.race import Point, Rules
 from rankhub import UserError
-from rankhub_active.labeling.export import write_text
+from rankhub.interfaces.files import write_text
 from rankhub_study.changed import different
 
 

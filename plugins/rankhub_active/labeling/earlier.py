@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from rankhub import UserError
-from rankhub_active.labeling.export import write_text
+from rankhub.interfaces.files import write_text
 from rankhub_active.labeling.old_recipes import convert
 from rankhub_active.labeling.settings import RECIPE, RESOLVED, RUNS
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import os
 from collections.abc import Container, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TextIO
 
 from rankhub import UserError
+from rankhub.interfaces.files import csv_line, write_text
 from rankhub_active.labeling.labels import read_points
 from rankhub_active.labeling.pool import Part, Pool, PoolRow
 
@@ -17,16 +14,17 @@ COLUMNS = ("path", "part", "state", "label", "round", "score", "source", "answer
 """Of the exported table."""
 
 
-def write_table(pool: Pool, path: Path) -> int:
+def write_table(pool: Pool, path: Path, *, safe: bool = False) -> int:
     """Write the whole table of a pool as CSV, with the columns of :data:`COLUMNS`; returns the number of rows.
 
-    A label is a number, or the points as JSON ``[[x, y], ...]``; what is not known is empty.
+    A label is a number, or the points as JSON ``[[x, y], ...]``; what is not known is empty. ``safe``: whether names
+    that a spreadsheet would take for formulas get an apostrophe before them.
 
     Raises:
         UserError: The file cannot be written.
     """
     rows = pool.rows()
-    write_csv(path, COLUMNS, ([getattr(row, name) for name in COLUMNS] for row in rows))
+    write_csv(path, COLUMNS, ([getattr(row, name) for name in COLUMNS] for row in rows), safe=safe)
     return len(rows)
 
 
@@ -54,10 +52,8 @@ def are_labels(pool: Pool, part: Part, path: Path, *, without: Container[str] = 
         UserError: The file cannot be read.
     """
     columns, rows = _labels(pool, part, without)
-    now = io.StringIO()
-    _write(now, columns, rows)
     try:
-        return now.getvalue().encode() == path.read_bytes()
+        return "".join(map(csv_line, (columns, *rows))).encode() == path.read_bytes()
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}") from error
 
@@ -79,31 +75,10 @@ def _points(rows: Iterable[PoolRow]) -> Iterator[tuple[object, ...]]:
             yield row.path, "", ""
 
 
-def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a table; see :func:`write_text`."""
-    text = io.StringIO(newline="")
-    _write(text, columns, rows)
-    write_text(path, text.getvalue())
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write beside and rename, so that a reader never sees half a file.
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]], *, safe: bool = False) -> None:
+    """Write a table, whole or not at all; ``safe``: see :func:`rankhub.interfaces.files.csv_line`.
 
     Raises:
         UserError: The file cannot be written.
     """
-    beside = path.with_name(f"{path.name}.partial")
-    try:
-        with beside.open("w", newline="", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror}") from error
-
-
-def _write(file: TextIO, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
+    write_text(path, "".join(csv_line(line, safe=safe) for line in (columns, *rows)))

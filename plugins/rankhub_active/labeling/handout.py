@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rankhub import UserError
+from rankhub.interfaces.files import unwritable, whole
 from rankhub_active.labeling.answer_file import UNKNOWN
 from rankhub_active.labeling.choose import Chosen
 from rankhub_active.labeling.export import write_csv
@@ -42,13 +42,14 @@ def hand_out(folder: Path, chosen: Chosen, settings: Settings, *, copy: bool, pr
             Tile(fitted(chosen.images[chosen.position[row.path]].image, SIDE), _texts(row)) for row in there[:MOST]
         ]
         lines = [tiles[first : first + COLUMNS] for first in range(0, len(tiles), COLUMNS)]
-        draw_sheet(lines, title, SIDE).save(folder / SHEET)
+        with whole(folder / SHEET) as beside:
+            draw_sheet(lines, title, SIDE).save(beside, "PNG")
         written.append(folder / SHEET)
         if copy:
             _copy(folder / IMAGES, [row.path for row in there], Path(settings.images), progress)
             written.append(folder / IMAGES)
     except OSError as error:
-        raise UserError(f"the files of the round cannot be written to {folder.absolute()}: {error.strerror}") from error
+        raise unwritable(f"the files of the round in {folder.absolute()}", error) from error
     return written
 
 
@@ -79,8 +80,6 @@ def _copy(folder: Path, paths: Sequence[str], images: Path, progress: Progress) 
     for done, path in enumerate(paths, 1):
         target = folder / path
         if not target.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            beside = target.with_name(f"{target.name}.partial")
-            shutil.copyfile(images / path, beside)
-            beside.replace(target)
+            with whole(target, make=True) as beside:
+                shutil.copyfile(images / path, beside)
         progress(done, len(paths), "copy images")

@@ -6,6 +6,9 @@ import json
 import math
 from collections.abc import Sequence
 
+from pydantic import FiniteFloat
+
+from rankhub.interfaces.files import typed
 from rankhub_active.labeling.settings import Settings
 from rankhub_tables.numbers import number as number_of
 
@@ -62,7 +65,8 @@ def points(values: Sequence[Sequence[float]], size: tuple[int, int]) -> str:
 
 def read_points(label: str) -> list[Point]:
     """The points of a label that :func:`points` wrote."""
-    return [(float(x), float(y)) for x, y in json.loads(label)]
+    found = typed(label, list[tuple[FiniteFloat, FiniteFloat]], "a label of the pool", "take it anew with --amend")
+    return [(x, y) for x, y in found]
 
 
 def between(low: float | None, high: float | None) -> str:

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from rankhub import UserError
+from rankhub.interfaces.files import typed, unwritable
 from rankhub_active.labeling.settings import Settings
 
 FILE = "pool.db"
+RESTORE = "put a copy of it in its place"
+"""What helps where the table is damaged."""
 PATIENCE = 30.0
 """Seconds that a change waits for another process to end its own."""
 
@@ -116,8 +119,11 @@ class Pool:
             found = (self._pragma(table, "application_id"), self._pragma(table, "user_version"))
             if found != (_APPLICATION, _FORMAT):
                 raise UserError(f"{self.file.absolute()} is not a pool of this version of rankhub")
-            text = table.execute("SELECT value FROM meta WHERE key = 'settings'").fetchone()[0]
-        self.settings = Settings.model_validate_json(text)
+            found = table.execute("SELECT value FROM meta WHERE key = 'settings'").fetchone()
+            begun = table.execute("SELECT COUNT(*) FROM rounds WHERE number = 0").fetchone()[0]
+        if not found or not begun:
+            raise UserError(f"{self.file.absolute()} is damaged: it lacks its settings or its rounds; {RESTORE}")
+        self.settings: Settings = typed(found[0], Settings, self.file.absolute(), RESTORE)
 
     @classmethod
     def create(cls, folder: Path, settings: Settings, paths: Sequence[str], test: Iterable[str] = ()) -> Pool:
@@ -136,19 +142,22 @@ class Pool:
             stale.unlink(missing_ok=True)
         held = set(test)
         rows = [(number, path, "test" if path in held else "pool") for number, path in enumerate(sorted(paths))]
-        table = sqlite3.connect(beside, isolation_level=None)
         try:
-            table.executescript(_SCHEMA)
-            table.execute(f"PRAGMA application_id = {_APPLICATION}")
-            table.execute(f"PRAGMA user_version = {_FORMAT}")
-            table.execute("BEGIN")
-            table.execute("INSERT INTO meta VALUES ('settings', ?)", (settings.model_dump_json(),))
-            table.execute("INSERT INTO rounds VALUES (0, 0, 'labels known from the start', NULL, ?, NULL)", (now(),))
-            table.executemany("INSERT INTO images (id, path, part, state) VALUES (?, ?, ?, 'unlabeled')", rows)
-            table.execute("COMMIT")
-        finally:
-            table.close()
-        beside.replace(file)
+            with closing(sqlite3.connect(beside, isolation_level=None)) as table:
+                table.executescript(_SCHEMA)
+                table.execute(f"PRAGMA application_id = {_APPLICATION}")
+                table.execute(f"PRAGMA user_version = {_FORMAT}")
+                table.execute("BEGIN")
+                table.execute("INSERT INTO meta VALUES ('settings', ?)", (settings.model_dump_json(),))
+                table.execute(
+                    "INSERT INTO rounds VALUES (0, 0, 'labels known from the start', NULL, ?, NULL)", (now(),)
+                )
+                table.executemany("INSERT INTO images (id, path, part, state) VALUES (?, ?, ?, 'unlabeled')", rows)
+                table.execute("COMMIT")
+            beside.replace(file)
+        except (sqlite3.OperationalError, OSError) as error:
+            beside.unlink(missing_ok=True)
+            raise unwritable(file.absolute(), error, "make room, or name another folder") from error
         return cls(folder)
 
     def rows(self, *, state: State | None = None, part: Part | None = None, round: int | None = None) -> list[PoolRow]:
@@ -308,7 +317,7 @@ class Pool:
         except sqlite3.OperationalError as error:
             raise UserError(f"the pool {self.file.absolute()} cannot be used: {error}") from error
         except sqlite3.DatabaseError as error:
-            raise UserError(f"{self.file.absolute()} is no pool, or is damaged: {error}") from error
+            raise UserError(f"{self.file.absolute()} is no pool, or is damaged: {error}; {RESTORE}") from error
 
     @staticmethod
     def _pragma(table: sqlite3.Connection, name: str) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,8 +10,8 @@ import rankhub
 from rankhub import LoadedRecipe, UserError
 from rankhub.interfaces.data import DataReport, Dataset
 from rankhub.interfaces.draws import Draws
+from rankhub.interfaces.files import readable, write_text
 from rankhub_active.labeling.earlier import bring_up
-from rankhub_active.labeling.export import write_text
 from rankhub_active.labeling.pool import Pool
 from rankhub_active.labeling.replaced_data import (
     ReplacedData,
@@ -57,12 +56,18 @@ def set_up(folder: Path, loaded: LoadedRecipe, options: LabelingOptions, progres
     paths = images.facts("path") or ()
     if options.test >= len(paths):
         raise UserError(f"--test {options.test} leaves none of the {len(paths)} images to choose from")
+    fresh = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        write_text(folder / RECIPE, text)
+        pool = Pool.create(folder, settings, paths, _drawn(sorted(paths), options.test, options.seed))
     except OSError as error:
         raise UserError(f"the folder {folder.absolute()} cannot be made: {error.strerror}") from error
-    write_text(folder / RECIPE, text)
-    pool = Pool.create(folder, settings, paths, _drawn(sorted(paths), options.test, options.seed))
+    except UserError:
+        (folder / RECIPE).unlink(missing_ok=True)
+        if fresh:
+            folder.rmdir()
+        raise
     return SetUp(pool, report, _notes(found, settings))
 
 
@@ -73,15 +78,10 @@ def open_images(settings: Settings, recipe: LoadedRecipe, progress: Progress) ->
         UserError: The folder is not there, holds no image that can be read, or one whose name no table could hold.
     """
     images, report = rankhub.open_data({"use": reader(recipe, "folder"), "root": settings.images}, recipe, progress)
-    foreign = [name for path in images.facts("path") or () if (name := _in_utf8(path)) != path]
+    foreign = [name for path in images.facts("path") or () if (name := readable(path)) != path]
     if foreign:
         raise UserError(f"names of {len(foreign)} images are not UTF-8, such as {foreign[0]}; rename them")
     return images, report
-
-
-def _in_utf8(path: str) -> str:
-    """A path that tables and files of text can hold, whatever bytes its name has."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def pool_recipe(folder: Path, changes: Sequence[str] = ()) -> LoadedRecipe:

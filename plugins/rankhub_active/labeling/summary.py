@@ -7,6 +7,7 @@ import math
 import shlex
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -133,7 +134,10 @@ def _fresh(rows: Sequence[PoolRow], rounds: Sequence[Round]) -> int:
 
 
 def _time(row: PoolRow) -> datetime:
-    return datetime.fromisoformat(row.answered) if row.answered else datetime.min.replace(tzinfo=UTC)
+    with suppress(ValueError):  # damaged: as if it were old
+        if row.answered:
+            return datetime.fromisoformat(row.answered).replace(tzinfo=UTC)
+    return datetime.min.replace(tzinfo=UTC)
 
 
 def _images(count: int, what: str) -> str:

@@ -26,11 +26,13 @@ class Trained:
         stopped: Whether it was before its end, so that it may go on.
         run: The run's folder.
         resumed: Whether a run that was interrupted went on.
+        code: Exit code that says how it was stopped.
     """
 
     stopped: bool
     run: Path
     resumed: bool
+    code: int = 130
 
 
 def train(pool: Pool, changes: Sequence[str], talk: Talk, *, scratch: bool = False, anew: bool = False) -> Trained:
@@ -102,8 +104,8 @@ def _ended(pool: Pool, number: int, run: Path, training: Callable[[], Run], *, r
     """Train, and note a run that came to its end."""
     try:
         stopped = training().stopped
-    except Interrupted:
-        stopped = True
+    except Interrupted as interrupted:
+        return Trained(True, run, resumed, interrupted.code)
     if not stopped:
         pool.trained(number, str(run.absolute()))
     return Trained(stopped, run, resumed)

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from rankhub import UserError
+from rankhub.interfaces.files import whole
 from rankhub_active.page.app import App
 from rankhub_active.page.desk import Desk
 
@@ -50,20 +51,19 @@ def load(folder: Path) -> Address:
     file, number = folder / FILE, folder.stat().st_ino
     try:
         open_to_others = os.name == "posix" and file.stat().st_mode & 0o077
-        if not open_to_others and (kept := Address.model_validate_json(file.read_text())).folder == number:
+        if not open_to_others and (kept := Address.model_validate_json(file.read_bytes())).folder == number:
             return kept
-    except (FileNotFoundError, ValidationError):
+    except (OSError, ValidationError):
         pass
     return Address(token=secrets.token_urlsafe(_SECRET_BYTES), folder=number)
 
 
 def keep(folder: Path, address: Address) -> None:
     """Write an address such that nobody but its owner can read it, and no reader finds half of it."""
-    beside = folder / f"{FILE}.{os.getpid()}"
-    beside.unlink(missing_ok=True)
-    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
-        out.write(address.model_dump_json())
-    beside.replace(folder / FILE)
+    with whole(folder / FILE) as beside:
+        beside.unlink(missing_ok=True)
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
+            out.write(address.model_dump_json())
 
 
 _QUEUE = 128

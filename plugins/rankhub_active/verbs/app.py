@@ -193,7 +193,7 @@ def train(
         trained = learn(pool, overrides or [], talk, scratch=scratch, anew=anew)
     if trained.stopped:
         talk.line(f"Or, so that the round is noted as trained: {advice(pool)}")
-        raise typer.Exit(130)
+        raise typer.Exit(trained.code)
     talk.line(f"Next: {advice(pool)}")
 
 
@@ -201,6 +201,9 @@ def export(
     file: Annotated[Path, typer.Argument(help="CSV file to write.")],
     folder: Folder = DEFAULT,
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
+    safe_csv: Annotated[
+        bool, typer.Option("--safe-csv", help="Write ' before names that a spreadsheet would take for a formula.")
+    ] = False,
 ) -> None:
     """Write the whole table as CSV: path, part, state, label, round, score, source and time of each image.
 
@@ -210,11 +213,12 @@ def export(
     from rankhub_active.labeling.pool import Pool
 
     pool = Pool(folder)
-    if file.exists() and not force:
-        raise UserError(f"{file} is there already; name another file, or --force to replace it")
+    if file.exists() and not (force and file.is_file()):
+        remedy = "name another file, or --force to replace it" if file.is_file() else "it is no plain file; name one"
+        raise UserError(f"{file} is there already; {remedy}")
     if not file.absolute().parent.is_dir():
         raise UserError(f"{file}: there is no folder {file.absolute().parent}; make it first")
-    typer.echo(f"{write_table(pool, file):,} images, {file}")
+    typer.echo(f"{write_table(pool, file, safe=safe_csv):,} images, {file}")
 
 
 def move(

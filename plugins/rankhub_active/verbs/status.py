@@ -78,7 +78,7 @@ def _parts(summary: Summary) -> Table:
 def _table(first: str, *numbers: str) -> Table:
     from rich.table import Column, Table
 
-    columns: list[Column | str] = [first, *(Column(name, justify="right") for name in numbers)]
+    columns = [Column(first, overflow="fold"), *(Column(name, justify="right", overflow="fold") for name in numbers)]
     return Table(*columns, box=None, pad_edge=False, header_style="bold")
 
 

@@ -78,3 +78,12 @@ def test_a_broken_plugin_that_is_installed(tmp_path):
         "ModuleNotFoundError: No module named 'a_library_that_is_not_there'"
     ) in called.out
     assert "rankhub_s2r2" in called.out
+
+
+@pytest.mark.parametrize("width", ["30", "60", "80", "120"])
+def test_the_list_fits_its_width_and_cuts_nothing(capsys, monkeypatch, width):
+    wide = call(capsys, "plugins", "list").out.split()
+    monkeypatch.setenv("COLUMNS", width)
+    out = call(capsys, "plugins", "list").out
+    assert out.split() == wide
+    assert max(map(len, out.splitlines())) <= max(int(width), 45)

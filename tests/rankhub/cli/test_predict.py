@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
+import os
+import resource
+import shutil
+from itertools import islice
 from pkgutil import resolve_name
 
 import numpy as np
 import pytest
-from helpers.commands import call
+from helpers.commands import call, call_outside
 from PIL import Image
 
 import rankhub
-from rankhub import api
+from rankhub import Run, api
 
 RECIPE = """
 name: tiny
@@ -114,16 +118,158 @@ def test_images_that_are_skipped_are_named(trained, capsys, tmp_path):
         (("out", "photos", "--out", "tiny.yaml"), "is there already"),
         (("out", "photos", "--out", "no/where.csv"), "there is no folder"),
         (("out", "photos", "predict.size=64"), "3 of 3 images"),
+        (("out", "photos", "--out", "photos", "--force"), "is a folder"),
+        (("out", "photos", "--out", "/proc/x.csv"), "/proc/x.csv cannot be written"),
+        (("out", "photos", "--out", "scores.new", "--pictures", "tiny.yaml"), "--pictures tiny.yaml cannot be written"),
+        (("out", "photos", "--out", f"{'a' * 256}.csv"), "File name too long"),
         (("out", "photos", "predict.count=no"), "predict.count"),
         (("out", "photos", "heads.score.hidden=7"), "do not fit"),
     ],
 )
 def test_mistakes_are_sentences(trained, capsys, monkeypatch, arguments, sentence):
     monkeypatch.chdir(trained)
+    if "/proc/x.csv" in arguments or "tiny.yaml" in arguments[-1:]:
+        monkeypatch.setattr(Run, "answers", None)  # nothing is computed before
+    there = sorted(trained.iterdir())
     done = call(capsys, "predict", *arguments)
     assert done.code == 2
+    assert sorted(trained.iterdir()) == there
     assert sentence in done.err
     assert "Traceback" not in done.err
+
+
+def test_one_image_that_does_not_suit_is_listed_and_the_others_are_answered(trained, capsys, tmp_path):
+    photo(tmp_path / "photos" / "a.png", 1)
+    photo(tmp_path / "photos" / "icon.png", 2, 16)
+    alone = tmp_path / "alone"
+    photo(alone / "a.png", 1)
+    done = call(capsys, "predict", trained / "out", tmp_path / "photos", "--out", tmp_path / "scores.csv")
+    assert done.code == 0, done.err
+    (row,) = read((tmp_path / "scores.csv").read_text())
+    assert [row] == read(call(capsys, "predict", trained / "out", alone).out)
+    (skipped,) = read((tmp_path / "scores_skipped.csv").read_text())
+    assert (skipped["path"], skipped["kind"]) == ("icon.png", "unsuited")
+    assert "21 x 16 pixels" in skipped["reason"]
+    assert "enlarge" in skipped["remedy"]
+    with rankhub.load_run(trained / "out") as opened:
+        (answer,) = opened.predict(tmp_path / "photos")  # a folder, which is read as the verb does
+        assert answer.path == "a.png"
+        with pytest.raises(rankhub.UserError, match="smaller than the crop"):
+            opened.predict([np.zeros((16, 16, 3), np.uint8)])  # given, and not passed over without a word
+
+
+ODD = [b"caf\xe9.png", "größe.png".encode(), b"price_$5^_$.png", b"=1+1.png", b"a" * 251 + b".png", b"two\nlines.png"]
+
+
+@pytest.mark.parametrize("locale", [{}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}])
+def test_names_of_any_bytes_stand_in_a_table_in_utf8_whatever_the_locale(trained, tmp_path, locale):
+    (tmp_path / "photos").mkdir()
+    for name in ODD:
+        with open(os.path.join(os.fsencode(tmp_path), b"photos", name), "wb") as file:
+            Image.new("RGB", (40, 40)).save(file, "PNG")
+    out = tmp_path / ("b" * 251 + ".csv")
+    done = call_outside("predict", trained / "out", tmp_path / "photos", "--out", out, cwd=tmp_path, **locale)
+    assert done.code == 0, done.err
+    expected = {name.decode("utf-8", "backslashreplace") for name in ODD}
+    assert {
+        row["path"] for row in csv.DictReader(io.StringIO(out.read_bytes().decode("utf-8"), newline=""))
+    } == expected
+    printed = call_outside("predict", trained / "out", tmp_path / "photos", cwd=tmp_path, **locale)
+    assert printed.code == 0, printed.err
+    assert "caf\\xe9.png" in printed.out
+    assert "größe.png" in printed.out
+
+
+def test_rows_are_there_while_it_runs_and_the_file_when_it_is_complete(trained, capsys, tmp_path, monkeypatch):
+    out, seen, answers = tmp_path / "scores.csv", [], Run.answers
+
+    def watched(self, *arguments, **options):
+        for answer in answers(self, *arguments, **options):
+            if seen:
+                assert not out.exists()
+            seen.append(len((tmp_path / "scores.csv.partial").read_text().splitlines()) - 1)
+            yield answer
+
+    monkeypatch.setattr(Run, "answers", watched)
+    assert call(capsys, "predict", trained / "out", trained / "photos", "--out", out).code == 0
+    assert seen == [0, 1, 2]
+    assert [path.name for path in tmp_path.iterdir()] == ["scores.csv"]
+    before = out.read_bytes()
+
+    def stopped(self, *arguments, **options):
+        yield from islice(answers(self, *arguments, **options), 2)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Run, "answers", stopped)
+    done = call(capsys, "predict", trained / "out", trained / "photos", "--out", out, "--force")
+    assert done.code == 130
+    assert out.read_bytes() == before  # what was there stays until another is complete
+    partial = tmp_path / "scores.csv.partial"
+    assert f"the first 2 rows are in {partial}" in done.err
+    assert [row["path"] for row in read(partial.read_text())] == ["a.png", "b.png"]
+
+
+def test_a_full_disk_leaves_no_half_table(trained, capsys, tmp_path):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (40, hard))
+    try:
+        done = call(capsys, "predict", trained / "out", trained / "photos", "--out", tmp_path / "scores.csv")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert done.code == 2
+    assert "cannot be written: No space left on device; make room and try again" in done.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_names_that_a_spreadsheet_would_compute_can_be_disarmed(trained, capsys, tmp_path):
+    names = ["=1+1.png", "+a.png", "-a.png", "@a.png", "plain.png"]
+    for name in names:
+        photo(tmp_path / "photos" / name, 1)
+    plain = call(capsys, "predict", trained / "out", tmp_path / "photos")
+    assert sorted(row["path"] for row in read(plain.out)) == sorted(names)
+    safe = call(capsys, "predict", trained / "out", tmp_path / "photos", "--safe-csv")
+    assert {row["path"] for row in read(safe.out)} == {*(f"'{name}" for name in names[:4]), "plain.png"}
+    assert [row["score"] for row in read(safe.out)] == [row["score"] for row in read(plain.out)]  # numbers stay
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("use: rankhub_quality/quality", "use: gone_plugin/judge"),
+        ("use: rankhub_ranking/mse", "use: gone_plugin/loss"),
+        ("use: rankhub_optim/adamw", "use: gone_plugin/moves"),
+        ("use: rankhub_ranking/random_crops", "use: gone_plugin/views"),
+        ("use: rankhub_quality/scored_csv", "use: gone_plugin/data"),
+        ("callbacks: []", "callbacks: [{use: gone_plugin/watch}]"),
+    ],
+)
+def test_a_plugin_that_is_gone_and_that_answers_do_without_is_no_reason_to_refuse(trained, capsys, tmp_path, old, new):
+    run = tmp_path / "run"
+    shutil.copytree(trained / "out", run)
+    text = (run / "recipe.resolved.yaml").read_text()
+    assert old in text
+    (run / "recipe.resolved.yaml").write_text(text.replace(old, new))
+    done = call(capsys, "predict", run, trained / "photos")
+    assert done.code == 0, done.err
+    assert "no plugin is called 'gone_plugin'" in done.err
+    assert "answers do without it" in done.err
+    assert done.out == call(capsys, "predict", trained / "out", trained / "photos").out
+    for needed in ("use: rankhub_timm/timm", "use: rankhub_quality/score", "use: rankhub_views/crops"):
+        (run / "recipe.resolved.yaml").write_text(text.replace(needed, "use: gone_plugin/part"))
+        assert call(capsys, "predict", run, trained / "photos").code == 2
+
+
+def test_another_test_time_leaves_the_defaults_of_the_one_before_behind(trained, capsys):
+    done = call(capsys, "predict", trained / "out", trained / "photos", "predict.use=whole")
+    assert done.code == 2
+    assert "predict={use: whole}" in done.err  # count and size were set by hand, and whole has neither
+    run = rankhub.load_run(trained / "out", overrides=["predict={use: whole}"])
+    text = run.recipe.resolved_text()
+    again = rankhub.load_recipe(text, ["predict.use=crops", "predict.size=24"]).resolved()["predict"]
+    assert (again["use"], again["size"]) == ("rankhub_views/crops", 24)
+    assert "max_side" not in again
+    with pytest.raises(rankhub.UserError, match="unknown option 'max_side'"):  # set by hand
+        rankhub.load_recipe(text, ["predict.use=crops", "predict.size=24", "predict.max_side=null"])
 
 
 def test_a_network_without_a_score_says_so(tmp_path, capsys):

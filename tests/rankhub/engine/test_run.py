@@ -43,7 +43,7 @@ def start(folder, terminal=False, **changes):
     surroundings, out = host(terminal)
     ended = engine.start(loaded(**changes), surroundings, folder)
     assert ended.folder == folder
-    assert not ended.interrupted
+    assert not ended.signal
     return ended.status, out.getvalue()
 
 

@@ -19,6 +19,7 @@ from rankhub.engine.parts import Resources, build
 from rankhub.engine.trained import Run
 from rankhub.interfaces.data import LabelSpec, OpenContext
 from rankhub.interfaces.errors import UserError
+from rankhub.interfaces.files import write_text
 
 
 def finished(path, **changes):
@@ -27,7 +28,7 @@ def finished(path, **changes):
     parts = parts_of(ours)
     path.mkdir()
     train(parts, path)
-    folder.write_text(path / folder.RESOLVED, yaml.safe_dump(ours.model_dump(mode="json")))
+    write_text(path / folder.RESOLVED, yaml.safe_dump(ours.model_dump(mode="json")))
     folder.write_labels(path, {name: dataset.label for name, dataset in parts.datasets.items()})
     return parts
 

@@ -313,7 +313,7 @@ def test_a_component_changed_by_its_use_alone_keeps_the_options_of_the_other_and
             load_text(fakes.RECIPE, changes, CATALOG)
         return next(problem.text for problem in caught.value.problems if "needs_labels" in problem.text)
 
-    advice = "to take it without the options of the other write evaluate.0={use: asking}"
+    advice = "to leave the options of spread behind: evaluate.0={use: asking}"
     assert said(other, "evaluate.0.use=asking").startswith("unknown option 'needs_labels'")
     assert advice in said(other, "evaluate.0.use=asking")
     load_text(fakes.RECIPE, [other, "evaluate.0={use: asking}"], CATALOG)

@@ -16,6 +16,7 @@ from rankhub.engine import checkpoint, folder
 from rankhub.engine.parts import evaluation_chains
 from rankhub.engine.source import NetworkSource, ViewOutputs
 from rankhub.interfaces.data import OpenContext
+from rankhub.interfaces.files import write_text
 from rankhub.interfaces.generator import ViewSpec
 from rankhub_active.acquirers import network_pool
 from rankhub_active.acquirers.network_pool import NetworkPool
@@ -36,7 +37,7 @@ def finished(path, phases=({"name": "both", "steps": 12, "streams": list(STREAMS
     parts = parts_of(ours)
     path.mkdir()
     train(parts, path)
-    folder.write_text(path / folder.RESOLVED, yaml.safe_dump(ours.model_dump(mode="json")))
+    write_text(path / folder.RESOLVED, yaml.safe_dump(ours.model_dump(mode="json")))
     folder.write_labels(path, {name: dataset.label for name, dataset in parts.datasets.items()})
     return path
 

@@ -8,7 +8,8 @@ from helpers.labeling import COUNTED, fill_in, quiet, read, set_up_in
 from PIL import Image
 
 from rankhub import UserError
-from rankhub_active.labeling import export, handout
+from rankhub.interfaces import files as files_of_ours
+from rankhub_active.labeling import handout
 from rankhub_active.labeling.choose import Request, choose
 from rankhub_active.labeling.handout import hand_out
 from rankhub_data.sheet import GAP, TEXT
@@ -84,7 +85,7 @@ def test_a_form_is_there_whole_or_not_at_all(pool, round_of, tmp_path, monkeypat
         if len(files) == 2:  # the list, then the form
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(export.os, "fsync", killed)
+    monkeypatch.setattr(files_of_ours.os, "fsync", killed)
     with pytest.raises(KeyboardInterrupt):
         give(pool, chosen, tmp_path / "out")
     assert not (tmp_path / "out/answers.csv").exists()
@@ -112,7 +113,7 @@ def test_an_image_that_has_vanished_meanwhile_does_not_keep_back_the_others(pool
 
 def test_what_cannot_be_written_is_a_sentence(pool, round_of, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match=r"the files of the round cannot be written to .*below"):
+    with pytest.raises(UserError, match=r"the files of the round in .*below cannot be written"):
         give(pool, round_of(pool), tmp_path / "file" / "below")
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import resource
 import sqlite3
 import threading
 from collections import Counter
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rankhub import UserError
+from rankhub_active.labeling.labels import read_points
 from rankhub_active.labeling.pool import FILE, Pool
 from rankhub_active.labeling.settings import Settings
 
@@ -301,3 +303,49 @@ def test_runs_below_the_folder_move_with_it(tmp_path):
     first, second = Pool(moved).rounds()[1:]
     assert first.trained == str(moved.absolute() / "runs/001")
     assert second.run == str(tmp_path / "elsewhere/run")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "DELETE FROM meta",
+        "DELETE FROM rounds",
+        "UPDATE meta SET value = ''",
+        "UPDATE meta SET value = '{\"images\": 3}'",
+        "UPDATE meta SET value = CAST(X'FFFE' AS TEXT)",
+        "DROP TABLE images",
+    ],
+)
+def test_a_damaged_table_is_one_sentence(pool, damage):
+    with sqlite3.connect(pool.file) as table:
+        table.execute(damage)
+    with pytest.raises(UserError, match=r"pool\.db") as error:
+        Pool(pool.folder).rows()
+    assert "\n" not in str(error.value)
+
+
+def test_a_damaged_file_says_what_helps(pool):
+    content = pool.file.read_bytes()
+    for broken in (b"", content[:200], b"not a table at all" * 100, content[:100] + bytes(2000) + content[2100:]):
+        pool.file.write_bytes(broken)
+        with pytest.raises(UserError, match="pool"):
+            Pool(pool.folder).rows()
+
+
+def test_damaged_points_are_one_sentence():
+    for label in ("", "[[1]]", '{"x": 1}', "[[1, NaN]]", '[["a", 2]]'):
+        with pytest.raises(UserError, match="a label of the pool is damaged"):
+            read_points(label)
+    assert read_points("[[1, 2.5], [3, 4]]") == [(1.0, 2.5), (3.0, 4.0)]
+
+
+def test_a_full_disk_makes_no_half_table(tmp_path):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (9000, hard))
+    try:
+        with pytest.raises(UserError, match=r"pool.db cannot be written: .*; make room, or name another folder"):
+            Pool.create(tmp_path, SETTINGS, [f"{number}.png" for number in range(5000)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not [path for path in tmp_path.iterdir() if path.stat().st_size and not path.name.endswith("-journal")]
+    Pool.create(tmp_path, SETTINGS, PATHS)

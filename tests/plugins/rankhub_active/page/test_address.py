@@ -7,6 +7,7 @@ import shutil
 
 import pytest
 
+from rankhub import UserError
 from rankhub_active.page.server import FILE, Address, keep, load
 
 
@@ -60,11 +61,18 @@ def test_a_secret_of_an_earlier_version_which_may_be_a_copy_is_replaced_once(tmp
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", '{"token": "short", "port": 1}', '{"token": "' + "a" * 43 + '", "port": 99999}']
+    "text", ["", "{", "\udcff", '{"token": "short", "port": 1}', '{"token": "' + "a" * 43 + '", "port": 99999}']
 )
 def test_a_damaged_file_is_replaced(tmp_path, text):
-    (tmp_path / FILE).write_text(text)
+    (tmp_path / FILE).write_bytes(text.encode("utf-8", "surrogateescape"))
     (tmp_path / FILE).chmod(0o600)
     address = load(tmp_path)
     keep(tmp_path, address)
     assert load(tmp_path) == address
+
+
+def test_a_folder_in_its_place_is_one_sentence(tmp_path):
+    (tmp_path / FILE).mkdir()
+    with pytest.raises(UserError, match=f"{FILE} cannot be written"):
+        keep(tmp_path, load(tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == [FILE]

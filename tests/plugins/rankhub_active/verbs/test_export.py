@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import csv
+
 import pytest
 from helpers.commands import call
 
@@ -40,3 +42,17 @@ def test_a_place_that_cannot_be_written(capsys, pool, path):
     done = call(capsys, "label", "export", path, "--force")
     assert done.code == 2
     assert done.err.count("\n") == 1
+
+
+def test_names_that_a_spreadsheet_would_compute_can_be_disarmed(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "labeling").mkdir()
+    names = ["+a.jpg", "-2.jpg", "=1+1.jpg", "@a.jpg", "a.jpg"]
+    pool = Pool.create(tmp_path / "labeling", Settings(images="/images", takes="score"), names)
+    pool.answer({0: "-3.5"}, "=cmd")
+    assert call(capsys, "label", "export", "plain.csv").code == 0
+    assert call(capsys, "label", "export", "safe.csv", "--safe-csv").code == 0
+    plain, safe = (list(csv.DictReader((tmp_path / f"{name}.csv").open())) for name in ("plain", "safe"))
+    assert [row["path"] for row in plain] == names
+    assert [row["path"] for row in safe] == [*(f"'{name}" for name in names[:4]), "a.jpg"]
+    assert (safe[0]["label"], safe[0]["source"]) == ("-3.5", "'=cmd")  # a number is one to a spreadsheet too

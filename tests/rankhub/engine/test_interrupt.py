@@ -1,0 +1,78 @@
+"""Signals end what runs by the codes that shells and queues expect, once what is done is kept."""
+
+from __future__ import annotations
+
+import signal
+from contextlib import contextmanager
+
+import pytest
+
+from rankhub.engine import interrupt
+from rankhub.engine.interrupt import Interrupt
+from rankhub.interfaces.errors import Signalled
+
+CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129, signal.SIGUSR1: 75}
+
+
+@pytest.fixture(autouse=True)
+def _own_handlers():
+    """What a program has by default, whatever started the tests."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in CODES}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@contextmanager
+def waiting():
+    with Interrupt() as asked:
+        asked.waits = True
+        yield asked
+
+
+@pytest.mark.parametrize(("number", "code"), CODES.items())
+def test_a_signal_ends_what_need_not_be_finished(number, code):
+    with pytest.raises(Signalled) as ended, Interrupt():
+        signal.raise_signal(number)
+    assert ended.value.code == code
+    assert signal.getsignal(number) == signal.SIG_DFL
+
+
+@pytest.mark.parametrize("number", CODES)
+def test_a_step_is_finished_first(number):
+    with waiting() as asked:
+        signal.raise_signal(number)
+        assert asked.asked == signal.Signals(number).name
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR1])
+def test_a_terminal_that_closes_sends_several_and_still_the_step_is_finished(number):
+    with waiting() as asked:
+        for each in (number, number, number, signal.SIGTERM):  # a queue, or systemd, sends SIGTERM right behind
+            signal.raise_signal(each)
+        assert asked.asked == signal.Signals(number).name
+
+
+@pytest.mark.parametrize(("first", "wait"), [(signal.SIGTERM, 0.0), (signal.SIGHUP, interrupt.SAME + 1)])
+def test_a_second_one_that_is_meant_ends_the_program_as_usual(monkeypatch, first, wait):
+    seen = []
+    signal.signal(signal.SIGTERM, lambda number, frame: seen.append(number))
+    clock = [100.0]
+    monkeypatch.setattr(interrupt.time, "monotonic", lambda: clock[0])
+    with waiting():
+        signal.raise_signal(first)
+        clock[0] += wait
+        assert not seen
+        signal.raise_signal(signal.SIGTERM)
+        assert seen == [signal.SIGTERM]
+
+
+def test_nohup_and_a_host_that_cares_for_a_signal_itself_are_let_be():
+    seen = []
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGUSR1, lambda number, frame: seen.append(number))
+    with waiting() as asked:
+        signal.raise_signal(signal.SIGHUP)
+        signal.raise_signal(signal.SIGUSR1)
+        assert asked.asked is None
+    assert seen == [signal.SIGUSR1]
