@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
+from rankhub.catalog.blame import ComponentError
 from rankhub.catalog.discovery import brief
 from rankhub.catalog.hints import Steps
 from rankhub.catalog.nearest import nearest, suggestion
@@ -271,7 +272,9 @@ def on_meta(make: Callable[[], T]) -> T:
         try:
             with torch.device("meta"):
                 return make()
-        except UserError:
-            raise
-        except Exception:
-            return make()
+        except UserError as error:
+            if not isinstance(error, ComponentError):
+                raise
+        except Exception:  # noqa: S110  it is made without
+            pass
+        return make()

@@ -1,0 +1,121 @@
+"""Which component an exception comes from: nobody can mend a plugin's bug by a traceback that does not name it."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from rankhub.catalog.discovery import brief
+from rankhub.interfaces.errors import UserError
+from rankhub.interfaces.kinds import KINDS
+
+if TYPE_CHECKING:
+    from rankhub.catalog.catalog import Catalog
+
+SWITCH = "RANKHUB_TRACEBACK"
+"""Environment variable: set, the command line also shows the whole traceback."""
+
+_CORE = "rankhub."
+
+
+class ComponentError(UserError):
+    """A component failed, or gave something else than its contract says: one sentence for its author.
+
+    Args:
+        component: It, or its class.
+        said: What it did, as the end of a sentence.
+        advice: What to do.
+    """
+
+    def __init__(self, component: object, said: str, advice: str = "tell its author") -> None:
+        cls = component if isinstance(component, type) else type(component)
+        super().__init__(cls, said, advice)
+        self.cls, self.said, self.advice = cls, said, advice
+        self.title = f"{kind_of(cls)} {cls.__name__}"  # until :func:`blamed` knows better
+
+    def __str__(self) -> str:
+        where = ", ".join(getattr(self, "__notes__", ()))
+        return f"{self.title} {self.said}{f' ({where})' if where else ''}" + (f"; {self.advice}" if self.advice else "")
+
+
+def kind_of(cls: type) -> str:
+    """The kind of component that a class is; "" if it is none."""
+    for kind in KINDS.values():
+        module, _, name = kind.protocol.partition(":")
+        if issubclass(cls, getattr(import_module(module), name)):
+            return kind.name
+    return ""
+
+
+@contextmanager
+def during(what: str) -> Iterator[None]:
+    """Note on an exception what was going on."""
+    try:
+        yield
+    except Exception as error:
+        if what not in getattr(error, "__notes__", ()):
+            error.add_note(what)
+        raise
+
+
+@contextmanager
+def blamed(catalog: Catalog | None = None) -> Iterator[None]:
+    """Turn what a component raises into a :class:`ComponentError` with its name; None = the installed plugins.
+
+    A component that ends the process by ``sys.exit`` has failed too. What comes from no component passes as it is.
+    """
+    try:
+        yield
+    except ComponentError as error:
+        error.title = _title(error.cls, catalog)
+        raise
+    except UserError:
+        raise
+    except (Exception, SystemExit) as error:
+        found = failed(error)
+        if found is None:
+            raise
+        found.title = _title(found.cls, catalog)
+        raise found from error
+
+
+def failed(error: BaseException) -> ComponentError | None:
+    """The innermost component at work when something was raised, and what happened to it; None if none was."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    cls, frame = next(((cls, frame) for frame in reversed(frames) if (cls := _component(frame))), (None, None))
+    if cls is None or frame is None:
+        return None
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    text = f"failed in {frame.f_code.co_name}: {brief(error)} ({Path(last.filename).name}, line {last.lineno})"
+    advice = f"tell its author ({SWITCH}=1 shows the traceback)"
+    if isinstance(error, MemoryError) or "out of memory" in str(error) or "allocate memory" in str(error):
+        text, advice = f"ran out of memory: {brief(error)}", "lower batch_size, or raise accumulate"
+    elif isinstance(error, OSError):
+        advice = f"see to it, or tell the component's author ({SWITCH}=1 shows the traceback)"
+    found = ComponentError(cls, text, advice)
+    for note in getattr(error, "__notes__", ()):
+        found.add_note(note)
+    return found
+
+
+def _component(frame: FrameType) -> type | None:
+    """The class of the component whose method a frame is; the core's own frames and classes are nobody's fault."""
+    if str(frame.f_globals.get("__name__")).startswith(_CORE):
+        return None
+    names = frame.f_code.co_varnames[: min(1, frame.f_code.co_argcount)]
+    held: list[Any] = [frame.f_locals.get(name) for name in (*names, "self")]
+    # A constructor's frame has its object, a class method's its class.
+    classes = [one if isinstance(one, type) else type(one) for one in held if one is not None]
+    return next((cls for cls in classes if not cls.__module__.startswith(_CORE) and kind_of(cls)), None)
+
+
+def _title(cls: type, catalog: Catalog | None) -> str:
+    from rankhub.catalog.catalog import Catalog
+
+    entry = (catalog or Catalog.discover()).entry_of(cls)
+    return f"{kind_of(cls)} {cls.__name__}, given in Python," if entry is None else f"{entry.title} {entry.version}"

@@ -1,0 +1,176 @@
+"""What is tried on copies before training: whether losses, schedules, optimisers and test time keep what they say."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rankhub.engine import contracts
+from rankhub.engine.contracts import Given, digest
+from rankhub.engine.feed import Feed
+from rankhub.engine.learner import Learner, Portion, ScheduledOptimizer
+from rankhub.engine.objectives import Objective
+from rankhub.engine.parts import Parts
+from rankhub.engine.plan import PhasePlan
+from rankhub.engine.source import NetworkForward
+from rankhub.interfaces.batch import Batch
+from rankhub.interfaces.loss import LossContext
+from rankhub.interfaces.order import RankTarget
+from rankhub.interfaces.schedule import Schedule
+
+TOLERANCE = 1e-3
+"""Relative difference above which two sums are two numbers."""
+
+PLACES = 256
+"""Steps of a phase at which its schedules are asked."""
+
+
+def rehearse(learner: Learner, optimizer: ScheduledOptimizer, plan: PhasePlan, portions: Mapping[str, Portion]) -> None:
+    """Try what a phase is about to do, after one step of it; all of it on copies.
+
+    Raises:
+        ComponentError: A component does not keep what it says of itself.
+    """
+    check_schedules(learner, optimizer, plan, portions)
+    for portion in portions.values():
+        check_scopes(learner, portion)
+    check_optimizer(optimizer)
+
+
+def check_schedules(
+    learner: Learner, optimizer: ScheduledOptimizer, plan: PhasePlan, portions: Mapping[str, Portion]
+) -> None:
+    """Ask the schedules of a phase over its whole length: a rate below 0 in its last steps is known before the first."""
+    weights = [weight for portion in portions.values() for one in portion.objectives for weight in one.weights]
+    rates = [optimizer.schedule, optimizer.numbers.get("lr")]
+    bounds = [(one, 0.0, math.inf) for one in rates] + [(learner.decay, 0.0, 1.0)]
+    bounds += [(one, -math.inf, math.inf) for one in (*weights, *optimizer.numbers.values())]
+    for schedule, low, high in bounds:
+        for step in np.unique(np.linspace(0, plan.steps - 1, PLACES).astype(int)).tolist():
+            if isinstance(schedule, Schedule):
+                value = schedule.value(plan.clock_at(step))
+                fine = isinstance(value, int | float | np.number) and math.isfinite(value) and low <= value <= high
+                wanted = "finite" if low < 0 else f"finite and {'at least 0' if high > 1 else 'from 0 to 1'}"
+                said = f"gave {value!r} for step {step + 1} of {plan.steps}, it must be {wanted}"
+                Given(schedule).must(fine, said)
+
+
+def check_scopes(learner: Learner, portion: Portion) -> None:
+    """Whether each loss is the sum that it announces: over views, over samples, or over queries."""
+    target, network = portion.batch.target, learner.network
+    images = [learner.compute.images(stack) for stack in portion.batch.images]
+    for objective in portion.objectives:
+        contracts.check_count(objective.loss, objective.loss.count(target))
+        with torch.no_grad(), learner.compute.autocast():
+            outputs = objective.pick(network(images, [objective.head]))
+        _check_scope(objective, outputs, target, learner.average is not None and learner.average.teaches)
+
+
+def _check_scope(objective: Objective, outputs: Mapping[str, Tensor], target: RankTarget, taught: bool) -> None:
+    loss, every = objective.loss, torch.arange(len(target), device=target.index.device)
+
+    def total(rows: Tensor, seed: int = 0, queries: Tensor | None = None) -> float:
+        torch.manual_seed(seed)
+        picked = {name: value[rows] for name, value in outputs.items()}
+        context = LossContext(queries=queries, teacher=picked if taught else None)
+        with torch.no_grad():
+            return float(copy.deepcopy(loss)(picked, target.rows(rows), context).total)  # it may keep a queue
+
+    if loss.scope == "batch":
+        if not loss.per_query:
+            return
+        halves, of = [every % 2 == 0, every % 2 == 1], "queries"
+        parts = [total(every, queries=half) for half in halves]
+        counts = None
+    else:
+        by, of = (every, "views") if loss.scope == "sample" else (target.index, "samples")
+        _, place = torch.unique(by, return_inverse=True)
+        rows = [every[place % 2 == half] for half in (0, 1)]
+        if not all(len(half) for half in rows):
+            return
+        parts = [total(half) for half in rows]
+        counts = [float(loss.count(target.rows(half))) for half in rows]
+    whole, other = total(every), total(every, seed=1)
+    size = TOLERANCE * (abs(whole) + sum(map(abs, parts)))
+    if abs(whole - other) > size or not math.isfinite(whole + sum(parts)):
+        return  # it draws at random
+    said = f"announces the scope {loss.scope!r}, a sum over {of}, and gave {whole:.6g} for a batch and {sum(parts):.6g} "
+    Given(loss).must(abs(whole - sum(parts)) <= size, said + "for its two halves together; announce the scope it has")
+    if counts is not None:
+        count = float(loss.count(target))
+        said = f"announces the scope {loss.scope!r} and counted {count:g} in a batch and {sum(counts):g} in its two halves"
+        Given(loss).must(abs(count - sum(counts)) <= TOLERANCE * (1 + count), said)
+
+
+def check_optimizer(optimizer: ScheduledOptimizer) -> None:
+    """Whether an optimiser moves by the learning rate that its groups have in this step, and no other.
+
+    It is made to step at rate 0, and at its own; the gradients are those of the last step. Weights are put back.
+    """
+    own, moved = optimizer.optimizer, optimizer.parameters()
+    gradients = [one.grad for one in moved if one.grad is not None]
+    if "lr" not in optimizer.numbers or not gradients:
+        return
+    slope = float(torch.nn.utils.get_total_norm(gradients))
+    before = [one.detach().clone() for one in moved]
+    rates = [group["lr"] for group in own.param_groups]
+
+    def way(factor: float) -> float:
+        for group, rate in zip(own.param_groups, rates, strict=True):
+            group["lr"] = rate * factor
+        own.step()
+        found = float(torch.nn.utils.get_total_norm([one.detach() - old for one, old in zip(moved, before, strict=True)]))
+        with torch.no_grad():
+            torch._foreach_copy_(moved, before)
+        return found
+
+    if not math.isfinite(slope) or slope == 0 or not any(rates):
+        return
+    still, full = way(0.0), way(1.0)
+    given = Given(own)
+    given.must(math.isfinite(full), "made weights that are not finite of a gradient that is")
+    given.must(full > 0, "moved no weight, though there is a gradient")
+    said = 'moved the weights with a learning rate of 0; it must follow group["lr"], which is set before each step'
+    given.must(still <= 0.1 * full, said)
+
+
+def check_predict(parts: Parts) -> None:
+    """Whether test time answers for two images what it answers for each alone, and leaves them as they were."""
+    for dataset in parts.datasets.values():
+        sizes = dataset.sizes()
+        objection = parts.predict.check_images(sizes) if sizes is not None and len(sizes) else None
+        fit = np.arange(len(dataset)) if objection is None else np.flatnonzero(~objection[1])
+        if len(fit) < 2:
+            continue
+        images = [dataset[index].image.to(parts.compute.device) for index in fit[[0, -1]].tolist()]
+        forward, known = NetworkForward(copy.deepcopy(parts.network), parts.compute), digest(images)
+        both, alone = parts.predict(images, forward), parts.predict(images[:1], forward)
+        for said, count in ((both, 2), (alone, 1)):
+            contracts.check_answers(parts.predict, said, count, forward)
+        given = Given(parts.predict)
+        given.must(digest(images) == known, "changed the images that it was handed; it must work on a copy")
+        for name in both:
+            one, other = (rows[0].float() for rows in (alone[name], both[name]))
+            near = one.shape == other.shape and torch.allclose(one, other, rtol=0.02, atol=1e-3, equal_nan=True)
+            given.must(near, f"gave another {name} for an image alone than beside another image")
+        return
+
+
+def check_pure(feed: Feed, batch: Batch, epoch: int) -> None:
+    """Whether the views of a batch's last image are those that it has by itself: not its neighbours' work, nor chance."""
+    rows = (batch.target.index == batch.target.index[-1]).nonzero().flatten().cpu()
+    views = feed.chain.batch([feed.dataset[int(batch.target.index[-1])]], epoch, feed.dataset.label)
+    own, alone = batch.rows(rows), feed.chain.on_device(views.to(batch.images[0].device), epoch)
+    given = Given(feed.chain.steps[-1]) if feed.chain.steps else Given(feed.dataset)
+    said = "made other views of an image by itself than beside others: draw by `draws` alone, in the order of the rows"
+    for name in ("view", "group", "level"):
+        given.must(torch.equal(getattr(own.target, name), getattr(alone.target, name)), f"{said} ({name} differs)")
+    pairs = zip(own.images, alone.images, strict=True)
+    for (mine, other), (height, width) in (((m, o), o.shape[-2:]) for m, o in pairs):  # one may be padded
+        near = torch.allclose(mine[..., :height, :width], other, atol=2 / 255)
+        given.must(mine.shape[:2] == other.shape[:2] and near, f"{said} (pixels differ)")
