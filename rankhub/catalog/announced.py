@@ -31,7 +31,7 @@ def check_plan(generator: object, plan: Any) -> None:
     """See that what a generator plans to make of an image is possible; a ComponentError if not."""
     if not isinstance(plan, ViewSpec):
         raise ComponentError(generator, f"plans {plan!r}, it must be a ViewSpec")
-    counts, kinds = [count for count, _ in plan.sizes], len(plan.kinds)
+    counts, kinds = [count for count, _ in plan.sizes] or [0], len(plan.kinds)
     wrong = {
         f"{plan.views} views, it must be at least 1": plan.views < 1,
         f"{plan.groups} groups, it must be at least 1": plan.groups < 1,

@@ -21,6 +21,7 @@ SWITCH = "RANKHUB_TRACEBACK"
 """Environment variable: set, the command line also shows the whole traceback."""
 
 _CORE = "rankhub."
+_TORCH = "_call_impl"  # what torch calls a module by, before its own method
 
 
 class ComponentError(UserError):
@@ -57,7 +58,7 @@ def during(what: str) -> Iterator[None]:
     """Note on an exception what was going on."""
     try:
         yield
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if what not in getattr(error, "__notes__", ()):
             error.add_note(what)
         raise
@@ -72,7 +73,7 @@ def blamed(catalog: Catalog | None = None) -> Iterator[None]:
     try:
         yield
     except ComponentError as error:
-        error.title = _title(error.cls, catalog)
+        error.title = title_of(error.cls, catalog)
         raise
     except UserError:
         raise
@@ -80,27 +81,31 @@ def blamed(catalog: Catalog | None = None) -> Iterator[None]:
         found = failed(error)
         if found is None:
             raise
-        found.title = _title(found.cls, catalog)
+        found.title = title_of(found.cls, catalog)
         raise found from error
 
 
 def failed(error: BaseException) -> ComponentError | None:
     """The innermost component at work when something was raised, and what happened to it; None if none was."""
-    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    cls, frame = next(((cls, frame) for frame in reversed(frames) if (cls := _component(frame))), (None, None))
-    if cls is None or frame is None:
+    found: list[tuple[type, str]] = []  # from the outermost on, each component with what was asked of it
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        cls, method = _component(frame), frame.f_code.co_name
+        if cls is not None and (not found or found[-1][0] is not cls or found[-1][1] == _TORCH):
+            found[-1:] = [*(one for one in found[-1:] if one[0] is not cls), (cls, method)]
+    if not found:
         return None
+    cls, method = found[-1]
     last = traceback.extract_tb(error.__traceback__)[-1]
-    text = f"failed in {frame.f_code.co_name}: {brief(error)} ({Path(last.filename).name}, line {last.lineno})"
+    text = f"failed in {method}: {brief(error)} ({Path(last.filename).name}, line {last.lineno})"
     advice = f"tell its author ({SWITCH}=1 shows the traceback)"
     if isinstance(error, MemoryError) or "out of memory" in str(error) or "allocate memory" in str(error):
         text, advice = f"ran out of memory: {brief(error)}", "lower batch_size, or raise accumulate"
     elif isinstance(error, OSError):
         advice = f"see to it, or tell the component's author ({SWITCH}=1 shows the traceback)"
-    found = ComponentError(cls, text, advice)
+    blame = ComponentError(cls, text, advice)
     for note in getattr(error, "__notes__", ()):
-        found.add_note(note)
-    return found
+        blame.add_note(note)
+    return blame
 
 
 def _component(frame: FrameType) -> type | None:
@@ -114,7 +119,8 @@ def _component(frame: FrameType) -> type | None:
     return next((cls for cls in classes if not cls.__module__.startswith(_CORE) and kind_of(cls)), None)
 
 
-def _title(cls: type, catalog: Catalog | None) -> str:
+def title_of(cls: type, catalog: Catalog | None = None) -> str:
+    """A component with its plugin and version, for a sentence; None = of the installed plugins."""
     from rankhub.catalog.catalog import Catalog
 
     entry = (catalog or Catalog.discover()).entry_of(cls)

@@ -154,8 +154,12 @@ class Catalog:
             raise CatalogError(f"{kind} {name!r} is given by {owners}; write {choices}")
         return found[0]
 
+    def reason(self, owner: str) -> str | None:
+        """Why a plugin cannot be used; None if it is not broken."""
+        return next((plugin.reason for plugin in self.broken if plugin.owner == owner), None)
+
     def _no_owned(self, kind: str, owner: str, name: str) -> str:
-        reason = next((plugin.reason for plugin in self.broken if plugin.owner == owner), None)
+        reason = self.reason(owner)
         if reason is not None:
             return f"plugin {owner} cannot be used: {reason}"
         owners = [plugin.owner for plugin in self.plugins]

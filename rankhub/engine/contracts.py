@@ -140,8 +140,9 @@ def check_sample(dataset: Dataset, index: int, sample: Any) -> None:
     given.must(fine and image.numel() > 0, f"gave image {index} as {shown}, it must be torch.uint8 [3, H, W]")
     given.must(sample.index == index, f"gave image {index} the index {sample.index}")
     if sizes is not None:
-        said = f"says that image {index} has {list(sizes[index])} pixels, height and width, and gave "
-        given.must(list(sizes[index]) == list(image.shape[1:]), said + str(list(image.shape[1:])))
+        own = np.asarray(sizes[index]).tolist()
+        said = f"says that image {index} has {own} pixels, height and width, and gave {list(image.shape[1:])}"
+        given.must(own == list(image.shape[1:]), said)
     if label.kind is None:
         given.must(sample.label is None, f"announces no labels and gave image {index} the label {sample.label!r}")
     elif labels is not None:
@@ -150,7 +151,7 @@ def check_sample(dataset: Dataset, index: int, sample: Any) -> None:
             own = len(own) if isinstance(own, np.ndarray) and own.ndim == 2 else own
         own = {"class": -1}.get(str(label.kind), math.nan) if own is None else own
         agree = isinstance(own, int | float | np.number) and np.isclose(float(own), float(labels[index]), equal_nan=True)
-        given.must(bool(agree), f"gave image {index} the label {own!r}, its labels() say {labels[index]!r}")
+        given.must(bool(agree), f"gave image {index} the label {own!r}, its labels() say {labels[index]}")
 
 
 def check_dataset(dataset: Dataset) -> None:

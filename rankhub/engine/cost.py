@@ -19,7 +19,14 @@ from rankhub.engine.learner import Turn
 from rankhub.engine.network import has_batch_statistics
 from rankhub.engine.parts import Parts
 from rankhub.engine.plan import PhasePlan
-from rankhub.engine.rehearsal import check_predict, check_pure, rehearse
+from rankhub.engine.rehearsal import (
+    check_counts,
+    check_optimizer,
+    check_predict,
+    check_pure,
+    check_schedules,
+    check_scopes,
+)
 from rankhub.engine.step import take_step
 from rankhub.engine.training import new_learner, new_optimizer, portion_of
 
@@ -110,9 +117,14 @@ def trial_cost(parts: Parts, plan: PhasePlan) -> Cost:
                 portions[name] = portion_of(twin, plan, name, feed.chain.on_device(fetched, place.epoch))
                 if first:
                     check_pure(feed, portions[name].batch, place.epoch)
+            if first:
+                check_schedules(learner, optimizer, plan, portions)
+                check_counts(portions)
             take_step(learner, portions, optimizer, Turn(plan.clock_at(0)))
             if first:
-                rehearse(learner, optimizer, plan, portions)
+                check_optimizer(optimizer)
+                for portion in portions.values():
+                    check_scopes(learner, portion)
 
     def state() -> dict[str, Any]:
         kept: dict[str, Any] = dict(network.state_dict())

@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from rankhub.catalog.catalog import Catalog
 from rankhub.engine import contracts
 from rankhub.engine.contracts import Given, digest
 from rankhub.engine.network import Network
@@ -24,6 +25,7 @@ class Guard:
     """Watches the network of a run: that nobody changes what it is handed, and, if ``full``, what everybody gives."""
 
     full: bool = False
+    catalog: Catalog | None = None  # to name them; None = the installed plugins
     _held: dict[int, Any] = field(default_factory=dict)
 
     def watch(self, network: Network) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -106,7 +107,7 @@ class ScheduledOptimizer:
         for name, number in self.numbers.items():
             value = value_at(number, clock) * (factor if name == "lr" else 1.0)
             rate = value if name == "lr" else rate
-            if not (value >= 0 if name == "lr" else value == value):
+            if not ((name != "lr" or value >= 0) and math.isfinite(value)):
                 culprit = number if self.schedule is None or name != "lr" else self.schedule
                 raise ComponentError(culprit, f"made {name} {value} at step {clock.step + 1} of {clock.steps}")
             for group in self.optimizer.param_groups:

@@ -30,16 +30,6 @@ PLACES = 256
 """Steps of a phase at which its schedules are asked."""
 
 
-def rehearse(learner: Learner, optimizer: ScheduledOptimizer, plan: PhasePlan, portions: Mapping[str, Portion]) -> None:
-    """Try what a phase is about to do, after one step of it; all of it on copies.
-
-    Raises:
-        ComponentError: A component does not keep what it says of itself.
-    """
-    check_schedules(learner, optimizer, plan, portions)
-    for portion in portions.values():
-        check_scopes(learner, portion)
-    check_optimizer(optimizer)
 
 
 def check_schedules(
@@ -60,12 +50,18 @@ def check_schedules(
                 Given(schedule).must(fine, said)
 
 
+def check_counts(portions: Mapping[str, Portion]) -> None:
+    """By how much each loss is divided."""
+    for portion in portions.values():
+        for objective in portion.objectives:
+            contracts.check_count(objective.loss, objective.loss.count(portion.batch.target))
+
+
 def check_scopes(learner: Learner, portion: Portion) -> None:
     """Whether each loss is the sum that it announces: over views, over samples, or over queries."""
     target, network = portion.batch.target, learner.network
     images = [learner.compute.images(stack) for stack in portion.batch.images]
     for objective in portion.objectives:
-        contracts.check_count(objective.loss, objective.loss.count(target))
         with torch.no_grad(), learner.compute.autocast():
             outputs = objective.pick(network(images, [objective.head]))
         _check_scope(objective, outputs, target, learner.average is not None and learner.average.teaches)
@@ -116,6 +112,8 @@ def check_optimizer(optimizer: ScheduledOptimizer) -> None:
     gradients = [one.grad for one in moved if one.grad is not None]
     if "lr" not in optimizer.numbers or not gradients:
         return
+    fine = all(bool(torch.isfinite(one).all()) for one in moved)
+    Given(own).must(fine, "made weights that are not finite of a gradient that is")
     slope = float(torch.nn.utils.get_total_norm(gradients))
     before = [one.detach().clone() for one in moved]
     rates = [group["lr"] for group in own.param_groups]
@@ -133,7 +131,6 @@ def check_optimizer(optimizer: ScheduledOptimizer) -> None:
         return
     still, full = way(0.0), way(1.0)
     given = Given(own)
-    given.must(math.isfinite(full), "made weights that are not finite of a gradient that is")
     given.must(full > 0, "moved no weight, though there is a gradient")
     said = 'moved the weights with a learning rate of 0; it must follow group["lr"], which is set before each step'
     given.must(still <= 0.1 * full, said)

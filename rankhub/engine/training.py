@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal
 
 from rankhub.catalog.blame import during
@@ -43,7 +44,7 @@ def new_learner(parts: Parts) -> Learner:
         recipe.clip_grad,
         recipe.seed,
         parts.processes,
-        Guard(recipe.strict),
+        Guard(recipe.strict, parts.assembly.catalog),
     )
     for network in learner.networks:
         learner.guard.watch(network)
@@ -162,7 +163,7 @@ class Training:
         if log:
             values["views_per_s"] = round(speed, 1)
         self.journal.write(values)
-        numbers = {key: float(value) for key, value in values.items() if key != "phase"}
+        numbers = MappingProxyType({key: float(value) for key, value in values.items() if key != "phase"})
         self.watchers.tell(lambda callback: callback.step_logged(number, numbers))
         self.show(number, plan, stepped, speed)
 

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
-from rankhub.catalog.blame import ComponentError
+from rankhub.catalog.blame import ComponentError, blamed
 from rankhub.catalog.discovery import brief
 from rankhub.catalog.hints import Steps
 from rankhub.catalog.nearest import nearest, suggestion
@@ -62,7 +62,8 @@ class Tolerant(Maker):
         if steps in self.draft.wrong:
             return None
         try:
-            return call()
+            with blamed(self.draft.catalog):
+                return call()
         except UserError as error:
             self.draft.add(steps, str(error))
         except Exception as error:
