@@ -35,7 +35,8 @@ def check_plan(generator: object, plan: Any) -> None:
     wrong = {
         f"{plan.views} views, it must be at least 1": plan.views < 1,
         f"{plan.groups} groups, it must be at least 1": plan.groups < 1,
-        f"levels {plan.levels!r}, they must be one of {', '.join(get_args(Levels))}": plan.levels not in get_args(Levels),
+        f"levels {plan.levels!r}, they must be one of {', '.join(get_args(Levels))}": plan.levels
+        not in get_args(Levels),
         f"stacks of {counts} views, together they must be {plan.views}": sum(counts) != plan.views or min(counts) < 1,
         f"{kinds} names of kinds for {plan.groups} groups": kinds not in (0, plan.groups),
     }

@@ -21,7 +21,6 @@ SWITCH = "RANKHUB_TRACEBACK"
 """Environment variable: set, the command line also shows the whole traceback."""
 
 _CORE = "rankhub."
-_TORCH = "_call_impl"  # what torch calls a module by, before its own method
 
 
 class ComponentError(UserError):
@@ -87,14 +86,10 @@ def blamed(catalog: Catalog | None = None) -> Iterator[None]:
 
 def failed(error: BaseException) -> ComponentError | None:
     """The innermost component at work when something was raised, and what happened to it; None if none was."""
-    found: list[tuple[type, str]] = []  # from the outermost on, each component with what was asked of it
-    for frame, _ in traceback.walk_tb(error.__traceback__):
-        cls, method = _component(frame), frame.f_code.co_name
-        if cls is not None and (not found or found[-1][0] is not cls or found[-1][1] == _TORCH):
-            found[-1:] = [*(one for one in found[-1:] if one[0] is not cls), (cls, method)]
-    if not found:
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    cls, method = _innermost(frames, (_CORE, "torch.")) or _innermost(frames, (_CORE,)) or (None, "")
+    if cls is None:
         return None
-    cls, method = found[-1]
     last = traceback.extract_tb(error.__traceback__)[-1]
     text = f"failed in {method}: {brief(error)} ({Path(last.filename).name}, line {last.lineno})"
     advice = f"tell its author ({SWITCH}=1 shows the traceback)"
@@ -108,10 +103,18 @@ def failed(error: BaseException) -> ComponentError | None:
     return blame
 
 
+def _innermost(frames: list[FrameType], others: tuple[str, ...]) -> tuple[type, str] | None:
+    """The innermost component at work and what it was asked for; frames of ``others`` are nobody's."""
+    found = None
+    for frame in frames:
+        cls = None if str(frame.f_globals.get("__name__")).startswith(others) else _component(frame)
+        if cls is not None and (found is None or found[0] is not cls):
+            found = cls, frame.f_code.co_name
+    return found
+
+
 def _component(frame: FrameType) -> type | None:
-    """The class of the component whose method a frame is; the core's own frames and classes are nobody's fault."""
-    if str(frame.f_globals.get("__name__")).startswith(_CORE):
-        return None
+    """The class of the component whose method a frame is."""
     names = frame.f_code.co_varnames[: min(1, frame.f_code.co_argcount)]
     held: list[Any] = [frame.f_locals.get(name) for name in (*names, "self")]
     # A constructor's frame has its object, a class method's its class.

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from rankhub.catalog.blame import ComponentError
 from rankhub.interfaces.batch import Batch, View
-from rankhub.interfaces.data import Dataset, LabelSpec, Sample
+from rankhub.interfaces.data import Dataset, Sample
 from rankhub.interfaces.evaluate import EvaluationResult, Evaluator
 from rankhub.interfaces.generator import ViewSpec
 from rankhub.interfaces.loss import Loss, LossResult
@@ -70,7 +70,9 @@ class Given:
         self.must(value.device == on, f"gave {name} on {value.device}, it must be on {on}")
         if self.finite and not bool(torch.isfinite(value).all()):
             bad = value.detach().flatten()[~torch.isfinite(value).flatten()]
-            raise NotFiniteError(self.component, f"gave {name} with {len(bad)} of {value.numel()} not finite ({bad[0]})")
+            raise NotFiniteError(
+                self.component, f"gave {name} with {len(bad)} of {value.numel()} not finite ({bad[0]})"
+            )
 
     def graph(self, name: str, value: Tensor, needed: bool) -> None:
         """With a graph, where something below it trains."""
@@ -150,7 +152,9 @@ def check_sample(dataset: Dataset, index: int, sample: Any) -> None:
         if label.kind == "points":
             own = len(own) if isinstance(own, np.ndarray) and own.ndim == 2 else own
         own = {"class": -1}.get(str(label.kind), math.nan) if own is None else own
-        agree = isinstance(own, int | float | np.number) and np.isclose(float(own), float(labels[index]), equal_nan=True)
+        agree = isinstance(own, int | float | np.number) and np.isclose(
+            float(own), float(labels[index]), equal_nan=True
+        )
         given.must(bool(agree), f"gave image {index} the label {own!r}, its labels() say {labels[index]}")
 
 
@@ -170,7 +174,7 @@ def check_dataset(dataset: Dataset) -> None:
         given.must(not np.isinf(labels.astype(np.float64)).any(), "gave labels that are infinite")
     if label.kind == "class" and label.classes and labels is not None and count:
         low, high = int(labels.min()), int(labels.max())
-        given.must(-1 <= low and high < len(label.classes), f"gave classes {low} to {high} of {len(label.classes)}")
+        given.must(low >= -1 and high < len(label.classes), f"gave classes {low} to {high} of {len(label.classes)}")
     if sizes is not None:
         fine = np.shape(sizes) == (count, 2) and np.asarray(sizes).dtype.kind in "iu" and bool((sizes > 0).all())
         given.must(fine, f"gave sizes {list(np.shape(sizes))}, they must be whole numbers above 0 of [{count}, 2]")
@@ -204,7 +208,9 @@ def check_views(step: object, plan: ViewSpec, views: Any, index: int) -> None:
     sides = {side for _, side in plan.sizes}
     if None not in sides:
         found = {tuple(view.image.shape[1:]) for view in views}
-        given.must({side for pair in found for side in pair} <= sides, f"gave views of {found} pixels, it plans {sides}")
+        given.must(
+            {side for pair in found for side in pair} <= sides, f"gave views of {found} pixels, it plans {sides}"
+        )
 
 
 def _check_order(
@@ -218,7 +224,9 @@ def _check_order(
     given.must(all(math.isfinite(x) for one in levels for x in one), f"gave image {index} a level that is not finite")
     columns = {len(one) for one in levels}
     grid = plan.levels == "grid"
-    given.must(len(columns) == 1 and (grid or columns == {1}), f"gave levels of {columns} columns, it plans {plan.levels}")
+    given.must(
+        len(columns) == 1 and (grid or columns == {1}), f"gave levels of {columns} columns, it plans {plan.levels}"
+    )
     if plan.levels == "equal":
         alike = all(len({x for x, k in zip(levels, kinds, strict=True) if k == kind}) == 1 for kind in set(kinds))
         given.must(alike, f"gave the views of image {index} different levels, it plans equal ones")
@@ -235,10 +243,14 @@ def check_batch(step: object, plan: ViewSpec, before: Batch, batch: Any) -> None
     for stack, (count, side) in zip(batch.images, plan.sizes, strict=True):
         own = target.index[start : start + len(stack)].tolist()
         rows = len(asked) * count
-        given.must(len(own) == rows or (plan.fewer and len(own) < rows), f"gave a stack of {len(own)} views, not {rows}")
+        given.must(
+            len(own) == rows or (plan.fewer and len(own) < rows), f"gave a stack of {len(own)} views, not {rows}"
+        )
         shape: Shape = [len(own), 3, side, side]
         given.tensor("a stack", stack, shape, before.images[0].device)
-        given.must(0 <= stack.min() and stack.max() <= 1, f"gave pixels from {stack.min():g} to {stack.max():g}, not 0 to 1")
+        given.must(
+            stack.min() >= 0 and stack.max() <= 1, f"gave pixels from {stack.min():g} to {stack.max():g}, not 0 to 1"
+        )
         order = [one for number, one in enumerate(own) if number == 0 or own[number - 1] != one]
         given.must(order == asked, "gave rows in another order of images than they came in, or not side by side")
         start += len(stack)
@@ -289,9 +301,9 @@ def check_found(evaluator: Evaluator, result: Any) -> None:
 def digest(value: Any) -> int:
     """A checksum of what may be shared: tensors, arrays, points, and what holds them."""
     if isinstance(value, Tensor):
-        return zlib.crc32(value.detach().cpu().flatten().view(torch.uint8).numpy())
+        return zlib.crc32(value.detach().cpu().flatten().view(torch.uint8).numpy().data)
     if isinstance(value, np.ndarray):
-        return zlib.crc32(np.ascontiguousarray(value).data.cast("B") if value.size else b"")
+        return zlib.crc32(np.ascontiguousarray(value).reshape(-1).view(np.uint8).data)
     if isinstance(value, Mapping):
         return hash(tuple(digest(one) for one in value.values()))
     if isinstance(value, list | tuple):

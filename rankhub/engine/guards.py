@@ -17,7 +17,7 @@ from rankhub.interfaces.batch import Batch
 from rankhub.interfaces.draws import Draws
 from rankhub.interfaces.generator import DeviceGenerator, ViewSpec, WorkerGenerator
 from rankhub.interfaces.loss import Loss
-from rankhub.interfaces.model import Backbone
+from rankhub.interfaces.model import Backbone, Head
 
 
 @dataclass(slots=True)
@@ -45,10 +45,14 @@ class Guard:
                 contracts.check_result(module, args[0], result)
             elif isinstance(module, Backbone):
                 contracts.check_features(module, args[0], bool(kwargs.get("maps")), result)
-            else:
+            elif isinstance(module, Head):
                 contracts.check_outputs(module, args[0], result)
 
-        parts = [network.backbone, *network.heads.values(), *(m for m in network.losses.modules() if isinstance(m, Loss))]
+        parts = [
+            network.backbone,
+            *network.heads.values(),
+            *(m for m in network.losses.modules() if isinstance(m, Loss)),
+        ]
         for part in parts:
             part.register_forward_pre_hook(before, with_kwargs=True)
             part.register_forward_hook(after, with_kwargs=True)

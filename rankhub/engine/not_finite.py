@@ -35,9 +35,7 @@ def not_finite(
     )
 
 
-def _first(
-    learner: Learner, portions: Mapping[str, Portion], turn: Turn, again: Callable[..., Any]
-) -> tuple[str, str]:
+def _first(learner: Learner, portions: Mapping[str, Portion], turn: Turn, again: Callable[..., Any]) -> tuple[str, str]:
     """The first thing that is not finite, in the order in which a step makes them, and what to do."""
     for name, weight in learner.network.state_dict().items():
         if not torch.isfinite(weight).all():

@@ -30,8 +30,6 @@ PLACES = 256
 """Steps of a phase at which its schedules are asked."""
 
 
-
-
 def check_schedules(
     learner: Learner, optimizer: ScheduledOptimizer, plan: PhasePlan, portions: Mapping[str, Portion]
 ) -> None:
@@ -95,45 +93,50 @@ def _check_scope(objective: Objective, outputs: Mapping[str, Tensor], target: Ra
     size = TOLERANCE * (abs(whole) + sum(map(abs, parts)))
     if abs(whole - other) > size or not math.isfinite(whole + sum(parts)):
         return  # it draws at random
-    said = f"announces the scope {loss.scope!r}, a sum over {of}, and gave {whole:.6g} for a batch and {sum(parts):.6g} "
+    said = (
+        f"announces the scope {loss.scope!r}, a sum over {of}, and gave {whole:.6g} for a batch and {sum(parts):.6g} "
+    )
     Given(loss).must(abs(whole - sum(parts)) <= size, said + "for its two halves together; announce the scope it has")
     if counts is not None:
         count = float(loss.count(target))
-        said = f"announces the scope {loss.scope!r} and counted {count:g} in a batch and {sum(counts):g} in its two halves"
+        said = (
+            f"announces the scope {loss.scope!r} and counted {count:g} in a batch and {sum(counts):g} in its two halves"
+        )
         Given(loss).must(abs(count - sum(counts)) <= TOLERANCE * (1 + count), said)
 
 
 def check_optimizer(optimizer: ScheduledOptimizer) -> None:
-    """Whether an optimiser moves by the learning rate that its groups have in this step, and no other.
+    """Whether an optimiser moves by the learning rate that its groups have in this step.
 
-    It is made to step at rate 0, and at its own; the gradients are those of the last step. Weights are put back.
+    It steps at its rate and at 0, from the same state and by the gradient of the last step; weights are put back.
     """
     own, moved = optimizer.optimizer, optimizer.parameters()
-    gradients = [one.grad for one in moved if one.grad is not None]
-    if "lr" not in optimizer.numbers or not gradients:
-        return
+    given, rates = Given(own), [group.get("lr") for group in own.param_groups]
     fine = all(bool(torch.isfinite(one).all()) for one in moved)
-    Given(own).must(fine, "made weights that are not finite of a gradient that is")
-    slope = float(torch.nn.utils.get_total_norm(gradients))
+    given.must(fine, "made weights that are not finite of a gradient that is")
+    if not any(rates) or not any(one.grad is not None and one.grad.any() for one in moved):
+        return
     before = [one.detach().clone() for one in moved]
-    rates = [group["lr"] for group in own.param_groups]
+    known = {key: copy.deepcopy(value) for key, value in own.state.items()}
 
-    def way(factor: float) -> float:
+    def stepped(factor: float) -> list[Tensor]:
+        own.state.update({key: copy.deepcopy(value) for key, value in known.items()})
         for group, rate in zip(own.param_groups, rates, strict=True):
             group["lr"] = rate * factor
         own.step()
-        found = float(torch.nn.utils.get_total_norm([one.detach() - old for one, old in zip(moved, before, strict=True)]))
-        with torch.no_grad():
-            torch._foreach_copy_(moved, before)
-        return found
+        after = [one.detach().clone() for one in moved]
+        for one, old in zip(moved, before, strict=True):
+            one.data.copy_(old)
+        return after
 
-    if not math.isfinite(slope) or slope == 0 or not any(rates):
-        return
-    still, full = way(0.0), way(1.0)
-    given = Given(own)
-    given.must(full > 0, "moved no weight, though there is a gradient")
-    said = 'moved the weights with a learning rate of 0; it must follow group["lr"], which is set before each step'
-    given.must(still <= 0.1 * full, said)
+    still, own_rate = stepped(0.0), stepped(1.0)
+
+    def same(one: list[Tensor], other: list[Tensor]) -> bool:
+        return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+    given.must(not same(own_rate, before), "moved no weight, though there is a gradient")
+    said = 'moved the weights with a learning rate of 0 as with its own; it must follow group["lr"], set before each step'
+    given.must(not same(own_rate, still), said)
 
 
 def check_predict(parts: Parts) -> None:

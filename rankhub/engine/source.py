@@ -170,7 +170,9 @@ class Source:
         now |= {("outputs", name): digest(table) for name, table in self._tables.items()}
         now |= {key: digest(table) for key, table in self._views.items()}
         changed = [str(key) for key, value in now.items() if self._known[key] != value]
-        said = f"changed what it was handed, which other evaluators share ({', '.join(changed)}); it must work on a copy"
+        said = (
+            f"changed what it was handed, which other evaluators share ({', '.join(changed)}); it must work on a copy"
+        )
         Given(evaluator).must(not changed, said)
 
     @property

@@ -276,6 +276,6 @@ def on_meta(make: Callable[[], T]) -> T:
         except UserError as error:
             if not isinstance(error, ComponentError):
                 raise
-        except Exception:  # noqa: S110  it is made without
+        except Exception:
             pass
         return make()

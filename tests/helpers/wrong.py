@@ -67,7 +67,7 @@ def catalog_of(case: Wrong) -> Catalog:
         if isinstance(value, FunctionType):  # a sentence says in which method something happened
             value.__code__ = value.__code__.replace(co_name=name)
     mine = type("Mine", (base,), {"__module__": __name__, **case.attributes})
-    setattr(sys.modules[__name__], "Mine", mine)
+    sys.modules[__name__].Mine = mine
     record = Component(case.kind, "mine", f"{__name__}:Mine", "Wrong on purpose.")
     strange = plugin(record)
     sources = [Source("fakes", "fakes", "1", lambda: fakes), Source(OWNER, "strange-dist", VERSION, lambda: strange)]
