@@ -31,12 +31,11 @@ def check_plan(generator: object, plan: Any) -> None:
     """See that what a generator plans to make of an image is possible; a ComponentError if not."""
     if not isinstance(plan, ViewSpec):
         raise ComponentError(generator, f"plans {plan!r}, it must be a ViewSpec")
-    counts, kinds = [count for count, _ in plan.sizes] or [0], len(plan.kinds)
+    counts, kinds, levels = [count for count, _ in plan.sizes] or [0], len(plan.kinds), get_args(Levels)
     wrong = {
         f"{plan.views} views, it must be at least 1": plan.views < 1,
         f"{plan.groups} groups, it must be at least 1": plan.groups < 1,
-        f"levels {plan.levels!r}, they must be one of {', '.join(get_args(Levels))}": plan.levels
-        not in get_args(Levels),
+        f"levels {plan.levels!r}, they must be one of {', '.join(levels)}": plan.levels not in levels,
         f"stacks of {counts} views, together they must be {plan.views}": sum(counts) != plan.views or min(counts) < 1,
         f"{kinds} names of kinds for {plan.groups} groups": kinds not in (0, plan.groups),
     }
@@ -90,7 +89,7 @@ def _head(head: Any) -> Iterator[str]:
             kinds = ", ".join(get_args(OutputKind))
             yield f"announces its output {name!r} as {spec!r}, it must be an OutputSpec of a kind among {kinds}"
         elif spec.dim < 1 or not (math.isfinite(spec.mean) and 0 < spec.std < math.inf):
-            yield f"announces its output {name!r} as {spec}, dim must be at least 1, mean finite, std finite and above 0"
+            yield f"announces its output {name!r} as {spec}, dim must be at least 1, std finite and above 0"
 
 
 def _loss(loss: Any) -> Iterator[str]:

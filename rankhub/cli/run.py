@@ -18,9 +18,7 @@ def run(
     out: Annotated[Path | None, typer.Option(help="The run's folder, instead of runs/RECIPE/TIME.")] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with the run in this folder.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done and cost, and stop.")] = False,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Hold every component to its contract in every step.")
-    ] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Check all that components give, in every step.")] = False,
 ) -> None:
     """Train a recipe on its data and report what it has learned.
 

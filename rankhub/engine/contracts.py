@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from rankhub.catalog.blame import ComponentError
 from rankhub.interfaces.batch import Batch, View
@@ -25,13 +25,11 @@ from rankhub.interfaces.predict import Forward
 Shape = Sequence[int | None]
 """None = any length."""
 
+_PLAIN: Callable[[OutputSpec], Shape] = lambda spec: []  # noqa: E731
+_COLUMNS: Callable[[OutputSpec], Shape] = lambda spec: [spec.dim]  # noqa: E731
 ROWS: Mapping[str, Callable[[OutputSpec], Shape]] = {
-    "embedding": lambda spec: [spec.dim],
-    "logits": lambda spec: [spec.dim],
-    "prototypes": lambda spec: [spec.dim],
-    "score": lambda spec: [],
-    "count": lambda spec: [],
-    "pooled": lambda spec: [],
+    **dict.fromkeys(("embedding", "logits", "prototypes"), _COLUMNS),
+    **dict.fromkeys(("score", "count", "pooled"), _PLAIN),
     "map": lambda spec: [1, None, None],
 }
 """Kind of output -> the shape of one row of it."""
@@ -43,15 +41,14 @@ class Given:
     def __init__(self, component: object, finite: bool = True) -> None:
         self.component, self.finite = component, finite
 
-    def must(self, fine: bool, said: str) -> None:
+    def must(self, fine: Any, said: str) -> None:
         """Refuse what is not fine."""
         if not fine:
             raise ComponentError(self.component, said)
 
-    def kind(self, name: str, value: Any, cls: type | tuple[type, ...]) -> None:
+    def kind(self, name: str, value: Any, cls: type) -> None:
         """Of a type."""
-        wanted = " or ".join(one.__name__ for one in (cls if isinstance(cls, tuple) else (cls,)))
-        self.must(isinstance(value, cls), f"gave {name} as {type(value).__name__}, it must be a {wanted}")
+        self.must(isinstance(value, cls), f"gave {name} as {type(value).__name__}, it must be a {cls.__name__}")
 
     def names(self, what: str, found: Iterable[str], wanted: Iterable[str]) -> None:
         """The names that were announced, all of them and no others."""
@@ -61,30 +58,31 @@ class Given:
     def tensor(self, name: str, value: Any, shape: Shape, device: torch.device | None = None) -> None:
         """Floating point numbers of a shape, on a device, finite where that is asked."""
         self.kind(name, value, Tensor)
-        wanted = [length if asked is None else asked for asked, length in zip(shape, value.shape, strict=False)]
-        shown = str(["any" if one is None else one for one in shape]).replace("'", "")
-        said = f"gave {name} {list(value.shape)}, it must be {shown if shape else '[], a scalar'}"
-        self.must(value.ndim == len(shape) and list(value.shape) == wanted, said)
+        fits = len(shape) == value.ndim and all(a in (None, b) for a, b in zip(shape, value.shape, strict=True))
+        shown = str(["any" if one is None else one for one in shape]).replace("'", "") if shape else "[], a scalar"
+        self.must(fits, f"gave {name} {list(value.shape)}, it must be {shown}")
         self.must(value.is_floating_point(), f"gave {name} of {value.dtype}, it must be of a floating point type")
         on = value.device if device is None else device
         self.must(value.device == on, f"gave {name} on {value.device}, it must be on {on}")
-        if self.finite and not bool(torch.isfinite(value).all()):
-            bad = value.detach().flatten()[~torch.isfinite(value).flatten()]
-            raise NotFiniteError(
-                self.component, f"gave {name} with {len(bad)} of {value.numel()} not finite ({bad[0]})"
-            )
+        bad = ~torch.isfinite(value.detach()) if self.finite else value.new_zeros(0)
+        if bad.any():
+            first = float(value.detach()[bad].flatten()[0])
+            self.must(False, f"gave {name} with {int(bad.sum())} of {value.numel()} not finite ({first})")
 
     def graph(self, name: str, value: Tensor, needed: bool) -> None:
         """With a graph, where something below it trains."""
         fine = not needed or value.requires_grad or not torch.is_grad_enabled()
         self.must(fine, f"gave {name} without a graph, so that nothing below it would train; do not detach it")
 
+    def image(self, where: str, image: Any) -> None:
+        """Pixels of one image or view as workers have them."""
+        shown = f"{image.dtype} {list(image.shape)}" if isinstance(image, Tensor) else type(image).__name__
+        fine = isinstance(image, Tensor) and image.ndim == 3 and len(image) == 3 and image.numel()
+        fine = fine and image.dtype == torch.uint8
+        self.must(fine, f"gave {where} as {shown}, it must be torch.uint8 [3, H, W]")
 
-class NotFiniteError(ComponentError):
-    """A component gave NaN or infinity from finite numbers."""
 
-
-def trains(module: torch.nn.Module) -> bool:
+def trains(module: nn.Module) -> bool:
     """Whether a part of the network has weights that train."""
     return any(parameter.requires_grad for parameter in module.parameters())
 
@@ -93,13 +91,14 @@ def check_features(backbone: Backbone, images: Tensor, maps: bool, features: Any
     """What a backbone gives for a stack of images."""
     given, spec, rows = Given(backbone), backbone.spec, len(images)
     given.kind("its features", features, Features)
-    given.tensor("pooled features", features.pooled, [rows, spec.width], images.device)
-    given.graph("pooled features", features.pooled, trains(backbone))
+    parts = {"pooled features": (features.pooled, [rows, spec.width])}
     if maps:
         stacks = list(features.maps or ())
         given.must(len(stacks) == 1, f"gave {len(stacks)} maps of a stack of images, it must be 1")
-        given.tensor("its map", stacks[0], [rows, spec.map_channels, None, None], images.device)
-        given.graph("its map", stacks[0], trains(backbone))
+        parts["its map"] = stacks[0], [rows, spec.map_channels, None, None]
+    for name, (value, shape) in parts.items():
+        given.tensor(name, value, shape, images.device)
+        given.graph(name, value, trains(backbone))
 
 
 def check_outputs(head: Head, features: Features, outputs: Any) -> None:
@@ -136,51 +135,44 @@ def check_sample(dataset: Dataset, index: int, sample: Any) -> None:
     """One image of a data set, against what the data set says of all."""
     given, label, labels, sizes = Given(dataset), dataset.label, dataset.labels(), dataset.sizes()
     given.kind(f"image {index}", sample, Sample)
-    image = sample.image
-    fine = isinstance(image, Tensor) and image.ndim == 3 and len(image) == 3 and image.dtype == torch.uint8
-    shown = f"{image.dtype} {list(image.shape)}" if isinstance(image, Tensor) else type(image).__name__
-    given.must(fine and image.numel() > 0, f"gave image {index} as {shown}, it must be torch.uint8 [3, H, W]")
+    given.image(f"image {index}", sample.image)
     given.must(sample.index == index, f"gave image {index} the index {sample.index}")
+    side, own = list(sample.image.shape[1:]), sample.label
     if sizes is not None:
-        own = np.asarray(sizes[index]).tolist()
-        said = f"says that image {index} has {own} pixels, height and width, and gave {list(image.shape[1:])}"
-        given.must(own == list(image.shape[1:]), said)
+        told = np.asarray(sizes[index]).tolist()
+        given.must(told == side, f"says that image {index} has {told} pixels, height and width, and gave {side}")
     if label.kind is None:
-        given.must(sample.label is None, f"announces no labels and gave image {index} the label {sample.label!r}")
+        given.must(own is None, f"announces no labels and gave image {index} the label {own!r}")
     elif labels is not None:
-        own = sample.label
-        if label.kind == "points":
-            own = len(own) if isinstance(own, np.ndarray) and own.ndim == 2 else own
-        own = {"class": -1}.get(str(label.kind), math.nan) if own is None else own
-        agree = isinstance(own, int | float | np.number) and np.isclose(
-            float(own), float(labels[index]), equal_nan=True
-        )
-        given.must(bool(agree), f"gave image {index} the label {own!r}, its labels() say {labels[index]}")
+        if own is None:
+            own = -1 if label.kind == "class" else math.nan
+        own = len(own) if isinstance(own, np.ndarray) and own.ndim == 2 else own  # points are counted
+        fine = isinstance(own, int | float | np.number) and np.isclose(own, labels[index], equal_nan=True)
+        given.must(fine, f"gave image {index} the label {own!r}, its labels() say {labels[index]}")
 
 
 def check_dataset(dataset: Dataset) -> None:
     """What an open data set says of all of its images, and the first and the last of them."""
     given, count, label = Given(dataset), len(dataset), dataset.label
-    labels, sizes, points, folds = dataset.labels(), dataset.sizes(), dataset.points(), dataset.folds()
-    for name, rows in {"labels": labels, "sizes": sizes, "points": points}.items():
-        if rows is not None:
-            given.must(len(rows) == count, f"has {count} images and {name} of {len(rows)}")
+    labels, sizes = dataset.labels(), dataset.sizes()
+    for name, rows in {"labels": labels, "sizes": sizes, "points": dataset.points()}.items():
+        size = count if rows is None else len(rows)
+        given.must(size == count, f"has {count} images and {name} of {size}")
     if labels is not None:
         given.kind("labels", labels, np.ndarray)
         given.must(label.kind is not None, "announces no labels and gave some")
         given.must(labels.ndim == 1, f"gave labels {list(labels.shape)}, they must be [{count}]")
-        wanted = "f" if label.kind == "score" else "iu" if label.kind == "class" else "fiu"
+        wanted = {"score": "f", "class": "iu"}.get(str(label.kind), "fiu")
         given.must(labels.dtype.kind in wanted, f"gave labels of {labels.dtype} for the kind {label.kind}")
         given.must(not np.isinf(labels.astype(np.float64)).any(), "gave labels that are infinite")
-    if label.kind == "class" and label.classes and labels is not None and count:
-        low, high = int(labels.min()), int(labels.max())
-        given.must(low >= -1 and high < len(label.classes), f"gave classes {low} to {high} of {len(label.classes)}")
+        if label.classes and count:
+            low, high = int(labels.min()), int(labels.max())
+            given.must(low >= -1 and high < len(label.classes), f"gave classes {low} to {high} of {len(label.classes)}")
     if sizes is not None:
-        fine = np.shape(sizes) == (count, 2) and np.asarray(sizes).dtype.kind in "iu" and bool((sizes > 0).all())
+        fine = np.shape(sizes) == (count, 2) and np.asarray(sizes).dtype.kind in "iu" and (sizes > 0).all()
         given.must(fine, f"gave sizes {list(np.shape(sizes))}, they must be whole numbers above 0 of [{count}, 2]")
-    for number, fold in enumerate(folds or ()):
-        rows = np.asarray(fold)
-        fine = rows.dtype.kind in "iu" and bool(((rows >= 0) & (rows < count)).all()) and len(set(rows)) == len(rows)
+    for number, fold in enumerate(dataset.folds() or ()):
+        fine = np.isin(fold, np.arange(count)).all() and len(np.unique(fold)) == len(fold)
         given.must(fine, f"gave fold {number} with positions that are not different ones from 0 to {count - 1}")
     for index in sorted({0, count - 1}) if count else ():
         sample = dataset[index]
@@ -190,79 +182,66 @@ def check_dataset(dataset: Dataset) -> None:
 
 def check_views(step: object, plan: ViewSpec, views: Any, index: int) -> None:
     """What a worker step makes of one image."""
-    given = Given(step)
+    given, sides = Given(step), {side for _, side in plan.sizes}
     given.kind("its views", views, Sequence)
     for view in views:
         given.kind("a view", view, View)
-        image, where = view.image, f"view {view.view} of image {index}"
-        fine = isinstance(image, Tensor) and image.ndim == 3 and len(image) == 3 and image.dtype == torch.uint8
-        shown = f"{image.dtype} {list(image.shape)}" if isinstance(image, Tensor) else type(image).__name__
-        given.must(fine and image.numel() > 0, f"gave {where} as {shown}, it must be torch.uint8 [3, H, W]")
-        fine = np.shape(view.map) == (2, 3) and bool(np.isfinite(view.map).all())
+        where = f"view {view.view} of image {index}"
+        given.image(where, view.image)
+        fine = np.shape(view.map) == (2, 3) and np.isfinite(view.map).all()
         given.must(fine, f"gave {where} a map {list(np.shape(view.map))}, it must be finite numbers of [2, 3]")
         given.must(view.index == index, f"gave {where} the index {view.index}")
         given.must(0 <= view.kind < plan.groups, f"gave {where} the kind {view.kind}, it plans {plan.groups} groups")
-    numbers = [view.view for view in views]
+        found = list(view.image.shape[1:])
+        given.must(None in sides or set(found) <= sides, f"gave {where} {found} pixels, it plans {sides}")
     levels = [view.level if isinstance(view.level, tuple) else (view.level,) for view in views]
-    _check_order(given, plan, index, numbers, [view.kind for view in views], levels)
-    sides = {side for _, side in plan.sizes}
-    if None not in sides:
-        found = {tuple(view.image.shape[1:]) for view in views}
-        given.must(
-            {side for pair in found for side in pair} <= sides, f"gave views of {found} pixels, it plans {sides}"
-        )
+    _check_order(given, plan, index, [(one.view, one.kind, level) for one, level in zip(views, levels, strict=True)])
 
 
-def _check_order(
-    given: Given, plan: ViewSpec, index: int, numbers: Sequence[int], kinds: Sequence[int], levels: Sequence[Any]
-) -> None:
-    """Number, numbering and levels of the views of one image."""
-    count, most = len(numbers), plan.views
-    fine = 0 < count <= most if plan.fewer else count == most
-    given.must(fine, f"gave {count} views of image {index}, it plans {'at most ' * plan.fewer}{most}")
-    given.must(len(set(numbers)) == count, f"gave views of image {index} with the numbers {numbers}, two are alike")
-    given.must(all(math.isfinite(x) for one in levels for x in one), f"gave image {index} a level that is not finite")
-    columns = {len(one) for one in levels}
-    grid = plan.levels == "grid"
-    given.must(
-        len(columns) == 1 and (grid or columns == {1}), f"gave levels of {columns} columns, it plans {plan.levels}"
-    )
-    if plan.levels == "equal":
-        alike = all(len({x for x, k in zip(levels, kinds, strict=True) if k == kind}) == 1 for kind in set(kinds))
-        given.must(alike, f"gave the views of image {index} different levels, it plans equal ones")
+def _check_order(given: Given, plan: ViewSpec, index: int, rows: Sequence[tuple[int, int, tuple[float, ...]]]) -> None:
+    """Number, numbering and levels of the views of one image, each with its number, kind and level."""
+    numbers, most = [number for number, _, _ in rows], plan.views
+    fine = 0 < len(rows) <= most if plan.fewer else len(rows) == most
+    given.must(fine, f"gave {len(rows)} views of image {index}, it plans {'at most ' * plan.fewer}{most}")
+    given.must(len(set(numbers)) == len(rows), f"gave views of image {index} with the numbers {numbers}, two are alike")
+    finite = all(math.isfinite(number) for *_, level in rows for number in level)
+    given.must(finite, f"gave image {index} a level that is not finite")
+    columns = {len(level) for *_, level in rows}
+    fine = len(columns) == 1 and (plan.levels == "grid" or columns == {1})
+    given.must(fine, f"gave levels of {columns} columns, it plans {plan.levels}")
+    alike = len({(kind, level) for _, kind, level in rows}) == len({kind for _, kind, _ in rows})
+    fine = plan.levels != "equal" or alike
+    given.must(fine, f"gave the views of image {index} different levels, it plans equal ones")
 
 
 def check_batch(step: object, plan: ViewSpec, before: Batch, batch: Any) -> None:
     """What a device step makes of a batch: every view of every image, in the order of the stacks."""
     given = Given(step)
     given.kind("its batch", batch, Batch)
-    asked = list(dict.fromkeys(before.target.index.tolist()))
-    target: RankTarget = batch.target
+    asked, target, start = list(dict.fromkeys(before.target.index.tolist())), batch.target, 0
     given.must(len(batch.images) == len(plan.sizes), f"gave {len(batch.images)} stacks, it plans {len(plan.sizes)}")
-    start = 0
     for stack, (count, side) in zip(batch.images, plan.sizes, strict=True):
-        own = target.index[start : start + len(stack)].tolist()
-        rows = len(asked) * count
-        given.must(
-            len(own) == rows or (plan.fewer and len(own) < rows), f"gave a stack of {len(own)} views, not {rows}"
-        )
-        shape: Shape = [len(own), 3, side, side]
-        given.tensor("a stack", stack, shape, before.images[0].device)
-        given.must(
-            stack.min() >= 0 and stack.max() <= 1, f"gave pixels from {stack.min():g} to {stack.max():g}, not 0 to 1"
-        )
+        own, rows = target.index[start : start + len(stack)].tolist(), len(asked) * count
+        fine = len(own) == rows or (plan.fewer and len(own) < rows)
+        given.must(fine, f"gave a stack of {len(own)} views, not {rows}")
+        given.tensor("a stack", stack, [len(own), 3, side, side], before.images[0].device)
+        low, high = float(stack.min()), float(stack.max())
+        given.must(low >= 0 and high <= 1, f"gave pixels from {low:g} to {high:g}, not 0 to 1")
         order = [one for number, one in enumerate(own) if number == 0 or own[number - 1] != one]
         given.must(order == asked, "gave rows in another order of images than they came in, or not side by side")
         start += len(stack)
     kind = torch.zeros_like(target.index) if target.kind is None else target.kind
-    expected = target.index * plan.groups + kind
-    given.must(bool(((kind >= 0) & (kind < plan.groups)).all()), f"gave kinds outside of its {plan.groups} groups")
-    given.must(torch.equal(target.group, expected), "gave groups that are not index * groups + kind")
+    given.must(((kind >= 0) & (kind < plan.groups)).all(), f"gave kinds outside of its {plan.groups} groups")
+    fine = torch.equal(target.group, target.index * plan.groups + kind)
+    given.must(fine, "gave groups that are not index * groups + kind")
     given.must(target.level.is_floating_point(), f"gave levels of {target.level.dtype}, they must be floating point")
-    for index in asked:
-        rows = (target.index == index).nonzero().flatten()
-        levels = [tuple(one) if isinstance(one, list) else (one,) for one in target.level[rows].tolist()]
-        _check_order(given, plan, index, target.view[rows].tolist(), kind[rows].tolist(), levels)
+    levels = target.level.reshape(len(batch), -1).tolist()
+    rows_of: dict[int, list[tuple[int, int, tuple[float, ...]]]] = {}
+    ids = torch.stack([target.index, target.view, kind], dim=1).tolist()
+    for (index, number, group), level in zip(ids, levels, strict=True):
+        rows_of.setdefault(index, []).append((number, group, tuple(level)))
+    for index, found in rows_of.items():
+        _check_order(given, plan, index, found)
 
 
 def check_answers(predict: object, answers: Any, images: int, forward: Forward) -> None:
@@ -280,34 +259,31 @@ def check_answers(predict: object, answers: Any, images: int, forward: Forward) 
 
 def check_found(evaluator: Evaluator, result: Any) -> None:
     """What an evaluator found for one row of the report."""
-    given = Given(evaluator)
+    given, first = Given(evaluator), next(iter(evaluator.headline()))
     given.kind("its result", result, EvaluationResult)
     given.kind("metrics", result.metrics, Mapping)
     for name, value in result.metrics.items():
         fine = isinstance(value, int | float | np.number) and not isinstance(value, bool)
         given.must(fine, f"gave the metric {name!r} as {value!r}, it must be a number")
         given.must(not math.isinf(value), f"gave the metric {name!r} as {value}, it must be finite")
-        said = f"gave the metric {name!r} as NaN and no note that says why"
-        given.must(not math.isnan(value) or bool(result.notes), said)
-    first = list(evaluator.headline())[0]
+        fine = not math.isnan(value) or result.notes
+        given.must(fine, f"gave the metric {name!r} as NaN and no note that says why")
     said = f"has the headline {first!r} and gave no such metric; it gave {', '.join(result.metrics) or 'none'}"
     given.must(first in result.metrics, said)
     given.must(not isinstance(result.notes, str), "gave its notes as one text, they must be a list of sentences")
     for name, picture in result.pictures.items():
-        fine = isinstance(picture, np.ndarray) and picture.dtype == np.uint8 and picture.ndim == 3
-        given.must(fine and picture.shape[2] == 3, f"gave the picture {name!r}, which is no array [H, W, 3] uint8")
+        fine = isinstance(picture, np.ndarray) and picture.dtype == np.uint8 and picture.shape[2:] == (3,)
+        given.must(fine, f"gave the picture {name!r}, which is no array [H, W, 3] uint8")
 
 
 def digest(value: Any) -> int:
     """A checksum of what may be shared: tensors, arrays, points, and what holds them."""
     if isinstance(value, Tensor):
-        return zlib.crc32(value.detach().cpu().flatten().view(torch.uint8).numpy().data)
+        value = value.detach().cpu().flatten().view(torch.uint8).numpy()
     if isinstance(value, np.ndarray):
         return zlib.crc32(np.ascontiguousarray(value).reshape(-1).view(np.uint8).data)
-    if isinstance(value, Mapping):
-        return hash(tuple(digest(one) for one in value.values()))
-    if isinstance(value, list | tuple):
-        return hash(tuple(digest(one) for one in value))
     if isinstance(value, Sample | View | Batch | RankTarget | Points | Features):
-        return digest([getattr(value, name) for name in type(value).__slots__])
-    return hash(repr(value))
+        value = [getattr(value, name) for name in type(value).__slots__]
+    if isinstance(value, Mapping):
+        value = [*value.values()]
+    return hash(tuple(map(digest, value)) if isinstance(value, list | tuple) else repr(value))

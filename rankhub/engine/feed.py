@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
-from rankhub.catalog.blame import failed
+from rankhub.catalog.blame import during, failed
 from rankhub.engine.contracts import check_sample
 from rankhub.engine.guards import guarded_step
 from rankhub.engine.processes import ALONE, Processes
@@ -119,10 +119,11 @@ class Chain:
 
     def in_worker(self, views: list[View], epoch: int) -> list[View]:
         """The worker steps on the views of one sample."""
-        for number, step in enumerate(self.steps):
-            if isinstance(step, WorkerGenerator):
-                views = self._apply(step, views, Draws(self.seed, self.address, epoch, number))
-        return views
+        with during(f"image {views[0].index}"):
+            for number, step in enumerate(self.steps):
+                if isinstance(step, WorkerGenerator):
+                    views = self._apply(step, views, Draws(self.seed, self.address, epoch, number))
+            return views
 
     def _apply(self, step: Any, handed: Any, draws: Draws) -> Any:
         if not self.guarded:
@@ -206,10 +207,11 @@ class Feed(TorchDataset[Batch | Exception]):
         return self.chain.batch(map(self._sample, self.indices(place).tolist()), place.epoch, self.dataset.label)
 
     def _sample(self, index: int) -> Sample:
-        sample = self.dataset[index]
-        if self.chain.guarded:
-            check_sample(self.dataset, index, sample)
-        return sample
+        with during(f"image {index}"):
+            sample = self.dataset[index]
+            if self.chain.guarded:
+                check_sample(self.dataset, index, sample)
+            return sample
 
     def guarded(self) -> Feed:
         """The same, in which the data set and every step are held to their contracts."""
@@ -225,7 +227,7 @@ class Feed(TorchDataset[Batch | Exception]):
         except UserError as error:
             return error
         except (Exception, SystemExit) as error:
-            return failed(error) or RuntimeError(str(error))
+            return failed(error) or RuntimeError(repr(error))
 
     def batches(self, position: int, stop: int, *, pin: bool = False) -> Iterator[tuple[Place, Batch]]:
         """The batches from ``position`` on, before ``stop``, fetched ahead of their use."""

@@ -33,7 +33,7 @@ PLACES = 256
 def check_schedules(
     learner: Learner, optimizer: ScheduledOptimizer, plan: PhasePlan, portions: Mapping[str, Portion]
 ) -> None:
-    """Ask the schedules of a phase over its whole length: a rate below 0 in its last steps is known before the first."""
+    """Ask the schedules of a phase over its whole length: a rate that ends below 0 is known before the first step."""
     weights = [weight for portion in portions.values() for one in portion.objectives for weight in one.weights]
     rates = [optimizer.schedule, optimizer.numbers.get("lr")]
     bounds = [(one, 0.0, math.inf) for one in rates] + [(learner.decay, 0.0, 1.0)]
@@ -75,12 +75,11 @@ def _check_scope(objective: Objective, outputs: Mapping[str, Tensor], target: Ra
         with torch.no_grad():
             return float(copy.deepcopy(loss)(picked, target.rows(rows), context).total)  # it may keep a queue
 
+    of, counts = "queries", list[float]()
     if loss.scope == "batch":
         if not loss.per_query:
             return
-        halves, of = [every % 2 == 0, every % 2 == 1], "queries"
-        parts = [total(every, queries=half) for half in halves]
-        counts = None
+        parts = [total(every, queries=every % 2 == half) for half in (0, 1)]
     else:
         by, of = (every, "views") if loss.scope == "sample" else (target.index, "samples")
         _, place = torch.unique(by, return_inverse=True)
@@ -93,16 +92,12 @@ def _check_scope(objective: Objective, outputs: Mapping[str, Tensor], target: Ra
     size = TOLERANCE * (abs(whole) + sum(map(abs, parts)))
     if abs(whole - other) > size or not math.isfinite(whole + sum(parts)):
         return  # it draws at random
-    said = (
-        f"announces the scope {loss.scope!r}, a sum over {of}, and gave {whole:.6g} for a batch and {sum(parts):.6g} "
-    )
-    Given(loss).must(abs(whole - sum(parts)) <= size, said + "for its two halves together; announce the scope it has")
-    if counts is not None:
-        count = float(loss.count(target))
-        said = (
-            f"announces the scope {loss.scope!r} and counted {count:g} in a batch and {sum(counts):g} in its two halves"
-        )
-        Given(loss).must(abs(count - sum(counts)) <= TOLERANCE * (1 + count), said)
+    announced = f"announces the scope {loss.scope!r}"
+    said = f"{announced}, a sum over {of}, and gave {whole:.6g} for a batch and {sum(parts):.6g} for its two halves"
+    Given(loss).must(abs(whole - sum(parts)) <= size, f"{said} together; announce the scope it has")
+    count = float(loss.count(target)) if counts else 0.0
+    said = f"{announced} and counted {count:g} in a batch and {sum(counts):g} in its two halves"
+    Given(loss).must(abs(count - sum(counts)) <= TOLERANCE * (1 + count), said)
 
 
 def check_optimizer(optimizer: ScheduledOptimizer) -> None:
@@ -135,7 +130,9 @@ def check_optimizer(optimizer: ScheduledOptimizer) -> None:
         return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
 
     given.must(not same(own_rate, before), "moved no weight, though there is a gradient")
-    said = 'moved the weights with a learning rate of 0 as with its own; it must follow group["lr"], set before each step'
+    said = (
+        'moved the weights with a learning rate of 0 as with its own; it must follow group["lr"], set before each step'
+    )
     given.must(not same(own_rate, still), said)
 
 
@@ -162,7 +159,7 @@ def check_predict(parts: Parts) -> None:
 
 
 def check_pure(feed: Feed, batch: Batch, epoch: int) -> None:
-    """Whether the views of a batch's last image are those that it has by itself: not its neighbours' work, nor chance."""
+    """Whether the views of a batch's last image are those that it has by itself, not its neighbours' or chance's."""
     rows = (batch.target.index == batch.target.index[-1]).nonzero().flatten().cpu()
     views = feed.chain.batch([feed.dataset[int(batch.target.index[-1])]], epoch, feed.dataset.label)
     own, alone = batch.rows(rows), feed.chain.on_device(views.to(batch.images[0].device), epoch)

@@ -99,7 +99,7 @@ def wrong_choice(chosen: Any, candidates: Rows, count: int) -> Iterator[str]:
     elif not np.isin(rows, candidates).all() or len(np.unique(rows)) != count:
         yield f"chose {rows.tolist()[:8]}, which are not {count} different ones of the candidates"
     if scores.dtype.kind not in "fiu" or scores.shape != candidates.shape:
-        yield f"gave scores {scores.dtype} {list(scores.shape)}, they must be numbers, one a candidate ({len(candidates)})"
+        yield f"gave scores {scores.dtype} {list(scores.shape)}, they must be {len(candidates)}, one a candidate"
 
 
 class Acquirer(ABC):
