@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 SWITCH = "RANKHUB_TRACEBACK"
 """Environment variable: set, the command line also shows the whole traceback."""
 
-_CORE = "rankhub."
+_CORE, _OWN = "rankhub.", "rankhub"
 
 
 class ComponentError(UserError):
@@ -78,9 +79,12 @@ def blamed(catalog: Catalog | None = None) -> Iterator[None]:
         raise
     except (Exception, SystemExit) as error:
         found = failed(error)
+        if found is not None:
+            found.title = title_of(found.cls, catalog)
+        else:
+            found = _of_plugin(error, catalog)
         if found is None:
             raise
-        found.title = title_of(found.cls, catalog)
         raise found from error
 
 
@@ -88,8 +92,10 @@ def failed(error: BaseException) -> ComponentError | None:
     """The innermost component at work when something was raised, and what happened to it; None if none was."""
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
     cls, method = _innermost(frames, (_CORE, "torch.")) or _innermost(frames, (_CORE,)) or (None, "")
-    if cls is None:
-        return None
+    return None if cls is None else _said(cls, method, error)
+
+
+def _said(cls: type, method: str, error: BaseException) -> ComponentError:
     last = traceback.extract_tb(error.__traceback__)[-1]
     text = f"failed in {method}: {brief(error)} ({Path(last.filename).name}, line {last.lineno})"
     advice = f"tell its author ({SWITCH}=1 shows the traceback)"
@@ -101,6 +107,22 @@ def failed(error: BaseException) -> ComponentError | None:
     for note in getattr(error, "__notes__", ()):
         blame.add_note(note)
     return blame
+
+
+def _of_plugin(error: BaseException, catalog: Catalog | None) -> ComponentError | None:
+    """What failed in a stranger's code outside of its components, such as in a verb or in a backward pass."""
+    from rankhub.catalog.catalog import Catalog
+
+    plugins = [plugin for plugin in (catalog or Catalog.discover()).plugins if plugin.distribution != _OWN]
+    for frame in reversed([frame for frame, _ in traceback.walk_tb(error.__traceback__)]):
+        package = str(frame.f_globals.get("__name__")).partition(".")[0]
+        for plugin in plugins:
+            targets = [record.target for record in (*plugin.components, *plugin.verbs)]
+            if package in {re.split("[.:]", target)[0] for target in targets}:
+                found = _said(object, frame.f_code.co_name, error)
+                found.title = f"plugin {plugin.owner} {plugin.version}"
+                return found
+    return None
 
 
 def _innermost(frames: list[FrameType], others: tuple[str, ...]) -> tuple[type, str] | None:

@@ -91,7 +91,7 @@ def check_features(backbone: Backbone, images: Tensor, maps: bool, features: Any
     """What a backbone gives for a stack of images."""
     given, spec, rows = Given(backbone), backbone.spec, len(images)
     given.kind("its features", features, Features)
-    parts = {"pooled features": (features.pooled, [rows, spec.width])}
+    parts: dict[str, tuple[Any, Shape]] = {"pooled features": (features.pooled, [rows, spec.width])}
     if maps:
         stacks = list(features.maps or ())
         given.must(len(stacks) == 1, f"gave {len(stacks)} maps of a stack of images, it must be 1")
@@ -147,14 +147,15 @@ def check_sample(dataset: Dataset, index: int, sample: Any) -> None:
         if own is None:
             own = -1 if label.kind == "class" else math.nan
         own = len(own) if isinstance(own, np.ndarray) and own.ndim == 2 else own  # points are counted
-        fine = isinstance(own, int | float | np.number) and np.isclose(own, labels[index], equal_nan=True)
-        given.must(fine, f"gave image {index} the label {own!r}, its labels() say {labels[index]}")
+        agree = isinstance(own, int | float | np.number) and np.isclose(own, labels[index], equal_nan=True)
+        given.must(agree, f"gave image {index} the label {own!r}, its labels() say {labels[index]}")
 
 
 def check_dataset(dataset: Dataset) -> None:
     """What an open data set says of all of its images, and the first and the last of them."""
     given, count, label = Given(dataset), len(dataset), dataset.label
     labels, sizes = dataset.labels(), dataset.sizes()
+    fine: Any
     for name, rows in {"labels": labels, "sizes": sizes, "points": dataset.points()}.items():
         size = count if rows is None else len(rows)
         given.must(size == count, f"has {count} images and {name} of {size}")

@@ -106,7 +106,7 @@ def check_optimizer(optimizer: ScheduledOptimizer) -> None:
     It steps at its rate and at 0, from the same state and by the gradient of the last step; weights are put back.
     """
     own, moved = optimizer.optimizer, optimizer.parameters()
-    given, rates = Given(own), [group.get("lr") for group in own.param_groups]
+    given, rates = Given(own), [group.get("lr", 0.0) for group in own.param_groups]
     fine = all(bool(torch.isfinite(one).all()) for one in moved)
     given.must(fine, "made weights that are not finite of a gradient that is")
     if not any(rates) or not any(one.grad is not None and one.grad.any() for one in moved):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -104,7 +105,7 @@ DATASETS = [
         "dataset",
         "vanished",
         "failed in __getitem__: FileNotFoundError",
-        __getitem__=lambda self, i: open("/nowhere/at/all"),
+        __getitem__=lambda self, i: Path("/nowhere/at/all").read_bytes(),
     ),
     wrong(
         "dataset",
