@@ -84,9 +84,8 @@ def main() -> None:
     total = found.pop("total")
     for name, seconds in found.items():
         print(f"{name:14} {1000 * seconds / asked.steps:8.3f} ms a step  {seconds / total:7.2%}")
-    print(
-        f"{'all guards':14} {1000 * sum(found.values()) / asked.steps:8.3f} ms a step  {sum(found.values()) / total:7.2%}"
-    )
+    whole = sum(found.values())
+    print(f"{'all guards':14} {1000 * whole / asked.steps:8.3f} ms a step  {whole / total:7.2%}")
 
 
 if __name__ == "__main__":

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
+import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -48,7 +48,8 @@ def kind_of(cls: type) -> str:
     """The kind of component that a class is; "" if it is none."""
     for kind in KINDS.values():
         module, _, name = kind.protocol.partition(":")
-        if issubclass(cls, getattr(import_module(module), name)):
+        protocol = getattr(sys.modules.get(module), name, None)  # of what was not imported there is no component
+        if protocol is not None and issubclass(cls, protocol):
             return kind.name
     return ""
 
