@@ -97,8 +97,10 @@ def failed(error: BaseException) -> ComponentError | None:
 
 
 def _said(cls: type, method: str, error: BaseException) -> ComponentError:
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    text = f"failed in {method}: {brief(error)} ({Path(last.filename).name}, line {last.lineno})"
+    places = list(traceback.walk_tb(error.__traceback__))
+    own = [place for place in places if _package(place[0].f_globals.get("__name__", "")) == _package(cls.__module__)]
+    frame, line = (own or places)[-1]  # the component's own line tells its author more than a library's
+    text = f"failed in {method}: {brief(error)} ({Path(frame.f_code.co_filename).name}, line {line})"
     advice = f"tell its author ({SWITCH}=1 shows the traceback)"
     if isinstance(error, MemoryError) or "out of memory" in str(error) or "allocate memory" in str(error):
         text, advice = f"ran out of memory: {brief(error)}", "lower batch_size, or raise accumulate"
@@ -110,16 +112,20 @@ def _said(cls: type, method: str, error: BaseException) -> ComponentError:
     return blame
 
 
+def _package(name: str) -> str:
+    return re.split("[.:]", str(name))[0]
+
+
 def _of_plugin(error: BaseException, catalog: Catalog | None) -> ComponentError | None:
     """What failed in a stranger's code outside of its components, such as in a verb or in a backward pass."""
     from rankhub.catalog.catalog import Catalog
 
     plugins = [plugin for plugin in (catalog or Catalog.discover()).plugins if plugin.distribution != _OWN]
     for frame in reversed([frame for frame, _ in traceback.walk_tb(error.__traceback__)]):
-        package = str(frame.f_globals.get("__name__")).partition(".")[0]
+        package = _package(str(frame.f_globals.get("__name__")))
         for plugin in plugins:
-            targets = [record.target for record in (*plugin.components, *plugin.verbs)]
-            if package in {re.split("[.:]", target)[0] for target in targets}:
+            targets = [*(one.target for one in plugin.components), *(one.target for one in plugin.verbs)]
+            if package in map(_package, targets):
                 found = _said(object, frame.f_code.co_name, error)
                 found.title = f"plugin {plugin.owner} {plugin.version}"
                 return found

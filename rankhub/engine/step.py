@@ -72,7 +72,7 @@ def take_step(learner: Learner, portions: Mapping[str, Portion], optimizer: Sche
         _add_up(learner, sums, parts, turn.log)
     sums["loss"] = sums.pop("loss")  # so that a message names the objective
     if not learner.scaler.is_enabled():  # which passes over steps whose gradient overflows, and does them anew
-        sums["gradient"] = _norm(optimizer)
+        sums["gradient"] = _norm(optimizer).to(sums["loss"])
     numbers, broken = check_finite(sums)
     if broken is not None:
         said = f"the {'' if broken == 'gradient' else 'loss of objective '}{broken} is {numbers[broken]}"
