@@ -41,7 +41,9 @@ def evaluate_row(source: Source, evaluators: Mapping[str, Evaluator], folder: Pa
             found = evaluator(source)
             check_found(evaluator, found)
             source.check(evaluator)
-        results[name] = replace(found, metrics=MappingProxyType(dict(found.metrics)))
+        unsaid = [metric for metric, value in found.metrics.items() if isnan(value)] if not found.notes else []
+        notes = [*found.notes, *(f"{name} gave {metric} as NaN and does not say why" for metric in unsaid)]
+        results[name] = replace(found, metrics=MappingProxyType(dict(found.metrics)), notes=notes)
     if folder is not None:
         for name, result in results.items():
             for table, rows in result.tables.items():

@@ -114,9 +114,6 @@ EVALUATORS = [
         "evaluator", "infinite", "gave the metric 'spread' as inf, it must be finite", **metrics(spread=float("inf"))
     ),
     wrong(
-        "evaluator", "nan", "gave the metric 'spread' as NaN and no note that says why", **metrics(spread=float("nan"))
-    ),
-    wrong(
         "evaluator",
         "headline",
         "has the headline 'spred' and gave no such metric; it gave spread",
@@ -237,3 +234,8 @@ def test_what_is_said_of_a_wrong_report(case: Wrong, tmp_path, caplog):
     said = said_of(case, tmp_path / "run", caplog)
     assert case.title in said or case.name == "unknown_output"
     assert case.says in said
+
+
+def test_a_metric_that_is_nan_and_unexplained_gets_a_note(tmp_path, caplog):
+    case = wrong("evaluator", "nan", "", **metrics(spread=float("nan")))
+    assert "mine gave spread as NaN and does not say why" in said_of(case, tmp_path / "run", caplog)
