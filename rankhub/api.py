@@ -154,6 +154,7 @@ def resume(
     device: str | None = None,
     progress: Progress = None,
     callbacks: Sequence[Callback] = (),
+    strict: bool = False,
 ) -> Run:
     """Go on with a run from its last checkpoint; it ends with the same weights bit for bit (CPU, equal threads).
 
@@ -164,13 +165,16 @@ def resume(
         device: As for :func:`train`, as are ``progress``, ``callbacks`` and what is raised.
         progress: See :data:`Progress`.
         callbacks: Watch the run.
+        strict: Hold every component to its contract in every step, as a recipe's ``strict: true`` does.
     """
     _import_engine()
     from rankhub.engine.data_overrides import data_again
-    from rankhub.engine.folder import resolved_recipe
+    from rankhub.engine.folder import check_plugins, resolved_recipe
     from rankhub.engine.run import hosted, resume
 
-    begun = read_recipe(resolved_recipe(Path(path)), [], Catalog.discover())
+    catalog = Catalog.discover()
+    check_plugins(Path(path), catalog)
+    begun = read_recipe(resolved_recipe(Path(path)), ["strict=true"] if strict else [], catalog)
     with hosted(_loaded(begun, device), None, progress, callbacks) as (loaded, host):
         ended = resume(Path(path), loaded, replace(host, data=data_again(loaded, data or {})))
         return _finished(ended, loaded.catalog)

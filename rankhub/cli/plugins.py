@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rankhub.interfaces.kinds import KINDS
+
 if TYPE_CHECKING:
     from rankhub.catalog.catalog import Catalog
     from rankhub.catalog.discovery import BrokenPlugin, Plugin
@@ -27,15 +29,27 @@ def _group() -> None:
 @app.command("list")
 def list_plugins(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with all that each brings.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Import all they bring; exit code 1 if some is broken.")
+    ] = False,
 ) -> None:
     """List the plugins with what they bring, and the broken ones with the reason."""
-    from rankhub.catalog.catalog import Catalog
+    from rankhub.catalog.catalog import Catalog, CatalogError
 
     catalog = Catalog.discover()
     if as_json:
         typer.echo(json.dumps(as_data(catalog), indent=2))
     else:
         _print(catalog)
+    wrong = len(catalog.broken)
+    for entry in [entry for kind in KINDS for entry in catalog.entries(kind)] if check else ():
+        try:
+            catalog.options(entry)
+        except CatalogError as error:
+            wrong += 1
+            typer.echo(f"{typer.style('broken', fg='red')}  {error}", err=as_json)
+    if check and wrong:
+        raise typer.Exit(1)
 
 
 def as_data(catalog: Catalog) -> dict[str, Any]:

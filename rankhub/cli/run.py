@@ -18,6 +18,7 @@ def run(
     out: Annotated[Path | None, typer.Option(help="The run's folder, instead of runs/RECIPE/TIME.")] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with the run in this folder.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done and cost, and stop.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Check all that components give, in every step.")] = False,
 ) -> None:
     """Train a recipe on its data and report what it has learned.
 
@@ -33,9 +34,10 @@ def run(
     from rankhub import api, talking
 
     if resume is not None:
-        ended = api.resume(resume, progress=talking())
+        ended = api.resume(resume, progress=talking(), strict=strict)
     else:
-        loaded = api.load_recipe(str(recipe), overrides or [], overlays=overlay or [], need_data=True)
+        changes = [*(overrides or []), *(["strict=true"] if strict else [])]
+        loaded = api.load_recipe(str(recipe), changes, overlays=overlay or [], need_data=True)
         talk = talking()
         if dry_run:
             api.estimate(loaded, progress=talk)

@@ -12,12 +12,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from rankhub.catalog.blame import during
 from rankhub.engine.console import human_seconds
 from rankhub.engine.device import Compute
 from rankhub.engine.learner import StepInfo
 from rankhub.engine.network import has_batch_statistics
 from rankhub.engine.parts import Parts
 from rankhub.engine.plan import PhasePlan
+from rankhub.engine.rehearsal import (
+    check_counts,
+    check_optimizer,
+    check_predict,
+    check_pure,
+    check_schedules,
+    check_scopes,
+)
 from rankhub.engine.step import take_step
 from rankhub.engine.training import new_learner, new_optimizer, stream_batch
 
@@ -45,6 +54,8 @@ def describe(parts: Parts, name: str, *, measure: bool) -> Lines:
         lines[f"phase {plan.phase.name}"] = _phase(parts, plan)
     if measure:
         costs = [trial_cost(parts, plan) for plan in parts.plans]
+        with during("before training"):
+            check_predict(parts)
         lines.seconds = sum(cost.seconds * plan.steps for cost, plan in zip(costs, parts.plans, strict=True))
         lines["expected"] = (
             f"{human_bytes(max(cost.memory for cost in costs))} for training, beside data and libraries; "
@@ -85,19 +96,35 @@ def _phase(parts: Parts, plan: PhasePlan) -> str:
 
 
 def trial_cost(parts: Parts, plan: PhasePlan) -> Cost:
-    """The cost of one step of a phase, measured on copies of network, losses and optimizer."""
+    """The cost of one step of a phase, measured on copies of network, losses and optimizer.
+
+    The first step, which is not measured, is where all that takes part is held to its contract.
+    """
     network, objectives = copy.deepcopy((parts.network, parts.objectives))
     twin = dataclasses.replace(parts, network=network, objectives=objectives)
     learner, optimizer = new_learner(twin), new_optimizer(twin, plan)
 
+    untried = True
+
     def step() -> None:
-        batches = {}
-        for name in plan.active(0):
-            feed = parts.feeds[plan.phase.name, name]
-            at = feed.in_epoch(0)
-            fetched = feed.fetch(at).to(parts.compute.device)
-            batches[name] = stream_batch(twin, plan, name, feed.chain.on_device(fetched, at.epoch))
-        take_step(learner, batches, optimizer, StepInfo(plan.clock_at(0)))
+        nonlocal untried
+        first, untried, batches = untried, False, {}
+        with during(f"trial step of phase {plan.phase.name!r}"), learner.guard.thorough(first):
+            for name in plan.streams if first else plan.active(0):
+                feed = parts.feeds[plan.phase.name, name]
+                feed, at = feed.guarded() if first else feed, feed.in_epoch(0)
+                fetched = feed.fetch(at).to(parts.compute.device)
+                batches[name] = stream_batch(twin, plan, name, feed.chain.on_device(fetched, at.epoch))
+                if first:
+                    check_pure(feed, batches[name].batch, at.epoch)
+            if first:
+                check_schedules(learner, optimizer, plan, batches)
+                check_counts(batches)
+            take_step(learner, batches, optimizer, StepInfo(plan.clock_at(0)))
+            if first:
+                check_optimizer(optimizer)
+                for portion in batches.values():
+                    check_scopes(learner, portion)
 
     def state() -> dict[str, Any]:
         kept: dict[str, Any] = dict(network.state_dict())

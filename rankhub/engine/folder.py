@@ -9,6 +9,7 @@ import io
 import json
 import math
 import platform
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -126,16 +127,35 @@ def versions(catalog: Catalog) -> dict[str, Any]:
         "command": sys.argv,
         "libraries": libraries,
         "plugins": {plugin.owner: plugin.version for plugin in catalog.plugins},
+        "distributions": {plugin.owner: plugin.distribution for plugin in catalog.plugins},
     }
+
+
+def check_plugins(folder: Path, catalog: Catalog) -> None:
+    """See that the plugins which a run's recipe names are there; a UserError with what to install."""
+    lock, known = _lock(folder), {plugin.owner for plugin in catalog.plugins}
+    text = resolved_recipe(folder).text
+    gone = [owner for owner in lock.get("plugins", {}) if owner not in known and re.search(rf"\b{owner}/", text)]
+    for owner in gone:
+        version, reason = lock["plugins"][owner], catalog.reason(owner)
+        source = f"{lock.get('distributions', {}).get(owner, owner)} {version}"
+        raise UserError(
+            f"the run {folder.absolute()} needs the plugin {owner}, of {source} by its lock.json, which "
+            + (f"cannot be used: {reason}" if reason else f"is not installed; install {source.replace(' ', '==')}")
+        )
+
+
+def _lock(folder: Path) -> dict[str, Any]:
+    """What :func:`versions` was when a run began; empty if it cannot be read."""
+    try:
+        return dict(json.loads((folder / "lock.json").read_text()))
+    except (OSError, ValueError):
+        return {}
 
 
 def changed_versions(folder: Path, now: Mapping[str, Any]) -> list[str]:
     """Sentences on what has another version than when the run began; its weights may then differ in the last bits."""
-    try:
-        then = json.loads((folder / "lock.json").read_text())
-    except (OSError, ValueError):
-        return []
-    sentences = []
+    then, sentences = _lock(folder), []
     for part in ("libraries", "plugins"):
         for name, version in now[part].items():
             before = then.get(part, {}).get(name)

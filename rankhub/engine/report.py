@@ -114,7 +114,7 @@ class Report:
             path, value = kept
             talk.line(f"Best {training.best.label} {training.best.metric}: {value:.3f}, kept in {path}")
         talk.line(f"Run folder: {self.folder}")
-        for hint in self.watchers.tell(lambda callback: callback.hint()):
+        for hint in self.watchers.tell(lambda callback: callback.hint(), asks=False):
             talk.line(f"See it with: {hint}")
         for number, advice in enumerate(parts.recipe.next_steps):
             talk.line(("Try next: " if number == 0 else "          ") + advice)

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from rankhub.catalog.blame import blamed
 from rankhub.engine import evaluation, folder
 from rankhub.engine.answers import Answer, Prediction, answers, column_of, direction_of, stacked
 from rankhub.engine.checkpoint import Results
@@ -196,7 +197,7 @@ class Run(TrainedNetwork):
             for sentence in left_out:
                 log.warning("%s", sentence)
         recipe = loaded.recipe
-        with preserved():
+        with preserved(), blamed(self._catalog):
             assembly = Assembly.of(recipe, self._catalog)
             wanted = used_data(recipe.model_copy(update={"phases": []}))
             resources = Resources(self._catalog, _silent, data=given)
@@ -209,7 +210,8 @@ class Run(TrainedNetwork):
 
     def answers(self, dataset: Dataset, batch_size: int = BLOCK) -> Iterator[Answer]:
         """All that the network says of each image of an open data set, a block at a time."""
-        return answers(self.outputs(dataset), batch_size)
+        with blamed(self._catalog):
+            yield from answers(self.outputs(dataset), batch_size)
 
     def number(self, answer: Answer, output: str) -> float:
         """One number of an answer, on the scale of the labels."""

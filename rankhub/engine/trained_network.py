@@ -35,6 +35,7 @@ class TrainedNetwork:
     @cached_property
     def recipe(self) -> LoadedRecipe:
         """The run's recipe."""
+        folder.check_plugins(self.path, self._catalog)
         return load_recipe(folder.resolved_recipe(self.path), self._changes, self._catalog)
 
     @cached_property
