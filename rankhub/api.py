@@ -171,10 +171,12 @@ def resume(
     """
     _import_engine()
     from rankhub.engine.data_overrides import data_again
-    from rankhub.engine.folder import resolved_recipe
+    from rankhub.engine.folder import check_plugins, resolved_recipe
     from rankhub.engine.run import hosted, resume
 
-    begun = read_recipe(resolved_recipe(Path(path)), [], Catalog.discover())
+    catalog = Catalog.discover()
+    check_plugins(Path(path), catalog)
+    begun = read_recipe(resolved_recipe(Path(path)), [], catalog)
     with hosted(_loaded(begun, device), None, progress, callbacks) as (loaded, host):
         given = replace(host, data=data_again(loaded, data or {}))
         ended = resume(Path(path), loaded, given, allow_changes=allow_changes)

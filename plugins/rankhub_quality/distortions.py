@@ -85,6 +85,7 @@ class Distortions(WorkerGenerator):
             levels="grid" if len(self.groups[0].stages) > 1 else "ordered",
             sizes=((count, None),),
             kinds=tuple(group.name for group in self.groups),
+            fewer=True,
         )
 
     def apply(self, views: Sequence[View], draws: Draws) -> list[View]:

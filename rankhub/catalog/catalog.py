@@ -6,6 +6,7 @@ behind the entry points: a component's own module is imported when a recipe uses
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -119,6 +120,14 @@ class Catalog:
             raise UserError(f"no plugin offers a {kind} for the role {role!r}; see `rankhub plugins list`")
         return found[0]
 
+    def entry_of(self, cls: type) -> ComponentInfo | None:
+        """The component whose class this is, as far as it was imported; None if it is no component's."""
+        for entry in (entry for entries in self._table.values() for entry in entries):
+            module, _, attribute = entry.component.target.partition(":")
+            if getattr(sys.modules.get(module), attribute, None) is cls:
+                return entry
+        return None
+
     def clashes(self) -> dict[tuple[str, str], tuple[ComponentInfo, ...]]:
         """(kind, name) -> the entries of that name, where several plugins give one."""
         return {key: entries for key, entries in self._table.items() if len(entries) > 1}
@@ -144,8 +153,12 @@ class Catalog:
             raise CatalogError(f"{kind} {name!r} is given by {owners}; write {choices}")
         return found[0]
 
+    def reason(self, owner: str) -> str | None:
+        """Why a plugin cannot be used; None if it is not broken."""
+        return next((plugin.reason for plugin in self.broken if plugin.owner == owner), None)
+
     def _no_owned(self, kind: str, owner: str, name: str) -> str:
-        reason = next((plugin.reason for plugin in self.broken if plugin.owner == owner), None)
+        reason = self.reason(owner)
         if reason is not None:
             return f"plugin {owner} cannot be used: {reason}"
         owners = [plugin.owner for plugin in self.plugins]
@@ -224,8 +237,14 @@ class Catalog:
         ``wired`` is what the engine hands to every component of the kind (see ``KINDS``). With a ``clock``, the
         constructor gets numbers in place of schedules (optimizers want that).
         """
+        from rankhub.catalog.announced import check_announced
+        from rankhub.catalog.blame import blamed
+
         cls = self.load(self.find(kind, spec["use"] if isinstance(spec, Mapping) else spec.use))
-        return cls(*wired, **self.arguments(kind, spec, clock))
+        with blamed(self):
+            made = cls(*wired, **self.arguments(kind, spec, clock))
+            check_announced(kind, made)
+        return made
 
     def observers(self, run: RunInfo) -> list[Callback]:
         """The callbacks with which plugins watch every run. A plugin that fails is left out with a warning."""

@@ -7,6 +7,7 @@ of plugins, so that a slow or broken verb costs the others nothing.
 import os
 import sys
 import time
+import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
@@ -16,6 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 import rankhub
+from rankhub.catalog.blame import SWITCH, blamed
 from rankhub.catalog.catalog import Catalog
 from rankhub.catalog.discovery import STRAYS, PluginFailure, guarded
 from rankhub.cli.console import print_error
@@ -56,10 +58,13 @@ def main() -> None:
 def execute(arguments: Sequence[str]) -> int:
     """Run one command line; returns its exit code. What is not the user's to mend is raised."""
     try:
-        build(arguments)(args=list(arguments), prog_name="rankhub")
+        with blamed():
+            build(arguments)(args=list(arguments), prog_name="rankhub")
     except SystemExit as ending:
         return ending.code if isinstance(ending.code, int) else int(ending.code is not None)
     except UserError as error:
+        if os.environ.get(SWITCH):
+            traceback.print_exception(error)
         print_error(_of_process(str(error)))
         return WRONG
     except OSError as error:

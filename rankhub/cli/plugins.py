@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rankhub.catalog.discovery import DisabledPlugin
+from rankhub.interfaces.kinds import KINDS
 
 if TYPE_CHECKING:
     from rankhub.catalog.catalog import Catalog
@@ -35,18 +36,26 @@ def _group() -> None:
 def list_plugins(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with all that each brings.")] = False,
     check: Annotated[
-        bool, typer.Option("--check", help="Ask each in a process of its own first; exit with 1 if one is broken.")
+        bool,
+        typer.Option("--check", help="Ask each in a process of its own and import all; exit code 1 if some is broken."),
     ] = False,
 ) -> None:
     """List the plugins with what they bring, and the broken ones with the reason."""
-    from rankhub.catalog.catalog import Catalog
+    from rankhub.catalog.catalog import Catalog, CatalogError
 
     catalog = Catalog.discover(check) if check else Catalog.discover()
     if as_json:
         typer.echo(json.dumps(as_data(catalog), indent=2))
     else:
         _print(catalog)
-    if check and not all(isinstance(plugin, DisabledPlugin) for plugin in catalog.broken):
+    wrong: list[object] = [plugin for plugin in catalog.broken if not isinstance(plugin, DisabledPlugin)]
+    for entry in [entry for kind in KINDS for entry in catalog.entries(kind)] if check else ():
+        try:
+            catalog.options(entry)
+        except CatalogError as error:
+            typer.echo(f"{typer.style('broken', fg='red')}  {error}", err=as_json)
+            wrong.append(error)
+    if check and wrong:
         raise typer.Exit(1)
 
 

@@ -19,6 +19,7 @@ def run(
         bool, typer.Option("--allow-changes", help="With --resume: though recipe or data have changed since it began.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done and cost, and stop.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Check all that components give, in every step.")] = False,
 ) -> None:
     """Train a recipe on its data and report what it has learned.
 
@@ -39,9 +40,14 @@ def run(
     from rankhub import api, talking
 
     if resume is not None:
+        if strict:
+            raise UserError(
+                f"a run that goes on is as strict as its recipe: set `strict: true` in {resume}/recipe.resolved.yaml"
+            )
         ended = api.resume(resume, progress=talking(), allow_changes=allow_changes)
     else:
-        loaded = api.load_recipe(str(recipe), overrides or [], overlays=overlay or [], need_data=True)
+        changes = [*(overrides or []), *(["strict=true"] if strict else [])]
+        loaded = api.load_recipe(str(recipe), changes, overlays=overlay or [], need_data=True)
         talk = talking()
         if dry_run:
             api.estimate(loaded, progress=talk)

@@ -10,11 +10,20 @@ import torch
 from rich.filesize import decimal
 from torch import Tensor
 
+from rankhub.catalog.blame import during
 from rankhub.engine.console import human_seconds
-from rankhub.engine.learner import StepInfo
+from rankhub.engine.learner import StepInfo, StreamBatch
 from rankhub.engine.network import has_batch_statistics
 from rankhub.engine.parts import Parts
 from rankhub.engine.plan import PhasePlan
+from rankhub.engine.rehearsal import (
+    check_counts,
+    check_optimizer,
+    check_predict,
+    check_pure,
+    check_schedules,
+    check_scopes,
+)
 from rankhub.engine.step import take_step
 from rankhub.engine.training import new_learner, new_optimizer, stream_batch
 
@@ -42,6 +51,8 @@ def describe(parts: Parts, name: str, *, measure: bool) -> Lines:
         lines[f"phase {plan.phase.name}"] = _phase(parts, plan)
     if measure:
         costs = [trial_cost(parts, plan) for plan in parts.plans]
+        with during("before training"):
+            check_predict(parts)
         lines.seconds = sum(cost.seconds * plan.steps for cost, plan in zip(costs, parts.plans, strict=True))
         lines["expected"] = (
             f"{decimal(max(cost.memory for cost in costs))} for training, beside data and libraries; "
@@ -90,20 +101,27 @@ class Cost:
 
 
 def trial_cost(parts: Parts, plan: PhasePlan) -> Cost:
-    """The cost of one step of a phase: the second of two, on copies of network, losses and optimizer."""
+    """The cost of one step of a phase: the second of two, on copies of network, losses and optimizer.
+
+    In the first all that takes part is held to its contract.
+    """
     compute, cuda = parts.compute, parts.compute.device.type == "cuda"
     network, objectives = copy.deepcopy((parts.network, parts.objectives))
     twin = dataclasses.replace(parts, network=network, objectives=objectives)
     learner, optimizer = new_learner(twin), new_optimizer(twin, plan)
     saved: dict[int, int] = {}  # what autograd keeps for the backward pass: storage -> bytes
+    batches: dict[str, StreamBatch] = {}
 
-    def step() -> None:
-        batches = {}
-        for name in plan.active(0):
+    def step(first: bool) -> None:
+        batches.clear()
+        for name in plan.streams if first else plan.active(0):
             feed = parts.feeds[plan.phase.name, name]
-            at = feed.in_epoch(0)
+            feed, at = feed.guarded() if first else feed, feed.in_epoch(0)
             fetched = feed.fetch(at).to(compute.device)
             batches[name] = stream_batch(twin, plan, name, feed.chain.on_device(fetched, at.epoch))
+        if first:
+            check_schedules(learner, optimizer, plan, batches)
+            check_counts(batches)
         take_step(learner, batches, optimizer, StepInfo(plan.clock_at(0)))
 
     def note(tensor: Tensor) -> Tensor:
@@ -114,11 +132,17 @@ def trial_cost(parts: Parts, plan: PhasePlan) -> Cost:
     with torch.random.fork_rng(devices=[compute.device] if cuda else []):
         if cuda:
             torch.cuda.reset_peak_memory_stats(compute.device)
-        with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-            step()
+        with during(f"trial step of phase {plan.phase.name!r}"), learner.guard.thorough():
+            with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+                step(first=True)
+            check_optimizer(optimizer)
+            for name, portion in batches.items():
+                feed = parts.feeds[plan.phase.name, name].guarded()
+                check_pure(feed, portion.batch, feed.in_epoch(0).epoch)
+                check_scopes(learner, portion)
         compute.synchronize()
         start = time.perf_counter()
-        step()
+        step(first=False)
         compute.synchronize()
         seconds = time.perf_counter() - start
     if cuda:

@@ -3,6 +3,7 @@
 import copy
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import isfinite, isnan, nan
 from pathlib import Path
 from types import MappingProxyType
@@ -14,8 +15,10 @@ import torch
 from pydantic import BaseModel
 from torch import nn
 
+from rankhub.catalog.blame import during
 from rankhub.engine import folder as folders
 from rankhub.engine.checkpoint import Results
+from rankhub.engine.contracts import check_found
 from rankhub.engine.device import Compute
 from rankhub.engine.network import Network, batch_statistics
 from rankhub.engine.source import NetworkSource
@@ -32,7 +35,15 @@ CALIBRATION_BLOCK = 64
 
 def evaluate_row(source: NetworkSource, evaluators: Mapping[str, Evaluator], folder: Path | None) -> Results:
     """Run all evaluators on one row and write what they found under ``folder``."""
-    results = {name: evaluator(source) for name, evaluator in evaluators.items()}
+    results: Results = {}
+    for name, evaluator in evaluators.items():
+        with during(f"evaluator {name!r}, row {source.row!r}"):
+            found = evaluator(source)
+            check_found(evaluator, found)
+            source.check(evaluator)
+        unsaid = [metric for metric, value in found.metrics.items() if isnan(value)] if not found.notes else []
+        notes = [*found.notes, *(f"{name} gave {metric} as NaN and does not say why" for metric in unsaid)]
+        results[name] = replace(found, metrics=MappingProxyType(dict(found.metrics)), notes=notes)
     if folder is not None:
         for name, result in results.items():
             for table, rows in result.tables.items():

@@ -1,5 +1,6 @@
 """A stream's batches. Which images a batch holds, and how their views are drawn, follows from its position alone."""
 
+import copy
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -12,6 +13,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
+from rankhub.catalog.blame import during, failed
+from rankhub.engine.contracts import check_sample
+from rankhub.engine.guards import guarded_step
 from rankhub.engine.processes import ALONE, Processes
 from rankhub.interfaces.batch import Batch, View
 from rankhub.interfaces.data import Dataset, LabelSpec, Sample
@@ -25,8 +29,8 @@ from rankhub.recipe.assembly import plan_chain
 
 
 def first_view(sample: Sample) -> View:
-    """The view that a chain starts from: the whole image."""
-    return View(sample.image, sample.index, label=sample.label, meta=sample.meta)
+    """The view that a chain starts from: the whole image, of its own, since a data set may hold the sample's."""
+    return View(sample.image.clone(), sample.index, label=sample.label, meta=sample.meta)
 
 
 def stack_images(images: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
@@ -102,6 +106,7 @@ class Chain:
     views: ViewSpec  # what comes out for one image
     seed: int
     address: str  # the name under which views are drawn
+    guarded: bool = False  # whether every step is held to what it plans
 
     def drawn(self, purpose: str, seed: int | None = None) -> Self:
         """The same generator, which draws other views: for a purpose other than training, perhaps by another seed."""
@@ -120,10 +125,16 @@ class Chain:
 
     def in_worker(self, views: list[View], epoch: int) -> list[View]:
         """The worker steps on the views of one sample."""
-        for number, step in enumerate(self.steps):
-            if isinstance(step, WorkerGenerator):
-                views = step.apply(views, Draws(self.seed, self.address, epoch, number))
-        return views
+        with during(f"image {views[0].index}"):
+            for number, step in enumerate(self.steps):
+                if isinstance(step, WorkerGenerator):
+                    views = self._apply(step, views, Draws(self.seed, self.address, epoch, number))
+            return views
+
+    def _apply(self, step: Any, handed: Any, draws: Draws) -> Any:
+        if not self.guarded:
+            return step.apply(handed, draws)
+        return guarded_step(step, plan_chain(self.steps[: draws.step + 1]), handed, draws)
 
     def batch(self, samples: Iterable[Sample], epoch: int, label: LabelSpec) -> Batch:
         """The views of samples on the CPU, the worker steps done."""
@@ -135,7 +146,7 @@ class Chain:
         """The device steps on a batch; without any, the views as floats in [0, 1]."""
         for number, step in enumerate(self.steps):
             if isinstance(step, DeviceGenerator):
-                batch = step.apply(batch, Draws(self.seed, self.address, epoch, number))
+                batch = self._apply(step, batch, Draws(self.seed, self.address, epoch, number))
         images = tuple(stack if stack.is_floating_point() else stack.float().div_(255) for stack in batch.images)
         return Batch(images, batch.sizes, batch.maps, batch.target)
 
@@ -155,7 +166,7 @@ def make_views(generators: Sequence[Generator], image: Tensor, seed: int = 0) ->
         UserError: The steps do not fit one after the other, or the image does not suit them.
     """
     chain = Chain(generators, plan_chain(generators), seed, "show")
-    return chain.on_device(chain.batch([Sample(image.clone(), 0)], 0, LabelSpec()), 0), chain.views
+    return chain.on_device(chain.batch([Sample(image, 0)], 0, LabelSpec()), 0), chain.views
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +177,7 @@ class EpochPosition:
     number: int
 
 
-class Feed(TorchDataset[Batch]):
+class Feed(TorchDataset[Batch | Exception]):
     """Batches of one stream, from any position on; a UserError if there are fewer images than a batch."""
 
     def __init__(
@@ -199,19 +210,36 @@ class Feed(TorchDataset[Batch]):
 
     def fetch(self, at: EpochPosition) -> Batch:
         """One batch on the CPU, the worker steps done."""
-        samples = (self.dataset[index] for index in self.indices(at).tolist())
-        return self.chain.batch(samples, at.epoch, self.dataset.label)
+        return self.chain.batch(map(self._sample, self.indices(at).tolist()), at.epoch, self.dataset.label)
 
-    def __getitem__(self, position: int) -> Batch:
-        """The batch at ``position``; called in a process of torch's DataLoader, hence on one thread."""
+    def _sample(self, index: int) -> Sample:
+        with during(f"image {index}"):
+            sample = self.dataset[index]
+            if self.chain.guarded:
+                check_sample(self.dataset, index, sample)
+            return sample
+
+    def guarded(self) -> Self:
+        """The same, in which the data set and every step are held to their contracts."""
+        feed = copy.copy(self)
+        feed.chain = replace(self.chain, guarded=True)
+        return feed
+
+    def __getitem__(self, position: int) -> Batch | Exception:
+        """In a process of torch's loader. What fails is a value: from there an exception comes back as text."""
         torch.set_num_threads(1)
-        return self.fetch(self.in_epoch(position))
+        try:
+            return self.fetch(self.in_epoch(position))
+        except UserError as error:
+            return error
+        except (Exception, SystemExit) as error:
+            return failed(error) or RuntimeError(repr(error))
 
     def batches(self, position: int, stop: int, *, pin: bool = False) -> Iterator[tuple[EpochPosition, Batch]]:
         """The batches from ``position`` on, before ``stop``, fetched ahead of their use."""
         positions = [self.in_epoch(p) for p in range(position, stop)]
         if self.workers:
-            fetched: Iterator[Batch] = iter(
+            fetched: Iterator[Batch | Exception] = iter(
                 DataLoader(
                     self,
                     batch_size=None,
@@ -224,6 +252,8 @@ class Feed(TorchDataset[Batch]):
         else:
             fetched = self._ahead(positions)
         for at, batch in zip(positions, fetched, strict=True):
+            if isinstance(batch, Exception):
+                raise batch
             yield at, _pinned(batch) if pin else batch
 
     def _ahead(self, positions: Sequence[EpochPosition]) -> Iterator[Batch]:

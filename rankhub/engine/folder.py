@@ -8,6 +8,7 @@ import json
 import math
 import os
 import platform
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -128,12 +129,29 @@ def versions(catalog: Catalog) -> dict[str, Any]:
         "command": sys.argv,
         "libraries": libraries,
         "plugins": {plugin.owner: plugin.version for plugin in catalog.plugins},
+        "distributions": {plugin.owner: plugin.distribution for plugin in catalog.plugins},
     }
 
 
 class _Lock(BaseModel):
     libraries: dict[str, str]
     plugins: dict[str, str]
+    distributions: dict[str, str] = {}
+
+
+def check_plugins(folder: Path, catalog: Catalog) -> None:
+    """See that the plugins which a run's recipe names are there; a UserError with what to install."""
+    try:
+        lock = read_json(folder / "lock.json", _Lock, "so what to install is not known")
+    except UserError:
+        return
+    known, text = {plugin.owner for plugin in catalog.plugins}, resolved_recipe(folder).text
+    for owner in [owner for owner in lock.plugins if owner not in known and re.search(rf"\b{owner}/", text)]:
+        source, reason = f"{lock.distributions.get(owner, owner)} {lock.plugins[owner]}", catalog.reason(owner)
+        raise UserError(
+            f"the run {folder.absolute()} needs the plugin {owner}, of {source} by its lock.json, which "
+            + (f"cannot be used: {reason}" if reason else f"is not installed; install {source.replace(' ', '==')}")
+        )
 
 
 def changed_versions(folder: Path, now: Mapping[str, Any]) -> list[str]:

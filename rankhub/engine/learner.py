@@ -2,16 +2,19 @@
 
 import contextlib
 import copy
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from rankhub.catalog.blame import ComponentError
 from rankhub.catalog.hints import KeyPath
 from rankhub.engine import checkpoint
 from rankhub.engine.device import Compute
+from rankhub.engine.guards import Guard
 from rankhub.engine.network import Network, load_weights
 from rankhub.engine.objectives import Objective
 from rankhub.engine.plan import PhasePlan
@@ -90,6 +93,10 @@ class ScheduledOptimizer:
             for name, value in assembly.options(*address).items()
             if name in self.optimizer.param_groups[0] and isinstance(value, float | Schedule)
         }
+        scaled = any(group["lr_scale"] != 1 for group in groups)
+        changing = {name for name, value in assembly.options(*address).items() if isinstance(value, Schedule)}
+        for name in sorted((changing | ({"lr"} if schedule is not None or scaled else set())) - set(self.numbers)):
+            raise ComponentError(self.optimizer, f"has no {name!r} in its groups, so that no schedule can change it")
 
     def set(self, clock: Clock) -> float:
         """Give every group its numbers for the step about to be done; returns the learning rate."""
@@ -98,6 +105,9 @@ class ScheduledOptimizer:
         for name, number in self.numbers.items():
             value = value_at(number, clock) * (factor if name == "lr" else 1.0)
             rate = value if name == "lr" else rate
+            if not ((name != "lr" or value >= 0) and math.isfinite(value)):
+                culprit = number if self.schedule is None or name != "lr" else self.schedule
+                raise ComponentError(culprit, f"made {name} {value} at step {clock.step + 1} of {clock.steps}")
             for group in self.optimizer.param_groups:
                 group[name] = value * float(group.get(f"{name}_scale", 1.0))
         return rate
@@ -167,6 +177,7 @@ class Learner:
     clip: float | None = None  # largest norm of the gradient
     seed: int = 0  # what a network or a loss draws at random in a step is a function of it and of the step
     processes: Processes = ALONE
+    guard: Guard = field(default_factory=Guard)  # over the networks
 
     @property
     def networks(self) -> list[Network]:

@@ -37,16 +37,10 @@ class LossNotFiniteError(UserError):
     """A loss became infinite or NaN; the run stops before the weights are changed by it."""
 
 
-def check_finite(values: Mapping[str, Tensor], step: int, last_good: str) -> dict[str, float]:
-    """The values as numbers; raises a LossNotFiniteError that names objective, step and last checkpoint."""
+def check_finite(values: Mapping[str, Tensor]) -> tuple[dict[str, float], str | None]:
+    """The values as numbers, and the name of the first that is not finite."""
     numbers = dict(zip(values, torch.stack(list(values.values())).tolist(), strict=True)) if values else {}
-    for name, number in numbers.items():
-        if not math.isfinite(number):
-            raise LossNotFiniteError(
-                f"the loss of objective {name} is {number} at step {step}; the weights were not changed by it. "
-                f"Last good checkpoint: {last_good}. Lower the learning rate, set clip_grad, or use precision: fp32"
-            )
-    return numbers
+    return numbers, next((name for name, number in numbers.items() if not math.isfinite(number)), None)
 
 
 @dataclass(slots=True)

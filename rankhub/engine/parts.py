@@ -6,7 +6,9 @@ from pathlib import Path
 
 import torch
 
+from rankhub.catalog.blame import during
 from rankhub.catalog.catalog import Catalog
+from rankhub.engine.contracts import check_dataset
 from rankhub.engine.device import Compute
 from rankhub.engine.feed import Chain, Feed, check_images
 from rankhub.engine.network import Network, take_over
@@ -137,6 +139,8 @@ def open_data(
                 raise UserError(f"data.{name}: {error}") from None
             raise
     for name, dataset in datasets.items():
+        with during(f"data.{name}"):
+            check_dataset(dataset)
         label = dataset.label
         kept = resources.labels.get(name, label)
         if kept.kind == label.kind:

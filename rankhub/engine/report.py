@@ -131,7 +131,7 @@ class Report:
                 f"keep_best keeps nothing: {training.best.label} {training.best.metric} was never a finite number"
             )
         talk.line(f"Run folder: {self.folder}")
-        for hint in self.watchers.tell(lambda callback: callback.hint()):
+        for hint in self.watchers.tell(lambda callback: callback.hint(), asks=False):
             talk.line(f"See it with: {hint}")
         for number, advice in enumerate(parts.recipe.next_steps):
             talk.line(("Try next: " if number == 0 else "          ") + advice)

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import torch
 from rich.console import Console
 
+from rankhub.catalog.blame import blamed
 from rankhub.catalog.catalog import Catalog
 from rankhub.engine import checkpoint, folder, started
 from rankhub.engine.checkpoint import Best
@@ -71,7 +72,7 @@ class _Begun:
         parts, first, state = self.parts, self.parts.processes.first, self.state
         steps = parts.plans[-1].first_step + parts.plans[-1].steps
         info = RunInfo(self.loaded.name, path, self.loaded.resolved(), 0 if state is None else state.step, steps)
-        watchers = Watchers(self._callbacks(info) if first else [])
+        watchers = Watchers(self._callbacks(info) if first else [], self.host.catalog)
         watchers.tell(lambda callback: callback.run_started(info))
         checkpoints = checkpoint.Checkpoints(path / "checkpoints", parts.recipe.checkpoint.keep)
         journal = Journal(path / "metrics.jsonl" if first else None, info.step)
@@ -232,7 +233,7 @@ def hosted(
     loaded: LoadedRecipe, data: Mapping[str, Any] | None, progress: Any, callbacks: Sequence[Callback] = ()
 ) -> Iterator[tuple[LoadedRecipe, Host]]:
     """A recipe with the data that are handed over, and what surrounds its run; what belongs to the process is kept."""
-    with preserved():
+    with preserved(), blamed(loaded.catalog):
         talk, given = talk_for(progress), dict[str, Dataset]()
         if data:
             loaded, given, left_out = put_data(loaded, data)

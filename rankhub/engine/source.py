@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from rankhub.engine.contracts import Given, check_answers, digest
 from rankhub.engine.device import Compute
 from rankhub.engine.feed import Chain, check_images
 from rankhub.engine.network import Network, Outputs
@@ -16,7 +17,7 @@ from rankhub.engine.processes import ALONE, Processes
 from rankhub.interfaces.data import Dataset
 from rankhub.interfaces.draws import Draws
 from rankhub.interfaces.errors import UserError
-from rankhub.interfaces.evaluate import OutputTable
+from rankhub.interfaces.evaluate import Evaluator, OutputTable
 from rankhub.interfaces.generator import ViewSpec
 from rankhub.interfaces.model import FeatureSpec, Head, OutputSpec
 from rankhub.interfaces.order import RankTarget
@@ -89,7 +90,12 @@ class ImageOutputs:
 
     def of(self, images: Sequence[Tensor]) -> Answers:
         """Of images that are decoded already."""
-        said = self.predict([image.to(self.device) for image in images], self.forward)
+        handed = [image.to(self.device) for image in images]
+        versions = [image._version for image in handed]
+        said = self.predict(handed, self.forward)
+        check_answers(self.predict, said, len(images), self.forward)
+        unchanged = [image._version for image in handed] == versions
+        Given(self.predict).must(unchanged, "changed the images that it was handed; it must work on a copy")
         return {
             name: rows.float().cpu() if isinstance(rows, Tensor) else [one.float().cpu() for one in rows]
             for name, rows in said.items()
@@ -146,6 +152,25 @@ class NetworkSource:
     processes: Processes = ALONE
     _tables: dict[str, Answers] = field(default_factory=dict)
     _views: dict[tuple[str, str, int], tuple[dict[str, Tensor], RankTarget]] = field(default_factory=dict)
+    _known: dict[Any, int] = field(default_factory=dict)  # digests of what evaluators share
+
+    def __post_init__(self) -> None:
+        self._known.update({name: self._images(name) for name in self.datasets})
+
+    def _images(self, data: str) -> int:
+        dataset = self.datasets[data]
+        return digest([dataset[row].image for row in {0, len(dataset) - 1}] if len(dataset) else [])
+
+    def check(self, evaluator: Evaluator) -> None:
+        """See that an evaluator left what it was handed to the next ones as it was; a ComponentError if not."""
+        now: dict[Any, int] = {name: self._images(name) for name in self.datasets}
+        now |= {("outputs", name): digest(table) for name, table in self._tables.items()}
+        now |= {key: digest(table) for key, table in self._views.items()}
+        changed = [str(key) for key, value in now.items() if self._known[key] != value]
+        said = (
+            f"changed what it was handed, which other evaluators share ({', '.join(changed)}); it must work on a copy"
+        )
+        Given(evaluator).must(not changed, said)
 
     @property
     def device(self) -> torch.device:
@@ -161,7 +186,12 @@ class NetworkSource:
         if data not in self._tables:
             self.processes.from_first((data,))
             self._tables[data] = self._predict(data)
-        return OutputTable(self._one(self._tables[data], output), self.datasets[data].labels())
+            self._known["outputs", data] = digest(self._tables[data])
+        labels = self.datasets[data].labels()
+        if labels is not None:
+            labels = labels.view()
+            labels.setflags(write=False)
+        return OutputTable(self._one(self._tables[data], output), labels)
 
     def views(self, stream: str, data: str, output: str, limit: int) -> OutputTable:
         """One row a view of at most ``limit`` images of ``data``, by the generator of ``stream``."""
@@ -169,6 +199,7 @@ class NetworkSource:
         if key not in self._views:
             self.processes.from_first(key)
             self._views[key] = self._view(stream, data, limit)
+            self._known[key] = digest(self._views[key])
         values, target = self._views[key]
         return OutputTable(self._one(values, output), None, target)
 

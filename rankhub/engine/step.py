@@ -11,6 +11,7 @@ from torch import Tensor
 from rankhub.engine.device import Compute
 from rankhub.engine.learner import Learner, ScheduledOptimizer, StepInfo, StreamBatch
 from rankhub.engine.network import Network, Outputs, train_mode
+from rankhub.engine.not_finite import not_finite
 from rankhub.engine.objectives import Objective, Setting, Weighed, after_step, check_finite, counts_of, heads_of, weigh
 from rankhub.engine.wide import Gathering, Micro, assembled, buffers_kept, leaf, split_by_sample, used_of
 from rankhub.interfaces.batch import Batch
@@ -38,7 +39,7 @@ def take_step(
     """Do one optimizer step on the sum of the losses of the streams' batches.
 
     Raises:
-        LossNotFiniteError: A loss is not finite. The weights are as they were before the step.
+        LossNotFiniteError: A loss or the gradient is not finite. The weights are as they were before the step.
         PeerLostError: Another process is gone.
     """
     train_mode(learner.network)
@@ -60,8 +61,14 @@ def take_step(
     if learner.processes.count > 1:
         learner.processes.sum_gradients(optimizer.parameters())
         _add_up(learner, sums, parts, info.log)
-    sums["loss"] = sums.pop("loss")  # last, so that a message names the objective
-    numbers = check_finite(sums, info.number, info.last_good)
+    sums["loss"] = sums.pop("loss")  # so that a message names the objective
+    if not learner.scaler.is_enabled():  # which passes over steps whose gradient overflows, and does them anew
+        sums["gradient"] = _norm(optimizer).to(sums["loss"])
+    numbers, broken = check_finite(sums)
+    if broken is not None:
+        said = f"the {'' if broken == 'gradient' else 'loss of objective '}{broken} is {numbers[broken]}"
+        raise not_finite(learner, portions, info, said, _pass_views)
+    numbers.pop("gradient", None)
     norm = _move(learner, optimizer)
     if learner.average is not None:
         learner.average.update(learner.network, value_at(learner.decay, info.clock))
@@ -81,6 +88,12 @@ def _add_up(learner: Learner, sums: dict[str, Tensor], parts: dict[str, Tensor],
         shown = [float(parts.get(name, 0.0)) for name in names]
         added = learner.processes.sum(torch.tensor([shown, there], dtype=torch.float64))
         parts.update(zip(names, added[0] / added[1], strict=True))
+
+
+def _norm(optimizer: ScheduledOptimizer) -> Tensor:
+    """Of the gradient, as a number like the losses."""
+    gradients = [parameter.grad for parameter in optimizer.parameters() if parameter.grad is not None]
+    return torch.nn.utils.get_total_norm(gradients)
 
 
 def _move(learner: Learner, optimizer: ScheduledOptimizer) -> float | None:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from rankhub.catalog.blame import blamed
 from rankhub.engine import evaluation, folder
 from rankhub.engine.answers import Answer, Prediction, answers, columns_of, direction_of
 from rankhub.engine.checkpoint import Results
@@ -211,7 +212,7 @@ class Run(TrainedNetwork):
             for sentence in left_out:
                 log.warning("%s", sentence)
         recipe = loaded.recipe
-        with preserved():
+        with preserved(), blamed(self._catalog):
             assembly = Assembly.of(recipe, self._catalog)
             wanted = recipe.model_copy(update={"phases": []}).used_data
             resources = Resources(self._catalog, _silent, data=given)
@@ -224,7 +225,8 @@ class Run(TrainedNetwork):
 
     def answers(self, dataset: Dataset, batch_size: int = BLOCK, rows: Sequence[int] | None = None) -> Iterator[Answer]:
         """All that the network says of each image of an open data set, or of those ``rows``, a block at a time."""
-        return answers(self.outputs(dataset, rows=rows), batch_size)
+        with blamed(self._catalog):
+            yield from answers(self.outputs(dataset, rows=rows), batch_size)
 
     def number(self, answer: Answer, output: str) -> float:
         """One number of an answer, on the scale of the labels."""

@@ -22,6 +22,7 @@ from rankhub.interfaces.files import readable
 from rankhub.interfaces.predict import Predict
 from rankhub.recipe.assembly import Assembly
 from rankhub.recipe.load import LoadedRecipe, load_recipe
+from rankhub.recipe.report import RecipeErrors
 
 
 class TrainedNetwork:
@@ -35,7 +36,11 @@ class TrainedNetwork:
     @cached_property
     def recipe(self) -> LoadedRecipe:
         """The run's recipe."""
-        return load_recipe(folder.resolved_recipe(self.path), self._changes, self._catalog, to_answer=True)
+        try:
+            return load_recipe(folder.resolved_recipe(self.path), self._changes, self._catalog, to_answer=True)
+        except RecipeErrors:
+            folder.check_plugins(self.path, self._catalog)
+            raise
 
     @cached_property
     def assembly(self) -> Assembly:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, Literal
 
+from rankhub.catalog.blame import during
 from rankhub.engine import checkpoint
 from rankhub.engine.checkpoint import Results
 from rankhub.engine.feed import EpochPosition
 from rankhub.engine.folder import Journal
+from rankhub.engine.guards import Guard
 from rankhub.engine.interrupt import Interrupt
 from rankhub.engine.learner import Learner, ScheduledOptimizer, StepInfo, StreamBatch, WeightAverage, parameter_groups
 from rankhub.engine.network import freeze, reset
@@ -32,8 +35,20 @@ def new_learner(parts: Parts) -> Learner:
     if recipe.average is not None:
         average = WeightAverage(parts.network, "teacher" in recipe.average.use_for)
     decay = parts.assembly.number("average", "decay") if recipe.average is not None else 0.0
-    compute, processes = parts.compute, parts.processes
-    return Learner(parts.network, average, decay, compute, compute.scaler(), recipe.clip_grad, recipe.seed, processes)
+    learner = Learner(
+        parts.network,
+        average,
+        decay,
+        parts.compute,
+        parts.compute.scaler(),
+        recipe.clip_grad,
+        recipe.seed,
+        parts.processes,
+        Guard(recipe.strict, parts.assembly.catalog),
+    )
+    for network in learner.networks:
+        learner.guard.watch(network)
+    return learner
 
 
 def new_optimizer(parts: Parts, plan: PhasePlan) -> ScheduledOptimizer:
@@ -116,11 +131,12 @@ class Training:
         for step in range(start, plan.steps):
             number = plan.first_step + step + 1
             log = number % self.parts.recipe.log.every_steps == 0 or step == start
-            taken = {name: next(batches[name]) for name in plan.active(step)}
-            views = {name: batch for name, (_, batch) in taken.items()}
-            portions = {name: stream_batch(self.parts, plan, name, batch) for name, batch in views.items()}
-            info = StepInfo(plan.clock_at(step), number, log, str(self.checkpoints.last() or "none"))
-            stepped = take_step(self.learner, portions, self._optimizer, info)
+            with during(f"step {number}"), self.learner.guard.thorough(step == start):
+                taken = {name: next(batches[name]) for name in plan.active(step)}
+                views = {name: batch for name, (_, batch) in taken.items()}
+                portions = {name: stream_batch(self.parts, plan, name, batch) for name, batch in views.items()}
+                info = StepInfo(plan.clock_at(step), number, log, str(self.checkpoints.last() or "none"))
+                stepped = take_step(self.learner, portions, self._optimizer, info)
             if step == 0:
                 self._pictures(number - 1, views)
             self._written(plan, number, {name: at for name, (at, _) in taken.items()}, stepped, log)
@@ -130,6 +146,7 @@ class Training:
     def _batches(self, plan: PhasePlan, name: str, start: int) -> Iterator[tuple[EpochPosition, Batch]]:
         """A stream's views on the device, from the phase's step ``start`` on."""
         feed = self.parts.feeds[plan.phase.name, name]
+        feed = feed.guarded() if self.parts.recipe.strict else feed
         device = self.parts.compute.device
         first, stop = plan.position(name, start), plan.position(name, plan.steps)
         for at, batch in feed.batches(first, stop, pin=device.type == "cuda"):
@@ -150,7 +167,7 @@ class Training:
         if log:
             values["views_per_s"] = round(speed, 1)
         self.journal.write(values)
-        numbers = {key: float(value) for key, value in values.items() if key != "phase"}
+        numbers = MappingProxyType({key: float(value) for key, value in values.items() if key != "phase"})
         self.watchers.tell(lambda callback: callback.step_logged(number, numbers))
         self.show(number, plan, stepped, speed)
 

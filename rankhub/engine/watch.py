@@ -5,15 +5,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from rankhub.catalog.blame import title_of
+from rankhub.catalog.catalog import Catalog
+from rankhub.catalog.discovery import brief
 from rankhub.engine import folder
 from rankhub.interfaces.batch import Batch
-from rankhub.interfaces.callback import Callback
+from rankhub.interfaces.callback import Callback, Request
 
 log = logging.getLogger("rankhub")
 
@@ -23,24 +26,28 @@ GAP, ROWS, COLUMNS = 2, 8, 12
 class Watchers:
     """The callbacks of a run in the order in which they are told, and what they have asked for.
 
-    A callback that fails is left out; it cannot end a run.
+    A callback that fails, or asks for what there is not, is left out; it cannot end a run.
     """
 
-    def __init__(self, callbacks: Sequence[Callback]) -> None:
-        self.callbacks = list(callbacks)
+    def __init__(self, callbacks: Sequence[Callback], catalog: Catalog | None = None) -> None:
+        self.callbacks, self.catalog = list(callbacks), catalog
         self.asked: set[str] = set()
 
-    def tell(self, call: Callable[[Callback], Any]) -> list[Any]:
-        """Call each callback alone; the answers that are not None. Requests are kept in ``asked``."""
+    def tell(self, call: Callable[[Callback], Any], asks: bool = True) -> list[Any]:
+        """Call each callback alone; the answers that are not None, requests if it ``asks``, kept in ``asked`` too."""
         answers = []
         for callback in list(self.callbacks):
             try:
                 answer = call(callback)
-            except Exception as error:
-                log.warning("callback %s failed and watches no more: %s", type(callback).__name__, error)
+                if asks and answer not in (None, *get_args(Request)):
+                    raise ValueError(f"it asked for {answer!r}, it can ask for {', '.join(get_args(Request))}")
+            except (Exception, SystemExit) as error:
+                title = title_of(type(callback), self.catalog)
+                log.warning("%s failed and watches no more: %s; tell its author", title, brief(error))
+                log.debug("%s", title, exc_info=error)
                 self.callbacks.remove(callback)
                 continue
-            if answer in ("stop", "save", "evaluate"):
+            if asks and answer is not None:
                 self.asked.add(answer)
             if answer is not None:
                 answers.append(answer)
@@ -79,4 +86,5 @@ def view_sheet(batch: Batch) -> npt.NDArray[np.uint8]:
             pixels = (views[row].detach().float().clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0)
             top, left = GAP + y * height, GAP + x * width
             sheet[top : top + pixels.shape[0], left : left + pixels.shape[1]] = pixels.cpu().numpy()
+    sheet.setflags(write=False)  # all callbacks are handed the same
     return sheet

@@ -25,6 +25,8 @@ class ViewSpec:
         sizes: (number of views, side in pixels) of each stack; the side is None while views keep the size
             of their image.
         kinds: Names of the groups in the order of their numbers; empty where they have none.
+        fewer: Whether an image may have fewer views, such as one of which two degrees of distortion look alike; steps
+            that follow need not say it again.
     """
 
     views: int = 1
@@ -32,6 +34,7 @@ class ViewSpec:
     levels: Levels = "equal"
     sizes: tuple[tuple[int, int | None], ...] = ((1, None),)
     kinds: tuple[str, ...] = ()
+    fewer: bool = False
 
 
 class Generator(ABC):

@@ -5,7 +5,7 @@ raises what fails, the check's notes it and goes on without.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Self, TypeVar
@@ -13,6 +13,7 @@ from typing import Any, Self, TypeVar
 import torch
 from torch import nn
 
+from rankhub.catalog.announced import check_plan
 from rankhub.catalog.catalog import Catalog
 from rankhub.catalog.hints import KeyPath, walk
 from rankhub.catalog.nearest import suggestion
@@ -204,7 +205,9 @@ def plan_chain(generators: Sequence[Generator]) -> ViewSpec:
         if device and isinstance(generator, WorkerGenerator):
             raise Objection("steps on original pixels come before the steps on the device; move it up")
         device = device or isinstance(generator, DeviceGenerator)
-        views = generator.plan(views)
+        planned = generator.plan(views)
+        check_plan(generator, planned)
+        views = replace(planned, fewer=planned.fewer or views.fewer)
     return views
 
 

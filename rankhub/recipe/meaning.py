@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
+from rankhub.catalog.blame import ComponentError, blamed
 from rankhub.catalog.discovery import brief
 from rankhub.catalog.hints import KeyPath
 from rankhub.catalog.nearest import nearest, suggestion
@@ -59,7 +60,8 @@ class Tolerant(Builder):
         if steps in self.draft.wrong:
             return None
         try:
-            return call()
+            with blamed(self.draft.catalog):
+                return call()
         except UserError as error:
             self.draft.add(steps, str(error))
         except Exception as error:
@@ -266,7 +268,9 @@ def on_meta(make: Callable[[], T]) -> T:
         try:
             with torch.device("meta"):
                 return make()
-        except UserError:
-            raise
+        except UserError as error:
+            if not isinstance(error, ComponentError):
+                raise
         except Exception:
-            return make()
+            pass
+        return make()

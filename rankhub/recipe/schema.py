@@ -159,6 +159,7 @@ class Recipe(RecipeModel):
     threads: Annotated[int, Field(ge=1)] | None = Field(default=None, description="CPU threads; default: torch's")
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     channels_last: bool = False
+    strict: bool = Field(default=False, description="hold every component to its contract in every step, which is slow")
     clip_grad: Annotated[float, Field(gt=0)] | None = Field(default=None, description="largest norm of the gradient")
     data: Annotated[dict[Name, Annotated[ComponentSpec, Uses("dataset")]], Field(min_length=1)]
     backbone: Annotated[ComponentSpec, Uses("backbone")]

@@ -11,7 +11,7 @@ import numpy as np
 
 import rankhub
 from rankhub import Run, UserError
-from rankhub.interfaces.acquire import Acquirer, PoolSource, Rows
+from rankhub.interfaces.acquire import Acquirer, PoolSource, Rows, wrong_choice
 from rankhub.interfaces.data import Dataset
 from rankhub.interfaces.draws import Draws, seeded
 from rankhub_active.acquirers.network_pool import NetworkPool, NoNetwork
@@ -111,9 +111,10 @@ def choose(pool: Pool, request: Request, progress: Callable[[int, int, str], Non
     ids = {position[row.path]: row.id for row in known}
     candidates = _positions(looked, position)
     wanted = min(request.count, len(candidates))
-    acquired = acquirer(source, _positions(taken, position), candidates, wanted)
-    if len(acquired.rows) != wanted or not set(acquired.rows.tolist()) <= set(candidates.tolist()):
-        raise ValueError(f"{by} chose {len(acquired.rows)} images in place of {wanted} of the candidates")
+    acquired = acquirer(source, _positions(taken, position), candidates.copy(), wanted)
+    for said in wrong_choice(acquired, candidates, wanted):
+        entry = recipe.catalog.find("acquirer", spec["use"])
+        raise UserError(f"{entry.title} {entry.version} {said}; tell its author")
     chosen = [ids[index] for index in acquired.rows.tolist()]
     scores = {ids[index]: float(score) for index, score in zip(candidates.tolist(), acquired.scores, strict=True)}
     begun = pool.ask([*chosen, *tests], by, None if run is None else str(run.absolute()), scores)

@@ -114,10 +114,14 @@ def test_one_that_cannot_be_loaded_is_a_sentence_and_costs_the_others_nothing(in
     assert call(capsys, "--help").code == 0
 
 
-def test_a_bug_of_a_verb_is_raised(installed, capsys):
+def test_a_bug_of_a_verb_names_its_plugin_and_shows_the_traceback_where_asked(installed, capsys, monkeypatch):
     installed(mine=plugin(verbs=[verb("bug", f"{TARGET}broken")]))
-    with pytest.raises(ZeroDivisionError):
-        call(capsys, "bug")
+    called = call(capsys, "bug")
+    assert called.code == 2
+    assert called.err.startswith("error: plugin mine 0 failed in broken: ZeroDivisionError: ")
+    assert "Traceback" not in called.err
+    monkeypatch.setenv("RANKHUB_TRACEBACK", "1")
+    assert "Traceback" in call(capsys, "bug").err
 
 
 def test_a_broken_plugin_never_breaks_the_help(monkeypatch, capsys):

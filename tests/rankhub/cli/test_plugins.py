@@ -21,7 +21,7 @@ def mixed(monkeypatch):
 
 
 def test_the_official_plugins_work(capsys):
-    called = call(capsys, "plugins", "list")
+    called = call(capsys, "plugins", "list", "--check")
     assert called.code == 0
     for name in ("rankhub_s2r2", "rankhub_views", "rankhub_data", "rankhub_timm", "rankhub_optim", "rankhub_retrieval"):
         assert name in called.out
@@ -34,6 +34,20 @@ def test_broken_ones_with_their_reason_and_clashes_with_both_names(capsys):
     assert "broken  bad (bad 0): it asks for version [7] of the plugin interface, this rankhub has version 1" in out
     assert "clash  loss a: write one/a or two/a" in out
     assert "2 losses" in out
+
+
+@pytest.mark.usefixtures("mixed")
+def test_check_ends_with_1_where_a_plugin_is_broken(capsys):
+    assert call(capsys, "plugins", "list").code == 0
+    assert call(capsys, "plugins", "list", "--check").code == 1
+
+
+def test_check_imports_the_components(capsys, monkeypatch):
+    found = Catalog.of({"one": plugin(component("a"), component("b", "nowhere.at_all:B"))})
+    monkeypatch.setattr(Catalog, "discover", classmethod(lambda cls: found))
+    called = call(capsys, "plugins", "list", "--check")
+    assert called.code == 1
+    assert "broken  loss 'b' of plugin one cannot be imported: ModuleNotFoundError" in called.out
 
 
 @pytest.mark.usefixtures("mixed")

@@ -96,7 +96,10 @@ def test_an_acquirer_is_told_what_the_streams_train_and_what_is_a_number():
         ("acquire={use: picky, stream: vews}", "acquire.stream: "),
         ("acquire={use: picky, output: main.ratng}", "acquire.output: no output is called 'main.ratng'"),
         ("acquire={use: picky, draws: 7}", "acquire: seven draws are unlucky [mine]"),
-        ("acquire={use: picky, broken: true}", "acquire: it fails while it is checked (ZeroDivisionError: oh)"),
+        (
+            "acquire={use: picky, broken: true}",
+            "acquire: acquirer 'picky' of plugin mine 0 failed in check: ZeroDivisionError: oh",
+        ),
         ("acquire={use: pull}", "acquire.use: "),
         ("acquire={draws: 2}", "acquire"),
     ],

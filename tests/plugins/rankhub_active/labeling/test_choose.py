@@ -280,7 +280,10 @@ def test_an_acquirer_that_breaks_its_word_does_not_spoil_the_table(pool, monkeyp
 
     whole = Random.__call__
     monkeypatch.setattr(Random, "__call__", lambda self, source, labeled, n, k: whole(self, source, labeled, n, k - 1))
-    with pytest.raises(ValueError, match="chose 2 images in place of 3"):
+    said = (
+        r"^acquirer 'random' of plugin rankhub_active \S+ chose int64 \[2\], it must choose 3 rows .*; tell its author$"
+    )
+    with pytest.raises(UserError, match=said):
         choose(pool, Request(3, changes=CHANCE), quiet)
     assert len(pool.rounds()) == 2
 
