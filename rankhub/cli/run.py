@@ -41,9 +41,7 @@ def run(
 
     if resume is not None:
         if strict:
-            raise UserError(
-                f"a run that goes on is as strict as its recipe: set `strict: true` in {resume}/recipe.resolved.yaml"
-            )
+            raise UserError(f"a run goes on as strict as it is: set `strict: true` in {resume}/recipe.resolved.yaml")
         ended = api.resume(resume, progress=talking(), allow_changes=allow_changes)
     else:
         changes = [*(overrides or []), *(["strict=true"] if strict else [])]
