@@ -109,7 +109,7 @@ def test_runs_two_steps(recipe, overlay, data, tmp_path, monkeypatch, capsys):
     lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines if "step" in line][:2] == [1, 2]
     assert (tmp_path / "run" / "results.csv").exists()
-    assert "after training" in done.out
+    assert "after training" in (tmp_path / "run" / "results.csv").read_text()
     if overlay is not None:
         assert f"--overlay={overlay}" in json.loads((tmp_path / "run" / "lock.json").read_text())["overrides"]
         assert f"overlays/{overlay}.yaml" in (tmp_path / "run" / "recipe.yaml").read_text()

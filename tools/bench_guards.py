@@ -43,7 +43,7 @@ def measured(recipe: str, changes: list[str], steps: int, strict: bool) -> dict[
 
     feed.first_view = timed
 
-    class Watch(Callback):
+    class StepWatch(Callback):
         def step_logged(self, step: int, values: object) -> None:
             if step == WARM_UP:
                 copies[0] = 0.0
@@ -58,7 +58,7 @@ def measured(recipe: str, changes: list[str], steps: int, strict: bool) -> dict[
     for phase in spec["phases"]:
         phase |= {"epochs": None, "clock": None, "steps": steps + WARM_UP}
     with tempfile.TemporaryDirectory() as folder:
-        rankhub.train(rankhub.load_recipe(spec, catalog=loaded.catalog), Path(folder) / "run", callbacks=[Watch()])
+        rankhub.train(rankhub.load_recipe(spec, catalog=loaded.catalog), Path(folder) / "run", callbacks=[StepWatch()])
     stats: Any = pstats.Stats(profile)
     return {**share(stats), "copies": copies[0]}
 

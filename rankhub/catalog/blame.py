@@ -65,6 +65,10 @@ def during(what: str) -> Iterator[None]:
         raise
 
 
+_NO_PLUGINS = {*sys.stdlib_module_names, "__main__", "typer", "torch"}
+"""Packages through which every command passes."""
+
+
 @contextmanager
 def blamed(catalog: Catalog | None = None) -> Iterator[None]:
     """Turn what a component raises into a :class:`ComponentError` with its name; None = the installed plugins.
@@ -120,9 +124,14 @@ def _of_plugin(error: BaseException, catalog: Catalog | None) -> ComponentError 
     """What failed in a stranger's code outside of its components, such as in a verb or in a backward pass."""
     from rankhub.catalog.catalog import Catalog
 
+    frames = [
+        (frame, _package(frame.f_globals.get("__name__", ""))) for frame, _ in traceback.walk_tb(error.__traceback__)
+    ]
+    frames = [(frame, package) for frame, package in frames if package not in _NO_PLUGINS]
+    if not any(not package.startswith("rankhub") for _, package in frames):
+        return None  # as whenever a verb ends by an exit code of its own
     plugins = [plugin for plugin in (catalog or Catalog.discover()).plugins if plugin.distribution != _OWN]
-    for frame in reversed([frame for frame, _ in traceback.walk_tb(error.__traceback__)]):
-        package = _package(str(frame.f_globals.get("__name__")))
+    for frame, package in reversed(frames):
         for plugin in plugins:
             targets = [*(one.target for one in plugin.components), *(one.target for one in plugin.verbs)]
             if package in map(_package, targets):

@@ -19,6 +19,7 @@ from rankhub.engine.parts import Parts
 from rankhub.engine.plan import PhasePlan
 from rankhub.engine.source import NetworkForward
 from rankhub.interfaces.batch import Batch
+from rankhub.interfaces.data import GivenData
 from rankhub.interfaces.loss import LossContext
 from rankhub.interfaces.order import RankTarget
 from rankhub.interfaces.schedule import Schedule
@@ -161,6 +162,8 @@ def check_predict(parts: Parts) -> None:
 
 def check_pure(feed: Feed, batch: Batch, epoch: int) -> None:
     """Whether the views of a batch's last image are those that it has by itself, not its neighbours' or chance's."""
+    if isinstance(feed.dataset, GivenData):  # a user's may draw at random
+        return
     rows = (batch.target.index == batch.target.index[-1]).nonzero().flatten().cpu()
     views = feed.chain.batch([feed.dataset[int(batch.target.index[-1])]], epoch, feed.dataset.label)
     own, alone = batch.rows(rows), feed.chain.on_device(views.to(batch.images[0].device), epoch)

@@ -13,7 +13,7 @@ from rankhub.engine.learner import WeightAverage
 from rankhub.engine.network import Network
 from rankhub.engine.parts import Parts
 from rankhub.engine.source import NetworkForward, NetworkSource, RawPixels
-from rankhub.engine.started import Start
+from rankhub.engine.started import RunStart
 from rankhub.engine.training import Training
 from rankhub.engine.watch import Watchers
 from rankhub.interfaces.predict import Forward
@@ -117,7 +117,7 @@ class Report:
             if not parts.processes.first:
                 return
             training.consider(training.finished(), results)
-            start = Start.of(self.folder)
+            start = RunStart.of(self.folder)
             changed = start.history if start is not None else []
             self._table([*references, (AFTER + CHANGED * bool(changed), results)], forward, which)
             for one in changed:

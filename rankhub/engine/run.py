@@ -25,7 +25,7 @@ from rankhub.engine.lock import locked
 from rankhub.engine.parts import Parts, Resources, build
 from rankhub.engine.processes import Processes, joined
 from rankhub.engine.report import Report, announce, write_reports
-from rankhub.engine.started import Change, Digests, Start
+from rankhub.engine.started import AllowedChange, Digests, RunStart
 from rankhub.engine.training import Status, Training, new_learner
 from rankhub.engine.watch import Pictures, Watchers
 from rankhub.interfaces.callback import Callback, RunInfo
@@ -144,7 +144,7 @@ def start(loaded: LoadedRecipe, host: Host, out: Path | None = None) -> Ended:
                 lock = folder.versions(host.catalog)
                 folder.write_start(path, loaded.text, loaded.resolved_text(), loaded.changes, lock)
                 folder.write_labels(path, parts.assembly.labels)
-                Start.written(path, data)
+                RunStart.written(path, data)
                 write_reports(parts, path)
             talk.line(f"run folder  {path}")
             return begun.train(path)
@@ -176,7 +176,7 @@ def resume(path: Path, loaded: LoadedRecipe, host: Host, *, allow_changes: bool 
         ChangedError: Recipe or data are others than when it began, and ``allow_changes`` does not stand.
     """
     with _alone(path, Processes.from_environment()):
-        start = Start.of(path)
+        start = RunStart.of(path)
         found = start.edits(path) if start is not None else []
         started.refuse(path, [] if allow_changes else found)
         with _begun(loaded, host, path, fresh=allow_changes) as begun:
@@ -197,9 +197,9 @@ def resume(path: Path, loaded: LoadedRecipe, host: Host, *, allow_changes: bool 
                 if found:
                     started.set_aside(path, step)
                     write_reports(parts, path)
-                    history = [*history, Change(step=step, changes=found)]
+                    history = [*history, AllowedChange(step=step, changes=found)]
                 folder.write_labels(path, parts.assembly.labels)
-                Start.written(path, now, history)
+                RunStart.written(path, now, history)
             where = f"goes on after step {step}" if state is not None else "has no checkpoint yet and begins again"
             talk.line(f"run folder  {path}, {where}")
             return begun.train(path)

@@ -14,7 +14,7 @@ from rankhub.engine.device import Compute
 from rankhub.engine.feed import Chain, check_images
 from rankhub.engine.network import Network, Outputs
 from rankhub.engine.processes import ALONE, Processes
-from rankhub.interfaces.data import Dataset
+from rankhub.interfaces.data import Dataset, GivenData
 from rankhub.interfaces.draws import Draws
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.evaluate import Evaluator, OutputTable
@@ -159,7 +159,8 @@ class NetworkSource:
 
     def _images(self, data: str) -> int:
         dataset = self.datasets[data]
-        return digest([dataset[row].image for row in {0, len(dataset) - 1}] if len(dataset) else [])
+        rows = {0, len(dataset) - 1} if len(dataset) and not isinstance(dataset, GivenData) else ()
+        return digest([dataset[row].image for row in rows])
 
     def check(self, evaluator: Evaluator) -> None:
         """See that an evaluator left what it was handed to the next ones as it was; a ComponentError if not."""

@@ -83,30 +83,30 @@ def _digest(parts: Iterable[str | npt.NDArray[Any] | None]) -> str:
     return digest.hexdigest()
 
 
-class Change(BaseModel):
+class AllowedChange(BaseModel):
     """With what a run went on all the same."""
 
     step: int
     changes: list[str]
 
 
-class Start(BaseModel):
+class RunStart(BaseModel):
     """What is kept in a run's folder of its beginning."""
 
     recipe: dict[str, Any]  # as resolved
     files: dict[str, str]  # digests of the recipe as it was given, and of the scale of the labels
     data: dict[str, Digests]
-    history: list[Change] = []
+    history: list[AllowedChange] = []
 
     @classmethod
-    def written(cls, path: Path, data: Mapping[str, Digests], history: Sequence[Change] = ()) -> None:
+    def written(cls, path: Path, data: Mapping[str, Digests], history: Sequence[AllowedChange] = ()) -> None:
         """Keep it, once the other files of the folder are there."""
         files = {name: digest_of(path / name) for name in (GIVEN, folder.LABELS) if (path / name).exists()}
         start = cls(recipe=_resolved(path), files=files, data=dict(data), history=list(history))
         write_text(path / START, start.model_dump_json(indent=1) + "\n")
 
     @classmethod
-    def of(cls, path: Path) -> Start | None:
+    def of(cls, path: Path) -> RunStart | None:
         """It; None in the folder of an earlier version. A UserError if it cannot be read."""
         try:
             return cls.model_validate_json((path / START).read_bytes())

@@ -91,6 +91,8 @@ def fault(command: str, repo: Path) -> str | None:
         return f"no {gone}" if gone else None
     if words[:3] == ["python", "-m", "pip"] or words[0] in OTHERS:
         return None
+    if words[:2] == ["python", "-m"] and words[2].startswith("rankhub_"):
+        return None if (repo / "plugins" / f"{words[2].replace('.', '/')}.py").exists() else f"no module {words[2]}"
     if "rankhub" not in words:
         return f"{words[0]} is no known program"
     try:

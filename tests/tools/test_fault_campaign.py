@@ -38,7 +38,7 @@ def kinds(load_tool):
     ],
 )
 def test_how_a_command_ends_is_judged(kinds, code, err, codes, wrong):
-    found = kinds.child.Ended(code, "", err, 0.0).wrong(*codes)
+    found = kinds.child.CommandEnd(code, "", err, 0.0).wrong(*codes)
     assert found is None if wrong is None else re.match(wrong, found)
 
 
@@ -115,7 +115,7 @@ def test_the_images_are_what_their_bands_show(kinds, seed):
     ],
 )
 def test_other_values_of_a_table_are_noticed(kinds, found, due, said, holds):
-    sheet = kinds.tables.Sheet("scores", [], [], {"a": 1.0, "b": 2.0}, ",", "\n", "utf-8")
+    sheet = kinds.tables.TableFile("scores", [], [], {"a": 1.0, "b": 2.0}, ",", "\n", "utf-8")
     assert (kinds.tables._against(sheet, found, due, said) is None) == holds
 
 

@@ -23,7 +23,7 @@ READERS = {"scores": ("path", "score"), "answers": ("path", "score"), "points": 
 
 
 @dataclass
-class Sheet:
+class TableFile:
     """A table before it is written.
 
     Attributes:
@@ -60,7 +60,7 @@ class Sheet:
         return '"' + cell.replace('"', '""') + '"' if needed or draw.random() < self.quoted else cell
 
 
-def _sheet(draw: Random) -> Sheet:
+def _sheet(draw: Random) -> TableFile:
     reader, rows, meant = draw.choice(sorted(READERS)), [], Meant()
     for name in draw.sample(NAMES, len(NAMES)):
         for _ in range(draw.randrange(1, 4) if reader == "points" else 1):
@@ -74,67 +74,67 @@ def _sheet(draw: Random) -> Sheet:
     meant = {name: sorted(value) if reader == "points" else value for name, value in meant.items()}
     encoding = draw.choice(["utf-8", "utf-8", "utf-8-sig", "utf-16", "utf-32"])
     header = [*READERS[reader], "remark"]
-    return Sheet(reader, header, rows, meant, draw.choice(",;\t"), draw.choice(["\n", "\r\n", "\r"]), encoding)
+    return TableFile(reader, header, rows, meant, draw.choice(",;\t"), draw.choice(["\n", "\r\n", "\r"]), encoding)
 
 
-def _each(act: Callable[[list[str]], Any]) -> Callable[[Sheet, Random], None]:
-    def spoil(sheet: Sheet, draw: Random) -> None:
+def _each(act: Callable[[list[str]], Any]) -> Callable[[TableFile, Random], None]:
+    def spoil(sheet: TableFile, draw: Random) -> None:
         for row in sheet.rows:
             act(row)
 
     return spoil
 
 
-def _paths(act: Callable[[str], str]) -> Callable[[Sheet, Random], None]:
+def _paths(act: Callable[[str], str]) -> Callable[[TableFile, Random], None]:
     return _each(lambda row: row.__setitem__(0, act(row[0])))
 
 
-def _one(column: int, text: str) -> Callable[[Sheet, Random], None]:
+def _one(column: int, text: str) -> Callable[[TableFile, Random], None]:
     """Another text in a cell; from the second column on, where there are values."""
 
-    def spoil(sheet: Sheet, draw: Random) -> None:
+    def spoil(sheet: TableFile, draw: Random) -> None:
         draw.choice(sheet.rows)[column] = text
 
     return spoil
 
 
-def _set(name: str, value: Any) -> Callable[[Sheet, Random], None]:
+def _set(name: str, value: Any) -> Callable[[TableFile, Random], None]:
     return lambda sheet, draw: setattr(sheet, name, value)
 
 
-def _upper(sheet: Sheet, draw: Random) -> None:
+def _upper(sheet: TableFile, draw: Random) -> None:
     sheet.header = [name.upper() for name in sheet.header]
 
 
-def _appended(sheet: Sheet, draw: Random) -> None:
+def _appended(sheet: TableFile, draw: Random) -> None:
     sheet.rows += [list(row) for row in sheet.rows]
 
 
-def _twice(sheet: Sheet, draw: Random) -> None:
+def _twice(sheet: TableFile, draw: Random) -> None:
     column = draw.randrange(len(sheet.header) - 1)
     sheet.header.append(sheet.header[column])
     for row in sheet.rows:
         row.append("7")
 
 
-def _other_score(sheet: Sheet, draw: Random) -> None:
+def _other_score(sheet: TableFile, draw: Random) -> None:
     row = draw.choice(sheet.rows)
     sheet.rows.append([row[0], "31.5", *row[2:]])
 
 
-def _reordered(sheet: Sheet, draw: Random) -> None:
+def _reordered(sheet: TableFile, draw: Random) -> None:
     order = draw.sample(range(len(sheet.header)), len(sheet.header))
     sheet.header = [sheet.header[at] for at in order]
     sheet.rows = [[row[at] for at in order] for row in sheet.rows]
 
 
-def _ragged(sheet: Sheet, draw: Random) -> None:
+def _ragged(sheet: TableFile, draw: Random) -> None:
     row = draw.choice(sheet.rows)
     row += ["x"] if draw.random() < 0.5 else []
     row[-1:] = [] if len(row) == len(sheet.header) else row[-1:]
 
 
-def _shares(sheet: Sheet, draw: Random) -> None:
+def _shares(sheet: TableFile, draw: Random) -> None:
     for row in sheet.rows:
         row[1:3] = [repr(round(draw.random(), 4)), repr(round(draw.random(), 4))]
 
@@ -159,7 +159,7 @@ _SAME, _EITHER, _REFUSED = "same", "either", "refused"
 _EVERY = frozenset(READERS)
 _VALUED = _EVERY - {"listed"}
 
-SPOILS: list[tuple[str, Callable[[Sheet, Random], Any], str, frozenset[str]]] = [
+SPOILS: list[tuple[str, Callable[[TableFile, Random], Any], str, frozenset[str]]] = [
     ("as it is", _each(lambda row: None), _SAME, _EVERY),
     ("sep=", lambda sheet, draw: sheet.top.append(f"sep={sheet.sign}"), _SAME, _EVERY),
     ("blank lines above", _set("top", ["", ""]), _SAME, _EVERY),
@@ -203,7 +203,7 @@ _TEXTS: list[tuple[str, Callable[[str, Random], str], str]] = [
 ]
 
 
-def _made(draw: Random, number: int) -> tuple[str, Sheet, bytes, str]:
+def _made(draw: Random, number: int) -> tuple[str, TableFile, bytes, str]:
     """What was done, the table, its bytes, and what is due."""
     sheet = _sheet(draw)
     kinds = len(SPOILS) + len(_TEXTS) + 2
@@ -223,7 +223,7 @@ def _made(draw: Random, number: int) -> tuple[str, Sheet, bytes, str]:
     return "bytes of an image", sheet, b"\x89PNG\r\n\x1a\n" + draw.randbytes(400), _REFUSED
 
 
-def _text(sheet: Sheet, draw: Random) -> str:
+def _text(sheet: TableFile, draw: Random) -> str:
     return sheet.end.join(sheet.lines(draw)) + sheet.end
 
 
@@ -284,7 +284,7 @@ def _is_placed(sentence: str) -> bool:
     return re.search(places, sentence) is not None
 
 
-def _against(sheet: Sheet, found: Meant, due: str, said: str) -> str | None:
+def _against(sheet: TableFile, found: Meant, due: str, said: str) -> str | None:
     """What is wrong with what was read."""
     rest = {name: value for name, value in found.items() if name in sheet.meant}
     spelled = {name.casefold(): value for name, value in sheet.meant.items()}

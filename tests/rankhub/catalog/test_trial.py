@@ -14,8 +14,8 @@ import pytest
 GOOD = """
 import rankhub
 @rankhub.hookimpl
-def rankhub_components():
-    return [rankhub.Component("loss", "stranger", "stranger:X", "A loss.")]
+def rankhub_verbs():
+    return [rankhub.Verb("strange", "stranger:strange", "A verb.")]
 """
 
 

@@ -17,7 +17,7 @@ def mixed(monkeypatch):
     catalog = Catalog.of(
         {"one": plugin(component("a")), "two": plugin(component("a"), component("b")), "bad": plugin(RANKHUB_API=[7])}
     )
-    monkeypatch.setattr(Catalog, "discover", classmethod(lambda cls: catalog))
+    monkeypatch.setattr(Catalog, "discover", classmethod(lambda cls, check=False: catalog))
 
 
 def test_the_official_plugins_work(capsys):
@@ -44,7 +44,7 @@ def test_check_ends_with_1_where_a_plugin_is_broken(capsys):
 
 def test_check_imports_the_components(capsys, monkeypatch):
     found = Catalog.of({"one": plugin(component("a"), component("b", "nowhere.at_all:B"))})
-    monkeypatch.setattr(Catalog, "discover", classmethod(lambda cls: found))
+    monkeypatch.setattr(Catalog, "discover", classmethod(lambda cls, check=False: found))
     called = call(capsys, "plugins", "list", "--check")
     assert called.code == 1
     assert "broken  loss 'b' of plugin one cannot be imported: ModuleNotFoundError" in called.out

@@ -95,7 +95,7 @@ WRONG = {
         [
             (
                 "F:7  heads.embedding.use: no head is called 'smooth_ap' (it is the loss 'smooth_ap' "
-                "of plugin rankhub_s2r2); expected one of density, dino, projection"
+                "of plugin rankhub_s2r2); expected one of classifier, density, dino, projection"
             )
         ],
     ),

@@ -85,10 +85,10 @@ def test_lines_are_on_the_disk_before_a_checkpoint_counts(tmp_path, monkeypatch)
         if path.exists() and os.fstat(handle).st_ino == path.stat().st_ino:
             safe[0] = len(path.read_bytes())
 
-    def written(path, state, last=None):
+    def written(folder, state, last=None):
         lines = path.read_bytes()[: safe[0]].decode().splitlines()
         seen.append((state.step, [json.loads(line)["step"] for line in lines]))
-        write(path, state, last)
+        write(folder, state, last)
 
     monkeypatch.setattr(os, "fsync", fsync)
     monkeypatch.setattr(checkpoint, "write", written)

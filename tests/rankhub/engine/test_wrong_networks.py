@@ -126,8 +126,8 @@ BACKBONES = [
     wrong(
         "backbone",
         "typo",
-        "has a method 'initialize' that nothing calls; did you mean 'initialize'?",
-        initialize=lambda self: None,
+        "has a method 'initialise' that nothing calls; did you mean 'initialize'?",
+        initialise=lambda self: None,
     ),
     wrong(
         "backbone",

@@ -111,9 +111,6 @@ EVALUATORS = [
     wrong("evaluator", "text", "gave the metric 'spread' as '0.5', it must be a number", **metrics(spread="0.5")),
     wrong("evaluator", "tensor", "gave the metric 'spread' as tensor(1.)", **metrics(spread=torch.ones(()))),
     wrong(
-        "evaluator", "infinite", "gave the metric 'spread' as inf, it must be finite", **metrics(spread=float("inf"))
-    ),
-    wrong(
         "evaluator",
         "headline",
         "has the headline 'spred' and gave no such metric; it gave spread",
