@@ -153,6 +153,7 @@ def result_of(root: Path, run: str = "run") -> dict[str, Any]:
     weights = {
         f"{path.parent.name}/{path.name}": hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.glob("checkpoints/*/*.safetensors"))
+        if path.parent.suffix != ".damaged"  # set aside, and said
     }
     metrics = [line_of(line) for line in (folder / "metrics.jsonl").read_text(errors="replace").splitlines()]
     return {"weights": weights, "metrics": metrics, "table": (folder / "results.csv").read_bytes()}
