@@ -62,20 +62,22 @@ def take_step(
         learner.processes.sum_gradients(optimizer.parameters())
         _add_up(learner, sums, parts, info.log)
     sums["loss"] = sums.pop("loss")  # so that a message names the objective
+    norm = None
     if not learner.scaler.is_enabled():  # which passes over steps whose gradient overflows, and does them anew
-        sums["gradient"] = _norm(optimizer).to(sums["loss"])
+        norm = _norm(optimizer)
+        sums["gradient"] = norm.to(sums["loss"])
     numbers, broken = check_finite(sums)
     if broken is not None:
         said = f"the {'' if broken == 'gradient' else 'loss of objective '}{broken} is {numbers[broken]}"
         raise not_finite(learner, portions, info, said, _pass_views)
     numbers.pop("gradient", None)
-    norm = _move(learner, optimizer)
+    clipped = _move(learner, optimizer, norm)
     if learner.average is not None:
         learner.average.update(learner.network, value_at(learner.decay, info.clock))
     after_step(learner.network)
     shown = {name: float(value) for name, value in parts.items()}
     views = sum(len(portion.batch) for portion in portions.values()) * learner.processes.count
-    return Stepped(numbers, shown, views, rate, norm)
+    return Stepped(numbers, shown, views, rate, clipped)
 
 
 def _add_up(learner: Learner, sums: dict[str, Tensor], parts: dict[str, Tensor], log: bool) -> None:
@@ -96,15 +98,16 @@ def _norm(optimizer: ScheduledOptimizer) -> Tensor:
     return torch.nn.utils.get_total_norm(gradients)
 
 
-def _move(learner: Learner, optimizer: ScheduledOptimizer) -> float | None:
-    """Move the weights; the gradient's norm before it is clipped, where it is."""
-    norm = None
+def _move(learner: Learner, optimizer: ScheduledOptimizer, norm: Tensor | None) -> float | None:
+    """Move the weights; the gradient's norm before it is clipped, where it is. ``norm``: that, unless it is scaled."""
     if learner.clip is not None:
-        learner.scaler.unscale_(optimizer.optimizer)
-        norm = float(torch.nn.utils.clip_grad_norm_(optimizer.parameters(), learner.clip))
+        if norm is None:
+            learner.scaler.unscale_(optimizer.optimizer)
+            norm = _norm(optimizer)
+        torch.nn.utils.clip_grads_with_norm_(optimizer.parameters(), learner.clip, norm)
     learner.scaler.step(optimizer.optimizer)
     learner.scaler.update()
-    return norm
+    return None if learner.clip is None or norm is None else float(norm)
 
 
 def _pass_views(learner: Learner, stream: str, portion: StreamBatch, info: StepInfo, note: Note) -> None:
