@@ -43,7 +43,7 @@ def list_plugins(
     """List the plugins with what they bring, and the broken ones with the reason."""
     from rankhub.catalog.catalog import Catalog, CatalogError
 
-    catalog = Catalog.discover(check) if check else Catalog.discover()
+    catalog = Catalog.discover(check)
     if as_json:
         typer.echo(json.dumps(as_data(catalog), indent=2))
     else:

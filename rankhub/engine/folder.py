@@ -221,9 +221,8 @@ class Journal:
 
     def check(self) -> None:
         """See that the file is still where it was; a UserError if the folder of the run was removed or moved."""
-        with suppress(FileNotFoundError, NotADirectoryError):
-            if self._file is None or os.path.samestat(os.fstat(self._file.fileno()), self._path.stat()):
-                return
+        if self._in_place():
+            return
         gone = f"{self._path} was taken away during the run, so nothing more can be kept and training stops"
         raise UserError(f"{gone}; begin again, or put the folder back and go on with --resume")
 
@@ -233,11 +232,16 @@ class Journal:
         Raises:
             UserError: The file is another one by now: somebody else goes on with the run, or its folder was replaced.
         """
-        if self._file is None or self._path is None:
-            return
-        os.fsync(self._file.fileno())
-        if not self._path.exists() or self._path.stat().st_ino != os.fstat(self._file.fileno()).st_ino:
+        if self._file is not None:
+            os.fsync(self._file.fileno())
+        if not self._in_place():
             raise UserError(f"{self._path} is not the file any more that this run began to write; it stops")
+
+    def _in_place(self) -> bool:
+        """Whether the file that is written to is the one that stands at its path; so it is where nothing is written."""
+        with suppress(FileNotFoundError, NotADirectoryError):
+            return self._file is None or os.path.samestat(os.fstat(self._file.fileno()), self._path.stat())
+        return False
 
     def close(self) -> None:
         """Close the file."""
