@@ -4,71 +4,21 @@ from __future__ import annotations
 
 import pytest
 import torch
-from helpers.fakes import Arrow, Descent, Flat, Pull
-from helpers.wrong import Wrong, said_of, wrong
+from helpers.fakes import Arrow, Flat
+from helpers.wrong import (
+    FITTED,
+    TRAINED,
+    Wrong,
+    features,
+    later,
+    outputs,
+    raises,
+    raises_of_constructor,
+    said_of,
+    wrong,
+)
 
 from rankhub.interfaces.model import Features, OutputSpec
-
-LABELED = {
-    "streams.views.generator": [],
-    "streams.views.objectives": [{"use": "mine", "head": "main"}],
-}
-FITTED = {**LABELED, "streams.views.objectives": [{"use": "fit", "head": "main"}]}
-TRAINED = {"phases": [{"name": "only", "steps": 6, "streams": ["views"]}], "strict": True}
-
-
-def features(change):
-    """A backbone that changes what a good one gives."""
-    return {"forward": lambda self, images, maps=False: change(self, images, Flat.forward(self, images, maps))}
-
-
-def outputs(**changed):
-    """A head that changes some outputs of a good one."""
-
-    def forward(self, given):
-        good = Arrow.forward(self, given)
-        return {**good, **{name: change(self, given, good) for name, change in changed.items()}}
-
-    return {"forward": forward}
-
-
-def result(change, base=Pull):
-    """A loss that changes what a good one gives."""
-    return {
-        "forward": lambda self, out, target, context: change(
-            self, out, target, base.forward(self, out, target, context)
-        )
-    }
-
-
-def later(good, bad, calls=4):
-    """Good for so many calls, bad then."""
-
-    def forward(self, *args, **kwargs):
-        self.called = getattr(self, "called", 0) + 1
-        return (good if self.called <= calls else bad)(self, *args, **kwargs)
-
-    return {"forward": forward}
-
-
-def raises(error):
-    """Fails."""
-
-    def method(self, *args, **kwargs):
-        raise error
-
-    return method
-
-
-def raises_of_constructor(self):
-    raise ValueError("no")
-
-
-def without_rate(self, params, /, *, lr: float = 0.05):
-    Descent.__init__(self, params, lr=lr)
-    for group in self.param_groups:
-        del group["lr"]
-
 
 BACKBONES = [
     wrong("backbone", "raises", "failed in forward: KeyError: 'x'", forward=raises(KeyError("x"))),
