@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+
+from helpers.zygote import zygote
 
 import rankhub
 from rankhub.cli.main import execute
@@ -36,3 +39,12 @@ def call_outside(*arguments: object, cwd: Path, python: str = sys.executable, **
     variables = {**os.environ, "COLUMNS": "200", "PYTHONPATH": path, **environment}
     done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=variables, check=False)
     return Called(done.returncode, done.stdout, done.stderr)
+
+
+def call_forked(*arguments: object, cwd: Path, python: str = sys.executable) -> Called:
+    """In a process of its own, which is forked from one that has imported torch and timm."""
+    with tempfile.TemporaryDirectory() as folder:
+        out, err = Path(folder, "out"), Path(folder, "err")
+        parent = zygote(python)
+        code = parent.wait(parent.start(*arguments, cwd=cwd, out=out, err=err, COLUMNS="200"))
+        return Called(code, out.read_text(), err.read_text())

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+from helpers.zygote import zygote
 
 import rankhub
 
@@ -71,6 +75,23 @@ def launch(count: int, *arguments: object, cwd: Path) -> subprocess.Popen[str]:
     variables = environment(cwd / "plugin")
     out = subprocess.PIPE
     return subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, text=True, cwd=cwd, env=variables)
+
+
+def forked(count: int, *arguments: object, cwd: Path) -> tuple[int, str]:
+    """The same without the launcher, to the end, sooner: the first exit code that is not 0, and what all have said."""
+    variables, said = environment(cwd / "plugin"), cwd / f"said_{time.monotonic_ns()}.txt"
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        ranks = {"WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1])}
+    parent, started = zygote(), []
+    for rank in range(count):
+        own = ranks | {"RANK": str(rank), "LOCAL_RANK": str(rank)} if count > 1 else {}
+        started.append(parent.start(*arguments, cwd=cwd, out=said, err=said, **variables | own))
+    first = parent.wait(started[0])
+    for process in started[1:] if first else ():  # as the launcher does
+        os.kill(process, signal.SIGTERM)
+    codes = [first, *map(parent.wait, started[1:])]
+    return next((code for code in codes if code), 0), said.read_text()
 
 
 def steps_of(folder: Path) -> list[int]:

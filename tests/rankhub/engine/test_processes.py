@@ -10,7 +10,7 @@ import pytest
 import torch
 import yaml
 from helpers import fakes
-from helpers.launched import launch, process_of_rank, steps_of, wait_for_step
+from helpers.launched import forked, launch, process_of_rank, steps_of, wait_for_step
 from safetensors.torch import load_file
 
 from rankhub.engine import checkpoint
@@ -44,10 +44,9 @@ def end(started, seconds=120):
 
 def test_two_processes_do_what_one_does(tmp_path):
     recipe = write_recipe(tmp_path)
-    runs = {count: launch(count, "run", recipe, "--out", tmp_path / f"run{count}", cwd=tmp_path) for count in (1, 2)}
     said = {}
-    for count, started in runs.items():
-        code, said[count] = end(started)
+    for count in (1, 2):
+        code, said[count] = forked(count, "run", recipe, "--out", tmp_path / f"run{count}", cwd=tmp_path)
         assert code == 0, said[count]
     one, two = tmp_path / "run1", tmp_path / "run2"
     assert steps_of(two) == steps_of(one) == list(range(1, 25))
@@ -109,7 +108,7 @@ def test_a_component_that_fails_in_one_process_is_named_and_ends_the_run(tmp_pat
 
 def test_what_the_user_can_mend_is_said_once(tmp_path):
     recipe = write_recipe(tmp_path)
-    code, said = end(launch(2, "run", recipe, "streams.views.batch_size=5", "--out", tmp_path / "run", cwd=tmp_path))
+    code, said = forked(2, "run", recipe, "streams.views.batch_size=5", "--out", tmp_path / "run", cwd=tmp_path)
     assert code != 0
     assert said.count("5 images a step, which 2 processes cannot share equally; batch_size: 4 would do") == 1
 
@@ -129,19 +128,19 @@ def test_ctrl_c_stops_all_with_a_checkpoint(tmp_path):
 
 def test_what_has_changed_and_who_trains_is_said_once_by_all_processes(tmp_path):
     recipe, folder = write_recipe(tmp_path, steps=8), tmp_path / "run"
-    code, said = end(launch(1, "run", recipe, "--out", folder, cwd=tmp_path))
+    code, said = forked(1, "run", recipe, "--out", folder, cwd=tmp_path)
     assert code == 0, said
     assert not (folder / "running.json").exists()
     start = (folder / "start.json").read_text()
     (folder / "start.json").write_text(start.replace('"images": 9', '"images": 8'))
-    code, said = end(launch(2, "run", "--resume", folder, cwd=tmp_path))
+    code, said = forked(2, "run", "--resume", folder, cwd=tmp_path)
     assert code != 0
     assert said.count("cannot go on as it began, for data.test had 8 images and has 9;") == 1, said
-    code, said = end(launch(2, "run", "--resume", folder, "--allow-changes", cwd=tmp_path))
+    code, said = forked(2, "run", "--resume", folder, "--allow-changes", cwd=tmp_path)
     assert code == 0, said
     assert said.count("after training *: went on after step 8 though data.test had 8 images and has 9") == 1, said
     with locked(folder / "running.json", sentence=""):
-        code, said = end(launch(2, "run", "--resume", folder, cwd=tmp_path))
+        code, said = forked(2, "run", "--resume", folder, cwd=tmp_path)
     assert code != 0
     assert said.count(f"another process trains the run {folder}") == 1, said
 
