@@ -18,6 +18,6 @@ def rankhub_guards() -> Iterable[Guard]:
     from rankhub_guards.blame import Culprits
     from rankhub_guards.not_finite import FirstPlace
     from rankhub_guards.rehearsal import Rehearsal
-    from rankhub_guards.watch import Watch
+    from rankhub_guards.watch import CallWatch
 
-    return [Announcements(), Watch(), Rehearsal(), FirstPlace(), Culprits()]
+    return [Announcements(), CallWatch(), Rehearsal(), FirstPlace(), Culprits()]

@@ -34,7 +34,7 @@ def _tensors(value: Any) -> Iterator[Tensor]:
         yield from _tensors([getattr(value, name) for name in value.__slots__])
 
 
-class Watch(Guard):
+class CallWatch(Guard):
     """Looks at what components are handed and give."""
 
     def opened(self, dataset: Dataset) -> None:

@@ -23,7 +23,7 @@ from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.kinds import KINDS
 
 if TYPE_CHECKING:
-    from pluggy import HookCaller
+    from pluggy import HookCaller, HookRelay
     from pydantic import BaseModel
 
     from rankhub.catalog.spec import ComponentSpec
@@ -254,22 +254,22 @@ class Catalog:
         """The callbacks with which plugins watch every run. A plugin that fails is left out with a warning."""
         from rankhub.interfaces.callback import Callback
 
-        return self._brought("rankhub_observers", Callback, "watch this run", run=run)
+        return self._brought(lambda hooks: hooks.rankhub_observers, Callback, "watch this run", run=run)
 
     @cached_property
     def guards(self) -> list[Guard]:
         """The guards of all plugins, asked for once; a plugin that fails is left out with a warning."""
         from rankhub.interfaces.guard import Guard
 
-        return self._brought("rankhub_guards", Guard, "guard")
+        return self._brought(lambda hooks: hooks.rankhub_guards, Guard, "guard")
 
-    def _brought(self, hook: str, cls: type[T], does: str, **handed: Any) -> list[T]:
+    def _brought(self, of: Callable[[HookRelay], HookCaller], cls: type[T], does: str, **handed: Any) -> list[T]:
         found: list[T] = []
         for plugin in self.plugins:
             try:
-                found += guarded(partial(_answered, getattr(plugin.hooks, hook), cls, handed))
+                found += guarded(partial(_answered, hook := of(plugin.hooks), cls, handed))
             except PluginFailure as error:
-                text = f"plugin {plugin.owner} does not {does}: its {hook} failed ({error})"
+                text = f"plugin {plugin.owner} does not {does}: its {hook.name} failed ({error})"
                 warnings.warn(text, RuntimeWarning, stacklevel=3)
         return found
 
