@@ -83,5 +83,13 @@ class Guard:
     def not_finite(self, step: BrokenStep) -> tuple[str, str] | None:
         """Where NaN or infinity first arose, and what to do; None where this guard cannot tell."""
 
+    def identity(self, dataset: Dataset) -> Mapping[str, Any]:
+        """By what an open data set can be known again when a run goes on, as plain data; it is kept in its folder."""
+        return {}
+
+    def changes(self, then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterable[str]:
+        """In what a data set of an ``identity`` (of all guards together) differs from what it was, as ends of sentences."""
+        return ()
+
     def blame(self, error: BaseException, plugins: Mapping[str, str]) -> ComponentError | None:
         """Whose fault an exception is, as a sentence on a component, or (``plugins``: package -> title) on a plugin."""
