@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -154,8 +153,10 @@ def start(loaded: LoadedRecipe, host: Host, out: Path | None = None) -> Ended:
 def _identities(parts: Parts) -> Identities:
     """What the data sets are; the first process looks."""
     datasets, guards = parts.datasets if parts.processes.first else {}, parts.assembly.catalog.guards
-    looks = {name: [guard.identity(data) for guard in guards] for name, data in datasets.items()}
-    return {name: dict(chain.from_iterable(known.items() for known in each)) for name, each in looks.items()}
+    return {
+        name: {key: value for guard in guards for key, value in guard.identity(data).items()}
+        for name, data in datasets.items()
+    }
 
 
 def _alone(path: Path, processes: Processes) -> AbstractContextManager[None]:

@@ -48,12 +48,8 @@ class RunStart(BaseModel):
     def written(cls, path: Path, data: Identities, history: Sequence[AllowedChange] = ()) -> None:
         """Keep it, once the other files of the folder are there."""
         files = {name: digest_of(path / name) for name in (GIVEN, folder.LABELS) if (path / name).exists()}
-        start = cls(
-            recipe=_resolved(path),
-            files=files,
-            data={name: dict(known) for name, known in data.items()},
-            history=list(history),
-        )
+        known = {name: dict(identity) for name, identity in data.items()}
+        start = cls(recipe=_resolved(path), files=files, data=known, history=list(history))
         write_text(path / START, start.model_dump_json(indent=1) + "\n")
 
     @classmethod
@@ -81,7 +77,7 @@ class RunStart(BaseModel):
 
     def changes(self, now: Identities, guards: Sequence[Guard]) -> list[str]:
         """Sentences on the data sets that are others by now."""
-        both = [(name, then, now[name]) for name, then in self.data.items() if now.get(name)]
+        both = [(name, then, now[name]) for name, then in self.data.items() if then and name in now]
         return [f"data.{name} {said}" for name, *pair in both for guard in guards for said in guard.changes(*pair)]
 
 

@@ -88,7 +88,7 @@ class Guard:
         return {}
 
     def changes(self, then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterable[str]:
-        """In what a data set of an ``identity`` (of all guards together) differs from what it was, as ends of sentences."""
+        """In what a data set differs from what it was by ``identity``, of all guards together, as ends of sentences."""
         return ()
 
     def blame(self, error: BaseException, plugins: Mapping[str, str]) -> ComponentError | None:

@@ -59,3 +59,9 @@ def test_accents_written_in_two_ways_are_one_name():
     one, other = Named(3), Named(3)
     one.name, other.name = "caf\u00e9.png", "cafe\u0301.png"
     assert GUARD.identity(one) == GUARD.identity(other)
+
+
+def test_a_record_that_is_not_whole_is_said():
+    now = GUARD.identity(Many(3))
+    then = {key: value for key, value in now.items() if key != "labels"}
+    assert list(GUARD.changes(then, now)) == ["is not described whole in the run's folder, labels is not there"]
