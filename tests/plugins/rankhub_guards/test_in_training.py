@@ -190,3 +190,16 @@ def test_a_run_may_be_made_strict_before_it_goes_on(tmp_path, monkeypatch):
     resolved.write_text(resolved.read_text().replace("strict: false", "strict: true"))
     with rankhub.resume(tmp_path / "run") as run:
         assert run.recipe.recipe.strict
+
+
+def test_guards_change_no_result_and_a_run_does_without_them(tmp_path):
+    from helpers.training import equal, parts_of, recipe, train, weights
+
+    unguarded = Catalog.of({"fakes": fakes})
+    assert unguarded.guards == []
+    kept = []
+    for number, (catalog, strict) in enumerate([(None, False), (None, True), (unguarded, False)]):
+        (folder := tmp_path / str(number)).mkdir()
+        kept.append(weights(train(parts_of(recipe(strict=strict), catalog), folder)))
+    assert equal(kept[0], kept[1])
+    assert equal(kept[0], kept[2])
