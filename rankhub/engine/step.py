@@ -12,25 +12,20 @@ from rankhub.catalog.blame import title_of
 from rankhub.engine.device import Compute
 from rankhub.engine.learner import Learner, ScheduledOptimizer, StepInfo, StreamBatch
 from rankhub.engine.network import Network, Outputs, train_mode
-from rankhub.engine.objectives import (
-    LossNotFiniteError,
-    Objective,
-    Setting,
-    Weighed,
-    after_step,
-    check_finite,
-    counts_of,
-    heads_of,
-    weigh,
-)
+from rankhub.engine.objectives import Objective, Setting, Weighed, after_step, check_finite, counts_of, heads_of, weigh
 from rankhub.engine.wide import Gathering, Micro, assembled, buffers_kept, leaf, split_by_sample, used_of
 from rankhub.interfaces.batch import Batch
 from rankhub.interfaces.draws import seeded
+from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.guard import BrokenStep
 from rankhub.interfaces.schedule import value_at
 
 Note = Callable[[Weighed], None]
 """Told the values of objectives, a micro-batch at a time."""
+
+
+class LossNotFiniteError(UserError):
+    """A loss became infinite or NaN; the run stops before the weights are changed by it."""
 
 
 @dataclass(slots=True)
