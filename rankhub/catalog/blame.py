@@ -1,4 +1,4 @@
-"""Which component an exception comes from: nobody can mend a plugin's bug by a traceback that does not name it."""
+"""Where guards look at a call, and say whose fault an exception is: a traceback alone does not name the plugin."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from rankhub.interfaces.errors import ComponentError, UserError, kind_of
 if TYPE_CHECKING:
     from rankhub.catalog.catalog import Catalog
     from rankhub.interfaces.guard import Guard
+
 Handed = TypeVar("Handed")
 Given = TypeVar("Given")
 
@@ -45,8 +46,8 @@ def blamed(catalog: Catalog | None = None) -> Iterator[None]:
         yield
     except (Exception, SystemExit) as error:
         names = {str(frame.f_globals.get("__name__")) for frame, _ in traceback.walk_tb(error.__traceback__)}
-        mine = isinstance(error, UserError) or {name.partition(".")[0] for name in names} <= _NO_COMPONENTS
-        if mine and not isinstance(error, ComponentError):
+        nobodys = isinstance(error, UserError) or {name.partition(".")[0] for name in names} <= _NO_COMPONENTS
+        if nobodys and not isinstance(error, ComponentError):
             raise
         known = catalog or Catalog.discover()
         found = error if isinstance(error, ComponentError) else culprit(error, known.guards, known.packages)

@@ -56,7 +56,7 @@ class Guard:
 
         Always an evaluator, ``handed`` its source, and a ``predict``, images ``beside`` a forward. On the trial step,
         and in every step of a strict run: a data set, the position of an image; a step of a generator, views or a batch
-        ``beside`` the plan of what it makes; a loss that counts, a target.
+        ``beside`` the plan of what it makes. Before the trial step a loss that counts, a target.
         """
 
     def sharing(self, name: str, value: Any) -> Check | None:
