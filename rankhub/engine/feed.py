@@ -149,7 +149,7 @@ class Chain:
             if isinstance(step, DeviceGenerator):
                 batch = self._apply(step, batch, Draws(self.seed, self.address, epoch, number))
         images = tuple(stack if stack.is_floating_point() else stack.float().div_(255) for stack in batch.images)
-        return Batch(images, batch.sizes, batch.maps, batch.target)
+        return replace(batch, images=images)
 
 
 def make_views(generators: Sequence[Generator], image: Tensor, seed: int = 0) -> tuple[Batch, ViewSpec]:
@@ -253,7 +253,8 @@ class Feed(TorchDataset[Batch | Exception]):
         for at, batch in zip(positions, fetched, strict=True):
             if isinstance(batch, Exception):
                 raise batch
-            yield at, _pinned(batch) if pin else batch
+            images = tuple(stack.pin_memory() for stack in batch.images) if pin else batch.images
+            yield at, replace(batch, images=images)
 
     def _ahead(self, positions: Sequence[EpochPosition]) -> Iterator[Batch]:
         """Fetch the next batch in a thread while this one is used."""
@@ -264,7 +265,3 @@ class Feed(TorchDataset[Batch | Exception]):
                 if following is not None:
                     pending.append(pool.submit(self.fetch, following))
                 yield batch
-
-
-def _pinned(batch: Batch) -> Batch:
-    return Batch(tuple(stack.pin_memory() for stack in batch.images), batch.sizes, batch.maps, batch.target)
