@@ -21,8 +21,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-GUARDS = {"guards.py": ("before", "after", "guarded_step"), "step.py": ("_norm",)}
-"""File of the engine -> its functions that guard; what they call counts with them."""
+GUARDS = {"rankhub_guards/watch.py": ("before", "after", "calling", "made"), "engine/step.py": ("_norm",)}
+"""Folder and file -> its functions that guard; what they call counts with them."""
 
 WARM_UP = 5
 
@@ -67,7 +67,7 @@ def share(stats: Any) -> dict[str, float]:
     """The total of a profile, and the seconds of each guard, in which what it calls is counted."""
     found = {"total": stats.total_tt}
     for (file, _, name), (_, _, _, cumulative, _) in stats.stats.items():
-        if Path(file).parent.name == "engine" and name in GUARDS.get(Path(file).name, ()):
+        if name in GUARDS.get("/".join(Path(file).parts[-2:]), ()):
             found[name] = found.get(name, 0.0) + cumulative
     return found
 

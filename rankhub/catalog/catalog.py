@@ -11,10 +11,10 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from importlib import import_module
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rankhub.catalog.discovery import MOST, BrokenPlugin, Origin, Plugin, PluginFailure, PluginSource, ask_all, guarded
 from rankhub.catalog.nearest import nearest, suggestion
@@ -23,11 +23,15 @@ from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.kinds import KINDS
 
 if TYPE_CHECKING:
+    from pluggy import HookCaller, HookRelay
     from pydantic import BaseModel
 
     from rankhub.catalog.spec import ComponentSpec
     from rankhub.interfaces.callback import Callback, RunInfo
+    from rankhub.interfaces.guard import Guard
     from rankhub.interfaces.schedule import Clock
+
+T = TypeVar("T")
 
 
 class CatalogError(UserError):
@@ -237,36 +241,57 @@ class Catalog:
         ``wired`` is what the engine hands to every component of the kind (see ``KINDS``). With a ``clock``, the
         constructor gets numbers in place of schedules (optimizers want that).
         """
-        from rankhub.catalog.announced import check_announced
         from rankhub.catalog.blame import blamed
 
         cls = self.load(self.find(kind, spec["use"] if isinstance(spec, Mapping) else spec.use))
         with blamed(self):
             made = cls(*wired, **self.arguments(kind, spec, clock))
-            check_announced(kind, made)
+            for guard in self.guards:
+                guard.made(kind, made)
         return made
 
     def observers(self, run: RunInfo) -> list[Callback]:
         """The callbacks with which plugins watch every run. A plugin that fails is left out with a warning."""
-        watching: list[Callback] = []
+        from rankhub.interfaces.callback import Callback
+
+        return self._brought(lambda hooks: hooks.rankhub_observers, Callback, "watch this run", run=run)
+
+    @cached_property
+    def guards(self) -> list[Guard]:
+        """The guards of all plugins, asked for once; a plugin that fails is left out with a warning."""
+        from rankhub.interfaces.guard import Guard
+
+        return self._brought(lambda hooks: hooks.rankhub_guards, Guard, "guard")
+
+    def _brought(self, of: Callable[[HookRelay], HookCaller], cls: type[T], does: str, **handed: Any) -> list[T]:
+        found: list[T] = []
         for plugin in self.plugins:
             try:
-                watching += guarded(partial(_watching, plugin, run))
+                found += guarded(partial(_answered, hook := of(plugin.hooks), cls, handed))
             except PluginFailure as error:
-                text = f"plugin {plugin.owner} does not watch this run: its rankhub_observers failed ({error})"
-                warnings.warn(text, RuntimeWarning, stacklevel=2)
-        return watching
+                text = f"plugin {plugin.owner} does not {does}: its {hook.name} failed ({error})"
+                warnings.warn(text, RuntimeWarning, stacklevel=3)
+        return found
+
+    @property
+    def packages(self) -> dict[str, str]:
+        """Package of a third party's component, verb or hook -> its plugin and version, for a sentence."""
+        found: dict[str, str] = {}
+        for plugin in (plugin for plugin in self.plugins if plugin.distribution != "rankhub"):
+            targets = [each.target for each in plugin.components] + [each.target for each in plugin.verbs]
+            targets += [one.function.__module__ for hook in vars(plugin.hooks).values() for one in hook.get_hookimpls()]
+            for target in targets:
+                found.setdefault(target.partition(":")[0].partition(".")[0], f"plugin {plugin.owner} {plugin.version}")
+        return found
 
 
-def _watching(plugin: Plugin, run: RunInfo) -> list[Callback]:
-    from rankhub.interfaces.callback import Callback
-
-    answers = plugin.hooks.rankhub_observers(run=run)
-    callbacks = list(islice(chain.from_iterable(answers), MOST + 1))
-    strangers = [callback for callback in callbacks if not isinstance(callback, Callback)]
-    if strangers or len(callbacks) > MOST:
-        raise TypeError(f"{strangers[0]!r} is no Callback" if strangers else f"more than {MOST:,} callbacks")
-    return callbacks
+def _answered(hook: HookCaller, cls: type[T], handed: Mapping[str, Any]) -> list[T]:
+    found = list(islice(chain.from_iterable(hook(**handed)), MOST + 1))
+    strangers = [one for one in found if not isinstance(one, cls)]
+    if strangers or len(found) > MOST:
+        more = f"more than {MOST:,} {cls.__name__.lower()}s"
+        raise TypeError(f"{strangers[0]!r} is no {cls.__name__}" if strangers else more)
+    return found
 
 
 def _import(entry: ComponentInfo) -> type:

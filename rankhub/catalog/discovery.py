@@ -20,6 +20,7 @@ from pluggy import HookCaller, HookRelay, PluginManager
 from rankhub.catalog import hookspecs
 from rankhub.catalog.nearest import suggestion
 from rankhub.interfaces.component import API_VERSION, Component, Verb
+from rankhub.interfaces.errors import brief
 from rankhub.interfaces.kinds import KINDS
 
 T = TypeVar("T")
@@ -178,15 +179,6 @@ def guarded(call: Callable[[], T]) -> T:
 
 class PluginFailure(Exception):
     """Code of a plugin raised something; the text says what, in one line."""
-
-
-def brief(error: BaseException) -> str:
-    """An exception in one line: its type and the first line of its text."""
-    try:
-        lines = str(error).strip().splitlines()
-    except Exception:  # an exception of a plugin's own
-        lines = []
-    return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__
 
 
 class InvalidAnswer(Exception):

@@ -14,6 +14,7 @@ from rankhub.interfaces.component import Component, Verb
 
 if TYPE_CHECKING:
     from rankhub.interfaces.callback import Callback, RunInfo
+    from rankhub.interfaces.guard import Guard
 
 PROJECT = "rankhub"
 
@@ -37,6 +38,15 @@ def rankhub_observers(run: RunInfo) -> Iterable[Callback]:
 
     They watch runs of every recipe. A callback that a recipe switches on is a component of kind
     ``callback`` instead.
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def rankhub_guards() -> Iterable[Guard]:
+    """Return guards, which look at what components of all plugins are handed and give, in every run and check.
+
+    Called when the first component is made, or something has failed.
     """
     raise NotImplementedError
 

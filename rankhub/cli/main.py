@@ -17,12 +17,12 @@ import typer
 from typer.core import TyperGroup
 
 import rankhub
-from rankhub.catalog.blame import SWITCH, blamed
+from rankhub.catalog.blame import blamed
 from rankhub.catalog.catalog import Catalog
 from rankhub.catalog.discovery import STRAYS, PluginFailure, guarded
 from rankhub.cli.console import print_error
 from rankhub.interfaces.component import Verb
-from rankhub.interfaces.errors import UserError
+from rankhub.interfaces.errors import SWITCH, UserError
 from rankhub.interfaces.files import REMEDIES, unwritable
 from rankhub.interfaces.streams import silence
 

@@ -3,29 +3,27 @@
 import copy
 import dataclasses
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 import torch
 from rich.filesize import decimal
 from torch import Tensor
 
-from rankhub.catalog.blame import during
+from rankhub.catalog.blame import called, during
 from rankhub.engine.console import human_seconds
-from rankhub.engine.learner import StepInfo, StreamBatch
+from rankhub.engine.feed import Feed
+from rankhub.engine.learner import Learner, ScheduledOptimizer, StepInfo, StreamBatch
 from rankhub.engine.network import has_batch_statistics
 from rankhub.engine.parts import Parts
 from rankhub.engine.plan import PhasePlan
-from rankhub.engine.rehearsal import (
-    check_counts,
-    check_optimizer,
-    check_predict,
-    check_pure,
-    check_schedules,
-    check_scopes,
-)
+from rankhub.engine.source import NetworkForward
 from rankhub.engine.step import take_step
 from rankhub.engine.training import new_learner, new_optimizer, stream_batch
+from rankhub.interfaces.batch import Batch
+from rankhub.interfaces.schedule import Schedule
 
 
 class Lines(dict[str, str]):
@@ -52,7 +50,9 @@ def describe(parts: Parts, name: str, *, measure: bool) -> Lines:
     if measure:
         costs = [trial_cost(parts, plan) for plan in parts.plans]
         with during("before training"):
-            check_predict(parts)
+            forward = NetworkForward(copy.deepcopy(parts.network), parts.compute)
+            for guard in parts.assembly.catalog.guards:
+                guard.answered(parts.predict, parts.datasets.values(), forward, parts.compute.device)
         lines.seconds = sum(cost.seconds * plan.steps for cost, plan in zip(costs, parts.plans, strict=True))
         lines["expected"] = (
             f"{decimal(max(cost.memory for cost in costs))} for training, beside data and libraries; "
@@ -120,8 +120,7 @@ def trial_cost(parts: Parts, plan: PhasePlan) -> Cost:
             fetched = feed.fetch(at).to(compute.device)
             batches[name] = stream_batch(twin, plan, name, feed.chain.on_device(fetched, at.epoch))
         if first:
-            check_schedules(learner, optimizer, plan, batches)
-            check_counts(batches)
+            _before(learner, optimizer, plan, batches)
         take_step(learner, batches, optimizer, StepInfo(plan.clock_at(0)))
 
     def note(tensor: Tensor) -> Tensor:
@@ -132,14 +131,13 @@ def trial_cost(parts: Parts, plan: PhasePlan) -> Cost:
     with torch.random.fork_rng(devices=[compute.device] if cuda else []):
         if cuda:
             torch.cuda.reset_peak_memory_stats(compute.device)
-        with during(f"trial step of phase {plan.phase.name!r}"), learner.guard.thorough():
+        with during(f"trial step of phase {plan.phase.name!r}"), learner.thorough():
             with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
                 step(first=True)
-            check_optimizer(optimizer)
+            for guard in learner.guards:
+                guard.optimized(optimizer.optimizer)
             for name, portion in batches.items():
-                feed = parts.feeds[plan.phase.name, name].guarded()
-                check_pure(feed, portion.batch, feed.in_epoch(0).epoch)
-                check_scopes(learner, portion)
+                _after(learner, parts.feeds[plan.phase.name, name].guarded(), portion)
         compute.synchronize()
         start = time.perf_counter()
         step(first=False)
@@ -151,3 +149,40 @@ def trial_cost(parts: Parts, plan: PhasePlan) -> Cost:
     for parameter in optimizer.parameters():  # what stays between steps
         kept += [parameter.grad, *optimizer.optimizer.state[parameter].values()]
     return Cost(seconds, sum(saved.values()) + sum(one.nbytes for one in kept if isinstance(one, Tensor)))
+
+
+def _before(
+    learner: Learner, optimizer: ScheduledOptimizer, plan: PhasePlan, portions: Mapping[str, StreamBatch]
+) -> None:
+    """Let guards look at the schedules of a phase over its whole length, and at what the losses count."""
+    objectives = [(one, portion.batch) for portion in portions.values() for one in portion.objectives]
+    weights = [weight for objective, _ in objectives for weight in objective.weights]
+    ranges: dict[tuple[float, float], list[Any]] = {
+        (0.0, inf): [optimizer.schedule, optimizer.numbers.get("lr")],
+        (0.0, 1.0): [learner.decay],
+        (-inf, inf): [*weights, *optimizer.numbers.values()],
+    }
+    for (low, high), numbers in ranges.items():
+        for schedule in (number for number in numbers if isinstance(number, Schedule)):
+            for guard in learner.guards:
+                guard.scheduled(schedule, plan.clock_at(0), low, high)
+    for objective, batch in objectives:
+        called(learner.guards, objective.loss, objective.loss.count, batch.target)
+
+
+def _after(learner: Learner, feed: Feed, portion: StreamBatch) -> None:
+    """Let guards look at whether a stream's views are pure, and its losses the sums that they announce."""
+    target, network, chain, epoch = portion.batch.target, learner.network, feed.chain, feed.in_epoch(0).epoch
+
+    def alone(index: int) -> Batch:
+        views = chain.batch([feed.dataset[index]], epoch, feed.dataset.label)
+        return chain.on_device(views.to(learner.compute.device), epoch)
+
+    for guard in learner.guards:
+        guard.drawn(feed.dataset, chain.steps, portion.batch, alone)
+    images = [learner.compute.images(stack) for stack in portion.batch.images]
+    for objective in portion.objectives:
+        with torch.no_grad(), learner.compute.autocast():
+            outputs = objective.pick(network(images, [objective.head]))
+        for guard in learner.guards:
+            guard.summed(objective.loss, outputs, target, learner.average is not None and learner.average.teaches)

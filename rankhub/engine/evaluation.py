@@ -18,7 +18,6 @@ from torch import nn
 from rankhub.catalog.blame import during
 from rankhub.engine import folder as folders
 from rankhub.engine.checkpoint import Results
-from rankhub.engine.contracts import check_found
 from rankhub.engine.device import Compute
 from rankhub.engine.network import Network, batch_statistics
 from rankhub.engine.source import NetworkSource
@@ -38,9 +37,7 @@ def evaluate_row(source: NetworkSource, evaluators: Mapping[str, Evaluator], fol
     results: Results = {}
     for name, evaluator in evaluators.items():
         with during(f"evaluator {name!r}, row {source.row!r}"):
-            found = evaluator(source)
-            check_found(evaluator, found)
-            source.check(evaluator)
+            found = source.evaluate(evaluator)
         unsaid = [metric for metric, value in found.metrics.items() if isnan(value)] if not found.notes else []
         notes = [*found.notes, *(f"{name} gave {metric} as NaN and does not say why" for metric in unsaid)]
         results[name] = replace(found, metrics=MappingProxyType(dict(found.metrics)), notes=notes)

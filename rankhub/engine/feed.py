@@ -13,15 +13,14 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
-from rankhub.catalog.blame import during, failed
-from rankhub.engine.contracts import check_sample
-from rankhub.engine.guards import guarded_step
+from rankhub.catalog.blame import called, culprit, during
 from rankhub.engine.processes import ALONE, Processes
 from rankhub.interfaces.batch import Batch, View
 from rankhub.interfaces.data import Dataset, LabelSpec, Sample
 from rankhub.interfaces.draws import Draws
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.generator import DeviceGenerator, Generator, ViewSpec, WorkerGenerator
+from rankhub.interfaces.guard import Guard
 from rankhub.interfaces.order import Label, RankTarget
 from rankhub.interfaces.points import Points
 from rankhub.interfaces.predict import Predict
@@ -106,7 +105,8 @@ class Chain:
     views: ViewSpec  # what comes out for one image
     seed: int
     address: str  # the name under which views are drawn
-    guarded: bool = False  # whether every step is held to what it plans
+    guards: Sequence[Guard] = ()  # asked whose fault a failure is
+    guarded: bool = False  # whether they look at every image and at every step
 
     def drawn(self, purpose: str, seed: int | None = None) -> Self:
         """The same generator, which draws other views: for a purpose other than training, perhaps by another seed."""
@@ -134,7 +134,8 @@ class Chain:
     def _apply(self, step: Any, handed: Any, draws: Draws) -> Any:
         if not self.guarded:
             return step.apply(handed, draws)
-        return guarded_step(step, plan_chain(self.steps[: draws.step + 1]), handed, draws)
+        plan = plan_chain(self.steps[: draws.step + 1], self.guards)
+        return called(self.guards, step, lambda views: step.apply(views, draws), handed, plan)
 
     def batch(self, samples: Iterable[Sample], epoch: int, label: LabelSpec) -> Batch:
         """The views of samples on the CPU, the worker steps done."""
@@ -148,7 +149,7 @@ class Chain:
             if isinstance(step, DeviceGenerator):
                 batch = self._apply(step, batch, Draws(self.seed, self.address, epoch, number))
         images = tuple(stack if stack.is_floating_point() else stack.float().div_(255) for stack in batch.images)
-        return Batch(images, batch.sizes, batch.maps, batch.target)
+        return replace(batch, images=images)
 
 
 def make_views(generators: Sequence[Generator], image: Tensor, seed: int = 0) -> tuple[Batch, ViewSpec]:
@@ -214,10 +215,8 @@ class Feed(TorchDataset[Batch | Exception]):
 
     def _sample(self, index: int) -> Sample:
         with during(f"image {index}"):
-            sample = self.dataset[index]
-            if self.chain.guarded:
-                check_sample(self.dataset, index, sample)
-            return sample
+            guards = self.chain.guards if self.chain.guarded else ()
+            return called(guards, self.dataset, self.dataset.__getitem__, index)
 
     def guarded(self) -> Self:
         """The same, in which the data set and every step are held to their contracts."""
@@ -233,7 +232,7 @@ class Feed(TorchDataset[Batch | Exception]):
         except UserError as error:
             return error
         except (Exception, SystemExit) as error:
-            return failed(error) or RuntimeError(repr(error))
+            return culprit(error, self.chain.guards) or RuntimeError(repr(error))
 
     def batches(self, position: int, stop: int, *, pin: bool = False) -> Iterator[tuple[EpochPosition, Batch]]:
         """The batches from ``position`` on, before ``stop``, fetched ahead of their use."""
@@ -254,7 +253,8 @@ class Feed(TorchDataset[Batch | Exception]):
         for at, batch in zip(positions, fetched, strict=True):
             if isinstance(batch, Exception):
                 raise batch
-            yield at, _pinned(batch) if pin else batch
+            images = tuple(stack.pin_memory() for stack in batch.images) if pin else batch.images
+            yield at, replace(batch, images=images)
 
     def _ahead(self, positions: Sequence[EpochPosition]) -> Iterator[Batch]:
         """Fetch the next batch in a thread while this one is used."""
@@ -265,7 +265,3 @@ class Feed(TorchDataset[Batch | Exception]):
                 if following is not None:
                     pending.append(pool.submit(self.fetch, following))
                 yield batch
-
-
-def _pinned(batch: Batch) -> Batch:
-    return Batch(tuple(stack.pin_memory() for stack in batch.images), batch.sizes, batch.maps, batch.target)

@@ -3,24 +3,26 @@
 import contextlib
 import copy
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from rankhub.catalog.blame import ComponentError
+from rankhub.catalog.catalog import Catalog
 from rankhub.catalog.hints import KeyPath
 from rankhub.engine import checkpoint
 from rankhub.engine.device import Compute
-from rankhub.engine.guards import Guard
 from rankhub.engine.network import Network, load_weights
 from rankhub.engine.objectives import Objective
 from rankhub.engine.plan import PhasePlan
 from rankhub.engine.processes import ALONE, Processes
 from rankhub.engine.wide import buffers_kept
 from rankhub.interfaces.batch import Batch
+from rankhub.interfaces.errors import ComponentError
+from rankhub.interfaces.guard import Guard
+from rankhub.interfaces.loss import Loss
 from rankhub.interfaces.optim import Optimizer
 from rankhub.interfaces.schedule import Clock, Schedule, value_at
 from rankhub.recipe.assembly import Assembly
@@ -177,12 +179,35 @@ class Learner:
     clip: float | None = None  # largest norm of the gradient
     seed: int = 0  # what a network or a loss draws at random in a step is a function of it and of the step
     processes: Processes = ALONE
-    guard: Guard = field(default_factory=Guard)  # over the networks
+    strict: bool = False  # whether guards look at all that parts of the networks give
+    catalog: Catalog | None = None  # has the guards; None = there are none
 
     @property
     def networks(self) -> list[Network]:
         """The network, and its average where there is one."""
         return [self.network] if self.average is None else [self.network, self.average.network]
+
+    @property
+    def guards(self) -> Sequence[Guard]:
+        """They look at the networks."""
+        return () if self.catalog is None else self.catalog.guards
+
+    def watch(self) -> None:
+        """Let guards look at what is handed to backbone, heads and losses from now on."""
+        for network in self.networks:
+            losses = (module for module in network.losses.modules() if isinstance(module, Loss))
+            for part in (network.backbone, *network.heads.values(), *losses):
+                for guard in self.guards:
+                    guard.watch(part, lambda: self.strict)
+
+    @contextlib.contextmanager
+    def thorough(self, wanted: bool = True) -> Iterator[None]:
+        """Let guards look at all that is given, inside."""
+        kept, self.strict = self.strict, self.strict or wanted
+        try:
+            yield
+        finally:
+            self.strict = kept
 
     def statistics(self, learn: bool) -> contextlib.AbstractContextManager[None]:
         """Whether running statistics keep what they learn from the views that pass inside."""

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from rankhub.engine.network import Network, Outputs
-from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.loss import Loss, LossContext
 from rankhub.interfaces.order import RankTarget
 from rankhub.interfaces.schedule import Clock, Schedule, value_at
@@ -31,10 +30,6 @@ class Objective:
     def pick(self, outputs: Outputs) -> dict[str, Tensor]:
         """The outputs that the loss is handed."""
         return {name: outputs[f"{self.head}.{name}"] for name in self.outputs}
-
-
-class LossNotFiniteError(UserError):
-    """A loss became infinite or NaN; the run stops before the weights are changed by it."""
 
 
 def check_finite(values: Mapping[str, Tensor]) -> tuple[dict[str, float], str | None]:

@@ -8,7 +8,6 @@ import torch
 
 from rankhub.catalog.blame import during
 from rankhub.catalog.catalog import Catalog
-from rankhub.engine.contracts import check_dataset
 from rankhub.engine.device import Compute
 from rankhub.engine.feed import Chain, Feed, check_images
 from rankhub.engine.network import Network, take_over
@@ -140,7 +139,8 @@ def open_data(
             raise
     for name, dataset in datasets.items():
         with during(f"data.{name}"):
-            check_dataset(dataset)
+            for guard in resources.catalog.guards:
+                guard.opened(dataset)
         label = dataset.label
         kept = resources.labels.get(name, label)
         if kept.kind == label.kind:
@@ -180,7 +180,7 @@ def chain_of(recipe: Recipe, assembly: Assembly, stream: str, address: str) -> C
     """The generator of a stream, which draws its views under a name."""
     made = assembly.chain(stream)
     assert made is not None  # the assembly of a checked recipe raises what fails
-    return Chain(*made, recipe.seed, address)
+    return Chain(*made, recipe.seed, address, assembly.catalog.guards)
 
 
 def evaluation_chains(recipe: Recipe, assembly: Assembly) -> dict[str, Chain]:

@@ -75,6 +75,7 @@ class Report:
             pictures=row != PIXELS,
             progress=self.talk.work,
             processes=parts.processes,
+            guards=parts.assembly.catalog.guards,
         )
         if not parts.processes.first:
             source.serve()

@@ -25,7 +25,7 @@ from rankhub.engine.lock import locked
 from rankhub.engine.parts import Parts, Resources, build
 from rankhub.engine.processes import Processes, joined
 from rankhub.engine.report import Report, announce, write_reports
-from rankhub.engine.started import AllowedChange, Digests, RunStart
+from rankhub.engine.started import AllowedChange, Identities, RunStart
 from rankhub.engine.training import Status, Training, new_learner
 from rankhub.engine.watch import Pictures, Watchers
 from rankhub.interfaces.callback import Callback, RunInfo
@@ -137,7 +137,7 @@ def start(loaded: LoadedRecipe, host: Host, out: Path | None = None) -> Ended:
     with _begun(loaded, host) as begun:
         parts, processes, talk = begun.parts, begun.parts.processes, begun.host.talk
         announce(parts, describe(parts, loaded.name, measure=True), talk)
-        data = _digests(parts)
+        data = _identities(parts)
         path = processes.from_first(folder.new_folder(loaded.name, out) if processes.first else Path())
         with _alone(path, processes):
             if processes.first:
@@ -150,9 +150,13 @@ def start(loaded: LoadedRecipe, host: Host, out: Path | None = None) -> Ended:
             return begun.train(path)
 
 
-def _digests(parts: Parts) -> dict[str, Digests]:
+def _identities(parts: Parts) -> Identities:
     """What the data sets are; the first process looks."""
-    return {name: Digests.of(data) for name, data in parts.datasets.items()} if parts.processes.first else {}
+    datasets, guards = parts.datasets if parts.processes.first else {}, parts.assembly.catalog.guards
+    return {
+        name: {key: value for guard in guards for key, value in guard.identity(data).items()}
+        for name, data in datasets.items()
+    }
 
 
 def _alone(path: Path, processes: Processes) -> AbstractContextManager[None]:
@@ -181,8 +185,8 @@ def resume(path: Path, loaded: LoadedRecipe, host: Host, *, allow_changes: bool 
         started.refuse(path, [] if allow_changes else found)
         with _begun(loaded, host, path, fresh=allow_changes) as begun:
             parts, talk, state = begun.parts, begun.host.talk, begun.state
-            now = parts.processes.from_first(_digests(parts))
-            found += start.changes(now) if start is not None else []
+            now = parts.processes.from_first(_identities(parts))
+            found += start.changes(now, host.catalog.guards) if start is not None else []
             started.refuse(path, [] if allow_changes else found)
             announce(parts, describe(parts, loaded.name, measure=False), talk)
             for sentence in folder.changed_versions(path, folder.versions(host.catalog)):

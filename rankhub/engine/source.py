@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from rankhub.engine.contracts import Given, check_answers, digest
+from rankhub.catalog.blame import called
 from rankhub.engine.device import Compute
 from rankhub.engine.feed import Chain, check_images
 from rankhub.engine.network import Network, Outputs
@@ -17,8 +17,9 @@ from rankhub.engine.processes import ALONE, Processes
 from rankhub.interfaces.data import Dataset, GivenData
 from rankhub.interfaces.draws import Draws
 from rankhub.interfaces.errors import UserError
-from rankhub.interfaces.evaluate import Evaluator, OutputTable
+from rankhub.interfaces.evaluate import EvaluationResult, Evaluator, OutputTable
 from rankhub.interfaces.generator import ViewSpec
+from rankhub.interfaces.guard import Check, Guard
 from rankhub.interfaces.model import FeatureSpec, Head, OutputSpec
 from rankhub.interfaces.order import RankTarget
 from rankhub.interfaces.predict import Answers, Forward, Predict
@@ -80,6 +81,7 @@ class ImageOutputs:
     device: torch.device  # that of the network
     user: str  # what takes the images, for a sentence
     rows: Sequence[int] | None = None  # which images; None = all
+    guards: Sequence[Guard] = ()
 
     def __post_init__(self) -> None:
         check_images(self.user, self.dataset, [self.predict], self.rows)
@@ -91,11 +93,8 @@ class ImageOutputs:
     def of(self, images: Sequence[Tensor]) -> Answers:
         """Of images that are decoded already."""
         handed = [image.to(self.device) for image in images]
-        versions = [image._version for image in handed]
-        said = self.predict(handed, self.forward)
-        check_answers(self.predict, said, len(images), self.forward)
-        unchanged = [image._version for image in handed] == versions
-        Given(self.predict).must(unchanged, "changed the images that it was handed; it must work on a copy")
+        predict, forward = self.predict, self.forward
+        said = called(self.guards, predict, lambda those: predict(those, forward), handed, forward)
         return {
             name: rows.float().cpu() if isinstance(rows, Tensor) else [one.float().cpu() for one in rows]
             for name, rows in said.items()
@@ -150,28 +149,27 @@ class NetworkSource:
     pictures: bool  # whether they are wanted
     progress: Progress
     processes: Processes = ALONE
+    guards: Sequence[Guard] = ()
     _tables: dict[str, Answers] = field(default_factory=dict)
     _views: dict[tuple[str, str, int], tuple[dict[str, Tensor], RankTarget]] = field(default_factory=dict)
-    _known: dict[Any, int] = field(default_factory=dict)  # digests of what evaluators share
+    _checks: list[Check] = field(default_factory=list)  # of what evaluators share
 
     def __post_init__(self) -> None:
-        self._known.update({name: self._images(name) for name in self.datasets})
+        for name, dataset in self.datasets.items():
+            rows = {0, len(dataset) - 1} if len(dataset) and not isinstance(dataset, GivenData) else ()
+            self._share(name, [dataset[row].image for row in rows])
 
-    def _images(self, data: str) -> int:
-        dataset = self.datasets[data]
-        rows = {0, len(dataset) - 1} if len(dataset) and not isinstance(dataset, GivenData) else ()
-        return digest([dataset[row].image for row in rows])
+    def _share(self, name: str, value: T) -> T:
+        """What evaluators are handed one after the other."""
+        self._checks += filter(None, [guard.sharing(name, value) for guard in self.guards])
+        return value
 
-    def check(self, evaluator: Evaluator) -> None:
-        """See that an evaluator left what it was handed to the next ones as it was; a ComponentError if not."""
-        now: dict[Any, int] = {name: self._images(name) for name in self.datasets}
-        now |= {("outputs", name): digest(table) for name, table in self._tables.items()}
-        now |= {key: digest(table) for key, table in self._views.items()}
-        changed = [str(key) for key, value in now.items() if self._known[key] != value]
-        said = (
-            f"changed what it was handed, which other evaluators share ({', '.join(changed)}); it must work on a copy"
-        )
-        Given(evaluator).must(not changed, said)
+    def evaluate(self, evaluator: Evaluator) -> EvaluationResult:
+        """What an evaluator finds; it leaves what it is handed to the next ones as it is."""
+        found = called(self.guards, evaluator, evaluator, self)
+        for check in self._checks:
+            check(evaluator)
+        return found
 
     @property
     def device(self) -> torch.device:
@@ -186,8 +184,7 @@ class NetworkSource:
         """One row an image of ``data``."""
         if data not in self._tables:
             self.processes.from_first((data,))
-            self._tables[data] = self._predict(data)
-            self._known["outputs", data] = digest(self._tables[data])
+            self._tables[data] = self._share(f"outputs of {data}", self._predict(data))
         labels = self.datasets[data].labels()
         if labels is not None:
             labels = labels.view()
@@ -199,8 +196,7 @@ class NetworkSource:
         key = (stream, data, limit)
         if key not in self._views:
             self.processes.from_first(key)
-            self._views[key] = self._view(stream, data, limit)
-            self._known[key] = digest(self._views[key])
+            self._views[key] = self._share(f"views of {data} by {stream}", self._view(stream, data, limit))
         values, target = self._views[key]
         return OutputTable(self._one(values, output), None, target)
 
@@ -231,8 +227,9 @@ class NetworkSource:
     def _predict(self, data: str) -> Answers:
         dataset = self.datasets[data]
         found: list[Answers] = []
-        outputs = ImageOutputs(self.forward, self.predict, dataset, self.device, f"predict on data {data!r}")
-        mine = self._share(range(len(dataset)))
+        user = f"predict on data {data!r}"
+        outputs = ImageOutputs(self.forward, self.predict, dataset, self.device, user, guards=self.guards)
+        mine = self._part(range(len(dataset)))
         for part in blocks(mine, BLOCK):
             found.append(outputs(part))
             self.progress(mine.index(part[-1]) + 1, len(mine), f"{self.row}: {data}")
@@ -244,7 +241,7 @@ class NetworkSource:
         outputs = ViewOutputs(self.forward, seen, dataset, self.device, f"stream {stream!r} on data {data!r}")
         shuffled = Draws(chain.seed, seen.address, 0).shuffled(len(dataset))
         picked = sorted(shuffled[:limit].tolist())
-        mine = self._share(picked)
+        mine = self._part(picked)
         values: list[dict[str, Tensor]] = []
         for part in blocks(mine, VIEWED):
             block, target = outputs(part, 0)
@@ -258,7 +255,7 @@ class NetworkSource:
         index, view, group, kind = (column.contiguous() for column in ids.unbind(1))
         return table, RankTarget(index, view, group, level, kind=kind)
 
-    def _share(self, items: Sequence[int]) -> Sequence[int]:
+    def _part(self, items: Sequence[int]) -> Sequence[int]:
         """This process's part of the items. One with nothing to do takes the first, so that it knows the columns."""
         return items[self.processes.share(len(items))] or items[:1]
 

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
-import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 from pydantic import BaseModel
 
 from rankhub.engine import folder
 from rankhub.engine.checkpoint import digest_of
-from rankhub.interfaces.data import Dataset, GivenData
 from rankhub.interfaces.errors import ChangedError, UserError
 from rankhub.interfaces.files import write_text
+from rankhub.interfaces.guard import Guard
 from rankhub.recipe.address import labels_of
 from rankhub.recipe.reader import read
 
@@ -26,61 +22,11 @@ START, GIVEN = "start.json", "recipe.yaml"
 FREE = frozenset({"name", "description", "strict", "device", "callbacks", "next_steps", "checkpoint", "log", "loader"})
 """Entries of a recipe that change no result, so that anybody may edit them."""
 
-LOOKED_AT, SHOWN = 16, 3
-"""Images whose pixels stand for all where a data set knows no digests; and changes that a sentence names."""
+SHOWN = 3
+"""Changes that a sentence names."""
 
-
-class Digests(BaseModel):
-    """Of an open data set. Where its images lie, and when they were written, is no part of them."""
-
-    images: int  # how many
-    listing: str  # their names and sizes, in order
-    content: str | None  # what they show; None if an image is not the same when it is asked for again
-    labels: str
-
-    @classmethod
-    def of(cls, data: Dataset) -> Digests:
-        """They take a second or two for a million images."""
-        paths, label = data.facts("path") or (), data.label
-        if isinstance(data, GivenData):
-            paths = [os.path.basename(path) for path in paths]
-        names = unicodedata.normalize("NFC", "\0".join(paths))
-        told = [label.kind, label.higher_is_better, label.classes, data.facts("reference"), data.facts("kind")]
-        labels = [repr(told), data.labels(), *(data.points() or ()), *(data.folds() or ())]
-        listing = _digest([names, data.sizes()])
-        return cls(images=len(data), listing=listing, content=_content(data), labels=_digest(labels))
-
-    def changes(self, then: Digests) -> Iterator[str]:
-        """In what a data set differs from what it was."""
-        if self.images != then.images:
-            yield f"had {then.images} images and has {self.images}"
-        elif self.listing != then.listing:
-            yield "has images of other names or sizes, or in another order"
-        elif None not in (self.content, then.content) and self.content != then.content:
-            yield "has other images of the same names"
-        if self.images == then.images and self.labels != then.labels:
-            yield "has other labels"
-
-
-def _content(data: Dataset) -> str | None:
-    if (known := data.digests()) is not None:
-        return _digest([known])
-    rows = range(0, len(data), max(1, len(data) // LOOKED_AT))
-    seen = [data[row].image.numpy() for row in rows]
-    return _digest(seen) if all(np.array_equal(seen[0], data[row].image.numpy()) for row in rows[:1]) else None
-
-
-def _digest(parts: Iterable[str | npt.NDArray[Any] | None]) -> str:
-    digest = hashlib.blake2b(digest_size=12)
-    for part in parts:
-        if isinstance(part, str):
-            digest.update(part.encode("utf-8", "surrogateescape"))
-        elif part is not None:
-            # What is computed may differ in its last bits from machine to machine.
-            plain = np.asarray(part, dtype=np.float32 if part.dtype.kind == "f" else None)
-            digest.update(repr(plain.shape).encode() + plain.tobytes())
-        digest.update(b"\0")
-    return digest.hexdigest()
+Identities = Mapping[str, Mapping[str, Any]]
+"""Data set -> by what guards know it again, as plain data."""
 
 
 class AllowedChange(BaseModel):
@@ -95,14 +41,15 @@ class RunStart(BaseModel):
 
     recipe: dict[str, Any]  # as resolved
     files: dict[str, str]  # digests of the recipe as it was given, and of the scale of the labels
-    data: dict[str, Digests]
+    data: dict[str, dict[str, Any]]  # by what guards know each again
     history: list[AllowedChange] = []
 
     @classmethod
-    def written(cls, path: Path, data: Mapping[str, Digests], history: Sequence[AllowedChange] = ()) -> None:
+    def written(cls, path: Path, data: Identities, history: Sequence[AllowedChange] = ()) -> None:
         """Keep it, once the other files of the folder are there."""
         files = {name: digest_of(path / name) for name in (GIVEN, folder.LABELS) if (path / name).exists()}
-        start = cls(recipe=_resolved(path), files=files, data=dict(data), history=list(history))
+        known = {name: dict(identity) for name, identity in data.items()}
+        start = cls(recipe=_resolved(path), files=files, data=known, history=list(history))
         write_text(path / START, start.model_dump_json(indent=1) + "\n")
 
     @classmethod
@@ -128,10 +75,10 @@ class RunStart(BaseModel):
         file = path / folder.LABELS
         return file.exists() and digest_of(file) == self.files.get(folder.LABELS)
 
-    def changes(self, now: Mapping[str, Digests]) -> list[str]:
+    def changes(self, now: Identities, guards: Sequence[Guard]) -> list[str]:
         """Sentences on the data sets that are others by now."""
-        both = [(name, now[name], then) for name, then in self.data.items() if name in now]
-        return [f"data.{name} {said}" for name, here, then in both for said in here.changes(then)]
+        both = [(name, then, now[name]) for name, then in self.data.items() if then and name in now]
+        return [f"data.{name} {said}" for name, *pair in both for guard in guards for said in guard.changes(*pair)]
 
 
 def _resolved(path: Path) -> dict[str, Any]:

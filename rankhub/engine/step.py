@@ -8,18 +8,24 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from rankhub.catalog.blame import title_of
 from rankhub.engine.device import Compute
 from rankhub.engine.learner import Learner, ScheduledOptimizer, StepInfo, StreamBatch
 from rankhub.engine.network import Network, Outputs, train_mode
-from rankhub.engine.not_finite import not_finite
 from rankhub.engine.objectives import Objective, Setting, Weighed, after_step, check_finite, counts_of, heads_of, weigh
 from rankhub.engine.wide import Gathering, Micro, assembled, buffers_kept, leaf, split_by_sample, used_of
 from rankhub.interfaces.batch import Batch
 from rankhub.interfaces.draws import seeded
+from rankhub.interfaces.errors import UserError
+from rankhub.interfaces.guard import BrokenStep
 from rankhub.interfaces.schedule import value_at
 
 Note = Callable[[Weighed], None]
 """Told the values of objectives, a micro-batch at a time."""
+
+
+class LossNotFiniteError(UserError):
+    """A loss became infinite or NaN; the run stops before the weights are changed by it."""
 
 
 @dataclass(slots=True)
@@ -69,7 +75,7 @@ def take_step(
     numbers, broken = check_finite(sums)
     if broken is not None:
         said = f"the {'' if broken == 'gradient' else 'loss of objective '}{broken} is {numbers[broken]}"
-        raise not_finite(learner, portions, info, said, _pass_views)
+        raise _not_finite(learner, portions, info, said)
     numbers.pop("gradient", None)
     clipped = _move(learner, optimizer, norm)
     if learner.average is not None:
@@ -108,6 +114,33 @@ def _move(learner: Learner, optimizer: ScheduledOptimizer, norm: Tensor | None) 
     learner.scaler.step(optimizer.optimizer)
     learner.scaler.update()
     return None if learner.clip is None or norm is None else float(norm)
+
+
+def _not_finite(learner: Learner, portions: Mapping[str, StreamBatch], info: StepInfo, said: str) -> LossNotFiniteError:
+    """The error of a step whose loss or gradient, as ``said``, is not finite; guards look where that first arose."""
+
+    def again() -> None:
+        with learner.thorough():
+            for stream, portion in portions.items():
+                _pass_views(learner, stream, portion, info, lambda weighed: None)
+
+    objectives = [(stream, one) for stream, portion in portions.items() for one in portion.objectives]
+    broken = BrokenStep(
+        network=learner.network,
+        clock=info.clock,
+        batches={stream: portion.batch for stream, portion in portions.items()},
+        losses=[(one.loss, stream) for stream, one in objectives],
+        weights={one.name: one.weights for _, one in objectives},
+        again=again,
+        title=lambda cls: title_of(cls, learner.catalog),
+    )
+    with buffers_kept(*learner.networks):
+        found = filter(None, (guard.not_finite(broken) for guard in learner.guards))
+        where, advice = next(found, ("", "lower the learning rate, set clip_grad, or use precision: fp32"))
+    return LossNotFiniteError(
+        f"{said} at step {info.number}{where and f': {where}'}; the weights were not changed by it. "
+        f"Last good checkpoint: {info.last_good}. {advice[0].upper()}{advice[1:]}"
+    )
 
 
 def _pass_views(learner: Learner, stream: str, portion: StreamBatch, info: StepInfo, note: Note) -> None:

@@ -220,7 +220,10 @@ class Run(TrainedNetwork):
             found, _, _ = build_evaluators(recipe, assembly)
             forward = self.forward()
             chains = evaluation_chains(recipe, assembly)
-            source = NetworkSource(AFTER, forward, datasets, chains, self.predictor, self.compute, True, _silent)
+            guards = self._catalog.guards
+            source = NetworkSource(
+                AFTER, forward, datasets, chains, self.predictor, self.compute, True, _silent, guards=guards
+            )
             return evaluation.evaluate_row(source, found, None)
 
     def answers(self, dataset: Dataset, batch_size: int = BLOCK, rows: Sequence[int] | None = None) -> Iterator[Answer]:

@@ -133,7 +133,9 @@ class TrainedNetwork:
         Raises:
             UserError: The recipe's ``predict`` cannot take some of the images.
         """
-        return ImageOutputs(self.forward(), self.predictor, images, self.device, f"predict{where}", rows)
+        return ImageOutputs(
+            self.forward(), self.predictor, images, self.device, f"predict{where}", rows, self._catalog.guards
+        )
 
     def suited(self, images: Dataset) -> tuple[list[int], list[dict[str, str]]]:
         """Positions of the images that the recipe's ``predict`` can take, and why it cannot take the others.

@@ -13,7 +13,6 @@ from rankhub.engine import checkpoint
 from rankhub.engine.checkpoint import Results
 from rankhub.engine.feed import EpochPosition
 from rankhub.engine.folder import Journal
-from rankhub.engine.guards import Guard
 from rankhub.engine.interrupt import Interrupt
 from rankhub.engine.learner import Learner, ScheduledOptimizer, StepInfo, StreamBatch, WeightAverage, parameter_groups
 from rankhub.engine.network import freeze, reset
@@ -44,10 +43,10 @@ def new_learner(parts: Parts) -> Learner:
         recipe.clip_grad,
         recipe.seed,
         parts.processes,
-        Guard(recipe.strict, parts.assembly.catalog),
+        recipe.strict,
+        parts.assembly.catalog,
     )
-    for network in learner.networks:
-        learner.guard.watch(network)
+    learner.watch()
     return learner
 
 
@@ -131,7 +130,7 @@ class Training:
         for step in range(start, plan.steps):
             number = plan.first_step + step + 1
             log = number % self.parts.recipe.log.every_steps == 0 or step == start
-            with during(f"step {number}"), self.learner.guard.thorough(step == start):
+            with during(f"step {number}"), self.learner.thorough(step == start):
                 taken = {name: next(batches[name]) for name in plan.active(step)}
                 views = {name: batch for name, (_, batch) in taken.items()}
                 portions = {name: stream_batch(self.parts, plan, name, batch) for name, batch in views.items()}

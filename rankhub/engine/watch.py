@@ -13,10 +13,10 @@ import torch
 
 from rankhub.catalog.blame import title_of
 from rankhub.catalog.catalog import Catalog
-from rankhub.catalog.discovery import brief
 from rankhub.engine import folder
 from rankhub.interfaces.batch import Batch
 from rankhub.interfaces.callback import Callback, Request
+from rankhub.interfaces.errors import brief
 
 log = logging.getLogger("rankhub")
 

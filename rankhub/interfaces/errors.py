@@ -1,7 +1,13 @@
 """Errors that are the user's to mend, as opposed to bugs."""
 
 import signal
+import sys
 from typing import Any
+
+from rankhub.interfaces.kinds import KINDS
+
+SWITCH = "RANKHUB_TRACEBACK"
+"""Environment variable: set, the command line also shows the whole traceback."""
 
 
 class UserError(Exception):
@@ -53,3 +59,43 @@ class Objection(UserError):
 
     The check adds the file, the line and the dotted path; the sentence itself names only the values.
     """
+
+
+class ComponentError(UserError):
+    """A component failed, or gave something else than its contract says: one sentence for its author.
+
+    Args:
+        component: It, or its class.
+        said: What it did, as the end of a sentence.
+        advice: What to do.
+        title: What it is called, until the catalog is asked.
+    """
+
+    def __init__(self, component: object, said: str, advice: str = "tell its author", title: str = "") -> None:
+        cls = component if isinstance(component, type) else type(component)
+        super().__init__(cls, said, advice)
+        self.cls, self.said, self.advice = cls, said, advice
+        self.title = title or f"{kind_of(cls)} {cls.__name__}"
+
+    def __str__(self) -> str:
+        where = ", ".join(getattr(self, "__notes__", ()))
+        return f"{self.title} {self.said}{f' ({where})' if where else ''}" + (f"; {self.advice}" if self.advice else "")
+
+
+def kind_of(cls: type) -> str:
+    """The kind of component that a class is; "" if it is none."""
+    for kind in KINDS.values():
+        module, _, name = kind.protocol.partition(":")
+        protocol = getattr(sys.modules.get(module), name, None)  # of what was not imported there is no component
+        if protocol is not None and issubclass(cls, protocol):
+            return kind.name
+    return ""
+
+
+def brief(error: BaseException) -> str:
+    """An exception in one line: its type and the first line of its text."""
+    try:
+        lines = str(error).strip().splitlines()
+    except Exception:  # an exception of a plugin's own
+        lines = []
+    return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__

@@ -6,14 +6,13 @@ raises what fails, the check's notes it and goes on without.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from types import MappingProxyType
 from typing import Any, Self, TypeVar
 
 import torch
 from torch import nn
 
-from rankhub.catalog.announced import check_plan
 from rankhub.catalog.catalog import Catalog
 from rankhub.catalog.hints import KeyPath, walk
 from rankhub.catalog.nearest import suggestion
@@ -22,6 +21,7 @@ from rankhub.interfaces.acquire import PoolStream
 from rankhub.interfaces.data import Dataset, LabelSpec
 from rankhub.interfaces.errors import Objection
 from rankhub.interfaces.generator import DeviceGenerator, Generator, ViewSpec, WorkerGenerator
+from rankhub.interfaces.guard import Guard
 from rankhub.interfaces.kinds import KINDS
 from rankhub.interfaces.model import FeatureSpec, OutputSpec
 from rankhub.interfaces.schedule import Clock
@@ -173,7 +173,8 @@ class Assembly:
         views = ViewSpec()
         for address in self.addresses("streams", stream, "generator"):
             steps.append(self.get(*address))
-            planned = None if steps[-1] is None else self.builder.attempt(address, lambda: plan_chain(steps))
+            plan = partial(plan_chain, steps, self.catalog.guards)
+            planned = None if steps[-1] is None else self.builder.attempt(address, plan)
             if planned is None:
                 return None
             views = planned
@@ -198,7 +199,7 @@ def _chosen(head: str, output: Any, outputs: Outputs) -> Outputs:
     return outputs if output is None else {output: outputs[output]}
 
 
-def plan_chain(generators: Sequence[Generator]) -> ViewSpec:
+def plan_chain(generators: Sequence[Generator], guards: Sequence[Guard] = ()) -> ViewSpec:
     """What a whole chain makes of one image; an Objection where a step cannot take what comes to it."""
     views, device = ViewSpec(), False
     for generator in generators:
@@ -206,7 +207,8 @@ def plan_chain(generators: Sequence[Generator]) -> ViewSpec:
             raise Objection("steps on original pixels come before the steps on the device; move it up")
         device = device or isinstance(generator, DeviceGenerator)
         planned = generator.plan(views)
-        check_plan(generator, planned)
+        for guard in guards:
+            guard.planned(generator, planned)
         views = replace(planned, fewer=planned.fewer or views.fewer)
     return views
 

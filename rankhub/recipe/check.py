@@ -18,12 +18,11 @@ from pydantic import BaseModel, ValidationError
 
 from rankhub.catalog.catalog import Catalog, CatalogError, ComponentInfo
 from rankhub.catalog.complaints import complaints
-from rankhub.catalog.discovery import brief
 from rankhub.catalog.hints import KeyPath, dotted, walk
 from rankhub.catalog.nearest import nearest, suggestion
 from rankhub.catalog.options import plain, validate_options
 from rankhub.catalog.spec import Uses
-from rankhub.interfaces.errors import UserError
+from rankhub.interfaces.errors import UserError, brief
 from rankhub.interfaces.kinds import KINDS
 from rankhub.interfaces.options import Refers
 from rankhub.recipe.phases import PHASES, STREAMS, is_short

@@ -13,13 +13,12 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
-from rankhub.catalog.blame import ComponentError, blamed
-from rankhub.catalog.discovery import brief
+from rankhub.catalog.blame import blamed
 from rankhub.catalog.hints import KeyPath
 from rankhub.catalog.nearest import nearest, suggestion
 from rankhub.interfaces.acquire import Acquirer
 from rankhub.interfaces.data import Dataset, LabelSpec
-from rankhub.interfaces.errors import UserError
+from rankhub.interfaces.errors import ComponentError, UserError, brief
 from rankhub.interfaces.evaluate import Evaluator
 from rankhub.interfaces.loss import Loss
 from rankhub.interfaces.model import Backbone, Head

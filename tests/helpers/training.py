@@ -11,6 +11,7 @@ import torch
 import yaml
 from helpers import fakes
 
+import rankhub_guards
 from rankhub.catalog.catalog import Catalog
 from rankhub.engine import checkpoint
 from rankhub.engine.folder import Journal
@@ -25,8 +26,8 @@ from rankhub.recipe.schema import Recipe
 
 
 def catalog() -> Catalog:
-    """The fakes only."""
-    return Catalog.of({"fakes": fakes})
+    """The fakes and the guards."""
+    return Catalog.of({"fakes": fakes, "rankhub_guards": rankhub_guards})
 
 
 def recipe(text: str = fakes.RECIPE, **changes: Any) -> Recipe:

@@ -17,6 +17,7 @@ from helpers.fakes import Arrow, Descent, Flat, Pull
 from helpers.plugins import plugin
 
 import rankhub
+import rankhub_guards
 from rankhub import Component, UserError
 from rankhub.catalog.catalog import Catalog
 from rankhub.catalog.discovery import PluginSource, ask_all
@@ -62,7 +63,7 @@ def wrong(kind: str, name: str, says: str, base: type | None = None, recipe: Any
 
 
 def catalog_of(case: Wrong) -> Catalog:
-    """The fakes, and a plugin whose component ``mine`` is the wrong one."""
+    """The fakes, the guards, and a plugin whose component ``mine`` is the wrong one."""
     base = case.base or BASES[case.kind]
     for name, value in case.attributes.items():
         if isinstance(value, FunctionType):  # a sentence says in which method something happened
@@ -73,6 +74,7 @@ def catalog_of(case: Wrong) -> Catalog:
     strange = plugin(record)
     sources = [
         PluginSource("fakes", "fakes", "1", lambda: fakes),
+        PluginSource("rankhub_guards", "rankhub", "1", lambda: rankhub_guards),
         PluginSource(OWNER, "strange-dist", VERSION, lambda: strange),
     ]
     return Catalog(ask_all(sources))

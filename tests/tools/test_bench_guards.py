@@ -16,12 +16,12 @@ def test_what_guards_call_counts_with_them_and_others_of_their_name_do_not(load_
     stats = SimpleNamespace(
         total_tt=10.0,
         stats={
-            ("/x/rankhub/engine/guards.py", 30, "before"): entry(0.02),
-            ("/x/rankhub/engine/guards.py", 31, "before"): entry(0.01),
+            ("/x/plugins/rankhub_guards/watch.py", 30, "before"): entry(0.02),
+            ("/x/plugins/rankhub_guards/watch.py", 31, "before"): entry(0.01),
             ("/x/rankhub/engine/step.py", 90, "_norm"): entry(0.05),
             ("/x/torch/engine.py", 1, "before"): entry(3.0),
-            ("/x/elsewhere/guards.py", 1, "after"): entry(3.0),
-            ("/x/rankhub/engine/guards.py", 60, "watch"): entry(3.0),
+            ("/x/elsewhere/watch.py", 1, "after"): entry(3.0),
+            ("/x/plugins/rankhub_guards/watch.py", 60, "watch"): entry(3.0),
         },
     )
     assert tool.share(stats) == {"total": 10.0, "before": pytest.approx(0.03), "_norm": 0.05}
@@ -29,5 +29,6 @@ def test_what_guards_call_counts_with_them_and_others_of_their_name_do_not(load_
 
 def test_the_guards_that_are_counted_are_there(load_tool, repo):
     for file, functions in load_tool("bench_guards").GUARDS.items():
-        text = (repo / "rankhub" / "engine" / file).read_text()
+        (path,) = [*repo.glob(f"plugins/{file}"), *repo.glob(f"rankhub/{file}")]
+        text = path.read_text()
         assert all(f"def {name}(" in text for name in functions)

@@ -8,14 +8,18 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from helpers import fakes
 from helpers.plugins import catalog_of, component, package, plugin, verb
 
 import rankhub
+import rankhub_guards
 from rankhub.catalog import hookspecs
 from rankhub.catalog.catalog import Catalog
 from rankhub.catalog.discovery import BrokenPlugin
 from rankhub.interfaces.callback import Callback, RunInfo
 from rankhub.interfaces.component import Verb
+from rankhub.interfaces.errors import UserError
+from rankhub.interfaces.guard import Guard
 from rankhub.recipe.shipped import listed, names, shipped
 
 RUN = RunInfo("name", Path("runs"), {}, 0, 10)
@@ -56,6 +60,53 @@ def test_an_observer_that_fails_is_a_warning_and_the_others_watch(answer):
     catalog = Catalog.of({"bad": observer(answer), "good": observer([watching])})
     with pytest.warns(RuntimeWarning, match="plugin bad does not watch this run: its rankhub_observers failed"):
         assert catalog.observers(RUN) == [watching]
+
+
+def guarding(answer):
+    @rankhub.hookimpl
+    def rankhub_guards():
+        return answer() if callable(answer) else answer
+
+    return SimpleNamespace(rankhub_guards=rankhub_guards)
+
+
+class Noting(Guard):
+    """Notes what is made."""
+
+    def __init__(self):
+        self.seen = []
+
+    def made(self, kind, component):
+        self.seen.append((kind, type(component).__name__))
+
+
+def test_hook_rankhub_guards():
+    first, second = Noting(), Noting()
+    catalog = Catalog.of({"a": guarding([first]), "b": guarding([second]), "fakes": fakes})
+    catalog.build("schedule", {"use": "ramp"})
+    assert first.seen == second.seen == [("schedule", "Ramp")]
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"), [(lambda: 1 / 0, "ZeroDivisionError"), (["none"], "'none' is no Guard"), (3, "TypeError")]
+)
+def test_guards_that_are_none_are_a_warning_and_the_others_guard(answer, said):
+    good = Noting()
+    catalog = Catalog.of({"bad": guarding(answer), "good": guarding([good]), "fakes": fakes})
+    with pytest.warns(RuntimeWarning, match=f"plugin bad does not guard: its rankhub_guards failed .*{said}"):
+        assert catalog.guards == [good]
+    catalog.build("schedule", {"use": "ramp"})
+    assert good.seen == [("schedule", "Ramp")]
+
+
+def test_a_guard_that_fails_is_the_fault_of_its_plugin():
+    class Failing(Guard):
+        def made(self, kind, component):
+            raise ZeroDivisionError("mine")
+
+    catalog = Catalog.of({"bad": guarding([Failing()]), "rankhub_guards": rankhub_guards, "fakes": fakes})
+    with pytest.raises(UserError, match=r"^plugin bad 0 failed in made: ZeroDivisionError: mine"):
+        catalog.build("schedule", {"use": "ramp"})
 
 
 def test_hook_rankhub_verbs():

@@ -7,6 +7,7 @@ import typer
 from helpers.commands import call, call_outside
 from helpers.plugins import component, plugin, sources_of, verb
 
+import rankhub_guards
 from rankhub.catalog.catalog import Catalog
 from rankhub.catalog.discovery import ask_all
 from rankhub.cli import main
@@ -115,7 +116,7 @@ def test_one_that_cannot_be_loaded_is_a_sentence_and_costs_the_others_nothing(in
 
 
 def test_a_bug_of_a_verb_names_its_plugin_and_shows_the_traceback_where_asked(installed, capsys, monkeypatch):
-    installed(mine=plugin(verbs=[verb("bug", f"{TARGET}broken")]))
+    installed(rankhub_guards=rankhub_guards, mine=plugin(verbs=[verb("bug", f"{TARGET}broken")]))
     called = call(capsys, "bug")
     assert called.code == 2
     assert called.err.startswith("error: plugin mine 0 failed in broken: ZeroDivisionError: ")

@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import shutil
-import time
 
 import numpy as np
 import pytest
@@ -20,8 +19,6 @@ import rankhub
 from rankhub.catalog.catalog import Catalog
 from rankhub.engine import run as engine
 from rankhub.engine.console import Talk
-from rankhub.engine.started import Digests
-from rankhub.interfaces.data import Dataset, LabelSpec
 from rankhub.interfaces.errors import ChangedError, UserError
 
 
@@ -231,52 +228,3 @@ def test_an_edited_scale_of_labels_is_refused_by_all_that_read_it(stopped):
     for use in (rankhub.load_run, resume):
         with pytest.raises(UserError, match=r"labels\.json"):
             use(stopped)
-
-
-class Many(Dataset):
-    """A million images that nobody can decode."""
-
-    label = LabelSpec("score")
-
-    def __init__(self, count=1_000_000, last=0.0):
-        self.values = np.random.default_rng(0).normal(size=count)
-        self.values[-1] = last
-
-    def open(self, context):
-        raise AssertionError
-
-    def __len__(self):
-        return len(self.values)
-
-    def __getitem__(self, index):
-        raise AssertionError
-
-    def labels(self):
-        return self.values
-
-    def facts(self, name):
-        return [f"folder/{number:07}.jpg" for number in range(len(self))] if name == "path" else None
-
-    def sizes(self):
-        return np.full((len(self), 2), 640)
-
-    def digests(self):
-        return np.arange(len(self), dtype=np.uint64)
-
-
-def test_a_million_images_are_told_apart_cheaply():
-    since = time.process_time()
-    one = Digests.of(Many())
-    assert time.process_time() - since < 10
-    other = Digests.of(Many(last=1.0))
-    assert list(other.changes(one)) == ["has other labels"]
-
-
-def test_accents_written_in_two_ways_are_one_name():
-    class Named(Many):
-        def facts(self, name):
-            return [self.name] * len(self) if name == "path" else None
-
-    one, other = Named(3), Named(3)
-    one.name, other.name = "caf\u00e9.png", "cafe\u0301.png"
-    assert Digests.of(one) == Digests.of(other)

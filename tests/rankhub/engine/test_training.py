@@ -9,8 +9,7 @@ from helpers.training import catalog, equal, objective, parts_of, read_journal, 
 
 from rankhub.engine.checkpoint import Checkpoints
 from rankhub.engine.learner import StepInfo, StreamBatch
-from rankhub.engine.objectives import LossNotFiniteError
-from rankhub.engine.step import take_step
+from rankhub.engine.step import LossNotFiniteError, take_step
 
 JITTER = [{"use": "jitter", "views": 2}]
 VIEWS = {"generator": JITTER, "objectives": [objective("pull")]}

@@ -12,6 +12,7 @@ from helpers.plugins import component, plugin
 from helpers.recipes import load_text
 
 import rankhub
+import rankhub_guards
 from rankhub.catalog.catalog import Catalog
 from rankhub.interfaces.acquire import Acquirer
 from rankhub.interfaces.options import Ge, OutputName, StreamName
@@ -52,7 +53,13 @@ class Picky(Acquirer):
         raise NotImplementedError
 
 
-CATALOG = Catalog.of({"fakes": fakes, "mine": plugin(component("picky", f"{__name__}:Picky", "acquirer"))})
+CATALOG = Catalog.of(
+    {
+        "fakes": fakes,
+        "rankhub_guards": rankhub_guards,
+        "mine": plugin(component("picky", f"{__name__}:Picky", "acquirer")),
+    }
+)
 
 
 def load(*overrides, text=fakes.RECIPE):

@@ -10,6 +10,7 @@ from helpers import fakes
 from helpers.plugins import component, plugin
 from helpers.recipes import load_text
 
+import rankhub_guards
 from rankhub.catalog.catalog import Catalog
 from rankhub.interfaces.errors import Objection
 from rankhub.interfaces.model import FeatureSpec
@@ -96,7 +97,7 @@ MINE = plugin(
     component("buggy", f"{__name__}:Buggy", "loss"),
     component("asking", f"{__name__}:Asking", "evaluator"),
 )
-CATALOG = Catalog.of({"fakes": fakes, "mine": MINE})
+CATALOG = Catalog.of({"fakes": fakes, "rankhub_guards": rankhub_guards, "mine": MINE})
 LOSS = "streams.views.objectives.0"
 
 

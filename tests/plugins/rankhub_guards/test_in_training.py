@@ -15,7 +15,6 @@ from helpers.wrong import SMALL, loaded, said_of, wrong
 import rankhub
 from rankhub import UserError
 from rankhub.catalog.catalog import Catalog
-from rankhub.engine import objectives
 from rankhub.engine.checkpoint import Checkpoints
 from rankhub.interfaces.loss import LossResult
 
@@ -91,7 +90,7 @@ def test_weights_that_an_earlier_step_broke_are_named():
     from helpers.training import parts_of, recipe
 
     from rankhub.engine.learner import StepInfo
-    from rankhub.engine.step import take_step
+    from rankhub.engine.step import LossNotFiniteError, take_step
     from rankhub.engine.training import new_learner, new_optimizer, stream_batch
     from rankhub.interfaces.schedule import Clock
 
@@ -102,7 +101,7 @@ def test_weights_that_an_earlier_step_broke_are_named():
     batch = feed.chain.on_device(feed.fetch(feed.in_epoch(0)), 0)
     with torch.no_grad():
         parts.network.backbone.conv.weight[0] = float("nan")
-    with pytest.raises(objectives.LossNotFiniteError, match=r"backbone\.conv\.weight of the network is not"):
+    with pytest.raises(LossNotFiniteError, match=r"backbone\.conv\.weight of the network is not"):
         take_step(learner, {"views": stream_batch(parts, plan, "views", batch)}, optimizer, StepInfo(Clock(0, 1, 1)))
 
 
@@ -190,3 +189,16 @@ def test_a_run_may_be_made_strict_before_it_goes_on(tmp_path, monkeypatch):
     resolved.write_text(resolved.read_text().replace("strict: false", "strict: true"))
     with rankhub.resume(tmp_path / "run") as run:
         assert run.recipe.recipe.strict
+
+
+def test_guards_change_no_result_and_a_run_does_without_them(tmp_path):
+    from helpers.training import equal, parts_of, recipe, train, weights
+
+    unguarded = Catalog.of({"fakes": fakes})
+    assert unguarded.guards == []
+    kept = []
+    for number, (catalog, strict) in enumerate([(None, False), (None, True), (unguarded, False)]):
+        (folder := tmp_path / str(number)).mkdir()
+        kept.append(weights(train(parts_of(recipe(strict=strict), catalog), folder)))
+    assert equal(kept[0], kept[1])
+    assert equal(kept[0], kept[2])

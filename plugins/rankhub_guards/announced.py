@@ -9,38 +9,17 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import Any, get_args
 
-from rankhub.catalog.blame import ComponentError
-from rankhub.catalog.nearest import suggestion
+from rankhub import suggestion
 from rankhub.interfaces.data import LabelKind, LabelSpec
-from rankhub.interfaces.generator import Levels, ViewSpec
+from rankhub.interfaces.errors import ComponentError
+from rankhub.interfaces.generator import Generator, Levels, ViewSpec
+from rankhub.interfaces.guard import Guard
 from rankhub.interfaces.kinds import KINDS
 from rankhub.interfaces.loss import Scope
 from rankhub.interfaces.model import FeatureSpec, OutputKind, OutputSpec
 
 _NEAR = 0.85
 """How alike a method's name and one of the contract must be to take the first for a misspelled second."""
-
-
-def check_announced(kind: str, component: Any) -> None:
-    """See that a component of a kind says of itself what its contract asks for; a ComponentError if not."""
-    for said in (*_methods(kind, type(component)), *_SAYS.get(kind, _nothing)(component)):
-        raise ComponentError(component, said)
-
-
-def check_plan(generator: object, plan: Any) -> None:
-    """See that what a generator plans to make of an image is possible; a ComponentError if not."""
-    if not isinstance(plan, ViewSpec):
-        raise ComponentError(generator, f"plans {plan!r}, it must be a ViewSpec")
-    counts, kinds, levels = [count for count, _ in plan.sizes] or [0], len(plan.kinds), get_args(Levels)
-    wrong = {
-        f"{plan.views} views, it must be at least 1": plan.views < 1,
-        f"{plan.groups} groups, it must be at least 1": plan.groups < 1,
-        f"levels {plan.levels!r}, they must be one of {', '.join(levels)}": plan.levels not in levels,
-        f"stacks of {counts} views, together they must be {plan.views}": sum(counts) != plan.views or min(counts) < 1,
-        f"{kinds} names of kinds for {plan.groups} groups": kinds not in (0, plan.groups),
-    }
-    for text in (text for text, found in wrong.items() if found):
-        raise ComponentError(generator, f"plans {text}")
 
 
 def _methods(kind: str, cls: type) -> Iterator[str]:
@@ -117,3 +96,28 @@ _SAYS: Mapping[str, Callable[[Any], Iterator[str]]] = MappingProxyType(
         "evaluator": _evaluator,
     }
 )
+
+
+class Announcements(Guard):
+    """Looks at what components say of themselves."""
+
+    def made(self, kind: str, component: Any) -> None:
+        """It says of itself what the contract of its kind asks for."""
+        for said in (*_methods(kind, type(component)), *_SAYS.get(kind, _nothing)(component)):
+            raise ComponentError(component, said)
+
+    def planned(self, generator: Generator, views: Any) -> None:
+        """What it plans to make of an image is possible."""
+        if not isinstance(views, ViewSpec):
+            raise ComponentError(generator, f"plans {views!r}, it must be a ViewSpec")
+        counts, kinds, levels = [count for count, _ in views.sizes] or [0], len(views.kinds), get_args(Levels)
+        wrong = {
+            f"{views.views} views, it must be at least 1": views.views < 1,
+            f"{views.groups} groups, it must be at least 1": views.groups < 1,
+            f"levels {views.levels!r}, they must be one of {', '.join(levels)}": views.levels not in levels,
+            f"stacks of {counts} views, together they must be {views.views}": sum(counts) != views.views
+            or min(counts) < 1,
+            f"{kinds} names of kinds for {views.groups} groups": kinds not in (0, views.groups),
+        }
+        for text in (text for text, found in wrong.items() if found):
+            raise ComponentError(generator, f"plans {text}")

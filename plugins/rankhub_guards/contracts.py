@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rankhub.catalog.blame import ComponentError
 from rankhub.interfaces.batch import Batch, View
 from rankhub.interfaces.data import Dataset, GivenData, Sample
+from rankhub.interfaces.errors import ComponentError
 from rankhub.interfaces.evaluate import EvaluationResult, Evaluator
 from rankhub.interfaces.generator import ViewSpec
 from rankhub.interfaces.loss import Loss, LossResult
