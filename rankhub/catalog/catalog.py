@@ -9,11 +9,13 @@ from __future__ import annotations
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from itertools import chain, islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rankhub.catalog.discovery import MOST, BrokenPlugin, Origin, Plugin, PluginFailure, PluginSource, ask_all, guarded
@@ -256,6 +258,15 @@ class Catalog:
                 text = f"plugin {plugin.owner} does not watch this run: its rankhub_observers failed ({error})"
                 warnings.warn(text, RuntimeWarning, stacklevel=2)
         return watching
+
+    @contextmanager
+    def around(self, folder: Path) -> Iterator[None]:
+        """What plugins hold while a run works in its folder."""
+        with ExitStack() as held:
+            for plugin in self.plugins:
+                for context in plugin.hooks.rankhub_around_run(folder=folder):
+                    held.enter_context(context)
+            yield
 
 
 def _watching(plugin: Plugin, run: RunInfo) -> list[Callback]:

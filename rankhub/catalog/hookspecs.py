@@ -6,6 +6,8 @@ Plugins import the marker ``hookimpl`` from here by way of ``rankhub``, so this 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pluggy
@@ -37,6 +39,15 @@ def rankhub_observers(run: RunInfo) -> Iterable[Callback]:
 
     They watch runs of every recipe. A callback that a recipe switches on is a component of kind
     ``callback`` instead.
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def rankhub_around_run(folder: Path) -> AbstractContextManager[object]:
+    """Return what is entered before a run works in its folder, and left at its end, such as a lock.
+
+    Only the first process of a run asks. What is raised, such as a UserError, keeps the run from its folder.
     """
     raise NotImplementedError
 

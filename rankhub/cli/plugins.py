@@ -93,6 +93,8 @@ def _brings(plugin: Plugin) -> str:
         parts.append("recipes")
     if plugin.hooks.rankhub_observers.get_hookimpls():
         parts.append("watches runs")
+    if plugin.hooks.rankhub_around_run.get_hookimpls():
+        parts.append("guards folders of runs")
     return ", ".join(parts) or "nothing"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -56,6 +57,35 @@ def test_an_observer_that_fails_is_a_warning_and_the_others_watch(answer):
     catalog = Catalog.of({"bad": observer(answer), "good": observer([watching])})
     with pytest.warns(RuntimeWarning, match="plugin bad does not watch this run: its rankhub_observers failed"):
         assert catalog.observers(RUN) == [watching]
+
+
+def test_hook_rankhub_around_run(tmp_path):
+    told = []
+
+    def around(name):
+        @contextmanager
+        def held(folder):
+            told.append(f"{name} enters {folder.name}")
+            yield
+            told.append(f"{name} leaves")
+
+        return SimpleNamespace(rankhub_around_run=rankhub.hookimpl(held))
+
+    with Catalog.of({"a": around("a"), "b": plugin(component("b")), "c": around("c")}).around(tmp_path / "run"):
+        told.append("works")
+    assert told == ["a enters run", "c enters run", "works", "c leaves", "a leaves"]
+
+
+def test_what_a_plugin_holds_around_a_run_may_refuse_it(tmp_path):
+    @rankhub.hookimpl
+    @contextmanager
+    def rankhub_around_run(folder):
+        raise rankhub.UserError(f"{folder.name} is taken")
+        yield
+
+    catalog = Catalog.of({"mine": SimpleNamespace(rankhub_around_run=rankhub_around_run)})
+    with pytest.raises(rankhub.UserError, match="run is taken"), catalog.around(tmp_path / "run"):
+        pass
 
 
 def test_hook_rankhub_verbs():
