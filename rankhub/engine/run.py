@@ -1,7 +1,5 @@
 """A whole run: open, say what it will cost, train, evaluate, report."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -211,12 +209,11 @@ def _begun(loaded: LoadedRecipe, host: Host, path: Path | None = None, *, fresh:
         host = Host(host.catalog, Talk(Console(quiet=True)), host.data)
     compute = Compute.of(loaded.recipe, processes)
     with Interrupt(several=processes.count > 1) as interrupt, joined(processes, compute.device):
-        last, labels = None, dict[str, LabelSpec]()
+        state, labels = None, dict[str, LabelSpec]()
         if path is not None:
             checkpoints = checkpoint.Checkpoints(path / "checkpoints", loaded.recipe.checkpoint.keep)
-            last = processes.from_first(checkpoints.last_whole() if processes.first else None)
-            labels = {} if last is None else folder.read_labels(path)
-        state = None if last is None else checkpoint.load(last)
+            state = processes.first_before_others(checkpoints.last_whole)  # which sets damaged ones aside
+            labels = {} if state is None else folder.read_labels(path)
         resources = Resources(host.catalog, host.talk.work, processes, compute, host.data, labels)
         parts = build(loaded.recipe, resources, fresh=fresh or state is None)
         host.talk.finish()
