@@ -18,7 +18,17 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rankhub.catalog.discovery import MOST, BrokenPlugin, Origin, Plugin, PluginFailure, PluginSource, ask_all, guarded
+from rankhub.catalog.discovery import (
+    MOST,
+    BrokenPlugin,
+    Origin,
+    Plugin,
+    PluginFailure,
+    PluginSource,
+    ask_all,
+    brief,
+    guarded,
+)
 from rankhub.catalog.nearest import nearest, suggestion
 from rankhub.interfaces.component import Component
 from rankhub.interfaces.errors import UserError
@@ -261,11 +271,19 @@ class Catalog:
 
     @contextmanager
     def around(self, folder: Path) -> Iterator[None]:
-        """What plugins hold while a run works in its folder."""
+        """What plugins hold while a run works in its folder; a UserError where one refuses it, or fails."""
         with ExitStack() as held:
             for plugin in self.plugins:
-                for context in plugin.hooks.rankhub_around_run(folder=folder):
-                    held.enter_context(context)
+                try:
+                    for context in plugin.hooks.rankhub_around_run(folder=folder):
+                        held.enter_context(context)
+                except UserError:
+                    raise
+                except Exception as error:  # without what it guards against, a run must not begin in silence
+                    text = (
+                        f"plugin {plugin.owner} fails around a run ({brief(error)}); tell its author, or go without it"
+                    )
+                    raise UserError(f"{text}: RANKHUB_DISABLE={plugin.owner}") from error
             yield
 
 

@@ -88,6 +88,17 @@ def test_what_a_plugin_holds_around_a_run_may_refuse_it(tmp_path):
         pass
 
 
+@pytest.mark.parametrize("answer", [lambda: 1 / 0, lambda: 3])
+def test_what_fails_around_a_run_is_one_sentence_that_names_its_plugin(tmp_path, answer):
+    @rankhub.hookimpl
+    def rankhub_around_run(folder):
+        return answer()
+
+    catalog = Catalog.of({"mine": SimpleNamespace(rankhub_around_run=rankhub_around_run)})
+    with pytest.raises(rankhub.UserError, match=r"^plugin mine fails around a run \(.*RANKHUB_DISABLE=mine$"):
+        catalog.around(tmp_path).__enter__()
+
+
 def test_hook_rankhub_verbs():
     (found,) = Catalog.of({"mine": plugin(verbs=[verb("sing"), verb("dance")])}).plugins
     assert [(each.name, each.summary) for each in found.verbs] == [
