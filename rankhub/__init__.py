@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from rankhub.engine.trained import Run as Run
     from rankhub.recipe.load import LoadedRecipe as LoadedRecipe
     from rankhub.recipe.overrides import Change as Change
-    from rankhub.recipe.overrides import read_options as read_options
+    from rankhub.recipe.overrides import apply_overrides as apply_overrides
     from rankhub.recipe.reader import Document as Document
     from rankhub.recipe.report import RecipeErrors as RecipeErrors
 
@@ -65,7 +65,7 @@ _HOMES = {
     "rankhub.engine.data_overrides": "open_data without_evaluators",
     "rankhub.engine.trained": "Run",
     "rankhub.recipe.load": "LoadedRecipe",
-    "rankhub.recipe.overrides": "Change read_options",
+    "rankhub.recipe.overrides": "Change apply_overrides",
     "rankhub.recipe.reader": "Document",
     "rankhub.recipe.report": "RecipeErrors",
 }
