@@ -42,11 +42,10 @@ if TYPE_CHECKING:
     from rankhub.engine.data_overrides import open_data as open_data
     from rankhub.engine.data_overrides import without_evaluators as without_evaluators
     from rankhub.engine.feed import make_views as make_views
-    from rankhub.engine.lock import locked as locked
     from rankhub.engine.trained import Run as Run
     from rankhub.recipe.load import LoadedRecipe as LoadedRecipe
     from rankhub.recipe.overrides import Change as Change
-    from rankhub.recipe.overrides import read_options as read_options
+    from rankhub.recipe.overrides import apply_overrides as apply_overrides
     from rankhub.recipe.reader import Document as Document
     from rankhub.recipe.report import RecipeErrors as RecipeErrors
 
@@ -64,10 +63,9 @@ _HOMES = {
     "rankhub.engine.console": "Talk talking",
     "rankhub.engine.feed": "make_views",
     "rankhub.engine.data_overrides": "open_data without_evaluators",
-    "rankhub.engine.lock": "locked",
     "rankhub.engine.trained": "Run",
     "rankhub.recipe.load": "LoadedRecipe",
-    "rankhub.recipe.overrides": "Change read_options",
+    "rankhub.recipe.overrides": "Change apply_overrides",
     "rankhub.recipe.reader": "Document",
     "rankhub.recipe.report": "RecipeErrors",
 }

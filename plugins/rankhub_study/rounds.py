@@ -21,7 +21,7 @@ from PIL import Image
 from torch import Tensor
 
 import rankhub
-from rankhub import LoadedRecipe, Talk, UserError, locked
+from rankhub import LoadedRecipe, Talk, UserError
 from rankhub.interfaces.draws import Draws
 from rankhub.interfaces.files import read_json, write_text
 from rankhub_active.labeling.answers import ingest
@@ -32,6 +32,7 @@ from rankhub_active.labeling.replaced_data import find_replaced_data
 from rankhub_active.labeling.settings import RUNS, LabelingOptions
 from rankhub_active.labeling.setup import set_up
 from rankhub_active.labeling.train import train
+from rankhub_lock import locked
 from rankhub_study.fingerprint import fingerprint
 from rankhub_study.plan import Patches, Rounds
 from rankhub_study.records import Record

@@ -13,9 +13,10 @@ import typer
 from rich.console import Console
 
 import rankhub
-from rankhub import Talk, UserError, locked, suggestion
+from rankhub import Talk, UserError, suggestion
 from rankhub.interfaces.errors import exit_code
 from rankhub.interfaces.files import write_text
+from rankhub_lock import locked
 from rankhub_study.changed import changed
 from rankhub_study.check import check
 from rankhub_study.choice import Jobs

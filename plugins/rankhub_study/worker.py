@@ -17,10 +17,11 @@ from pathlib import Path
 from pydantic import FiniteFloat
 
 import rankhub
-from rankhub import ChangedError, Interrupted, Run, UserError, locked
+from rankhub import ChangedError, Interrupted, Run, UserError
 from rankhub.interfaces.callback import Callback, Request, RunInfo
 from rankhub.interfaces.evaluate import EvaluationResult
 from rankhub.interfaces.files import read_json, write_text
+from rankhub_lock import locked
 from rankhub_study.plan import Rounds
 from rankhub_study.records import read_record, write_record
 

@@ -49,9 +49,10 @@ def generator(
         raise UserError(f"--out {target} is there already; name another file, or --force to replace it")
     if not target.absolute().parent.is_dir():
         raise UserError(f"--out {target}: there is no folder {target.absolute().parent}; make it first")
+    from rankhub_views.options import read_options
     from rankhub_views.sheet import draw_sheet
 
-    step = rankhub.build("generator", {"use": name, **rankhub.read_options(options or [])})
+    step = rankhub.build("generator", {"use": name, **read_options(options or [])})
     source = _read(image)
     rankhub.talking()  # what the generator warns of is shown
     batch, spec = rankhub.make_views([step], source, seed)

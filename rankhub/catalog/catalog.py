@@ -9,17 +9,19 @@ from __future__ import annotations
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
 from importlib import import_module
 from itertools import chain, islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rankhub.catalog.discovery import MOST, BrokenPlugin, Origin, Plugin, PluginFailure, PluginSource, ask_all, guarded
 from rankhub.catalog.nearest import nearest, suggestion
 from rankhub.interfaces.component import Component
-from rankhub.interfaces.errors import UserError
+from rankhub.interfaces.errors import UserError, brief
 from rankhub.interfaces.kinds import KINDS
 
 if TYPE_CHECKING:
@@ -283,6 +285,23 @@ class Catalog:
             for target in targets:
                 found.setdefault(target.partition(":")[0].partition(".")[0], f"plugin {plugin.owner} {plugin.version}")
         return found
+
+    @contextmanager
+    def around(self, folder: Path) -> Iterator[None]:
+        """What plugins hold while a run works in its folder; a UserError where one refuses it, or fails."""
+        with ExitStack() as held:
+            for plugin in self.plugins:
+                try:
+                    for context in plugin.hooks.rankhub_around_run(folder=folder):
+                        held.enter_context(context)
+                except UserError:
+                    raise
+                except Exception as error:  # without what it guards against, a run must not begin in silence
+                    text = (
+                        f"plugin {plugin.owner} fails around a run ({brief(error)}); tell its author, or go without it"
+                    )
+                    raise UserError(f"{text}: RANKHUB_DISABLE={plugin.owner}") from error
+            yield
 
 
 def _answered(hook: HookCaller, cls: type[T], handed: Mapping[str, Any]) -> list[T]:

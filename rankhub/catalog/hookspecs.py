@@ -6,6 +6,8 @@ Plugins import the marker ``hookimpl`` from here by way of ``rankhub``, so this 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pluggy
@@ -47,6 +49,15 @@ def rankhub_guards() -> Iterable[Guard]:
     """Return guards, which look at what components of all plugins are handed and give, in every run and check.
 
     Called when the first component is made, or something has failed.
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def rankhub_around_run(folder: Path) -> AbstractContextManager[object]:
+    """Return what is entered before a run works in its folder, and left at its end, such as a lock.
+
+    Only the first process of a run asks. What is raised, such as a UserError, keeps the run from its folder.
     """
     raise NotImplementedError
 

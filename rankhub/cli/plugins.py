@@ -95,6 +95,8 @@ def _brings(plugin: Plugin) -> str:
         parts.append("watches runs")
     if plugin.hooks.rankhub_guards.get_hookimpls():
         parts.append("guards components")
+    if plugin.hooks.rankhub_around_run.get_hookimpls():
+        parts.append("guards folders of runs")
     return ", ".join(parts) or "nothing"
 
 

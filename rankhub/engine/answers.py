@@ -1,11 +1,10 @@
 """Outputs of a network for single images: numbers on the scale of the labels, pictures, vectors."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from torch import Tensor
 
-from rankhub.engine.source import ImageOutputs, blocks
 from rankhub.interfaces.data import LabelSpec
 
 
@@ -44,15 +43,6 @@ class Answer:
     index: int  # its position in its data set
     image: Tensor  # [3, H, W] uint8
     outputs: Mapping[str, Tensor]  # HEAD.OUTPUT or backbone -> [...] float32 on the CPU; of a map [1, h, w]
-
-
-def answers(outputs: ImageOutputs, block: int) -> Iterator[Answer]:
-    """Yield the outputs for each image, ``block`` at a time, so that memory does not grow with the number of images."""
-    for part in blocks(range(len(outputs.dataset)) if outputs.rows is None else outputs.rows, block):
-        images = [outputs.dataset[index].image for index in part]
-        said = outputs.of(images)
-        for row, (index, image) in enumerate(zip(part, images, strict=True)):
-            yield Answer(index, image, {name: rows[row] for name, rows in said.items()})
 
 
 def columns_of(outputs: Iterable[str]) -> dict[str, str]:

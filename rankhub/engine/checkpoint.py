@@ -4,8 +4,6 @@ A checkpoint is a folder, written under another name and renamed, so that it is 
 its files stand in its ``state.json``, with one of that file itself, and are checked when they are read.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging
@@ -66,16 +64,17 @@ class Checkpoints:
         found = self.all()
         return found[-1] if found else None
 
-    def last_whole(self) -> Path | None:
+    def last_whole(self) -> State | None:
         """The newest that can be read; damaged newer ones, and a best one, are set aside as ``NAME.damaged`` and said.
 
         Raises:
             UserError: There are only damaged ones.
         """
+        state: State | None = None
         damaged: dict[Path, UserError] = {}
         for path in [*_complete(self.folder, "best_step_*"), *reversed(self.all())]:
             try:
-                load(path)
+                state = load(path)
             except UserError as error:
                 damaged[path] = error
             else:
@@ -84,6 +83,7 @@ class Checkpoints:
         else:
             if steps := [damaged[path] for path in self.all()]:
                 raise UserError(f"{steps[-1]}, nor can one before it; remove {self.folder} to begin again")
+            state = None
         for path, why in damaged.items():
             aside = path.with_suffix(".damaged")
             shutil.rmtree(aside, ignore_errors=True)
@@ -91,7 +91,7 @@ class Checkpoints:
             log.warning("%s; it is set aside as %s", why, aside.name)
         for old in _complete(self.folder, "best_step_*")[:-1]:  # it was killed while it kept a better one
             shutil.rmtree(old)
-        return self.last()
+        return state
 
     def save(self, state: State) -> Path:
         """Write a checkpoint, see :func:`write`, and remove those that are too old."""

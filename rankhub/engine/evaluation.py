@@ -24,7 +24,7 @@ from rankhub.engine.source import NetworkSource
 from rankhub.interfaces.data import Dataset
 from rankhub.interfaces.draws import Draws
 from rankhub.interfaces.evaluate import EvaluationResult, Evaluator
-from rankhub.interfaces.files import read_json, write_text
+from rankhub.interfaces.files import as_csv, read_json, write_text
 from rankhub.interfaces.model import FeatureSpec, OutputSpec
 from rankhub.interfaces.predict import Predict
 
@@ -44,7 +44,7 @@ def evaluate_row(source: NetworkSource, evaluators: Mapping[str, Evaluator], fol
     if folder is not None:
         for name, result in results.items():
             for table, rows in result.tables.items():
-                folders.write_rows(folder / f"{name}_{table}.csv", rows)
+                write_text(folder / f"{name}_{table}.csv", as_csv(rows), make=True)
             for title, picture in result.pictures.items():
                 folders.write_picture(folder / f"{name}_{title}.png", picture)
         plain = {n: {"metrics": dict(r.metrics), "notes": list(r.notes)} for n, r in results.items()}

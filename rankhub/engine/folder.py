@@ -1,7 +1,5 @@
 """A run's folder: where it lies and what is written in it, but for checkpoints."""
 
-from __future__ import annotations
-
 import dataclasses
 import importlib.metadata
 import json
@@ -26,7 +24,7 @@ from pydantic import BaseModel, FiniteFloat
 from rankhub.catalog.catalog import Catalog
 from rankhub.interfaces.data import LabelKind, LabelSpec
 from rankhub.interfaces.errors import UserError
-from rankhub.interfaces.files import as_csv, read_json, unwritable, whole, write_text
+from rankhub.interfaces.files import read_json, unwritable, whole, write_text
 from rankhub.recipe.phases import old_forms
 from rankhub.recipe.reader import read
 from rankhub.recipe.shipped import Source, read_file
@@ -167,11 +165,6 @@ def changed_versions(folder: Path, now: Mapping[str, Any]) -> list[str]:
             if before not in (None, version):
                 sentences.append(f"{name} is {version} now and was {before} when the run began")
     return sentences
-
-
-def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write rows as CSV."""
-    write_text(path, as_csv(rows), make=True)
 
 
 def write_picture(path: Path, picture: npt.NDArray[np.uint8]) -> None:

@@ -1,14 +1,12 @@
 """Ctrl-C, SIGTERM, SIGHUP and SIGUSR1: finish the step, write a checkpoint, say how to go on."""
 
-from __future__ import annotations
-
 import os
 import signal
 import socket
 import threading
 import time
 from types import FrameType
-from typing import Any
+from typing import Any, Self
 
 from rankhub.interfaces.errors import ENDING, Signalled, exit_code
 
@@ -38,7 +36,7 @@ class Interrupt:
         self._before: dict[int, Any] = {}
         self._deadline: _Deadline | None = None
 
-    def __enter__(self) -> Interrupt:
+    def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             if self.several:
                 self._deadline = _Deadline()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from rankhub.engine import evaluation, folder
+from rankhub.engine import evaluation
 from rankhub.engine.checkpoint import Results
 from rankhub.engine.console import Talk
 from rankhub.engine.learner import WeightAverage
@@ -16,6 +16,7 @@ from rankhub.engine.source import NetworkForward, NetworkSource, RawPixels
 from rankhub.engine.started import RunStart
 from rankhub.engine.training import Training
 from rankhub.engine.watch import Watchers
+from rankhub.interfaces.files import as_csv, write_text
 from rankhub.interfaces.predict import Forward
 
 PIXELS, BEFORE, AFTER = "raw pixels", "before training", "after training"
@@ -140,7 +141,7 @@ class Report:
     def _table(self, rows: list[evaluation.Row], forward: NetworkForward, which: str) -> None:
         parts, talk = self.parts, self.talk
         table = evaluation.table_rows(rows, parts.evaluators)
-        folder.write_rows(self.folder / RESULTS, table)
+        write_text(self.folder / RESULTS, as_csv(table), make=True)
         talk.line()
         talk.table(table)
         talk.line()
@@ -178,4 +179,4 @@ def write_reports(parts: Parts, path: Path) -> None:
     for data, report in parts.reports.items():
         for name, rows in report.tables.items():
             if rows:
-                folder.write_rows(path / "data" / f"{data}_{name}.csv", rows)
+                write_text(path / "data" / f"{data}_{name}.csv", as_csv(rows), make=True)

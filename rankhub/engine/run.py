@@ -1,7 +1,5 @@
 """A whole run: open, say what it will cost, train, evaluate, report."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -21,7 +19,6 @@ from rankhub.engine.data_overrides import put_data
 from rankhub.engine.device import Compute, preserved
 from rankhub.engine.folder import Journal
 from rankhub.engine.interrupt import Interrupt
-from rankhub.engine.lock import locked
 from rankhub.engine.parts import Parts, Resources, build
 from rankhub.engine.processes import Processes, joined
 from rankhub.engine.report import Report, announce, write_reports
@@ -33,9 +30,6 @@ from rankhub.interfaces.data import Dataset, LabelSpec
 from rankhub.interfaces.draws import seeded
 from rankhub.interfaces.errors import ENDING
 from rankhub.recipe.load import LoadedRecipe
-
-RUNNING = "running.json"
-"""In the folder of a run while a process trains it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +133,7 @@ def start(loaded: LoadedRecipe, host: Host, out: Path | None = None) -> Ended:
         announce(parts, describe(parts, loaded.name, measure=True), talk)
         data = _identities(parts)
         path = processes.from_first(folder.new_folder(loaded.name, out) if processes.first else Path())
-        with _alone(path, processes):
+        with _around(path, processes, host.catalog):
             if processes.first:
                 lock = folder.versions(host.catalog)
                 folder.write_start(path, loaded.text, loaded.resolved_text(), loaded.changes, lock)
@@ -159,10 +153,9 @@ def _identities(parts: Parts) -> Identities:
     }
 
 
-def _alone(path: Path, processes: Processes) -> AbstractContextManager[None]:
-    """Only this run's processes work in its folder."""
-    sentence = f"another process trains the run {path}; let it end, or stop it"
-    return locked(path / RUNNING, sentence=sentence) if processes.first else nullcontext()
+def _around(path: Path, processes: Processes, catalog: Catalog) -> AbstractContextManager[None]:
+    """What plugins hold while the run works in its folder, such as a lock; the first process asks."""
+    return catalog.around(path) if processes.first else nullcontext()
 
 
 def estimate(loaded: LoadedRecipe, host: Host) -> Lines:
@@ -179,7 +172,7 @@ def resume(path: Path, loaded: LoadedRecipe, host: Host, *, allow_changes: bool 
     Raises:
         ChangedError: Recipe or data are others than when it began, and ``allow_changes`` does not stand.
     """
-    with _alone(path, Processes.from_environment()):
+    with _around(path, Processes.from_environment(), host.catalog):
         start = RunStart.of(path)
         found = start.edits(path) if start is not None else []
         started.refuse(path, [] if allow_changes else found)
@@ -220,12 +213,11 @@ def _begun(loaded: LoadedRecipe, host: Host, path: Path | None = None, *, fresh:
         host = Host(host.catalog, Talk(Console(quiet=True)), host.data)
     compute = Compute.of(loaded.recipe, processes)
     with Interrupt(several=processes.count > 1) as interrupt, joined(processes, compute.device):
-        last, labels = None, dict[str, LabelSpec]()
+        state, labels = None, dict[str, LabelSpec]()
         if path is not None:
             checkpoints = checkpoint.Checkpoints(path / "checkpoints", loaded.recipe.checkpoint.keep)
-            last = processes.from_first(checkpoints.last_whole() if processes.first else None)
-            labels = {} if last is None else folder.read_labels(path)
-        state = None if last is None else checkpoint.load(last)
+            state = processes.first_before_others(checkpoints.last_whole)  # which sets damaged ones aside
+            labels = {} if state is None else folder.read_labels(path)
         resources = Resources(host.catalog, host.talk.work, processes, compute, host.data, labels)
         parts = build(loaded.recipe, resources, fresh=fresh or state is None)
         host.talk.finish()

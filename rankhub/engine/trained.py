@@ -16,13 +16,13 @@ from torch.nn import functional
 
 from rankhub.catalog.blame import blamed
 from rankhub.engine import evaluation, folder
-from rankhub.engine.answers import Answer, Prediction, answers, columns_of, direction_of
+from rankhub.engine.answers import Answer, Prediction, columns_of, direction_of
 from rankhub.engine.checkpoint import Results
 from rankhub.engine.data_overrides import dataset_of, put_data
 from rankhub.engine.device import preserved
 from rankhub.engine.parts import Resources, build_evaluators, context_for, evaluation_chains, open_data
 from rankhub.engine.report import AFTER, RESULTS
-from rankhub.engine.source import NetworkSource
+from rankhub.engine.source import NetworkSource, blocks
 from rankhub.engine.trained_network import TrainedNetwork
 from rankhub.interfaces.data import Dataset, GivenData, LabelSpec
 from rankhub.interfaces.errors import UserError
@@ -229,7 +229,12 @@ class Run(TrainedNetwork):
     def answers(self, dataset: Dataset, batch_size: int = BLOCK, rows: Sequence[int] | None = None) -> Iterator[Answer]:
         """All that the network says of each image of an open data set, or of those ``rows``, a block at a time."""
         with blamed(self._catalog):
-            yield from answers(self.outputs(dataset, rows=rows), batch_size)
+            outputs = self.outputs(dataset, rows=rows)
+            for part in blocks(range(len(dataset)) if rows is None else rows, batch_size):
+                images = [dataset[index].image for index in part]
+                said = outputs.of(images)
+                for row, (index, image) in enumerate(zip(part, images, strict=True)):
+                    yield Answer(index, image, {name: found[row] for name, found in said.items()})
 
     def number(self, answer: Answer, output: str) -> float:
         """One number of an answer, on the scale of the labels."""

@@ -1,7 +1,5 @@
 """The loop over phases and steps."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -65,6 +63,27 @@ def stream_batch(parts: Parts, plan: PhasePlan, stream: str, batch: Batch) -> St
 
 
 @dataclass(slots=True)
+class _Rate:
+    """Views per second since the start, the slow first step left out."""
+
+    views: int = 0
+    since: float | None = None
+
+    def after(self, views: int) -> float:
+        """The rate after a step of ``views`` views."""
+        now = time.perf_counter()
+        if self.since is None:
+            self.since = now
+            return 0.0
+        self.views += views
+        return self.views / max(now - self.since, 1e-9)
+
+    def restart(self) -> None:
+        """Forget what was; an evaluation has come between."""
+        self.views, self.since = 0, None
+
+
+@dataclass(slots=True)
 class Training:
     """Trains to the end, or until it is asked to stop."""
 
@@ -80,7 +99,7 @@ class Training:
     views: int = 0  # that have passed the network so far
     done: int = 0  # steps of the run
     _optimizer: ScheduledOptimizer | None = None
-    _rate: _Rate = field(default_factory=lambda: _Rate())
+    _rate: _Rate = field(default_factory=_Rate)
 
     @property
     def steps(self) -> int:
@@ -220,24 +239,3 @@ class Training:
 
 def _every(count: int | None, interval: int | None) -> bool:
     return count is not None and interval is not None and count % interval == 0
-
-
-@dataclass(slots=True)
-class _Rate:
-    """Views per second since the start, the slow first step left out."""
-
-    views: int = 0
-    since: float | None = None
-
-    def after(self, views: int) -> float:
-        """The rate after a step of ``views`` views."""
-        now = time.perf_counter()
-        if self.since is None:
-            self.since = now
-            return 0.0
-        self.views += views
-        return self.views / max(now - self.since, 1e-9)
-
-    def restart(self) -> None:
-        """Forget what was; an evaluation has come between."""
-        self.views, self.since = 0, None

@@ -1,7 +1,5 @@
 """Passes what happens in a run on to its callbacks, and makes pictures of what the network is shown."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -78,26 +78,11 @@ class Acquired:
         rows: [k] of the pool, the first to be labeled first.
         scores: [n] of the candidates, in their order; a higher one says label it sooner. NaN where it was not computed.
         notes: Sentences for the reader ("all 100 pairs of every image are in order").
-
     """
 
     rows: Rows
     scores: npt.NDArray[np.float64]
     notes: Sequence[str] = field(default=())
-
-
-def wrong_choice(chosen: Any, candidates: Rows, count: int) -> Iterator[str]:
-    """What is wrong with the choice of ``count`` among candidates [n], as ends of sentences; nothing if it is fine."""
-    if not isinstance(chosen, Acquired):
-        yield f"gave {type(chosen).__name__}, it must be an Acquired"
-        return
-    rows, scores = np.asarray(chosen.rows), np.asarray(chosen.scores)
-    if rows.dtype.kind not in "iu" or rows.shape != (count,):
-        yield f"chose {rows.dtype} {list(rows.shape)}, it must choose {count} rows of the pool, whole numbers"
-    elif not np.isin(rows, candidates).all() or len(np.unique(rows)) != count:
-        yield f"chose {rows.tolist()[:8]}, which are not {count} different ones of the candidates"
-    if scores.dtype.kind not in "fiu" or scores.shape != candidates.shape:
-        yield f"gave scores {scores.dtype} {list(scores.shape)}, they must be {len(candidates)}, one a candidate"
 
 
 class Acquirer(ABC):

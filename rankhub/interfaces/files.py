@@ -1,7 +1,5 @@
 """Our own files: written whole or not at all, and read as the type that they must have."""
 
-from __future__ import annotations
-
 import csv
 import errno
 import io

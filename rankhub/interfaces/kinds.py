@@ -39,61 +39,45 @@ class Kind:
     reserved: tuple[str, ...] = ()
 
 
+def _kind(name: str, summary: str, protocol: str, address: str, *wired: Wired, reserved: tuple[str, ...] = ()) -> Kind:
+    return Kind(name, summary, f"rankhub.interfaces.{protocol}", wired, address, reserved)
+
+
+_FEATURES = Wired("features", "FeatureSpec: width of the pooled features, channels and stride of the maps")
+_LABEL = Wired("label", "LabelSpec of the labeled stream that trains this head; kind None without labels")
+_OUTPUTS = Wired("outputs", "name -> OutputSpec of the head's outputs that the objective uses")
+_PARAMS = Wired("params", "parameter groups; a group with `vector: True` holds biases and norm weights")
+
 _ROWS = (
-    Kind("dataset", "Images, with labels or without.", "rankhub.interfaces.data:Dataset", (), "data.*"),
-    Kind(
+    _kind("dataset", "Images, with labels or without.", "data:Dataset", "data.*"),
+    _kind(
         "generator",
         "One step from an image to its views and their order.",
-        "rankhub.interfaces.generator:Generator",
-        (),
+        "generator:Generator",
         "streams.*.generator[]",
     ),
-    Kind("backbone", "Images to features.", "rankhub.interfaces.model:Backbone", (), "backbone"),
-    Kind(
-        "head",
-        "Features to named outputs.",
-        "rankhub.interfaces.model:Head",
-        (
-            Wired("features", "FeatureSpec: width of the pooled features, channels and stride of the maps"),
-            Wired("label", "LabelSpec of the labeled stream that trains this head; kind None without labels"),
-        ),
-        "heads.*",
-    ),
-    Kind(
+    _kind("backbone", "Images to features.", "model:Backbone", "backbone"),
+    _kind("head", "Features to named outputs.", "model:Head", "heads.*", _FEATURES, _LABEL),
+    _kind(
         "loss",
         "Outputs and their order to a number.",
-        "rankhub.interfaces.loss:Loss",
-        (Wired("outputs", "name -> OutputSpec of the head's outputs that the objective uses"),),
+        "loss:Loss",
         "streams.*.objectives[]",
+        _OUTPUTS,
         reserved=("head", "output", "weight"),
     ),
-    Kind(
-        "optimizer",
-        "Gradients to a step.",
-        "rankhub.interfaces.optim:Optimizer",
-        (Wired("params", "parameter groups; a group with `vector: True` holds biases and norm weights"),),
-        "optimizer",
-    ),
-    Kind("schedule", "A number that changes in training.", "rankhub.interfaces.schedule:Schedule", (), "schedule"),
-    Kind(
-        "predict", "How one image becomes one answer at test time.", "rankhub.interfaces.predict:Predict", (), "predict"
-    ),
-    Kind(
+    _kind("optimizer", "Gradients to a step.", "optim:Optimizer", "optimizer", _PARAMS),
+    _kind("schedule", "A number that changes in training.", "schedule:Schedule", "schedule"),
+    _kind("predict", "How one image becomes one answer at test time.", "predict:Predict", "predict"),
+    _kind(
         "evaluator",
         "Features or predictions to metrics, tables and pictures.",
-        "rankhub.interfaces.evaluate:Evaluator",
-        (),
+        "evaluate:Evaluator",
         "evaluate[]",
         reserved=("optional", "during_training"),
     ),
-    Kind("acquirer", "Which images of a pool to label next.", "rankhub.interfaces.acquire:Acquirer", (), "acquire"),
-    Kind(
-        "callback",
-        "Watches a run; may ask to stop, save or evaluate.",
-        "rankhub.interfaces.callback:Callback",
-        (),
-        "callbacks[]",
-    ),
+    _kind("acquirer", "Which images of a pool to label next.", "acquire:Acquirer", "acquire"),
+    _kind("callback", "Watches a run; may ask to stop, save or evaluate.", "callback:Callback", "callbacks[]"),
 )
 
 KINDS: Mapping[str, Kind] = MappingProxyType({row.name: row for row in _ROWS})

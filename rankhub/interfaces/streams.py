@@ -1,11 +1,9 @@
 """Standard output and error, where whoever reads them may go."""
 
-from __future__ import annotations
-
 import os
 import sys
 from contextlib import suppress
-from typing import Any
+from typing import Any, Self
 
 
 class Lasting:
@@ -15,7 +13,7 @@ class Lasting:
         self._name = name
 
     @property
-    def rich_proxied_file(self) -> Lasting:
+    def rich_proxied_file(self) -> Self:
         """What is written to while rich has put itself in the place of the stream."""
         return self
 

@@ -1,7 +1,5 @@
 """Files that torch has written, read without running anything in them."""
 
-from __future__ import annotations
-
 import pickle
 from pathlib import Path
 from typing import IO, Any

@@ -2,12 +2,11 @@
 
 import copy
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from rankhub.catalog.hints import KeyPath
-from rankhub.interfaces.errors import UserError
 from rankhub.recipe import phases
 from rankhub.recipe.address import NO_OVERRIDE, NO_PATH, Refused, targets
 from rankhub.recipe.extends import EXTENDS, source_of
@@ -86,30 +85,6 @@ def apply_overlay(document: Document, overlay: Source) -> list[Problem]:
         inside = {steps[1:]: where for steps, where in read_in.locations.items() if steps[:1] == (path,) and steps[1:]}
         changes.append(Change(path.strip(), value, read_in.location((path,)), inside))
     return apply_overrides(document, changes)
-
-
-def read_options(words: Sequence[str]) -> dict[str, Any]:
-    """Options of a component as they are typed: ``option=value`` or ``option.part=value``, by the rules of overrides.
-
-    Raises:
-        UserError: A word is not of that form, or its value is no YAML.
-    """
-    options: dict[str, Any] = {}
-    for word in words:
-        path, equals, value = word.partition("=")
-        first, dot, rest = path.partition(".")
-        if not equals:
-            raise UserError(f"the option {word!r} has no value; write {word}=VALUE")
-        if dot and first not in options:
-            raise UserError(
-                f"the option {word!r} is a part of {first!r}, which is not given; write {first}={{{rest}: {value}}}"
-            )
-        problems = apply_overrides(Document(options, "options"), [word], shape=None)
-        if problems:
-            raise UserError(f"the option {word!r} cannot be used: {problems[0].text}")
-    if "use" in options:
-        raise UserError("`use` is no option: it names the component that has them")
-    return options
 
 
 def _apply(document: Document, change: Change, shape: Any) -> None:

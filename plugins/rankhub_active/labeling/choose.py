@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 
 import rankhub
 from rankhub import Run, UserError
-from rankhub.interfaces.acquire import Acquirer, PoolSource, Rows, wrong_choice
+from rankhub.interfaces.acquire import Acquired, Acquirer, PoolSource, Rows
 from rankhub.interfaces.data import Dataset
 from rankhub.interfaces.draws import Draws, seeded
 from rankhub_active.acquirers.network_pool import NetworkPool, NoNetwork
@@ -187,3 +187,17 @@ def _renewed(pool: Pool, position: Mapping[str, int]) -> list[str]:
         pool.add(new)
         notes.append(f"{len(new)} new images of the folder were taken into the pool, such as {new[0]}")
     return notes
+
+
+def wrong_choice(chosen: Any, candidates: Rows, count: int) -> Iterator[str]:
+    """What is wrong with the choice of ``count`` among candidates [n], as ends of sentences; nothing if it is fine."""
+    if not isinstance(chosen, Acquired):
+        yield f"gave {type(chosen).__name__}, it must be an Acquired"
+        return
+    rows, scores = np.asarray(chosen.rows), np.asarray(chosen.scores)
+    if rows.dtype.kind not in "iu" or rows.shape != (count,):
+        yield f"chose {rows.dtype} {list(rows.shape)}, it must choose {count} rows of the pool, whole numbers"
+    elif not np.isin(rows, candidates).all() or len(np.unique(rows)) != count:
+        yield f"chose {rows.tolist()[:8]}, which are not {count} different ones of the candidates"
+    if scores.dtype.kind not in "fiu" or scores.shape != candidates.shape:
+        yield f"gave scores {scores.dtype} {list(scores.shape)}, they must be {len(candidates)}, one a candidate"

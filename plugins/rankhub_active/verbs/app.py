@@ -13,6 +13,7 @@ from rankhub import UserError
 from rankhub_active.verbs.folder_option import DEFAULT, Folder
 from rankhub_active.verbs.serve import serve
 from rankhub_active.verbs.status import status
+from rankhub_lock import locked
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -189,7 +190,7 @@ def train(
     if waiting:
         talk.note(f"images that were asked for and have no answer yet: {waiting}; the run learns from the others")
     sentence = f"another `rankhub label train` is at work in {folder.absolute()}; let it end"
-    with rankhub.locked(folder / "train.lock", sentence=sentence):
+    with locked(folder / "train.lock", sentence=sentence):
         trained = learn(pool, overrides or [], talk, scratch=scratch, anew=anew)
     if trained.stopped:
         talk.line(f"Or, so that the round is noted as trained: {advice(pool)}")

@@ -16,8 +16,8 @@ from helpers.commands import call
 from helpers.studies import jobs_of, write_plan
 
 import rankhub
-from rankhub import locked
 from rankhub.cli.main import execute
+from rankhub_lock import locked
 from rankhub_study.results import Results
 
 

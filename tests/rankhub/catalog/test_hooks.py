@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -107,6 +108,46 @@ def test_a_guard_that_fails_is_the_fault_of_its_plugin():
     catalog = Catalog.of({"bad": guarding([Failing()]), "rankhub_guards": rankhub_guards, "fakes": fakes})
     with pytest.raises(UserError, match=r"^plugin bad 0 failed in made: ZeroDivisionError: mine"):
         catalog.build("schedule", {"use": "ramp"})
+
+
+def test_hook_rankhub_around_run(tmp_path):
+    told = []
+
+    def around(name):
+        @contextmanager
+        def held(folder):
+            told.append(f"{name} enters {folder.name}")
+            yield
+            told.append(f"{name} leaves")
+
+        return SimpleNamespace(rankhub_around_run=rankhub.hookimpl(held))
+
+    with Catalog.of({"a": around("a"), "b": plugin(component("b")), "c": around("c")}).around(tmp_path / "run"):
+        told.append("works")
+    assert told == ["a enters run", "c enters run", "works", "c leaves", "a leaves"]
+
+
+def test_what_a_plugin_holds_around_a_run_may_refuse_it(tmp_path):
+    @rankhub.hookimpl
+    @contextmanager
+    def rankhub_around_run(folder):
+        raise rankhub.UserError(f"{folder.name} is taken")
+        yield
+
+    catalog = Catalog.of({"mine": SimpleNamespace(rankhub_around_run=rankhub_around_run)})
+    with pytest.raises(rankhub.UserError, match="run is taken"), catalog.around(tmp_path / "run"):
+        pass
+
+
+@pytest.mark.parametrize("answer", [lambda: 1 / 0, lambda: 3])
+def test_what_fails_around_a_run_is_one_sentence_that_names_its_plugin(tmp_path, answer):
+    @rankhub.hookimpl
+    def rankhub_around_run(folder):
+        return answer()
+
+    catalog = Catalog.of({"mine": SimpleNamespace(rankhub_around_run=rankhub_around_run)})
+    with pytest.raises(rankhub.UserError, match=r"^plugin mine fails around a run \(.*RANKHUB_DISABLE=mine$"):
+        catalog.around(tmp_path).__enter__()
 
 
 def test_hook_rankhub_verbs():

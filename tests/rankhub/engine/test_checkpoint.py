@@ -132,7 +132,7 @@ def test_a_flipped_bit_is_seen_and_the_one_before_is_taken(tmp_path, caplog, nam
                 assert weights["w"].unique().tolist() == [1.0]
                 with pytest.raises(UserError, match="name another checkpoint"):
                     checkpoint.read_weights(last, average=average)
-        assert run.last_whole() == tmp_path / "checkpoints" / "step_000000001"
+        assert run.last_whole().step == 1
     assert caplog.messages[-1].endswith("it is set aside as step_000000002.damaged")
     assert run.save(state(2)).is_dir()
 
@@ -143,7 +143,7 @@ def test_the_state_of_another_step_is_seen(tmp_path):
     shutil.copy(one / "state.json", two / "state.json")
     with pytest.raises(UserError, match=r"step_000000002 cannot be read: state\.json is not as it was written"):
         checkpoint.load(two)
-    assert run.last_whole() == one
+    assert run.last_whole().step == 1
 
 
 def test_the_state_of_the_same_step_of_another_run_is_seen(tmp_path):
@@ -171,10 +171,10 @@ def test_where_none_is_whole_all_stay_as_they_are(tmp_path):
 
 def test_a_damaged_best_one_is_set_aside(tmp_path, caplog):
     run = Checkpoints(tmp_path, 2)
-    last = run.save(state(4))
+    run.save(state(4))
     checkpoint.write(tmp_path / "best_step_000000003", state(3))
     flip(tmp_path / "best_step_000000003" / "model.safetensors", 0.9)
-    assert run.last_whole() == last
+    assert run.last_whole().step == 4
     assert caplog.messages[0].endswith("it is set aside as best_step_000000003.damaged")
     assert not list(tmp_path.glob("best_step_000000003"))
 
@@ -189,7 +189,7 @@ def test_checkpoints_of_before_there_were_digests_are_read(tmp_path):
     assert checkpoint.read_weights(tmp_path, average=False)[1].parent == path
     save_file({}, path / "model.safetensors")
     (path / "optimizer.pt").write_bytes(b"half")
-    assert run.last_whole().name == "step_000000001"
+    assert run.last_whole().step == 1
 
 
 def test_random_state_comes_back():

@@ -18,10 +18,11 @@ import pytest
 import torch
 from helpers import fakes
 from helpers.commands import call
-from helpers.training import catalog, read_journal
+from helpers.training import read_journal
 from rich.console import Console
 
 import rankhub
+import rankhub_lock
 from rankhub.catalog.catalog import Catalog
 from rankhub.engine import checkpoint
 from rankhub.engine.checkpoint import Best
@@ -45,7 +46,7 @@ class Killed(BaseException):
 
 @pytest.fixture(autouse=True)
 def discovered(monkeypatch):
-    found = catalog()
+    found = Catalog.of({"fakes": fakes, "rankhub_lock": rankhub_lock})
     monkeypatch.setattr(Catalog, "discover", classmethod(lambda cls: found))
 
 
@@ -176,11 +177,11 @@ def test_a_torn_line_is_said_by_the_run_that_goes_on(tmp_path):
 SLOW = """
 import sys, time
 sys.path[:0] = sys.argv[2:]
-import rankhub
+import rankhub, rankhub_lock
 from helpers import fakes
 from rankhub.catalog.catalog import Catalog
 from rankhub.interfaces.callback import Callback
-found = Catalog.of({"fakes": fakes})
+found = Catalog.of({"fakes": fakes, "rankhub_lock": rankhub_lock})
 Catalog.discover = classmethod(lambda cls: found)
 class Slow(Callback):
     def step_logged(self, step, values):

@@ -14,9 +14,9 @@ from helpers.launched import forked, launch, process_of_rank, steps_of, wait_for
 from safetensors.torch import load_file
 
 from rankhub.engine import checkpoint
-from rankhub.engine.lock import locked
 from rankhub.engine.processes import ALONE, Processes
 from rankhub.interfaces.errors import UserError
+from rankhub_lock import locked
 
 ENDS_WITHIN = 30
 

@@ -19,7 +19,7 @@ from rankhub.engine.parts import Resources, build
 from rankhub.engine.trained import Run
 from rankhub.interfaces.data import LabelSpec, OpenContext
 from rankhub.interfaces.errors import UserError
-from rankhub.interfaces.files import write_text
+from rankhub.interfaces.files import as_csv, write_text
 
 
 def finished(path, **changes):
@@ -116,7 +116,7 @@ def test_a_run_answers_on_the_scale_of_its_labels_without_its_data(tmp_path):
     np.testing.assert_allclose([each.values["rating"] for each in found], expected.numpy(), rtol=1e-5)
     assert (found[0].unit, found[0].direction) == ({"rating": "DMOS"}, {"rating": "lower is better"})
     rows = [{"path": each.path, **each.values} for each in found]
-    assert folder.as_csv(rows).splitlines()[0] == "path,rating"
+    assert as_csv(rows).splitlines()[0] == "path,rating"
     assert found == run.predict(images)
     # A checkpoint of the run is as good as its folder, and an override may change what does not touch the weights.
     last = checkpoint.Checkpoints(tmp_path / "run" / "checkpoints", 1).last()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from helpers.commands import call
 from helpers.labeling import images_and_recipe
 
-from rankhub import locked
+from rankhub_lock import locked
 
 
 def test_of_two_trainings_in_a_folder_the_second_is_told(tmp_path, monkeypatch, capsys):

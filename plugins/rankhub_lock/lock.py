@@ -18,7 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from rankhub.interfaces.errors import UserError
+from rankhub import UserError
 
 try:
     import fcntl

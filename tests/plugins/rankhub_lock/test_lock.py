@@ -16,12 +16,12 @@ import pytest
 
 import rankhub
 from rankhub import UserError
-from rankhub.engine import lock
-from rankhub.engine.lock import locked
+from rankhub_lock import lock, locked
 
 HOLD = """
-import sys, time, pathlib, rankhub
-with rankhub.locked(pathlib.Path(sys.argv[1]), sentence=""):
+import sys, time, pathlib
+from rankhub_lock import locked
+with locked(pathlib.Path(sys.argv[1]), sentence=""):
     print(1, flush=True)
     time.sleep(60)
 """

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rankhub.interfaces.acquire import Acquired, wrong_choice
+from rankhub.interfaces.acquire import Acquired
+from rankhub_active.labeling.choose import wrong_choice
 
 CANDIDATES = np.array([2, 3, 5, 8])
 SCORES = np.zeros(4)
