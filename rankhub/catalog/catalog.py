@@ -178,9 +178,11 @@ class Catalog:
         else:
             owners = " and ".join(entry.owner for entry in self._table[kind, near])
             text += f"; did you mean {near!r} of {owners}?"
-        for plugin in self.broken:
-            text += f"; or is it in plugin {plugin.owner}, which cannot be used: {plugin.reason}"
-        return text
+        return text + self.elsewhere()
+
+    def elsewhere(self) -> str:
+        """The end of a sentence on a name that is not known: the plugins that cannot be used may bring it."""
+        return "".join(f"; or is it in plugin {p.owner}, which cannot be used: {p.reason}" for p in self.broken)
 
     def load(self, entry: ComponentInfo) -> type:
         """Import a component's class; a CatalogError shows the plugin's own error, or that it is not of its kind."""

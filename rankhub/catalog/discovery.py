@@ -27,6 +27,9 @@ T = TypeVar("T")
 GROUP = "rankhub.plugins"
 """The entry-point group, for official plugins and for everybody else's."""
 
+OWN = "rankhub"
+"""The distribution of the core, and of the plugins that come along with it."""
+
 MOST = 10_000
 """Items that a plugin may answer to a hook, which an endless answer exceeds."""
 

@@ -45,8 +45,8 @@ def rankhub_observers(run: RunInfo) -> Iterable[Callback]:
 def rankhub_verbs() -> Iterable[Verb]:
     """Name the verbs that this plugin adds to the command line.
 
-    Called at the start of every command; a verb's own module is imported only when it is called. The core's own verbs
-    cannot be replaced, and of two plugins' verbs of one name neither stands alone: they are called ``OWNER/NAME``.
+    Called at the start of every command; a verb's own module is imported only when it is called. The verbs
+    that come along with rankhub cannot be replaced; others of their names, or of one name, are called ``OWNER/NAME``.
     """
     raise NotImplementedError
 

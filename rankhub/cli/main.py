@@ -19,7 +19,8 @@ from typer.core import TyperGroup
 import rankhub
 from rankhub.catalog.blame import SWITCH, blamed
 from rankhub.catalog.catalog import Catalog
-from rankhub.catalog.discovery import STRAYS, PluginFailure, guarded
+from rankhub.catalog.discovery import OWN, STRAYS, Plugin, PluginFailure, guarded
+from rankhub.catalog.nearest import suggestion
 from rankhub.cli.console import print_error
 from rankhub.interfaces.component import Verb
 from rankhub.interfaces.errors import UserError
@@ -35,7 +36,6 @@ FIRST_SPEAKS = 10.0
 
 CORE = (
     Verb("run", "rankhub.cli.run:run", "Train a recipe, or go on with a run."),
-    Verb("predict", "rankhub.cli.predict:predict", "Score the images of a folder with a trained network."),
     Verb("validate", "rankhub.cli.validate:validate", "Check a recipe without running it."),
     Verb("plugins", "rankhub.cli.plugins:app", "List the plugins, also those that cannot be used."),
 )
@@ -121,9 +121,13 @@ def build(arguments: Sequence[str]) -> typer.Typer:
         rich_markup_mode="rich" if called else None,  # what draws a list of verbs takes as long as all else
     )
     app.callback()(_options)
-    core = {verb.name: verb for verb in CORE}
-    brought = {} if called in core else plugin_verbs(Catalog.discover())
-    for name, verb in {**core, **brought}.items():
+    verbs = {verb.name: verb for verb in CORE}
+    if called not in verbs:
+        catalog = Catalog.discover()
+        verbs |= plugin_verbs(catalog)
+        if called is not None and called not in verbs and catalog.broken:
+            raise UserError(f"no verb is called {called!r}{suggestion(called, verbs)}{catalog.elsewhere()}")
+    for name, verb in verbs.items():
         if name == called:
             _register(app, name, verb)
         else:
@@ -132,10 +136,19 @@ def build(arguments: Sequence[str]) -> typer.Typer:
 
 
 def plugin_verbs(catalog: Catalog) -> dict[str, Verb]:
-    """The verbs that plugins bring, by what is typed: of two of one name, and of the core's, ``OWNER/NAME``."""
-    found = [(plugin.owner, verb) for plugin in catalog.plugins for verb in plugin.verbs]
-    taken = [verb.name for verb in CORE] + [verb.name for _, verb in found]
-    return {verb.name if taken.count(verb.name) == 1 else f"{owner}/{verb.name}": verb for owner, verb in found}
+    """The verbs that plugins bring, by what is typed: of two of one name, and of the core's, ``OWNER/NAME``.
+
+    A verb that comes along with the core keeps its name, so that no other plugin changes what is typed every day.
+    """
+    found = [(plugin, verb) for plugin in catalog.plugins for verb in plugin.verbs]
+    core = [verb.name for verb in CORE]
+    own = [*core, *(verb.name for plugin, verb in found if plugin.distribution == OWN)]
+    taken = [*core, *(verb.name for _, verb in found)]
+
+    def alone(plugin: Plugin, verb: Verb) -> bool:
+        return (own if plugin.distribution == OWN else taken).count(verb.name) == 1
+
+    return {verb.name if alone(plugin, verb) else f"{plugin.owner}/{verb.name}": verb for plugin, verb in found}
 
 
 def _show_version(wanted: bool) -> None:

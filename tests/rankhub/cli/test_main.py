@@ -50,7 +50,7 @@ def test_imports_nothing_heavy(repo, arguments):
     assert [name for name in HEAVY if name in names] == []
 
 
-@pytest.mark.parametrize("verb", [*(verb.name for verb in main.CORE), "describe", "recipes", "schema"])
+@pytest.mark.parametrize("verb", [*(verb.name for verb in main.CORE), "predict", "describe", "recipes", "schema"])
 def test_the_help_of_a_verb_imports_nothing_heavy(repo, verb):
     names = imported(repo, verb, "--help")
     assert [name for name in ("torch", "timm", "faiss") if name in names] == []
