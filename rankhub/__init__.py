@@ -38,14 +38,14 @@ if TYPE_CHECKING:
     from rankhub.catalog.page import describe as describe
     from rankhub.engine.answers import Prediction as Prediction
     from rankhub.engine.answers import scale_of as scale_of
-    from rankhub.engine.console import Talk as Talk
-    from rankhub.engine.console import talking as talking
     from rankhub.engine.data_overrides import open_data as open_data
     from rankhub.engine.data_overrides import without_evaluators as without_evaluators
     from rankhub.engine.feed import make_views as make_views
     from rankhub.engine.folder import write_picture as write_picture
     from rankhub.engine.lock import locked as locked
+    from rankhub.engine.speech import talking as talking
     from rankhub.engine.trained import Run as Run
+    from rankhub.interfaces.talk import Talk as Talk
     from rankhub.recipe.load import LoadedRecipe as LoadedRecipe
     from rankhub.recipe.overrides import Change as Change
     from rankhub.recipe.overrides import read_options as read_options
@@ -63,12 +63,13 @@ _HOMES = {
     "rankhub.catalog.nearest": "suggestion",
     "rankhub.catalog.page": "ComponentPage describe",
     "rankhub.engine.answers": "Prediction scale_of",
-    "rankhub.engine.console": "Talk talking",
     "rankhub.engine.feed": "make_views",
     "rankhub.engine.folder": "write_picture",
     "rankhub.engine.data_overrides": "open_data without_evaluators",
     "rankhub.engine.lock": "locked",
+    "rankhub.engine.speech": "talking",
     "rankhub.engine.trained": "Run",
+    "rankhub.interfaces.talk": "Talk",
     "rankhub.recipe.load": "LoadedRecipe",
     "rankhub.recipe.overrides": "Change read_options",
     "rankhub.recipe.reader": "Document",

@@ -13,10 +13,19 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
-from itertools import chain, islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
-from rankhub.catalog.discovery import MOST, BrokenPlugin, Origin, Plugin, PluginFailure, PluginSource, ask_all, guarded
+from rankhub.catalog.discovery import (
+    BrokenPlugin,
+    InvalidAnswer,
+    Origin,
+    Plugin,
+    PluginFailure,
+    PluginSource,
+    answers,
+    ask_all,
+    guarded,
+)
 from rankhub.catalog.nearest import nearest, suggestion
 from rankhub.interfaces.component import Component
 from rankhub.interfaces.errors import UserError
@@ -28,6 +37,9 @@ if TYPE_CHECKING:
     from rankhub.catalog.spec import ComponentSpec
     from rankhub.interfaces.callback import Callback, RunInfo
     from rankhub.interfaces.schedule import Clock
+    from rankhub.interfaces.talk import Talk
+
+T = TypeVar("T")
 
 
 class CatalogError(UserError):
@@ -249,26 +261,29 @@ class Catalog:
         return made
 
     def observers(self, run: RunInfo) -> list[Callback]:
-        """The callbacks with which plugins watch every run. A plugin that fails is left out with a warning."""
-        watching: list[Callback] = []
+        """The callbacks with which plugins watch every run."""
+        from rankhub.interfaces.callback import Callback
+
+        return self._asked("rankhub_observers", Callback, "does not watch this run", run=run)
+
+    def talk(self, file: TextIO) -> Talk:
+        """What shows on ``file`` what is done: a plugin's, or plain lines."""
+        from rankhub.interfaces.talk import Talk
+
+        return next(iter(self._asked("rankhub_talks", Talk, "does not show what is done", file=file)), Talk(file))
+
+    def _asked(self, hook: str, record: type[T], without: str, **given: Any) -> list[T]:
+        """What all plugins answer to a hook; one that fails is left out with a warning."""
+        found: list[T] = []
         for plugin in self.plugins:
             try:
-                watching += guarded(partial(_watching, plugin, run))
-            except PluginFailure as error:
-                text = f"plugin {plugin.owner} does not watch this run: its rankhub_observers failed ({error})"
-                warnings.warn(text, RuntimeWarning, stacklevel=2)
-        return watching
-
-
-def _watching(plugin: Plugin, run: RunInfo) -> list[Callback]:
-    from rankhub.interfaces.callback import Callback
-
-    answers = plugin.hooks.rankhub_observers(run=run)
-    callbacks = list(islice(chain.from_iterable(answers), MOST + 1))
-    strangers = [callback for callback in callbacks if not isinstance(callback, Callback)]
-    if strangers or len(callbacks) > MOST:
-        raise TypeError(f"{strangers[0]!r} is no Callback" if strangers else f"more than {MOST:,} callbacks")
-    return callbacks
+                call = getattr(plugin.hooks, hook)
+                found += guarded(partial(answers, call, record, f"list of {record.__name__}", **given))
+            except (PluginFailure, InvalidAnswer) as error:
+                said = str(error).removeprefix(f"its {hook} ")
+                text = f"plugin {plugin.owner} {without}: its {hook} failed ({said})"
+                warnings.warn(text, RuntimeWarning, stacklevel=3)
+        return found
 
 
 def _import(entry: ComponentInfo) -> type:

@@ -6,7 +6,7 @@ Plugins import the marker ``hookimpl`` from here by way of ``rankhub``, so this 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import pluggy
 
@@ -14,6 +14,7 @@ from rankhub.interfaces.component import Component, Verb
 
 if TYPE_CHECKING:
     from rankhub.interfaces.callback import Callback, RunInfo
+    from rankhub.interfaces.talk import Talk
 
 PROJECT = "rankhub"
 
@@ -37,6 +38,15 @@ def rankhub_observers(run: RunInfo) -> Iterable[Callback]:
 
     They watch runs of every recipe. A callback that a recipe switches on is a component of kind
     ``callback`` instead.
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def rankhub_talks(file: TextIO) -> Iterable[Talk]:
+    """Return what shows on ``file`` what runs and verbs say and how far they are, in the place of plain lines.
+
+    Of several the first serves, by the names of their plugins.
     """
     raise NotImplementedError
 

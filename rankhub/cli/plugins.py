@@ -91,8 +91,8 @@ def _brings(plugin: Plugin) -> str:
         parts.append(f"{'verb' if len(plugin.verbs) == 1 else 'verbs'} {' '.join(verb.name for verb in plugin.verbs)}")
     if plugin.recipes:
         parts.append("recipes")
-    if plugin.hooks.rankhub_observers.get_hookimpls():
-        parts.append("watches runs")
+    does = {"watches runs": plugin.hooks.rankhub_observers, "shows what runs say": plugin.hooks.rankhub_talks}
+    parts += [said for said, hook in does.items() if hook.get_hookimpls()]
     return ", ".join(parts) or "nothing"
 
 

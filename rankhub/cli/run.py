@@ -46,7 +46,7 @@ def run(
     else:
         changes = [*(overrides or []), *(["strict=true"] if strict else [])]
         loaded = api.load_recipe(str(recipe), changes, overlays=overlay or [], need_data=True)
-        talk = talking()
+        talk = talking(catalog=loaded.catalog)
         if dry_run:
             api.estimate(loaded, progress=talk)
             return talk.line("Dry run: nothing was trained or written.")

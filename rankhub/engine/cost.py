@@ -11,7 +11,6 @@ from rich.filesize import decimal
 from torch import Tensor
 
 from rankhub.catalog.blame import during
-from rankhub.engine.console import human_seconds
 from rankhub.engine.learner import StepInfo, StreamBatch
 from rankhub.engine.network import has_batch_statistics
 from rankhub.engine.parts import Parts
@@ -26,6 +25,7 @@ from rankhub.engine.rehearsal import (
 )
 from rankhub.engine.step import take_step
 from rankhub.engine.training import new_learner, new_optimizer, stream_batch
+from rankhub.interfaces.talk import human_seconds
 
 
 class Lines(dict[str, str]):

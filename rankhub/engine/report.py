@@ -8,15 +8,17 @@ from pathlib import Path
 
 from rankhub.engine import evaluation, folder
 from rankhub.engine.checkpoint import Results
-from rankhub.engine.console import Talk
 from rankhub.engine.learner import WeightAverage
 from rankhub.engine.network import Network
 from rankhub.engine.parts import Parts
+from rankhub.engine.plan import PhasePlan
 from rankhub.engine.source import NetworkForward, NetworkSource, RawPixels
 from rankhub.engine.started import RunStart
+from rankhub.engine.step import Stepped
 from rankhub.engine.training import Training
 from rankhub.engine.watch import Watchers
 from rankhub.interfaces.predict import Forward
+from rankhub.interfaces.talk import Talk, TrainingStep
 
 PIXELS, BEFORE, AFTER = "raw pixels", "before training", "after training"
 CHANGED = " *"
@@ -89,6 +91,14 @@ class Report:
         self.talk.finish()
         self.watchers.tell(lambda callback: callback.evaluated(step, row, results))
         return results
+
+    def step(self, number: int, plan: PhasePlan, stepped: Stepped, speed: float) -> None:
+        """Say that ``number`` steps are done."""
+        steps = self.parts.plans[-1].first_step + self.parts.plans[-1].steps
+        done = number - plan.first_step
+        epoch = min(done // plan.steps_per_epoch + 1, max(1, -(-plan.steps // plan.steps_per_epoch)))
+        left = (steps - number) * stepped.views / speed if speed > 0 else 0.0
+        self.talk.step(TrainingStep(number, steps, plan.phase.name, epoch, stepped.losses["loss"], speed, left))
 
     def between(self, average: WeightAverage | None, step: int, again: bool = False) -> Results:
         """An evaluation in the middle of training; ``again``: it may be there."""

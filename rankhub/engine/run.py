@@ -9,13 +9,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from rich.console import Console
 
 from rankhub.catalog.blame import blamed
 from rankhub.catalog.catalog import Catalog
 from rankhub.engine import checkpoint, folder, started
 from rankhub.engine.checkpoint import Best
-from rankhub.engine.console import Talk, talk_for
 from rankhub.engine.cost import Lines, describe
 from rankhub.engine.data_overrides import put_data
 from rankhub.engine.device import Compute, preserved
@@ -25,6 +23,7 @@ from rankhub.engine.lock import locked
 from rankhub.engine.parts import Parts, Resources, build
 from rankhub.engine.processes import Processes, joined
 from rankhub.engine.report import Report, announce, write_reports
+from rankhub.engine.speech import talk_for
 from rankhub.engine.started import AllowedChange, Digests, RunStart
 from rankhub.engine.training import Status, Training, new_learner
 from rankhub.engine.watch import Pictures, Watchers
@@ -32,6 +31,7 @@ from rankhub.interfaces.callback import Callback, RunInfo
 from rankhub.interfaces.data import Dataset, LabelSpec
 from rankhub.interfaces.draws import seeded
 from rankhub.interfaces.errors import ENDING
+from rankhub.interfaces.talk import Talk
 from rankhub.recipe.load import LoadedRecipe
 
 RUNNING = "running.json"
@@ -92,7 +92,7 @@ class _Begun:
                 journal,
                 watchers,
                 interrupt,
-                show=lambda number, plan, stepped, speed: self.host.talk.step(number, steps, plan, stepped, speed),
+                show=report.step,
                 evaluate=lambda number: report.between(learner.average, number, number == info.step),
                 best=self._best(checkpoints),
             )
@@ -213,7 +213,7 @@ def _begun(loaded: LoadedRecipe, host: Host, path: Path | None = None, *, fresh:
     """
     processes = Processes.from_environment()
     if not processes.first:
-        host = Host(host.catalog, Talk(Console(quiet=True)), host.data)
+        host = Host(host.catalog, Talk(), host.data)
     compute = Compute.of(loaded.recipe, processes)
     with Interrupt(several=processes.count > 1) as interrupt, joined(processes, compute.device):
         last, labels = None, dict[str, LabelSpec]()
@@ -234,7 +234,7 @@ def hosted(
 ) -> Iterator[tuple[LoadedRecipe, Host]]:
     """A recipe with the data that are handed over, and what surrounds its run; what belongs to the process is kept."""
     with preserved(), blamed(loaded.catalog):
-        talk, given = talk_for(progress), dict[str, Dataset]()
+        talk, given = talk_for(progress, loaded.catalog), dict[str, Dataset]()
         if data:
             loaded, given, left_out = put_data(loaded, data)
             for sentence in left_out:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import io
 import warnings
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +12,7 @@ import pytest
 from helpers.plugins import catalog_of, component, package, plugin, verb
 
 import rankhub
+from rankhub import Talk
 from rankhub.catalog import hookspecs
 from rankhub.catalog.catalog import Catalog
 from rankhub.catalog.discovery import BrokenPlugin
@@ -56,6 +58,39 @@ def test_an_observer_that_fails_is_a_warning_and_the_others_watch(answer):
     catalog = Catalog.of({"bad": observer(answer), "good": observer([watching])})
     with pytest.warns(RuntimeWarning, match="plugin bad does not watch this run: its rankhub_observers failed"):
         assert catalog.observers(RUN) == [watching]
+
+
+class Loud(Talk):
+    def line(self, text=""):
+        super().line(text.upper())
+
+
+def talker(answer):
+    @rankhub.hookimpl
+    def rankhub_talks(file):
+        return answer(file)
+
+    return SimpleNamespace(rankhub_talks=rankhub_talks)
+
+
+def test_hook_rankhub_talks():
+    out = io.StringIO()
+    found = Catalog.of({"one": talker(lambda file: None), "two": talker(lambda file: [Loud(file)])}).talk(out)
+    found.note("it is done")
+    found.pairs({"device": "cpu"})
+    assert out.getvalue() == "NOTE: IT IS DONE\nDEVICE: CPU\n"
+
+
+@pytest.mark.parametrize("answer", [lambda file: 1 / 0, lambda file: [3], lambda file: 3])
+def test_without_one_that_works_plain_lines_are_shown(answer):
+    out = io.StringIO()
+    with pytest.warns(RuntimeWarning, match="plugin bad does not show what is done: its rankhub_talks failed"):
+        found = Catalog.of({"bad": talker(answer)}).talk(out)
+    found.line("a line")
+    found.table([{"": "before", "top1": 0.5}, {"": "after", "top1": 0.75}])
+    found.work(1, 2, "evaluate")
+    found.finish()
+    assert out.getvalue() == "a line\nbefore, top1 0.5\nafter, top1 0.75\n"
 
 
 def test_hook_rankhub_verbs():

@@ -19,13 +19,12 @@ import torch
 from helpers import fakes
 from helpers.commands import call
 from helpers.training import catalog, read_journal
-from rich.console import Console
 
 import rankhub
+from rankhub import Talk
 from rankhub.catalog.catalog import Catalog
 from rankhub.engine import checkpoint
 from rankhub.engine.checkpoint import Best
-from rankhub.engine.console import Talk
 from rankhub.interfaces.callback import Callback
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.evaluate import EvaluationResult
@@ -157,7 +156,7 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before_and_the_end_is_the_sam
     with rankhub.load_run(tmp_path / "hit") as run:
         assert run.weights.parent.name == "step_000000010"
     out = io.StringIO()
-    rankhub.resume(tmp_path / "hit", progress=Talk(Console(file=out, width=400)))
+    rankhub.resume(tmp_path / "hit", progress=Talk(out))
     assert "goes on after step 10" in out.getvalue()
     for name, expected in content(tmp_path / "whole" / "checkpoints" / "step_000000012").items():
         assert (last / name).read_bytes() == expected, name
@@ -169,7 +168,7 @@ def test_a_torn_line_is_said_by_the_run_that_goes_on(tmp_path):
     with (tmp_path / "run" / "metrics.jsonl").open("a") as file:
         file.write('{"step": 13, "lo')
     out = io.StringIO()
-    rankhub.resume(tmp_path / "run", progress=Talk(Console(file=out, width=400)))
+    rankhub.resume(tmp_path / "run", progress=Talk(out))
     assert "metrics.jsonl: what was cut short, or is no line of a run, is dropped" in out.getvalue()
 
 
@@ -225,7 +224,7 @@ def test_killed_before_its_folder_was_whole_a_run_begins_again(tmp_path, missing
     for name in ["metrics.jsonl", *missing]:
         (tmp_path / "cut" / name).unlink()
     out = io.StringIO()
-    rankhub.resume(tmp_path / "cut", progress=Talk(Console(file=out, width=400)))
+    rankhub.resume(tmp_path / "cut", progress=Talk(out))
     assert "has no checkpoint yet and begins again" in out.getvalue()
     assert "earlier version" not in out.getvalue()
     last = "checkpoints/step_000000012"
