@@ -37,11 +37,9 @@ if TYPE_CHECKING:
     from rankhub.catalog.page import ComponentPage as ComponentPage
     from rankhub.catalog.page import describe as describe
     from rankhub.engine.answers import Prediction as Prediction
-    from rankhub.engine.answers import scale_of as scale_of
     from rankhub.engine.data_overrides import open_data as open_data
     from rankhub.engine.data_overrides import without_evaluators as without_evaluators
     from rankhub.engine.feed import make_views as make_views
-    from rankhub.engine.folder import write_picture as write_picture
     from rankhub.engine.lock import locked as locked
     from rankhub.engine.speech import talking as talking
     from rankhub.engine.trained import Run as Run
@@ -62,9 +60,8 @@ _HOMES = {
     "rankhub.catalog.catalog": "ComponentInfo",
     "rankhub.catalog.nearest": "suggestion",
     "rankhub.catalog.page": "ComponentPage describe",
-    "rankhub.engine.answers": "Prediction scale_of",
+    "rankhub.engine.answers": "Prediction",
     "rankhub.engine.feed": "make_views",
-    "rankhub.engine.folder": "write_picture",
     "rankhub.engine.data_overrides": "open_data without_evaluators",
     "rankhub.engine.lock": "locked",
     "rankhub.engine.speech": "talking",

@@ -21,7 +21,6 @@ from rankhub.catalog.blame import SWITCH, blamed
 from rankhub.catalog.catalog import Catalog
 from rankhub.catalog.discovery import OWN, STRAYS, Plugin, PluginFailure, guarded
 from rankhub.catalog.nearest import suggestion
-from rankhub.cli.console import print_error
 from rankhub.interfaces.component import Verb
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.files import REMEDIES, unwritable
@@ -33,10 +32,8 @@ WRONG, INTERRUPTED, UNREAD = 2, 130, 141
 FIRST_SPEAKS = 10.0
 """Seconds for which the other processes of a run wait with an error, which the first one mostly has as well."""
 
-
 CORE = (
-    Verb("run", "rankhub.cli.run:run", "Train a recipe, or go on with a run."),
-    Verb("validate", "rankhub.cli.validate:validate", "Check a recipe without running it."),
+    Verb("predict", "rankhub.cli.predict:predict", "Score the images of a folder with a trained network."),
     Verb("plugins", "rankhub.cli.plugins:app", "List the plugins, also those that cannot be used."),
 )
 """The core's own verbs. Plugins bring the others, and cannot replace these."""
@@ -62,15 +59,14 @@ def execute(arguments: Sequence[str]) -> int:
             build(arguments)(args=list(arguments), prog_name="rankhub")
     except SystemExit as ending:
         return ending.code if isinstance(ending.code, int) else int(ending.code is not None)
-    except UserError as error:
+    except (UserError, OSError) as error:
+        if isinstance(error, OSError) and error.errno not in REMEDIES:
+            raise
         if os.environ.get(SWITCH):
             traceback.print_exception(error)
-        print_error(_of_process(str(error)))
-        return WRONG
-    except OSError as error:
-        if error.errno not in REMEDIES:
-            raise
-        print_error(_of_process(str(unwritable(error.filename or "what this would write", error))))
+        said = unwritable(error.filename or "what this would write", error) if isinstance(error, OSError) else error
+        with suppress(OSError):  # nobody may be there to read it
+            print(f"error: {_of_process(str(said))}", file=sys.stderr)
         return WRONG
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -127,7 +123,7 @@ def build(arguments: Sequence[str]) -> typer.Typer:
         verbs |= plugin_verbs(catalog)
         if called is not None and called not in verbs and catalog.broken:
             raise UserError(f"no verb is called {called!r}{suggestion(called, verbs)}{catalog.elsewhere()}")
-    for name, verb in verbs.items():
+    for name, verb in sorted(verbs.items()):
         if name == called:
             _register(app, name, verb)
         else:

@@ -11,6 +11,7 @@ import torch
 import yaml
 from helpers import fakes
 
+import rankhub_train
 from rankhub.catalog.catalog import Catalog
 from rankhub.engine import checkpoint
 from rankhub.engine.folder import Journal
@@ -25,8 +26,8 @@ from rankhub.recipe.schema import Recipe
 
 
 def catalog() -> Catalog:
-    """The fakes only."""
-    return Catalog.of({"fakes": fakes})
+    """The fakes, and the verbs with which they are trained."""
+    return Catalog.of({"fakes": fakes, "rankhub_train": rankhub_train})
 
 
 def recipe(text: str = fakes.RECIPE, **changes: Any) -> Recipe:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rankhub import UserError
+from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.files import as_csv, beside_of, csv_line, fitting, unwritable, write_text
 
 SHOWN = 20
@@ -43,7 +43,9 @@ def predict(
         raise UserError(f"--out {out} is there already; name another file, or --force to replace it")
     if out is not None and not out.absolute().parent.is_dir():
         raise UserError(f"--out {out}: there is no folder {out.absolute().parent}; make it first")
-    from rankhub import load_run, open_data, scale_of, talking, write_picture
+    from rankhub import load_run, open_data, talking
+    from rankhub.engine.answers import scale_of
+    from rankhub.engine.folder import write_picture
 
     # Where the table is printed, what is said about it goes beside it.
     talk = talking(stderr=out is None)
