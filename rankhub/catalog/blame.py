@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from rankhub.catalog.discovery import OWN, brief
+from rankhub.catalog.discovery import brief
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.kinds import KINDS
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SWITCH = "RANKHUB_TRACEBACK"
 """Environment variable: set, the command line also shows the whole traceback."""
 
-_CORE = "rankhub."
+_CORE, _OWN = "rankhub.", "rankhub"
 
 
 class ComponentError(UserError):
@@ -130,7 +130,7 @@ def _of_plugin(error: BaseException, catalog: Catalog | None) -> ComponentError 
     frames = [(frame, package) for frame, package in frames if package not in _NO_PLUGINS]
     if not any(not package.startswith("rankhub") for _, package in frames):
         return None  # as whenever a verb ends by an exit code of its own
-    plugins = [plugin for plugin in (catalog or Catalog.discover()).plugins if plugin.distribution != OWN]
+    plugins = [plugin for plugin in (catalog or Catalog.discover()).plugins if plugin.distribution != _OWN]
     for frame, package in reversed(frames):
         for plugin in plugins:
             targets = [*(one.target for one in plugin.components), *(one.target for one in plugin.verbs)]

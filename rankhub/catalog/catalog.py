@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rankhub.catalog.discovery import (
     BrokenPlugin,
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from rankhub.catalog.spec import ComponentSpec
     from rankhub.interfaces.callback import Callback, RunInfo
     from rankhub.interfaces.schedule import Clock
-    from rankhub.interfaces.talk import Talk
+    from rankhub.interfaces.talk import Stream, Talk
 
 T = TypeVar("T")
 
@@ -264,15 +264,16 @@ class Catalog:
         """The callbacks with which plugins watch every run."""
         from rankhub.interfaces.callback import Callback
 
-        return self._asked("rankhub_observers", Callback, "does not watch this run", run=run)
+        return self._brought("rankhub_observers", Callback, "watch this run", run=run)
 
-    def talk(self, file: TextIO) -> Talk:
-        """What shows on ``file`` what is done: a plugin's, or plain lines."""
+    def talk(self, stream: Stream) -> Talk:
+        """What shows what is done: a plugin's, or plain lines."""
         from rankhub.interfaces.talk import Talk
 
-        return next(iter(self._asked("rankhub_talks", Talk, "does not show what is done", file=file)), Talk(file))
+        found = self._brought("rankhub_talks", Talk, "show what is done", stream=stream)
+        return found[0] if found else Talk(getattr(sys, stream))
 
-    def _asked(self, hook: str, record: type[T], without: str, **given: Any) -> list[T]:
+    def _brought(self, hook: str, record: type[T], does: str, **given: Any) -> list[T]:
         """What all plugins answer to a hook; one that fails is left out with a warning."""
         found: list[T] = []
         for plugin in self.plugins:
@@ -281,7 +282,7 @@ class Catalog:
                 found += guarded(partial(answers, call, record, f"list of {record.__name__}", **given))
             except (PluginFailure, InvalidAnswer) as error:
                 said = str(error).removeprefix(f"its {hook} ")
-                text = f"plugin {plugin.owner} {without}: its {hook} failed ({said})"
+                text = f"plugin {plugin.owner} does not {does}: its {hook} failed ({said})"
                 warnings.warn(text, RuntimeWarning, stacklevel=3)
         return found
 

@@ -6,7 +6,7 @@ Plugins import the marker ``hookimpl`` from here by way of ``rankhub``, so this 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 import pluggy
 
@@ -14,7 +14,7 @@ from rankhub.interfaces.component import Component, Verb
 
 if TYPE_CHECKING:
     from rankhub.interfaces.callback import Callback, RunInfo
-    from rankhub.interfaces.talk import Talk
+    from rankhub.interfaces.talk import Stream, Talk
 
 PROJECT = "rankhub"
 
@@ -43,8 +43,8 @@ def rankhub_observers(run: RunInfo) -> Iterable[Callback]:
 
 
 @hookspec
-def rankhub_talks(file: TextIO) -> Iterable[Talk]:
-    """Return what shows on ``file`` what runs and verbs say and how far they are, in the place of plain lines.
+def rankhub_talks(stream: Stream) -> Iterable[Talk]:
+    """Return what shows on standard output or error what runs and verbs say, and how far they are.
 
     Of several the first serves, by the names of their plugins.
     """

@@ -24,7 +24,7 @@ from rankhub.catalog.nearest import suggestion
 from rankhub.interfaces.component import Verb
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.files import REMEDIES, unwritable
-from rankhub.interfaces.streams import silence
+from rankhub.interfaces.talk import silence
 
 WRONG, INTERRUPTED, UNREAD = 2, 130, 141
 """Exit codes: the user can mend it (as for wrong usage); ended by Ctrl-C, and by SIGPIPE, as a shell says it."""

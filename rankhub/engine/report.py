@@ -132,14 +132,12 @@ class Report:
             self._table([*references, (AFTER + CHANGED * bool(changed), results)], forward, which)
             for one in changed:
                 talk.note(f"{AFTER}{CHANGED}: went on after step {one.step} though {'; '.join(one.changes)}")
-        kept = training.best.kept() if training.best is not None else None
-        if training.best is not None and kept is not None:
-            path, value = kept
-            talk.line(f"Best {training.best.label} {training.best.metric}: {value:.3f}, kept in {path}")
-        elif training.best is not None:
-            talk.note(
-                f"keep_best keeps nothing: {training.best.label} {training.best.metric} was never a finite number"
-            )
+        if training.best is not None:
+            wanted = f"{training.best.label} {training.best.metric}"
+            if (kept := training.best.kept()) is not None:
+                talk.line(f"Best {wanted}: {kept[1]:.3f}, kept in {kept[0]}")
+            else:
+                talk.note(f"keep_best keeps nothing: {wanted} was never a finite number")
         talk.line(f"Run folder: {self.folder}")
         for hint in self.watchers.tell(lambda callback: callback.hint(), asks=False):
             talk.line(f"See it with: {hint}")
@@ -153,12 +151,10 @@ class Report:
         talk.line()
         talk.table(table)
         talk.line()
-        for note in dict.fromkeys(note for _, found in rows for result in found.values() for note in result.notes):
-            talk.note(note)
-        for sentence in evaluation.undefined(table):
+        noted = dict.fromkeys(note for _, found in rows for result in found.values() for note in result.notes)
+        remarks = parts.predict.remarks(forward.outputs, forward.features)
+        for sentence in (*noted, *evaluation.undefined(table), *remarks):
             talk.note(sentence)
-        for remark in parts.predict.remarks(forward.outputs, forward.features):
-            talk.note(remark)
         talk.line(f"Scored: {which}.")
         for sentence in evaluation.beaten(rows, parts.evaluators):
             talk.note(f"training did not help: {sentence}")
@@ -175,10 +171,7 @@ def scored(parts: Parts, average: WeightAverage | None) -> tuple[Network, str]:
 def announce(parts: Parts, description: Mapping[str, str], talk: Talk) -> None:
     """Print what the run will do: device, data, network, steps, expected time."""
     talk.pairs(description)
-    for report in parts.reports.values():
-        for note in report.notes:
-            talk.note(note)
-    for sentence in parts.left_out:
+    for sentence in (*(note for report in parts.reports.values() for note in report.notes), *parts.left_out):
         talk.note(sentence)
 
 

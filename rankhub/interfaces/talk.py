@@ -1,9 +1,13 @@
 """Where runs and verbs speak: lines and notes, tables, progress of long work."""
 
+import os
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, TextIO
+from typing import Any, Literal, TextIO
+
+Stream = Literal["stdout", "stderr"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +46,12 @@ class Talk:
         return shutil.get_terminal_size().columns
 
     def line(self, text: str = "") -> None:
-        """One line."""
-        if self.file is not None:
-            print(text, file=self.file)
+        """One line; nothing any more once whoever reads them has gone."""
+        try:
+            if self.file is not None:
+                print(text, file=self.file, flush=True)
+        except (OSError, ValueError):
+            silence(self.file)
 
     def note(self, text: str) -> None:
         """A line that stands out."""
@@ -81,3 +88,11 @@ def human_seconds(seconds: float) -> str:
     if hours >= 48:
         return f"{hours // 24} days {hours % 24} h"
     return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min"
+
+
+def silence(stream: Any) -> None:
+    """Let what is written from now on go nowhere, also by others who write to the same file."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)

@@ -67,30 +67,30 @@ class Loud(Talk):
 
 def talker(answer):
     @rankhub.hookimpl
-    def rankhub_talks(file):
-        return answer(file)
+    def rankhub_talks(stream):
+        return answer(stream)
 
     return SimpleNamespace(rankhub_talks=rankhub_talks)
 
 
 def test_hook_rankhub_talks():
     out = io.StringIO()
-    found = Catalog.of({"one": talker(lambda file: None), "two": talker(lambda file: [Loud(file)])}).talk(out)
+    silent, loud = talker(lambda stream: None), talker(lambda stream: [Loud(out)] if stream == "stderr" else [])
+    found = Catalog.of({"one": silent, "two": loud}).talk("stderr")
     found.note("it is done")
     found.pairs({"device": "cpu"})
     assert out.getvalue() == "NOTE: IT IS DONE\nDEVICE: CPU\n"
 
 
-@pytest.mark.parametrize("answer", [lambda file: 1 / 0, lambda file: [3], lambda file: 3])
-def test_without_one_that_works_plain_lines_are_shown(answer):
-    out = io.StringIO()
+@pytest.mark.parametrize("answer", [lambda stream: 1 / 0, lambda stream: [3], lambda stream: 3])
+def test_without_one_that_works_plain_lines_are_shown(answer, capsys):
     with pytest.warns(RuntimeWarning, match="plugin bad does not show what is done: its rankhub_talks failed"):
-        found = Catalog.of({"bad": talker(answer)}).talk(out)
+        found = Catalog.of({"bad": talker(answer)}).talk("stdout")
     found.line("a line")
     found.table([{"": "before", "top1": 0.5}, {"": "after", "top1": 0.75}])
     found.work(1, 2, "evaluate")
     found.finish()
-    assert out.getvalue() == "a line\nbefore, top1 0.5\nafter, top1 0.75\n"
+    assert capsys.readouterr().out == "a line\nbefore, top1 0.5\nafter, top1 0.75\n"
 
 
 def test_hook_rankhub_verbs():

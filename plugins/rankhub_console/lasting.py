@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from contextlib import suppress
 from typing import Any
+
+from rankhub.interfaces.talk import silence
 
 
 class Lasting:
@@ -42,11 +42,3 @@ class Lasting:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
-
-
-def silence(stream: Any) -> None:
-    """Let what is written from now on go nowhere, also by others who write to the same file."""
-    with suppress(OSError, ValueError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)
