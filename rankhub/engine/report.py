@@ -1,7 +1,5 @@
 """What a run reports: rows of measurements against references, and the closing words."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
