@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from importlib import import_module
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rankhub.catalog.discovery import (
@@ -288,15 +288,13 @@ class Catalog:
 
 
 def _import(entry: ComponentInfo) -> type:
-    module, _, attribute = entry.component.target.partition(":")
+    target, protocol = entry.component.target, KINDS[entry.kind].protocol
     try:
-        cls = guarded(lambda: getattr(import_module(module), attribute))
+        cls = guarded(lambda: resolve_name(target))
     except PluginFailure as error:
         raise CatalogError(f"{entry.title} cannot be imported: {error}") from error
-    base, _, protocol = KINDS[entry.kind].protocol.partition(":")
-    expected = getattr(import_module(base), protocol)
+    expected: type = resolve_name(protocol)
     if not isinstance(cls, type) or not issubclass(cls, expected):
-        raise CatalogError(
-            f"{entry.title} is no {protocol}: {entry.component.target} must derive from {base}.{protocol}"
-        )
+        must = f"{target} must derive from {protocol.replace(':', '.')}"
+        raise CatalogError(f"{entry.title} is no {expected.__name__}: {must}")
     return cls

@@ -10,7 +10,7 @@ import time
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
-from importlib import import_module
+from pkgutil import resolve_name
 from typing import Annotated, Any
 
 import typer
@@ -166,9 +166,8 @@ def _listed() -> None:
 
 
 def _register(app: typer.Typer, name: str, verb: Verb) -> None:
-    module, _, attribute = verb.target.partition(":")
     try:
-        loaded = guarded(lambda: getattr(import_module(module), attribute))
+        loaded = guarded(lambda: resolve_name(verb.target))
     except PluginFailure as error:
         if verb in CORE:
             raise
