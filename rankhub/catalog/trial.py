@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from functools import cache
 from typing import Any
 
 from rankhub.catalog.discovery import BrokenPlugin, DisabledPlugin, Plugin, PluginSource, ask, ask_all, installed
@@ -111,6 +112,7 @@ def _key(source: PluginSource) -> str:
     return " ".join((sys.prefix, source.owner, source.distribution, source.version))
 
 
+@cache  # however often one process asks its plugins
 def _say(text: str) -> None:
     print(f"note: {text}", file=sys.stderr, flush=True)
 
