@@ -37,12 +37,12 @@ if TYPE_CHECKING:
     from rankhub.catalog.page import ComponentPage as ComponentPage
     from rankhub.catalog.page import describe as describe
     from rankhub.engine.answers import Prediction as Prediction
-    from rankhub.engine.console import Talk as Talk
-    from rankhub.engine.console import talking as talking
     from rankhub.engine.data_overrides import open_data as open_data
     from rankhub.engine.data_overrides import without_evaluators as without_evaluators
     from rankhub.engine.feed import make_views as make_views
+    from rankhub.engine.speech import talking as talking
     from rankhub.engine.trained import Run as Run
+    from rankhub.interfaces.talk import Talk as Talk
     from rankhub.recipe.load import LoadedRecipe as LoadedRecipe
     from rankhub.recipe.overrides import Change as Change
     from rankhub.recipe.overrides import apply_overrides as apply_overrides
@@ -60,10 +60,11 @@ _HOMES = {
     "rankhub.catalog.nearest": "suggestion",
     "rankhub.catalog.page": "ComponentPage describe",
     "rankhub.engine.answers": "Prediction",
-    "rankhub.engine.console": "Talk talking",
     "rankhub.engine.feed": "make_views",
     "rankhub.engine.data_overrides": "open_data without_evaluators",
+    "rankhub.engine.speech": "talking",
     "rankhub.engine.trained": "Run",
+    "rankhub.interfaces.talk": "Talk",
     "rankhub.recipe.load": "LoadedRecipe",
     "rankhub.recipe.overrides": "Change apply_overrides",
     "rankhub.recipe.reader": "Document",

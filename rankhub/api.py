@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from rankhub.interfaces.generator import ViewSpec
 
 Progress = Any
-"""None: a bar on a terminal and in a notebook, else nothing. False: nothing. Or ``progress(done, total, what)``."""
+"""None: a bar on a terminal and in a notebook, else nothing. False: nothing. Or ``progress(done, total, what)``, or a
+:class:`rankhub.Talk`, to which all is said that is logged otherwise."""
 
 Recipe = str | Path | Mapping[str, Any] | LoadedRecipe
 """A recipe's name, a path, its text (more than one line), plain data, or a loaded recipe."""

@@ -189,7 +189,7 @@ def show(text: str, talk: Talk) -> None:
             talk.line(lines.pop(0))
             continue
         del lines[: len(table)]
-        if max(map(len, table)) <= talk.console.width:
+        if max(map(len, table)) <= talk.width:
             talk.line("\n".join(table))
             continue
         heads, _, *rows = ([cell.strip() for cell in line.strip("|").split(" | ")] for line in table)

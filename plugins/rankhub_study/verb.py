@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 import rankhub
 from rankhub import Talk, UserError, suggestion
@@ -193,7 +192,7 @@ def _dry_run(every: Jobs, width: int, talk: Talk) -> None:
         if key not in seconds:
             loaded = every.recipes.load(job.method, [*job.changes, "start_from=null"])
             try:
-                seconds[key] = rankhub.estimate(loaded, progress=Talk(Console(quiet=True))).seconds
+                seconds[key] = rankhub.estimate(loaded, progress=Talk()).seconds
             except UserError as error:
                 raise UserError(f"{job.title}: {error}") from error
             if every.plan.rounds is not None and job.kind == "rounds":

@@ -13,25 +13,35 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
-from importlib import import_module
-from itertools import chain, islice
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from rankhub.catalog.discovery import MOST, BrokenPlugin, Origin, Plugin, PluginFailure, PluginSource, ask_all, guarded
+from rankhub.catalog.discovery import (
+    BrokenPlugin,
+    InvalidAnswer,
+    Origin,
+    Plugin,
+    PluginFailure,
+    PluginSource,
+    answers,
+    ask_all,
+    guarded,
+)
 from rankhub.catalog.nearest import nearest, suggestion
 from rankhub.interfaces.component import Component
 from rankhub.interfaces.errors import UserError, brief
+from rankhub.interfaces.files import REMEDIES
 from rankhub.interfaces.kinds import KINDS
 
 if TYPE_CHECKING:
-    from pluggy import HookCaller, HookRelay
     from pydantic import BaseModel
 
     from rankhub.catalog.spec import ComponentSpec
     from rankhub.interfaces.callback import Callback, RunInfo
     from rankhub.interfaces.guard import Guard
     from rankhub.interfaces.schedule import Clock
+    from rankhub.interfaces.talk import Stream, Talk
 
 T = TypeVar("T")
 
@@ -184,9 +194,11 @@ class Catalog:
         else:
             owners = " and ".join(entry.owner for entry in self._table[kind, near])
             text += f"; did you mean {near!r} of {owners}?"
-        for plugin in self.broken:
-            text += f"; or is it in plugin {plugin.owner}, which cannot be used: {plugin.reason}"
-        return text
+        return text + self.elsewhere()
+
+    def elsewhere(self) -> str:
+        """The end of a sentence on a name that is not known: the plugins that cannot be used may bring it."""
+        return "".join(f"; or is it in plugin {p.owner}, which cannot be used: {p.reason}" for p in self.broken)
 
     def load(self, entry: ComponentInfo) -> type:
         """Import a component's class; a CatalogError shows the plugin's own error, or that it is not of its kind."""
@@ -253,25 +265,35 @@ class Catalog:
         return made
 
     def observers(self, run: RunInfo) -> list[Callback]:
-        """The callbacks with which plugins watch every run. A plugin that fails is left out with a warning."""
+        """The callbacks with which plugins watch every run."""
         from rankhub.interfaces.callback import Callback
 
-        return self._brought(lambda hooks: hooks.rankhub_observers, Callback, "watch this run", run=run)
+        return self._brought("rankhub_observers", Callback, "watch this run", run=run)
 
     @cached_property
     def guards(self) -> list[Guard]:
-        """The guards of all plugins, asked for once; a plugin that fails is left out with a warning."""
+        """The guards of all plugins, asked for once."""
         from rankhub.interfaces.guard import Guard
 
-        return self._brought(lambda hooks: hooks.rankhub_guards, Guard, "guard")
+        return self._brought("rankhub_guards", Guard, "guard")
 
-    def _brought(self, of: Callable[[HookRelay], HookCaller], cls: type[T], does: str, **handed: Any) -> list[T]:
+    def talk(self, stream: Stream) -> Talk:
+        """What shows what is done: a plugin's, or plain lines."""
+        from rankhub.interfaces.talk import Talk
+
+        found = self._brought("rankhub_talks", Talk, "show what is done", stream=stream)
+        return found[0] if found else Talk(getattr(sys, stream))
+
+    def _brought(self, hook: str, record: type[T], does: str, **given: Any) -> list[T]:
+        """What all plugins answer to a hook; one that fails is left out with a warning."""
         found: list[T] = []
         for plugin in self.plugins:
             try:
-                found += guarded(partial(_answered, hook := of(plugin.hooks), cls, handed))
-            except PluginFailure as error:
-                text = f"plugin {plugin.owner} does not {does}: its {hook.name} failed ({error})"
+                call = getattr(plugin.hooks, hook)
+                found += guarded(partial(answers, call, record, f"list of {record.__name__}", **given))
+            except (PluginFailure, InvalidAnswer) as error:
+                said = str(error).removeprefix(f"its {hook} ")
+                text = f"plugin {plugin.owner} does not {does}: its {hook} failed ({said})"
                 warnings.warn(text, RuntimeWarning, stacklevel=3)
         return found
 
@@ -294,35 +316,22 @@ class Catalog:
                 try:
                     for context in plugin.hooks.rankhub_around_run(folder=folder):
                         held.enter_context(context)
-                except UserError:
-                    raise
                 except Exception as error:  # without what it guards against, a run must not begin in silence
-                    text = (
-                        f"plugin {plugin.owner} fails around a run ({brief(error)}); tell its author, or go without it"
-                    )
-                    raise UserError(f"{text}: RANKHUB_DISABLE={plugin.owner}") from error
+                    if isinstance(error, UserError) or getattr(error, "errno", None) in REMEDIES:
+                        raise
+                    text = f"plugin {plugin.owner} fails around a run ({brief(error)}); tell its author, or go without"
+                    raise UserError(f"{text} it: RANKHUB_DISABLE={plugin.owner}") from error
             yield
 
 
-def _answered(hook: HookCaller, cls: type[T], handed: Mapping[str, Any]) -> list[T]:
-    found = list(islice(chain.from_iterable(hook(**handed)), MOST + 1))
-    strangers = [one for one in found if not isinstance(one, cls)]
-    if strangers or len(found) > MOST:
-        more = f"more than {MOST:,} {cls.__name__.lower()}s"
-        raise TypeError(f"{strangers[0]!r} is no {cls.__name__}" if strangers else more)
-    return found
-
-
 def _import(entry: ComponentInfo) -> type:
-    module, _, attribute = entry.component.target.partition(":")
+    target, protocol = entry.component.target, KINDS[entry.kind].protocol
     try:
-        cls = guarded(lambda: getattr(import_module(module), attribute))
+        cls = guarded(lambda: resolve_name(target))
     except PluginFailure as error:
         raise CatalogError(f"{entry.title} cannot be imported: {error}") from error
-    base, _, protocol = KINDS[entry.kind].protocol.partition(":")
-    expected = getattr(import_module(base), protocol)
+    expected: type = resolve_name(protocol)
     if not isinstance(cls, type) or not issubclass(cls, expected):
-        raise CatalogError(
-            f"{entry.title} is no {protocol}: {entry.component.target} must derive from {base}.{protocol}"
-        )
+        must = f"{target} must derive from {protocol.replace(':', '.')}"
+        raise CatalogError(f"{entry.title} is no {expected.__name__}: {must}")
     return cls

@@ -28,6 +28,9 @@ T = TypeVar("T")
 GROUP = "rankhub.plugins"
 """The entry-point group, for official plugins and for everybody else's."""
 
+OWN = "rankhub"
+"""The distribution of the core, and of the plugins that come along with it."""
+
 MOST = 10_000
 """Items that a plugin may answer to a hook, which an endless answer exceeds."""
 
@@ -195,11 +198,11 @@ def _register(module: object, owner: str) -> HookRelay:
     return manager.hook
 
 
-def _answers(hook: HookCaller, record: type[T], wanted: str) -> tuple[T, ...]:
-    """What a plugin answers to one hook; nothing if it does not have it."""
+def answers(hook: HookCaller, record: type[T], wanted: str, **given: Any) -> tuple[T, ...]:
+    """What a plugin answers to one hook; nothing if it does not have it, or has nothing to say on what is ``given``."""
     if not hook.get_hookimpls():
         return ()
-    answer = next(iter(hook()), None)  # pluggy leaves None out
+    answer = next(iter(hook(**given)), () if given else None)  # pluggy leaves None out
     if not isinstance(answer, Iterable) or isinstance(answer, str):
         raise InvalidAnswer(f"its {hook.name} returned {answer!r}, not a {wanted}")
     listed = tuple(islice(answer, MOST + 1))
@@ -212,7 +215,7 @@ def _answers(hook: HookCaller, record: type[T], wanted: str) -> tuple[T, ...]:
 
 
 def _components(hooks: HookRelay) -> tuple[Component, ...]:
-    components = _answers(hooks.rankhub_components, Component, "list of rankhub.Component")
+    components = answers(hooks.rankhub_components, Component, "list of rankhub.Component")
     for component in components:
         if component.kind not in KINDS:
             unknown = f"its component {component.name!r} is of the unknown kind {component.kind!r}"
@@ -222,7 +225,7 @@ def _components(hooks: HookRelay) -> tuple[Component, ...]:
 
 
 def _recipes(hooks: HookRelay) -> tuple[str, ...]:
-    packages = _answers(hooks.rankhub_recipes, str, "list of package names")
+    packages = answers(hooks.rankhub_recipes, str, "list of package names")
     for package in packages:
         if not folders_of(package):
             raise InvalidAnswer(f"its rankhub_recipes names {package!r}, which is no package")
@@ -236,7 +239,7 @@ def folders_of(package: str) -> list[str]:
 
 
 def _verbs(hooks: HookRelay) -> tuple[Verb, ...]:
-    verbs = _answers(hooks.rankhub_verbs, Verb, "list of rankhub.Verb")
+    verbs = answers(hooks.rankhub_verbs, Verb, "list of rankhub.Verb")
     _refuse_twice(f"verbs {verb.name!r}" for verb in verbs)
     return verbs
 

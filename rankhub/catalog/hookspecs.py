@@ -17,6 +17,7 @@ from rankhub.interfaces.component import Component, Verb
 if TYPE_CHECKING:
     from rankhub.interfaces.callback import Callback, RunInfo
     from rankhub.interfaces.guard import Guard
+    from rankhub.interfaces.talk import Stream, Talk
 
 PROJECT = "rankhub"
 
@@ -63,11 +64,20 @@ def rankhub_around_run(folder: Path) -> AbstractContextManager[object]:
 
 
 @hookspec
+def rankhub_talks(stream: Stream) -> Iterable[Talk]:
+    """Return what shows on standard output or error what runs and verbs say, and how far they are.
+
+    Of several the first serves, by the names of their plugins.
+    """
+    raise NotImplementedError
+
+
+@hookspec
 def rankhub_verbs() -> Iterable[Verb]:
     """Name the verbs that this plugin adds to the command line.
 
-    Called at the start of every command; a verb's own module is imported only when it is called. The core's own verbs
-    cannot be replaced, and of two plugins' verbs of one name neither stands alone: they are called ``OWNER/NAME``.
+    Called at the start of every command; a verb's own module is imported only when it is called. The verbs
+    that come along with rankhub cannot be replaced; others of their names, or of one name, are called ``OWNER/NAME``.
     """
     raise NotImplementedError
 

@@ -5,13 +5,13 @@ is of a process that ended meanwhile, for whatever reason: that plugin is tried 
 out where that ends too. Nothing is noted where no file can be written or locked.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from functools import cache
+from typing import Any
 
 from rankhub.catalog.discovery import BrokenPlugin, DisabledPlugin, Plugin, PluginSource, ask, ask_all, installed
 
@@ -42,7 +42,11 @@ def ask_installed(check: bool = False) -> Iterator[Plugin | BrokenPlugin]:
     note = _Note()
     suspects = note.left_behind()
     if check:
-        note.leave_out(trials(source for source in sources if source.owner not in off))
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            listed = [source for source in sources if source.owner not in off]
+            note.leave_out(dict(zip(map(_key, listed), pool.map(tried, listed), strict=True)))
 
     def asking(source: PluginSource) -> Plugin | BrokenPlugin:
         facts, key = (source.owner, source.distribution, source.version), _key(source)
@@ -69,15 +73,6 @@ def ask_installed(check: bool = False) -> Iterator[Plugin | BrokenPlugin]:
     note.end()
 
 
-def trials(sources: Iterable[PluginSource]) -> dict[str, str | None]:
-    """Key -> why a plugin cannot be imported without harm, or None; each in a child process, some at once."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    listed = list(sources)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return dict(zip(map(_key, listed), pool.map(tried, listed), strict=True))
-
-
 def tried(source: PluginSource, seconds: float = LIMIT) -> str | None:
     """How a child process that imports and asks a plugin ends, if not by its answer, be that good or bad."""
     import signal
@@ -87,11 +82,9 @@ def tried(source: PluginSource, seconds: float = LIMIT) -> str | None:
     code = f"from rankhub.catalog.trial import answer; answer({source.owner!r})"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     with tempfile.TemporaryFile() as said:
-        command = [sys.executable, "-P", "-c", code]
-        child = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.DEVNULL,
-            env=environment, start_new_session=True,
-        )  # fmt: skip
+        command, nothing = [sys.executable, "-P", "-c", code], subprocess.DEVNULL
+        streams: dict[str, Any] = {"stdin": nothing, "stdout": said, "stderr": nothing}
+        child = subprocess.Popen(command, env=environment, start_new_session=True, **streams)
         try:
             ended = child.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -119,6 +112,7 @@ def _key(source: PluginSource) -> str:
     return " ".join((sys.prefix, source.owner, source.distribution, source.version))
 
 
+@cache  # however often one process asks its plugins
 def _say(text: str) -> None:
     print(f"note: {text}", file=sys.stderr, flush=True)
 

@@ -10,7 +10,7 @@ import time
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
-from importlib import import_module
+from pkgutil import resolve_name
 from typing import Annotated, Any
 
 import typer
@@ -19,12 +19,12 @@ from typer.core import TyperGroup
 import rankhub
 from rankhub.catalog.blame import blamed
 from rankhub.catalog.catalog import Catalog
-from rankhub.catalog.discovery import STRAYS, PluginFailure, guarded
-from rankhub.cli.console import print_error
+from rankhub.catalog.discovery import OWN, STRAYS, Plugin, PluginFailure, guarded
+from rankhub.catalog.nearest import suggestion
 from rankhub.interfaces.component import Verb
 from rankhub.interfaces.errors import SWITCH, UserError
 from rankhub.interfaces.files import REMEDIES, unwritable
-from rankhub.interfaces.streams import silence
+from rankhub.interfaces.talk import silence
 
 WRONG, INTERRUPTED, UNREAD = 2, 130, 141
 """Exit codes: the user can mend it (as for wrong usage); ended by Ctrl-C, and by SIGPIPE, as a shell says it."""
@@ -32,11 +32,8 @@ WRONG, INTERRUPTED, UNREAD = 2, 130, 141
 FIRST_SPEAKS = 10.0
 """Seconds for which the other processes of a run wait with an error, which the first one mostly has as well."""
 
-
 CORE = (
-    Verb("run", "rankhub.cli.run:run", "Train a recipe, or go on with a run."),
     Verb("predict", "rankhub.cli.predict:predict", "Score the images of a folder with a trained network."),
-    Verb("validate", "rankhub.cli.validate:validate", "Check a recipe without running it."),
     Verb("plugins", "rankhub.cli.plugins:app", "List the plugins, also those that cannot be used."),
 )
 """The core's own verbs. Plugins bring the others, and cannot replace these."""
@@ -62,15 +59,14 @@ def execute(arguments: Sequence[str]) -> int:
             build(arguments)(args=list(arguments), prog_name="rankhub")
     except SystemExit as ending:
         return ending.code if isinstance(ending.code, int) else int(ending.code is not None)
-    except UserError as error:
+    except (UserError, OSError) as error:
+        if isinstance(error, OSError) and error.errno not in REMEDIES:
+            raise
         if os.environ.get(SWITCH):
             traceback.print_exception(error)
-        print_error(_of_process(str(error)))
-        return WRONG
-    except OSError as error:
-        if error.errno not in REMEDIES:
-            raise
-        print_error(_of_process(str(unwritable(error.filename or "what this would write", error))))
+        said = unwritable(error.filename or "what this would write", error) if isinstance(error, OSError) else error
+        with suppress(OSError):  # nobody may be there to read it
+            print(f"error: {_of_process(str(said))}", file=sys.stderr)
         return WRONG
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -121,9 +117,13 @@ def build(arguments: Sequence[str]) -> typer.Typer:
         rich_markup_mode="rich" if called else None,  # what draws a list of verbs takes as long as all else
     )
     app.callback()(_options)
-    core = {verb.name: verb for verb in CORE}
-    brought = {} if called in core else plugin_verbs(Catalog.discover())
-    for name, verb in {**core, **brought}.items():
+    verbs = {verb.name: verb for verb in CORE}
+    if called not in verbs:
+        catalog = Catalog.discover()
+        verbs |= plugin_verbs(catalog)
+        if called is not None and called not in verbs and catalog.broken:
+            raise UserError(f"no verb is called {called!r}{suggestion(called, verbs)}{catalog.elsewhere()}")
+    for name, verb in sorted(verbs.items()):
         if name == called:
             _register(app, name, verb)
         else:
@@ -132,10 +132,19 @@ def build(arguments: Sequence[str]) -> typer.Typer:
 
 
 def plugin_verbs(catalog: Catalog) -> dict[str, Verb]:
-    """The verbs that plugins bring, by what is typed: of two of one name, and of the core's, ``OWNER/NAME``."""
-    found = [(plugin.owner, verb) for plugin in catalog.plugins for verb in plugin.verbs]
-    taken = [verb.name for verb in CORE] + [verb.name for _, verb in found]
-    return {verb.name if taken.count(verb.name) == 1 else f"{owner}/{verb.name}": verb for owner, verb in found}
+    """The verbs that plugins bring, by what is typed: of two of one name, and of the core's, ``OWNER/NAME``.
+
+    A verb that comes along with the core keeps its name, so that no other plugin changes what is typed every day.
+    """
+    found = [(plugin, verb) for plugin in catalog.plugins for verb in plugin.verbs]
+    core = [verb.name for verb in CORE]
+    own = [*core, *(verb.name for plugin, verb in found if plugin.distribution == OWN)]
+    taken = [*core, *(verb.name for _, verb in found)]
+
+    def alone(plugin: Plugin, verb: Verb) -> bool:
+        return (own if plugin.distribution == OWN else taken).count(verb.name) == 1
+
+    return {verb.name if alone(plugin, verb) else f"{plugin.owner}/{verb.name}": verb for plugin, verb in found}
 
 
 def _show_version(wanted: bool) -> None:
@@ -157,9 +166,8 @@ def _listed() -> None:
 
 
 def _register(app: typer.Typer, name: str, verb: Verb) -> None:
-    module, _, attribute = verb.target.partition(":")
     try:
-        loaded = guarded(lambda: getattr(import_module(module), attribute))
+        loaded = guarded(lambda: resolve_name(verb.target))
     except PluginFailure as error:
         if verb in CORE:
             raise

@@ -61,26 +61,22 @@ def list_plugins(
 
 def as_data(catalog: Catalog) -> dict[str, Any]:
     """The catalog as plain data: ``plugins``, ``broken`` and ``clashes``."""
+
+    def facts(plugin: Plugin | BrokenPlugin) -> dict[str, Any]:
+        return {"owner": plugin.owner, "distribution": plugin.distribution, "version": plugin.version}
+
+    def brought(plugin: Plugin) -> dict[str, Any]:
+        components, verbs = map(asdict, plugin.components), map(asdict, plugin.verbs)
+        return {"components": [*components], "verbs": [*verbs], "recipes": [*plugin.recipes]}
+
     return {
-        "plugins": [
-            {
-                **_facts(plugin),
-                "components": [asdict(component) for component in plugin.components],
-                "verbs": [asdict(verb) for verb in plugin.verbs],
-                "recipes": list(plugin.recipes),
-            }
-            for plugin in catalog.plugins
-        ],
-        "broken": [{**_facts(plugin), "reason": plugin.reason} for plugin in catalog.broken],
+        "plugins": [facts(plugin) | brought(plugin) for plugin in catalog.plugins],
+        "broken": [{**facts(plugin), "reason": plugin.reason} for plugin in catalog.broken],
         "clashes": [
             {"kind": kind, "name": name, "owners": [entry.owner for entry in entries]}
             for (kind, name), entries in catalog.clashes().items()
         ],
     }
-
-
-def _facts(plugin: Plugin | BrokenPlugin) -> dict[str, str]:
-    return {"owner": plugin.owner, "distribution": plugin.distribution, "version": plugin.version}
 
 
 def _brings(plugin: Plugin) -> str:
@@ -89,14 +85,14 @@ def _brings(plugin: Plugin) -> str:
     parts = [f"{count} {kind if count == 1 else plural[kind]}" for kind, count in kinds.items()]
     if plugin.verbs:
         parts.append(f"{'verb' if len(plugin.verbs) == 1 else 'verbs'} {' '.join(verb.name for verb in plugin.verbs)}")
-    if plugin.recipes:
-        parts.append("recipes")
-    if plugin.hooks.rankhub_observers.get_hookimpls():
-        parts.append("watches runs")
-    if plugin.hooks.rankhub_guards.get_hookimpls():
-        parts.append("guards components")
-    if plugin.hooks.rankhub_around_run.get_hookimpls():
-        parts.append("guards folders of runs")
+    hooks = plugin.hooks
+    does = {
+        "watches runs": hooks.rankhub_observers,
+        "shows what runs say": hooks.rankhub_talks,
+        "guards components": hooks.rankhub_guards,
+        "guards folders of runs": hooks.rankhub_around_run,
+    }
+    parts += [*(["recipes"] if plugin.recipes else []), *(said for said, hook in does.items() if hook.get_hookimpls())]
     return ", ".join(parts) or "nothing"
 
 
@@ -105,13 +101,15 @@ def _print(catalog: Catalog) -> None:
     head = ("plugin", "of", "version", "brings")
     rows = [head, *((p.owner, p.distribution, p.version, _brings(p)) for p in catalog.plugins)]
     widths = [max(map(len, column)) for column in zip(*(row[:3] for row in rows), strict=True)]
-    room = shutil.get_terminal_size((10**4, 0)).columns - sum(widths) - 6
+    width = shutil.get_terminal_size((10**4, 0)).columns
     for row in rows:
         start = "".join(f"{cell:<{width}}  " for cell, width in zip(row, widths, strict=False))
         # Where little is left beside them, the last column goes below the others.
-        beside, below = (start, " " * len(start)) if room >= NARROWEST else (f"{start.rstrip()}\n    ", "    ")
-        text = textwrap.wrap(row[3], room if room >= NARROWEST else max(room + len(start) - 4, NARROWEST))
-        typer.secho(beside + f"\n{below}".join(text), bold=row is head)
+        beside = width - len(start) >= NARROWEST
+        indent = len(start) if beside else 4
+        text = textwrap.wrap(row[3], max(width - indent, NARROWEST))
+        lines = f"\n{' ' * indent}".join([*([] if beside else [start.rstrip()]), *text])
+        typer.secho(start + lines if beside else lines, bold=row is head)
     for broken in catalog.broken:
         name = f"{broken.owner} ({broken.distribution} {broken.version})"
         word, colour = ("off", "yellow") if isinstance(broken, DisabledPlugin) else ("broken", "red")

@@ -13,7 +13,6 @@ from rich.filesize import decimal
 from torch import Tensor
 
 from rankhub.catalog.blame import called, during
-from rankhub.engine.console import human_seconds
 from rankhub.engine.feed import Feed
 from rankhub.engine.learner import Learner, ScheduledOptimizer, StepInfo, StreamBatch
 from rankhub.engine.network import has_batch_statistics
@@ -24,6 +23,7 @@ from rankhub.engine.step import take_step
 from rankhub.engine.training import new_learner, new_optimizer, stream_batch
 from rankhub.interfaces.batch import Batch
 from rankhub.interfaces.schedule import Schedule
+from rankhub.interfaces.talk import human_seconds
 
 
 class Lines(dict[str, str]):

@@ -1,23 +1,23 @@
 """What a run reports: rows of measurements against references, and the closing words."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from rankhub.engine import evaluation
 from rankhub.engine.checkpoint import Results
-from rankhub.engine.console import Talk
 from rankhub.engine.learner import WeightAverage
 from rankhub.engine.network import Network
 from rankhub.engine.parts import Parts
+from rankhub.engine.plan import PhasePlan
 from rankhub.engine.source import NetworkForward, NetworkSource, RawPixels
 from rankhub.engine.started import RunStart
+from rankhub.engine.step import Stepped
 from rankhub.engine.training import Training
 from rankhub.engine.watch import Watchers
 from rankhub.interfaces.files import as_csv, write_text
 from rankhub.interfaces.predict import Forward
+from rankhub.interfaces.talk import Talk, TrainingStep
 
 PIXELS, BEFORE, AFTER = "raw pixels", "before training", "after training"
 CHANGED = " *"
@@ -92,6 +92,14 @@ class Report:
         self.watchers.tell(lambda callback: callback.evaluated(step, row, results))
         return results
 
+    def step(self, number: int, plan: PhasePlan, stepped: Stepped, speed: float) -> None:
+        """Say that ``number`` steps are done."""
+        steps = self.parts.plans[-1].first_step + self.parts.plans[-1].steps
+        done = number - plan.first_step
+        epoch = min(done // plan.steps_per_epoch + 1, max(1, -(-plan.steps // plan.steps_per_epoch)))
+        left = (steps - number) * stepped.views / speed if speed > 0 else 0.0
+        self.talk.step(TrainingStep(number, steps, plan.phase.name, epoch, stepped.losses["loss"], speed, left))
+
     def between(self, average: WeightAverage | None, step: int, again: bool = False) -> Results:
         """An evaluation in the middle of training; ``again``: it may be there."""
         if not self.parts.during:
@@ -124,14 +132,12 @@ class Report:
             self._table([*references, (AFTER + CHANGED * bool(changed), results)], forward, which)
             for one in changed:
                 talk.note(f"{AFTER}{CHANGED}: went on after step {one.step} though {'; '.join(one.changes)}")
-        kept = training.best.kept() if training.best is not None else None
-        if training.best is not None and kept is not None:
-            path, value = kept
-            talk.line(f"Best {training.best.label} {training.best.metric}: {value:.3f}, kept in {path}")
-        elif training.best is not None:
-            talk.note(
-                f"keep_best keeps nothing: {training.best.label} {training.best.metric} was never a finite number"
-            )
+        if training.best is not None:
+            wanted = f"{training.best.label} {training.best.metric}"
+            if (kept := training.best.kept()) is not None:
+                talk.line(f"Best {wanted}: {kept[1]:.3f}, kept in {kept[0]}")
+            else:
+                talk.note(f"keep_best keeps nothing: {wanted} was never a finite number")
         talk.line(f"Run folder: {self.folder}")
         for hint in self.watchers.tell(lambda callback: callback.hint(), asks=False):
             talk.line(f"See it with: {hint}")
@@ -145,12 +151,10 @@ class Report:
         talk.line()
         talk.table(table)
         talk.line()
-        for note in dict.fromkeys(note for _, found in rows for result in found.values() for note in result.notes):
-            talk.note(note)
-        for sentence in evaluation.undefined(table):
+        noted = dict.fromkeys(note for _, found in rows for result in found.values() for note in result.notes)
+        remarks = parts.predict.remarks(forward.outputs, forward.features)
+        for sentence in (*noted, *evaluation.undefined(table), *remarks):
             talk.note(sentence)
-        for remark in parts.predict.remarks(forward.outputs, forward.features):
-            talk.note(remark)
         talk.line(f"Scored: {which}.")
         for sentence in evaluation.beaten(rows, parts.evaluators):
             talk.note(f"training did not help: {sentence}")
@@ -167,10 +171,7 @@ def scored(parts: Parts, average: WeightAverage | None) -> tuple[Network, str]:
 def announce(parts: Parts, description: Mapping[str, str], talk: Talk) -> None:
     """Print what the run will do: device, data, network, steps, expected time."""
     talk.pairs(description)
-    for report in parts.reports.values():
-        for note in report.notes:
-            talk.note(note)
-    for sentence in parts.left_out:
+    for sentence in (*(note for report in parts.reports.values() for note in report.notes), *parts.left_out):
         talk.note(sentence)
 
 

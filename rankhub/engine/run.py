@@ -7,13 +7,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from rich.console import Console
 
 from rankhub.catalog.blame import blamed
 from rankhub.catalog.catalog import Catalog
 from rankhub.engine import checkpoint, folder, started
 from rankhub.engine.checkpoint import Best
-from rankhub.engine.console import Talk, talk_for
 from rankhub.engine.cost import Lines, describe
 from rankhub.engine.data_overrides import put_data
 from rankhub.engine.device import Compute, preserved
@@ -22,6 +20,7 @@ from rankhub.engine.interrupt import Interrupt
 from rankhub.engine.parts import Parts, Resources, build
 from rankhub.engine.processes import Processes, joined
 from rankhub.engine.report import Report, announce, write_reports
+from rankhub.engine.speech import talk_for
 from rankhub.engine.started import AllowedChange, Identities, RunStart
 from rankhub.engine.training import Status, Training, new_learner
 from rankhub.engine.watch import Pictures, Watchers
@@ -29,6 +28,7 @@ from rankhub.interfaces.callback import Callback, RunInfo
 from rankhub.interfaces.data import Dataset, LabelSpec
 from rankhub.interfaces.draws import seeded
 from rankhub.interfaces.errors import ENDING
+from rankhub.interfaces.talk import Talk
 from rankhub.recipe.load import LoadedRecipe
 
 
@@ -86,7 +86,7 @@ class _Begun:
                 journal,
                 watchers,
                 interrupt,
-                show=lambda number, plan, stepped, speed: self.host.talk.step(number, steps, plan, stepped, speed),
+                show=report.step,
                 evaluate=lambda number: report.between(learner.average, number, number == info.step),
                 best=self._best(checkpoints),
             )
@@ -210,7 +210,7 @@ def _begun(loaded: LoadedRecipe, host: Host, path: Path | None = None, *, fresh:
     """
     processes = Processes.from_environment()
     if not processes.first:
-        host = Host(host.catalog, Talk(Console(quiet=True)), host.data)
+        host = Host(host.catalog, Talk(), host.data)
     compute = Compute.of(loaded.recipe, processes)
     with Interrupt(several=processes.count > 1) as interrupt, joined(processes, compute.device):
         state, labels = None, dict[str, LabelSpec]()
@@ -230,7 +230,7 @@ def hosted(
 ) -> Iterator[tuple[LoadedRecipe, Host]]:
     """A recipe with the data that are handed over, and what surrounds its run; what belongs to the process is kept."""
     with preserved(), blamed(loaded.catalog):
-        talk, given = talk_for(progress), dict[str, Dataset]()
+        talk, given = talk_for(progress, loaded.catalog), dict[str, Dataset]()
         if data:
             loaded, given, left_out = put_data(loaded, data)
             for sentence in left_out:

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from rich.console import Console
 
 import rankhub
 from rankhub import Talk
@@ -148,7 +147,7 @@ def fill_in(form: Path, leave: int = 0) -> int:
     return len(answered)
 
 
-QUIET = Talk(Console(quiet=True))
+QUIET = Talk()
 
 
 def quiet(done: int, total: int, what: str) -> None:

@@ -12,6 +12,7 @@ import yaml
 from helpers import fakes
 
 import rankhub_guards
+import rankhub_train
 from rankhub.catalog.catalog import Catalog
 from rankhub.engine import checkpoint
 from rankhub.engine.folder import Journal
@@ -26,8 +27,8 @@ from rankhub.recipe.schema import Recipe
 
 
 def catalog() -> Catalog:
-    """The fakes and the guards."""
-    return Catalog.of({"fakes": fakes, "rankhub_guards": rankhub_guards})
+    """The fakes, the guards, and the verbs with which they are trained."""
+    return Catalog.of({"fakes": fakes, "rankhub_guards": rankhub_guards, "rankhub_train": rankhub_train})
 
 
 def recipe(text: str = fakes.RECIPE, **changes: Any) -> Recipe:

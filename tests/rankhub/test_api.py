@@ -19,6 +19,7 @@ from helpers.commands import call
 
 import rankhub
 import rankhub_data
+import rankhub_train
 from rankhub.catalog.catalog import Catalog
 from rankhub.interfaces.callback import Callback
 
@@ -29,8 +30,8 @@ CHANGES = {"phases.first.epochs": 2, "threads": 2, "device": "cpu"}
 
 @pytest.fixture(autouse=True)
 def catalog(monkeypatch):
-    """The fakes, and the plugin whose data set takes what is handed over."""
-    found = Catalog.of({"fakes": fakes, "rankhub_data": rankhub_data})
+    """The fakes, the plugin whose data set takes what is handed over, and the verbs."""
+    found = Catalog.of({"fakes": fakes, "rankhub_data": rankhub_data, "rankhub_train": rankhub_train})
     monkeypatch.setattr(Catalog, "discover", classmethod(lambda cls: found))
     return found
 

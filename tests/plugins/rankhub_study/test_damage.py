@@ -7,7 +7,8 @@ import io
 import pytest
 from rich.console import Console
 
-from rankhub import Talk, UserError
+from rankhub import UserError
+from rankhub_console.terminal import Terminal
 from rankhub_study.records import RECORD, read_record, write_record
 from rankhub_study.results import MANIFEST, Results
 from rankhub_study.rounds import ROWS, LabelingJob
@@ -68,7 +69,7 @@ def test_a_table_with_no_room_is_turned_and_nothing_is_cut(width):
     rows = [["4", "supervised", "3", "1.0 ± 0.1", ""], ["4", "ranking", "3", "2.0 ± 0.2", "+1.0 [+0.5, +1.5]"]]
     lines = ["| " + " | ".join(row) + " |" for row in (heads, ["---"] * 5, *rows)]
     out = io.StringIO()
-    show("\n".join(["# Title", "", *lines, "", "A note."]), Talk(Console(file=out, width=width, soft_wrap=True)))
+    show("\n".join(["# Title", "", *lines, "", "A note."]), Terminal(Console(file=out, width=width, soft_wrap=True)))
     text = " ".join(out.getvalue().split())
     for row in rows:
         for cell in row[3:]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import io
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from helpers.plugins import catalog_of, component, package, plugin, verb
 
 import rankhub
 import rankhub_guards
+from rankhub import Talk
 from rankhub.catalog import hookspecs
 from rankhub.catalog.catalog import Catalog
 from rankhub.catalog.discovery import BrokenPlugin
@@ -89,7 +91,12 @@ def test_hook_rankhub_guards():
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"), [(lambda: 1 / 0, "ZeroDivisionError"), (["none"], "'none' is no Guard"), (3, "TypeError")]
+    ("answer", "said"),
+    [
+        (lambda: 1 / 0, "ZeroDivisionError"),
+        (["none"], "'none' in place of an item of a list of Guard"),
+        (3, "returned 3, not a list of Guard"),
+    ],
 )
 def test_guards_that_are_none_are_a_warning_and_the_others_guard(answer, said):
     good = Noting()
@@ -148,6 +155,39 @@ def test_what_fails_around_a_run_is_one_sentence_that_names_its_plugin(tmp_path,
     catalog = Catalog.of({"mine": SimpleNamespace(rankhub_around_run=rankhub_around_run)})
     with pytest.raises(rankhub.UserError, match=r"^plugin mine fails around a run \(.*RANKHUB_DISABLE=mine$"):
         catalog.around(tmp_path).__enter__()
+
+
+class Loud(Talk):
+    def line(self, text=""):
+        super().line(text.upper())
+
+
+def talker(answer):
+    @rankhub.hookimpl
+    def rankhub_talks(stream):
+        return answer(stream)
+
+    return SimpleNamespace(rankhub_talks=rankhub_talks)
+
+
+def test_hook_rankhub_talks():
+    out = io.StringIO()
+    silent, loud = talker(lambda stream: None), talker(lambda stream: [Loud(out)] if stream == "stderr" else [])
+    found = Catalog.of({"one": silent, "two": loud}).talk("stderr")
+    found.note("it is done")
+    found.pairs({"device": "cpu"})
+    assert out.getvalue() == "NOTE: IT IS DONE\nDEVICE: CPU\n"
+
+
+@pytest.mark.parametrize("answer", [lambda stream: 1 / 0, lambda stream: [3], lambda stream: 3])
+def test_without_one_that_works_plain_lines_are_shown(answer, capsys):
+    with pytest.warns(RuntimeWarning, match="plugin bad does not show what is done: its rankhub_talks failed"):
+        found = Catalog.of({"bad": talker(answer)}).talk("stdout")
+    found.line("a line")
+    found.table([{"": "before", "top1": 0.5}, {"": "after", "top1": 0.75}])
+    found.work(1, 2, "evaluate")
+    found.finish()
+    assert capsys.readouterr().out == "a line\nbefore, top1 0.5\nafter, top1 0.75\n"
 
 
 def test_hook_rankhub_verbs():

@@ -184,6 +184,13 @@ def test_plugins_are_switched_off_by_name(place):
     assert err == "note: RANKHUB_DISABLE names 'nobody', which is no installed plugin; see `rankhub plugins list`\n"
 
 
+def test_a_note_is_said_once_however_often_plugins_are_asked(place):
+    place.plugin(GOOD)
+    code, _, err = place.run("describe", "loss", RANKHUB_DISABLE="nobody")
+    assert code == 0
+    assert err == "note: RANKHUB_DISABLE names 'nobody', which is no installed plugin; see `rankhub plugins list`\n"
+
+
 def test_a_thread_that_a_plugin_leaves_running_does_not_keep_the_program_from_ending(place):
     place.plugin(GOOD + "import threading, time; threading.Thread(target=time.sleep, args=(3600,)).start()")
     code, out, err = place.run("plugins", "list")

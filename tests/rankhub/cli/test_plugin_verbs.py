@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import typer
 from helpers.commands import call, call_outside
-from helpers.plugins import component, plugin, sources_of, verb
+from helpers.plugins import catalog_of, component, plugin, sources_of, verb
 
 import rankhub_guards
 from rankhub.catalog.catalog import Catalog
@@ -96,6 +96,14 @@ def test_of_two_plugins_verbs_of_one_name_neither_stands_alone(installed, capsys
     assert "b/greet" in listed
 
 
+def test_a_verb_that_comes_along_with_the_core_keeps_its_name(monkeypatch, capsys):
+    official = ("use", "rankhub", plugin(verbs=[verb("greet", f"{TARGET}greet")]))
+    catalog = catalog_of(("acme", "acme", plugin(verbs=[verb("greet", f"{TARGET}group")])), official)
+    monkeypatch.setattr(Catalog, "discover", classmethod(lambda cls, check=False: catalog))
+    assert call(capsys, "greet", "you").out == "hello you\n"
+    assert call(capsys, "acme/greet", "one").out == "one\n"
+
+
 @pytest.mark.parametrize(
     ("target", "said"),
     [
@@ -136,7 +144,12 @@ def test_a_broken_plugin_never_breaks_the_help(monkeypatch, capsys):
     called = call(capsys, "--help")
     assert (called.code, "greet" in called.out) == (0, True)
     assert call(capsys, "greet", "you").out == "hello you\n"
-    assert call(capsys, "nonsense").code == 2
+    called = call(capsys, "gret")
+    assert called.code == 2
+    assert called.err.startswith(
+        "error: no verb is called 'gret'; did you mean 'greet'?; or is it in plugin bad, which "
+    )
+    assert "cannot be used: it cannot be imported: ImportError: gone; or is it in plugin wrong, which" in called.err
 
 
 def test_a_broken_plugin_on_the_path_never_breaks_the_help(tmp_path):

@@ -19,14 +19,14 @@ import torch
 from helpers import fakes
 from helpers.commands import call
 from helpers.training import read_journal
-from rich.console import Console
 
 import rankhub
 import rankhub_lock
+import rankhub_train
+from rankhub import Talk
 from rankhub.catalog.catalog import Catalog
 from rankhub.engine import checkpoint
 from rankhub.engine.checkpoint import Best
-from rankhub.engine.console import Talk
 from rankhub.interfaces.callback import Callback
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.evaluate import EvaluationResult
@@ -46,7 +46,7 @@ class Killed(BaseException):
 
 @pytest.fixture(autouse=True)
 def discovered(monkeypatch):
-    found = Catalog.of({"fakes": fakes, "rankhub_lock": rankhub_lock})
+    found = Catalog.of({"fakes": fakes, "rankhub_lock": rankhub_lock, "rankhub_train": rankhub_train})
     monkeypatch.setattr(Catalog, "discover", classmethod(lambda cls: found))
 
 
@@ -158,7 +158,7 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before_and_the_end_is_the_sam
     with rankhub.load_run(tmp_path / "hit") as run:
         assert run.weights.parent.name == "step_000000010"
     out = io.StringIO()
-    rankhub.resume(tmp_path / "hit", progress=Talk(Console(file=out, width=400)))
+    rankhub.resume(tmp_path / "hit", progress=Talk(out))
     assert "goes on after step 10" in out.getvalue()
     for name, expected in content(tmp_path / "whole" / "checkpoints" / "step_000000012").items():
         assert (last / name).read_bytes() == expected, name
@@ -170,18 +170,18 @@ def test_a_torn_line_is_said_by_the_run_that_goes_on(tmp_path):
     with (tmp_path / "run" / "metrics.jsonl").open("a") as file:
         file.write('{"step": 13, "lo')
     out = io.StringIO()
-    rankhub.resume(tmp_path / "run", progress=Talk(Console(file=out, width=400)))
+    rankhub.resume(tmp_path / "run", progress=Talk(out))
     assert "metrics.jsonl: what was cut short, or is no line of a run, is dropped" in out.getvalue()
 
 
 SLOW = """
 import sys, time
 sys.path[:0] = sys.argv[2:]
-import rankhub, rankhub_lock
+import rankhub, rankhub_lock, rankhub_train
 from helpers import fakes
 from rankhub.catalog.catalog import Catalog
 from rankhub.interfaces.callback import Callback
-found = Catalog.of({"fakes": fakes, "rankhub_lock": rankhub_lock})
+found = Catalog.of({"fakes": fakes, "rankhub_lock": rankhub_lock, "rankhub_train": rankhub_train})
 Catalog.discover = classmethod(lambda cls: found)
 class Slow(Callback):
     def step_logged(self, step, values):
@@ -226,7 +226,7 @@ def test_killed_before_its_folder_was_whole_a_run_begins_again(tmp_path, missing
     for name in ["metrics.jsonl", *missing]:
         (tmp_path / "cut" / name).unlink()
     out = io.StringIO()
-    rankhub.resume(tmp_path / "cut", progress=Talk(Console(file=out, width=400)))
+    rankhub.resume(tmp_path / "cut", progress=Talk(out))
     assert "has no checkpoint yet and begins again" in out.getvalue()
     assert "earlier version" not in out.getvalue()
     last = "checkpoints/step_000000012"

@@ -10,10 +10,9 @@ import pytest
 from helpers import fakes
 from helpers.recipes import load_text
 from helpers.training import catalog
-from rich.console import Console
 
+from rankhub import Talk
 from rankhub.engine import run as engine
-from rankhub.engine.console import Talk
 from rankhub.engine.evaluation import undefined
 from rankhub.interfaces.evaluate import EvaluationResult
 
@@ -27,7 +26,7 @@ def trained(folder, monkeypatch, values):
 
     monkeypatch.setattr(fakes.Spread, "__call__", measure)
     out = io.StringIO()
-    host = engine.Host(catalog(), Talk(Console(file=out, width=200)))
+    host = engine.Host(catalog(), Talk(out))
     recipe = load_text(fakes.RECIPE, ["evaluate_every_epochs=1", "keep_best=spread"], catalog())
     assert engine.start(recipe, host, folder).status == "done"
     return out.getvalue(), sorted(path.name for path in (folder / "checkpoints").glob("best_step_*"))

@@ -18,7 +18,6 @@ from rankhub.catalog.catalog import Catalog
 from rankhub.engine import checkpoint, report
 from rankhub.engine import run as engine
 from rankhub.engine.checkpoint import Best
-from rankhub.engine.console import Talk
 from rankhub.engine.folder import resolved_recipe
 from rankhub.engine.watch import Watchers
 from rankhub.interfaces.callback import Callback
@@ -26,6 +25,7 @@ from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.evaluate import EvaluationResult
 from rankhub.recipe.load import load_recipe
 from rankhub.recipe.reader import write_value
+from rankhub_console.terminal import Terminal
 
 
 def loaded(**changes):
@@ -36,7 +36,8 @@ def loaded(**changes):
 def host(terminal=False):
     """What surrounds a run, and where it speaks."""
     out = io.StringIO()
-    return engine.Host(catalog(), Talk(Console(file=out, width=200, force_terminal=terminal, color_system=None))), out
+    talk = Terminal(Console(file=out, width=200, force_terminal=terminal, color_system=None))
+    return engine.Host(catalog(), talk), out
 
 
 def start(folder, terminal=False, **changes):

@@ -12,13 +12,12 @@ import pytest
 import torch
 from helpers import fakes
 from helpers.training import catalog
-from rich.console import Console
 from safetensors.torch import load_file
 
 import rankhub
+from rankhub import Talk
 from rankhub.catalog.catalog import Catalog
 from rankhub.engine import run as engine
-from rankhub.engine.console import Talk
 from rankhub.interfaces.errors import ChangedError, UserError
 
 
@@ -33,7 +32,7 @@ def half(tmp_path_factory):
     """A run that was stopped after step 5, to be copied; another checkpoint would come at its end."""
     path = tmp_path_factory.mktemp("half") / "run"
     stopper = [{"use": "stopper", "after": 5}]
-    surroundings = engine.Host(catalog(), Talk(Console(quiet=True)))
+    surroundings = engine.Host(catalog(), Talk())
     changes = {"callbacks": stopper, "evaluate_every_epochs": 1, "keep_best": "spread"}
     engine.start(rankhub.load_recipe(fakes.RECIPE, changes, catalog=catalog()), surroundings, path)
     return path
@@ -51,7 +50,7 @@ def stopped(half, tmp_path):
 def resume(path, allow_changes=False):
     """What is said."""
     out = io.StringIO()
-    talk = Talk(Console(file=out, width=400, color_system=None))
+    talk = Talk(out)
     run = rankhub.resume(path, progress=talk, allow_changes=allow_changes)
     assert not run.stopped
     return out.getvalue()

@@ -12,7 +12,6 @@ import pytest
 import torch
 import yaml
 from helpers.labeling import QUIET, VIEWS, answer_round, photos, quiet, read, score_of, set_up_in, stop_after
-from rich.console import Console
 
 import rankhub
 from rankhub import Talk, UserError
@@ -195,7 +194,7 @@ def test_images_that_changed_meanwhile_begin_a_new_run(answered, stopping, monke
     monkeypatch.undo()
     photos(tmp_path / "images", {answered.rows(state="labeled")[0].path: 99})
     out = io.StringIO()
-    done = train(answered, [], Talk(Console(file=out, width=400)))
+    done = train(answered, [], Talk(out))
     assert (done.run.name, done.resumed) == ("001_2", False)
     assert "note: another run begins, as" in out.getvalue()
     assert "runs/001 cannot go on as it began, for data.labeled has other images of the same names" in out.getvalue()

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from rankhub.cli.console import RECIPE_HELP, Overlays, Overrides
-from rankhub.interfaces.errors import UserError
+from rankhub import UserError
+from rankhub_train.arguments import RECIPE_HELP, Overlays, Overrides
 
 
 def run(
@@ -37,19 +37,19 @@ def run(
         raise UserError(
             "name a recipe: rankhub run RECIPE [a.b.c=value ...] (rankhub recipes lists those that come along)"
         )
-    from rankhub import api, talking
+    import rankhub
 
     if resume is not None:
         if strict:
             raise UserError(f"a run goes on as strict as it is: set `strict: true` in {resume}/recipe.resolved.yaml")
-        ended = api.resume(resume, progress=talking(), allow_changes=allow_changes)
+        ended = rankhub.resume(resume, progress=rankhub.talking(), allow_changes=allow_changes)
     else:
         changes = [*(overrides or []), *(["strict=true"] if strict else [])]
-        loaded = api.load_recipe(str(recipe), changes, overlays=overlay or [], need_data=True)
-        talk = talking()
+        loaded = rankhub.load_recipe(str(recipe), changes, overlays=overlay or [], need_data=True)
+        talk = rankhub.talking(catalog=loaded.catalog)
         if dry_run:
-            api.estimate(loaded, progress=talk)
+            rankhub.estimate(loaded, progress=talk)
             return talk.line("Dry run: nothing was trained or written.")
-        ended = api.train(loaded, out, progress=talk)
+        ended = rankhub.train(loaded, out, progress=talk)
     if ended.stopped:
         raise typer.Exit(130)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from rankhub.cli.console import RECIPE_HELP, Overlays, Overrides
+from rankhub_train.arguments import RECIPE_HELP, Overlays, Overrides
 
 
 def validate(

@@ -1,9 +1,11 @@
 """Standard output and error, where whoever reads them may go."""
 
-import os
+from __future__ import annotations
+
 import sys
-from contextlib import suppress
 from typing import Any, Self
+
+from rankhub.interfaces.talk import silence
 
 
 class Lasting:
@@ -40,11 +42,3 @@ class Lasting:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
-
-
-def silence(stream: Any) -> None:
-    """Let what is written from now on go nowhere, also by others who write to the same file."""
-    with suppress(OSError, ValueError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)

@@ -1,40 +1,37 @@
 """Output of a run: a progress bar on a terminal, plain lines elsewhere."""
 
-from __future__ import annotations
-
-import logging
-import os
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from rankhub.interfaces.streams import Lasting
-
-if TYPE_CHECKING:  # what speaks to people needs no torch
-    from rankhub.engine.plan import PhasePlan
-    from rankhub.engine.step import Stepped
-
-log = logging.getLogger("rankhub")
+from rankhub import Talk
+from rankhub.interfaces.talk import TrainingStep, human_seconds
 
 PLAIN_INTERVAL = 5.0
 """Seconds between plain lines."""
 
 
-class Talk:
+class Terminal(Talk):
     """Prints for a person, or for a log file; ``console`` is where to."""
 
-    def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(highlight=False, soft_wrap=True)
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self.console = console
         self.live = self.console.is_terminal or self.console.is_jupyter
         self._bar: Progress | None = None
         self._task: Any = None
         self._what: str | None = None
         self._last = 0.0
+
+    @property
+    def width(self) -> int:
+        """Letters for which there is room in a line."""
+        return self.console.width
 
     def line(self, text: str = "") -> None:
         """One line."""
@@ -60,23 +57,16 @@ class Talk:
             self._what, self._last = what, time.monotonic()
         elif time.monotonic() - self._last >= PLAIN_INTERVAL:
             self._last = time.monotonic()
-            self._plain(f"{what}: {done}/{total}")
+            self.line(f"{what}: {done}/{total}")
 
-    def step(self, number: int, steps: int, plan: PhasePlan, stepped: Stepped, speed: float) -> None:
-        """Progress of training, after step ``number`` of ``steps``."""
-        done = number - plan.first_step
-        epoch = min(done // plan.steps_per_epoch + 1, max(1, -(-plan.steps // plan.steps_per_epoch)))
-        text = f"{plan.phase.name} epoch {epoch}  loss {stepped.losses['loss']:.4f}  {speed:,.0f} views/s"
+    def step(self, at: TrainingStep) -> None:
+        """Progress of training."""
+        text = f"{at.phase} epoch {at.epoch}  loss {at.loss:.4f}  {at.speed:,.0f} views/s"
         if self.live:
-            self._show("training", text, number, steps)
-        elif time.monotonic() - self._last >= PLAIN_INTERVAL or number == steps:
+            self._show("training", text, at.number, at.steps)
+        elif time.monotonic() - self._last >= PLAIN_INTERVAL or at.number == at.steps:
             self._last = time.monotonic()
-            left = (steps - number) * stepped.views / speed if speed > 0 else 0.0
-            self._plain(f"step {number}/{steps}  {text}  {human_seconds(left)} left")
-
-    def _plain(self, text: str) -> None:
-        """Progress where there is no bar."""
-        self.line(text)
+            self.line(f"step {at.number}/{at.steps}  {text}  {human_seconds(at.left)} left")
 
     def _show(self, what: str, text: str, done: int, total: int) -> None:
         """Move the bar of this work; one of other work is taken away before."""
@@ -134,83 +124,3 @@ class Talk:
             self.line(f"{columns[0]} {first}".strip())
             for column, cell in zip(columns[1:], others, strict=True):
                 self.line(f"  {column}  {cell}")
-
-
-class LoggedTalk(Talk):
-    """Progress for a program: a bar, or ``tell(done, total, what)``; all else goes to the logger ``rankhub``."""
-
-    def __init__(self, console: Console, tell: Callable[[int, int, str], None] | None = None) -> None:
-        super().__init__(console)
-        self.tell = tell
-        self.live = self.live or tell is not None
-
-    def line(self, text: str = "") -> None:
-        """For the log."""
-        if text:
-            log.info("%s", text)
-
-    def note(self, text: str) -> None:
-        """For the log, as a warning."""
-        log.warning("%s", text)
-
-    def pairs(self, pairs: Mapping[str, str]) -> None:
-        """For the log."""
-        for name, value in pairs.items():
-            log.info("%s: %s", name, value)
-
-    def table(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """For the log."""
-        for row in rows:
-            log.info("%s", ", ".join(f"{name} {value}".strip() for name, value in row.items()))
-
-    def _plain(self, text: str) -> None:
-        """Progress is not for the log."""
-
-    def _show(self, what: str, text: str, done: int, total: int) -> None:
-        if self.tell is not None:
-            self.tell(done, total, what)
-        else:
-            super()._show(what, text, done, total)
-
-
-def talk_for(progress: Talk | Callable[[int, int, str], None] | bool | None) -> Talk:
-    """Where a run speaks; see :data:`rankhub.api.Progress`."""
-    if isinstance(progress, Talk):
-        return progress
-    return LoggedTalk(Console(quiet=progress is False), progress if callable(progress) else None)
-
-
-def talking(*, stderr: bool = False) -> Talk:
-    """Where a verb speaks to people: lines, notes, tables, progress of long work.
-
-    Warnings of engine and plugins are shown there as notes, in the place of any that listened before. Of several
-    processes only the first one speaks.
-
-    Args:
-        stderr: Whether it speaks beside standard output, which then belongs to a table.
-    """
-    quiet = os.environ.get("RANK", "0") != "0"
-    file: Any = Lasting("stderr" if stderr else "stdout")  # work goes on though nobody listens any more
-    talk = Talk(Console(file=file, quiet=quiet, highlight=False, soft_wrap=True))
-
-    class Handler(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            talk.note(record.getMessage())
-
-    logger = logging.getLogger("rankhub")
-    logger.handlers = [Handler()]
-    logger.propagate = False
-    return talk
-
-
-def human_seconds(seconds: float) -> str:
-    """``2 h 05 min``."""
-    if seconds < 1:
-        return "under 1 s"
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours >= 48:
-        return f"{hours // 24} days {hours % 24} h"
-    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min"

@@ -8,7 +8,7 @@ from itertools import product
 import pytest
 from rich.console import Console
 
-from rankhub.engine.console import Talk
+from rankhub_console.terminal import Terminal
 
 ROWS = ("raw pixels", "before training", "after training")
 METRICS = [f"counting_{path} {metric}" for path, metric in product(("near", "far"), ("mae", "rmse", "game/4", "bias"))]
@@ -18,7 +18,7 @@ METRICS = [f"counting_{path} {metric}" for path, metric in product(("near", "far
 def test_no_name_and_no_number_is_cut_at_any_width(width):
     out = io.StringIO()
     rows = [{"": row, **{name: 100.0 * r + n for n, name in enumerate(METRICS)}} for r, row in enumerate(ROWS)]
-    Talk(Console(file=out, width=width, soft_wrap=True)).table(rows)
+    Terminal(Console(file=out, width=width, soft_wrap=True)).table(rows)
     text = out.getvalue()
     assert "\u2026" not in text
     for word in {part for name in METRICS for part in name.split()}:
@@ -31,7 +31,7 @@ def test_no_name_and_no_number_is_cut_at_any_width(width):
 
 def test_a_table_for_which_there_is_room_stands_upright():
     out = io.StringIO()
-    Talk(Console(file=out, width=80)).table(
+    Terminal(Console(file=out, width=80)).table(
         [{"": "raw pixels", "knn top1": 0.5}, {"": "after training", "knn top1": 0.75}]
     )
     lines = [line.rstrip() for line in out.getvalue().splitlines()]

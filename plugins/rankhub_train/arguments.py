@@ -1,7 +1,5 @@
-"""What the verbs share."""
+"""Arguments that several verbs take."""
 
-import sys
-from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -14,9 +12,3 @@ Overlays = Annotated[
         help="A file of changes, or the name of one that comes along; applied before other changes. May be repeated."
     ),
 ]
-
-
-def print_error(text: str) -> None:
-    """One error on standard error, as plain text that no terminal wraps or colours."""
-    with suppress(OSError):  # nobody may be there to read it
-        print(f"error: {text}", file=sys.stderr)
