@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from rankhub.catalog.nearest import suggestion as suggestion
     from rankhub.catalog.page import ComponentPage as ComponentPage
     from rankhub.catalog.page import describe as describe
+    from rankhub.engine.answers import Answer as Answer
     from rankhub.engine.answers import Prediction as Prediction
     from rankhub.engine.console import Talk as Talk
     from rankhub.engine.console import talking as talking
@@ -60,7 +61,7 @@ _HOMES = {
     "rankhub.catalog.catalog": "ComponentInfo",
     "rankhub.catalog.nearest": "suggestion",
     "rankhub.catalog.page": "ComponentPage describe",
-    "rankhub.engine.answers": "Prediction",
+    "rankhub.engine.answers": "Answer Prediction",
     "rankhub.engine.console": "Talk talking",
     "rankhub.engine.feed": "make_views",
     "rankhub.engine.data_overrides": "open_data without_evaluators",

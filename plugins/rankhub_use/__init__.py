@@ -1,1 +1,12 @@
 """Official plugin: what one does with a trained network."""
+
+import rankhub
+from rankhub import Verb
+
+
+@rankhub.hookimpl
+def rankhub_verbs() -> list[Verb]:
+    """The verbs of this plugin."""
+    return [
+        Verb("predict", "rankhub_use.predict:predict", "Score images with a trained network."),
+    ]

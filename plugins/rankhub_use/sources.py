@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,3 +125,16 @@ def _names(file: BinaryIO) -> Iterator[str]:
 
 def _expanded(path: str) -> str:
     return os.path.expanduser(path)
+
+
+def files_for(paths: Sequence[str], from_file: Path | None) -> list[NamedFile]:
+    """All that :func:`sources` gives, for a verb.
+
+    Raises:
+        UserError: There is none.
+    """
+    found = list(sources(paths, from_file, getattr(sys.stdin, "buffer", None)))
+    if not found:
+        asked = [*paths, *([f"--from {from_file}"] if from_file is not None else [])]
+        raise UserError(f"there is no image in {readable(', '.join(asked))}")
+    return found

@@ -35,7 +35,6 @@ FIRST_SPEAKS = 10.0
 
 CORE = (
     Verb("run", "rankhub.cli.run:run", "Train a recipe, or go on with a run."),
-    Verb("predict", "rankhub.cli.predict:predict", "Score the images of a folder with a trained network."),
     Verb("validate", "rankhub.cli.validate:validate", "Check a recipe without running it."),
     Verb("plugins", "rankhub.cli.plugins:app", "List the plugins, also those that cannot be used."),
 )

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import resource
 
 import pytest
 
@@ -75,3 +76,19 @@ def test_without_pyarrow_parquet_is_a_sentence_before_anything_is_done(tmp_path,
 def test_what_cannot_be_written_is_a_sentence(tmp_path):
     with pytest.raises(UserError, match="cannot be written"):
         filled(tmp_path / "no" / "x.csv")
+
+
+def test_a_full_disk_leaves_whole_rows_to_go_on_from(tmp_path):
+    table = CsvTable(tmp_path / "x.csv", ["path", "score"])
+    table.begin()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (400, hard))
+    try:
+        with pytest.raises(UserError, match="x.csv cannot be written: .*; make room and try again"):
+            for number in range(100):
+                table.write([(f"{number}.png", number)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    *_, (last, end) = table.names()
+    assert end == table.beside.stat().st_size
+    assert last == f"{len(list(table.names())) - 1}.png"
