@@ -8,5 +8,6 @@ from rankhub import Verb
 def rankhub_verbs() -> list[Verb]:
     """The verbs of this plugin."""
     return [
+        Verb("embed", "rankhub_use.embed:embed", "Write the feature vectors of images."),
         Verb("predict", "rankhub_use.predict:predict", "Score images with a trained network."),
     ]

@@ -112,13 +112,18 @@ class GrowingTable(ABC):
 
     def _append(self, data: bytes) -> None:
         assert self._file is not None
-        start = self._file.tell()
+        self.append_to(self._file, data, self.path)
+
+    @staticmethod
+    def append_to(file: BinaryIO, data: bytes, path: Path) -> None:
+        """All of it or nothing; ``path`` is what the file is called in a sentence."""
+        start = file.tell()
         try:
-            if self._file.write(data) < len(data):
+            if file.write(data) < len(data):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
-            self._file.truncate(start)
-            raise unwritable(self.path, error) from error
+            file.truncate(start)
+            raise unwritable(path, error) from error
 
 
 class CsvTable(GrowingTable):
