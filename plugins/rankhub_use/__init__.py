@@ -9,5 +9,8 @@ def rankhub_verbs() -> list[Verb]:
     """The verbs of this plugin."""
     return [
         Verb("embed", "rankhub_use.embed:embed", "Write the feature vectors of images."),
+        Verb(
+            "evaluate", "rankhub_use.evaluate:evaluate", "Measure a trained network again, perhaps on other data."
+        ),
         Verb("predict", "rankhub_use.predict:predict", "Score images with a trained network."),
     ]

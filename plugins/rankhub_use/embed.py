@@ -113,6 +113,7 @@ class Vectors:
         Raises:
             UserError: Not one image has an answer, or the files cannot be written.
         """
+        table: VectorTable
         if out.suffix.lower() == ".parquet":
             table, named = VectorParquet(out, self.width), out
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -62,6 +62,18 @@ class Pace:
             left = (now - self._begun) / (done - self.first) * (self.total - done)
             self._last = now
             self.talk.line(f"{self.what}: {done:,}/{self.total:,}, {span(left)} left")
+
+
+def paced(talk: Talk) -> Callable[[int, int, str], None]:
+    """Progress of several pieces of work, one after the other, as the engine tells of it."""
+    paces: dict[str, Pace] = {}
+
+    def tell(done: int, total: int, what: str) -> None:
+        pace = paces.setdefault(what, Pace(talk, what, total))
+        pace.total = total
+        pace.at(done)
+
+    return tell
 
 
 def span(seconds: float) -> str:

@@ -24,7 +24,9 @@ streams:
   ranked:
     data: scored
     batch_size: 2
-    generator: [{{use: distortions, set: [{{kind: gaussian_blur, levels: [1, 2, 4]}}]}}, {{use: random_crops, size: 24}}]
+    generator:
+    - {{use: distortions, set: [{{kind: gaussian_blur, levels: [1, 2, 4]}}]}}
+    - {{use: random_crops, size: 24}}
     objectives: [{{use: margin_ranking, head: score}}]
 steps: 2
 predict: {{use: center, size: 24}}
