@@ -41,7 +41,12 @@ def test_other_data_are_measured_and_the_rows_of_the_runs_own_are_marked(place, 
 
 
 def test_another_evaluator_is_measured_on_raw_pixels_too(place, capsys):
-    spec = "{use: alignment_uniformity, stream: ranked, data: scored}"
-    done = call(capsys, "evaluate", place / "run", "--evaluator", spec)
-    assert done.code in (0, 2), done.err
-    assert call(capsys, "evaluate", place / "run", "--evaluator", "nothing").code == 2
+    spec = "{use: retrieval, by: instance, stream: ranked, data: scored}"
+    done = call(capsys, "evaluate", place / "run", "--evaluator", spec, "--json")
+    assert done.code == 0, done.err
+    rows = json.loads(done.out)["rows"]
+    assert [row[""] for row in rows] == ["raw pixels", "now"]
+    assert rows[0].keys() == rows[1].keys()
+    wrong = call(capsys, "evaluate", place / "run", "--evaluator", "nothing")
+    assert wrong.code == 2
+    assert "nothing" in wrong.err
