@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rankhub import Answer, Run, UserError
 from rankhub_data.scan import UnusedImage
-from rankhub_use.reading import Block, read_blocks
+from rankhub_use.reading import FileBlock, read_blocks
 from rankhub_use.sources import NamedFile
 from rankhub_use.steady import steady
 
@@ -49,7 +49,7 @@ def answer_files(run: Run, files: Iterable[NamedFile], batch_size: int) -> Itera
         yield Answers(answered, [unread[position] for position in sorted(unread)], block.remarks)
 
 
-def _objections(run: Run, block: Block) -> list[UnusedImage | None]:
+def _objections(run: Run, block: FileBlock) -> list[UnusedImage | None]:
     """Of each image why the recipe's ``predict`` cannot take it."""
     found = run.predictor.check_images(block.sizes()) if len(block) else None
     if found is None:

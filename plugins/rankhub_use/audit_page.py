@@ -26,7 +26,7 @@ def page(summary: Mapping[str, Any], levels: Rows) -> str:
     generator = ", ".join(str(step["use"]) for step in summary["generator"])
     parts = [
         f"# Audit of {summary['scorer']}",
-        f"{summary['images']} images, versions by {generator}; {summary['direction']}. {summary['verdict']}.",
+        f"{summary['images']} images, versions by {generator}. {summary['verdict']}.",
         "![shares of pairs](audit.png)",
         _table(summary["kinds"]),
         "What should not change a score; `spread` is the standard deviation of all scores:",
@@ -91,6 +91,7 @@ def draw(summary: Mapping[str, Any], levels: Rows, path: Path) -> None:
         panels[1].set_xticks(range(steps.shape[1]), [str(number + 1) for number in range(steps.shape[1])])
         panels[1].set_xlabel("step of the ladder, mild to strong")
         panels[1].set_title("share right, neighbours", fontsize=9)
+        panels[1].spines[:].set_visible(False)
         panels[1].set_ylim(panels[0].get_ylim())
     figure.suptitle(f"{summary['scorer']}: {summary['direction']}, {summary['images']} images", fontsize=10)
     pixels = pixels_of(canvas)

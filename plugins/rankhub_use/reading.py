@@ -29,7 +29,7 @@ ROOM = 1 << 27
 
 
 @dataclass(slots=True)
-class Block(Dataset):
+class FileBlock(Dataset):
     """Some consecutive files as an open data set: the images of those that can be read.
 
     Attributes:
@@ -66,9 +66,9 @@ class Block(Dataset):
         return np.array([image.shape[1:] for image in self.images], dtype=np.int64).reshape(-1, 2)
 
 
-def read_blocks(files: Iterable[NamedFile], size: int) -> Iterator[Block]:
+def read_blocks(files: Iterable[NamedFile], size: int) -> Iterator[FileBlock]:
     """Blocks of ``size`` consecutive files; fewer where images are so large that they would take much memory."""
-    block, room = Block(), 0
+    block, room = FileBlock(), 0
     for file, found in _decoded(files):
         if isinstance(found, UnusedImage):
             block.unread[len(block.files)] = found
@@ -77,7 +77,7 @@ def read_blocks(files: Iterable[NamedFile], size: int) -> Iterator[Block]:
             area = pixels.shape[1] * pixels.shape[2]
             if block.images and room + area > ROOM:
                 yield block
-                block, room = Block(), 0
+                block, room = FileBlock(), 0
             room += area
             block.read.append(len(block.files))
             block.images.append(pixels)
@@ -85,7 +85,7 @@ def read_blocks(files: Iterable[NamedFile], size: int) -> Iterator[Block]:
         block.files.append(file)
         if len(block.files) == size:
             yield block
-            block, room = Block(), 0
+            block, room = FileBlock(), 0
     if block.files:
         yield block
 

@@ -136,7 +136,7 @@ def test_a_run_is_audited_by_its_recipes_own_generator_and_direction(place, caps
     assert [step["use"] for step in found["generator"]] == ["rankhub_quality/distortions"]  # crops make no order
     assert found["direction"] == "higher is better"
     more = audited(capsys, place / "run", place / "photos", "--generator", "nested_crops", *NESTED)
-    assert [row["kind"] for row in more["kinds"]] == ["nested_crops", "all"]
+    assert [row["kind"] for row in more["kinds"]] == ["nested", "all"]
 
 
 def test_an_onnx_file_scores_as_the_function_that_it_is(here, capsys, tmp_path):
