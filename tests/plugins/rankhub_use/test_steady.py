@@ -98,3 +98,12 @@ def test_a_run_that_is_steady_already_takes_the_new_number(place):
     own = run.predictor
     assert steady(steady(run, 4), 8).predictor.inner is own
     assert run.predictor.batch_size == 8
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_cpu_and_cuda_agree_to_a_thousandth_of_the_range(place):
+    found = [
+        scores(rankhub.load_run(place / "run", device=device, overrides=["precision=fp32"]), place, FILES, 7)
+        for device in ("cpu", "cuda")
+    ]
+    assert max(abs(found[0][name] - found[1][name]) for name in FILES) <= 1e-3 * 110
