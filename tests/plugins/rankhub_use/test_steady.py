@@ -100,6 +100,20 @@ def test_a_run_that_is_steady_already_takes_the_new_number(place):
     assert run.predictor.batch_size == 8
 
 
+def test_what_is_wrong_with_answers_is_said_of_the_component_that_gave_them(place):
+    run = rankhub.load_run(place / "run")
+
+    class Center(type(run.predictor)):
+        def __call__(self, images, forward):
+            return {"backbone": super().__call__(images, forward)["backbone"]}
+
+    run.predictor = Center(size=24)
+    with pytest.raises(Exception, match=r"gave the answers backbone, they must be backbone, score\.score") as caught:
+        scores(run, place, FILES[:1], 4)
+    assert "Center" in str(caught.value)
+    assert "Steady" not in str(caught.value)
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_cpu_and_cuda_agree_to_a_thousandth_of_the_range(place):
     found = [
