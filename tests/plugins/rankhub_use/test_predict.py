@@ -152,20 +152,24 @@ def test_one_image_that_does_not_suit_is_listed_and_the_others_are_answered(trai
 ODD = [b"caf\xe9.png", "größe.png".encode(), b"price_$5^_$.png", b"=1+1.png", b"a" * 251 + b".png", b"two\nlines.png"]
 
 
-@pytest.mark.parametrize("locale", [{}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}])
-def test_names_of_any_bytes_stand_in_a_table_in_utf8_whatever_the_locale(trained, tmp_path, locale):
+@pytest.mark.parametrize("locale", [None, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}])
+def test_names_of_any_bytes_stand_in_a_table_in_utf8_whatever_the_locale(trained, capsys, tmp_path, locale):
     (tmp_path / "photos").mkdir()
     for name in ODD:
         with open(os.path.join(os.fsencode(tmp_path), b"photos", name), "wb") as file:
             Image.new("RGB", (40, 40)).save(file, "PNG")
     out = tmp_path / ("b" * 251 + ".csv")
-    done = call_outside("predict", trained / "out", tmp_path / "photos", "--out", out, cwd=tmp_path, **locale)
+
+    def called(*arguments):
+        return call(capsys, *arguments) if locale is None else call_outside(*arguments, cwd=tmp_path, **locale)
+
+    done = called("predict", trained / "out", tmp_path / "photos", "--out", out)
     assert done.code == 0, done.err
     expected = {name.decode("utf-8", "backslashreplace") for name in ODD}
     assert {
         row["path"] for row in csv.DictReader(io.StringIO(out.read_bytes().decode("utf-8"), newline=""))
     } == expected
-    printed = call_outside("predict", trained / "out", tmp_path / "photos", cwd=tmp_path, **locale)
+    printed = called("predict", trained / "out", tmp_path / "photos")
     assert printed.code == 0, printed.err
     assert "caf\\xe9.png" in printed.out
     assert "größe.png" in printed.out
