@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from rankhub.catalog.nearest import suggestion as suggestion
     from rankhub.catalog.page import ComponentPage as ComponentPage
     from rankhub.catalog.page import describe as describe
+    from rankhub.engine.answers import Answer as Answer
     from rankhub.engine.answers import Prediction as Prediction
     from rankhub.engine.data_overrides import open_data as open_data
     from rankhub.engine.data_overrides import without_evaluators as without_evaluators
@@ -59,7 +60,7 @@ _HOMES = {
     "rankhub.catalog.catalog": "ComponentInfo",
     "rankhub.catalog.nearest": "suggestion",
     "rankhub.catalog.page": "ComponentPage describe",
-    "rankhub.engine.answers": "Prediction",
+    "rankhub.engine.answers": "Answer Prediction",
     "rankhub.engine.feed": "make_views",
     "rankhub.engine.data_overrides": "open_data without_evaluators",
     "rankhub.engine.speech": "talking",

@@ -12,7 +12,7 @@ from typing import Literal
 
 from rankhub_data.formats import FOREIGN, READABLE, looks_like_image, unread
 
-FaultKind = Literal["unsupported", "broken", "too large", "unreadable"]
+FaultKind = Literal["unsupported", "broken", "too large", "unreadable", "unsuited"]
 
 _NOT_PHOTOS = frozenset({"__MACOSX", "@eaDir", "lost+found", "$RECYCLE.BIN", "System Volume Information"})
 """Folders that archivers, network drives and file systems make; @eaDir holds thumbnails of the photos beside it."""
@@ -44,7 +44,8 @@ class UnusedImage:
 
     Attributes:
         path: Relative to the root.
-        kind: ``unsupported`` format, ``broken`` content, ``too large`` to be safe, ``unreadable`` file.
+        kind: ``unsupported`` format, ``broken`` content, ``too large`` to be safe, ``unreadable`` file,
+            ``unsuited`` for what would take it.
         reason: What is wrong, as the end of a sentence.
         remedy: What the user can do; empty where nothing can be said.
     """

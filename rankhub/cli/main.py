@@ -32,10 +32,7 @@ WRONG, INTERRUPTED, UNREAD = 2, 130, 141
 FIRST_SPEAKS = 10.0
 """Seconds for which the other processes of a run wait with an error, which the first one mostly has as well."""
 
-CORE = (
-    Verb("predict", "rankhub.cli.predict:predict", "Score the images of a folder with a trained network."),
-    Verb("plugins", "rankhub.cli.plugins:app", "List the plugins, also those that cannot be used."),
-)
+CORE = (Verb("plugins", "rankhub.cli.plugins:app", "List the plugins, also those that cannot be used."),)
 """The core's own verbs. Plugins bring the others, and cannot replace these."""
 
 

@@ -4,7 +4,7 @@ import csv
 import json
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, cast
 
@@ -21,13 +21,14 @@ from rankhub.engine.checkpoint import Results
 from rankhub.engine.data_overrides import dataset_of, put_data
 from rankhub.engine.device import preserved
 from rankhub.engine.parts import Resources, build_evaluators, context_for, evaluation_chains, open_data
-from rankhub.engine.report import AFTER, RESULTS
-from rankhub.engine.source import NetworkSource, blocks
+from rankhub.engine.report import AFTER, PIXELS, RESULTS
+from rankhub.engine.source import NetworkSource, RawPixels, blocks
 from rankhub.engine.trained_network import TrainedNetwork
 from rankhub.interfaces.data import Dataset, GivenData, LabelSpec
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.files import readable
 from rankhub.interfaces.model import Head
+from rankhub.interfaces.predict import Forward
 from rankhub.recipe.assembly import Assembly
 from rankhub.recipe.load import load_recipe
 
@@ -184,7 +185,11 @@ class Run(TrainedNetwork):
         return keep.seen
 
     def evaluate(
-        self, evaluators: Sequence[str | Mapping[str, Any]] | None = None, data: Mapping[str, Any] | None = None
+        self,
+        evaluators: Sequence[str | Mapping[str, Any]] | None = None,
+        data: Mapping[str, Any] | None = None,
+        pixels: bool = False,
+        progress: Callable[[int, int, str], None] = _silent,
     ) -> Results:
         """Measure the network by evaluators of its recipe, or by others.
 
@@ -192,6 +197,8 @@ class Run(TrainedNetwork):
             evaluators: Labels of the recipe's, or ``{"use": NAME, ...}`` as a recipe has them; None = the recipe's.
             data: Data set of the recipe -> what is taken in its place; as for :func:`rankhub.train`. With it, those of
                 the recipe's evaluators whose data are then not there are left out, with a warning.
+            pixels: Measure what raw pixels give in the network's place, by those evaluators that judge features.
+            progress: Told ``(done, total, what)`` now and then.
 
         Returns:
             Label -> metrics, tables, pictures, notes.
@@ -215,15 +222,15 @@ class Run(TrainedNetwork):
         with preserved(), blamed(self._catalog):
             assembly = Assembly.of(recipe, self._catalog)
             wanted = recipe.model_copy(update={"phases": []}).used_data
-            resources = Resources(self._catalog, _silent, data=given)
+            resources = Resources(self._catalog, progress, data=given)
             datasets, _ = open_data(recipe, assembly, resources, wanted)
             found, _, _ = build_evaluators(recipe, assembly)
-            forward = self.forward()
-            chains = evaluation_chains(recipe, assembly)
-            guards = self._catalog.guards
-            source = NetworkSource(
-                AFTER, forward, datasets, chains, self.predictor, self.compute, True, _silent, guards=guards
-            )
+            forward: Forward = RawPixels() if pixels else self.forward()
+            if pixels:
+                found = {label: one for label, one in found.items() if one.judges_training and not one.needs_heads}
+            row, chains, seen = PIXELS if pixels else AFTER, evaluation_chains(recipe, assembly), not pixels
+            facts, guards = (self.predictor, self.compute, seen, progress), self._catalog.guards
+            source = NetworkSource(row, forward, datasets, chains, *facts, guards=guards)
             return evaluation.evaluate_row(source, found, None)
 
     def answers(self, dataset: Dataset, batch_size: int = BLOCK, rows: Sequence[int] | None = None) -> Iterator[Answer]:

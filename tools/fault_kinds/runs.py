@@ -112,8 +112,8 @@ def _fill_predict(world: World, root: Path, draw: Random, do: str) -> tuple[str,
     ended = rankhub(PREDICT, work, trap)
     wrong = ended.wrong(2)
     if wrong is None:
-        force = ("--force",) if (work / "answers.csv").exists() else ()
-        wrong = rankhub((*PREDICT, *force), work).wrong(0)
+        again = "--force" if (work / "answers.csv").exists() else "--resume"
+        wrong = rankhub((*PREDICT, again), work).wrong(0)
     if wrong is None and (work / "answers.csv").read_bytes() != world.answers:
         wrong = "OTHER ANSWERS"
     return f"predict, {trap}", wrong

@@ -1,0 +1,15 @@
+"""Official plugin: what one does with a trained network."""
+
+import rankhub
+from rankhub import Verb
+
+
+@rankhub.hookimpl
+def rankhub_verbs() -> list[Verb]:
+    """The verbs of this plugin."""
+    return [
+        Verb("audit", "rankhub_use.audit:audit", "Test without labels whether a scorer keeps known orders."),
+        Verb("embed", "rankhub_use.embed:embed", "Write the feature vectors of images."),
+        Verb("evaluate", "rankhub_use.evaluate:evaluate", "Measure a trained network again, perhaps on other data."),
+        Verb("predict", "rankhub_use.predict:predict", "Score images with a trained network."),
+    ]

@@ -1,0 +1,69 @@
+"""What a run says of files, block by block, in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from rankhub import Answer, Run, UserError
+from rankhub_data.scan import UnusedImage
+from rankhub_use.reading import FileBlock, read_blocks
+from rankhub_use.sources import NamedFile
+from rankhub_use.steady import steady
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Of some consecutive files.
+
+    Attributes:
+        answered: Name of a file, and all that the network says of it.
+        left_out: Those that cannot be read or that the recipe's ``predict`` cannot take, in their order.
+        remarks: Of each image that was read; see :func:`rankhub_data.folder_report.remarked`.
+    """
+
+    answered: list[tuple[str, Answer]]
+    left_out: list[UnusedImage]
+    remarks: list[int]
+
+    def __len__(self) -> int:
+        return len(self.answered) + len(self.left_out)
+
+
+def answer_files(run: Run, files: Iterable[NamedFile], batch_size: int) -> Iterator[Answers]:
+    """The answers for files, ``batch_size`` at a time; memory does not grow with their number.
+
+    The same image gets bitwise the same answer whatever the others are; see :func:`rankhub_use.steady.steady`.
+    """
+    steady(run, batch_size)
+    for block in read_blocks(files, batch_size):
+        unread = dict(block.unread)
+        rows = []
+        for row, why in enumerate(_objections(run, block)):
+            if why is None:
+                rows.append(row)
+            else:
+                unread[block.read[row]] = why
+        said = run.answers(block, batch_size, rows) if rows else ()
+        answered = [(block.files[block.read[answer.index]].name, answer) for answer in said]
+        yield Answers(answered, [unread[position] for position in sorted(unread)], block.remarks)
+
+
+def _objections(run: Run, block: FileBlock) -> list[UnusedImage | None]:
+    """Of each image why the recipe's ``predict`` cannot take it."""
+    found = run.predictor.check_images(block.sizes()) if len(block) else None
+    if found is None:
+        return [None] * len(block)
+    why, _, remedy = found[0].partition("; ")
+    return [
+        UnusedImage(name, "unsuited", f"{width} x {height} pixels: such images {why}", remedy) if wrong else None
+        for name, (height, width), wrong in zip(
+            block.facts("path") or (), block.sizes().tolist(), found[1].tolist(), strict=True
+        )
+    ]
+
+
+def none_answered(count: int, first: UnusedImage) -> UserError:
+    """The sentence where not one image has an answer."""
+    remedy = f"; {first.remedy}" if first.remedy else ""
+    return UserError(f"{count} of {count} images have no answer; the first is {first.path}: {first.reason}{remedy}")

@@ -1,0 +1,238 @@
+"""``rankhub audit``: whether a scorer keeps orders that are known without labels."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from PIL import Image
+
+import rankhub
+from rankhub import Talk, UserError
+from rankhub.interfaces.files import as_csv, unwritable, write_text
+from rankhub_data.decode import Pixels
+from rankhub_data.scan import UnusedImage
+from rankhub_use.answering import none_answered
+from rankhub_use.audit_page import draw, page
+from rankhub_use.findings import Findings
+from rankhub_use.growing import Growing, digest_of
+from rankhub_use.ordered import Orders, orders_of, orders_of_run
+from rankhub_use.reading import read_blocks
+from rankhub_use.scorers import Picture, Scorer, scorer_for
+from rankhub_use.shell import ForceOption, JsonOption, Pace, ResumeOption, SetOption, say, talk_beside
+from rankhub_use.sources import NamedFile, files_for
+from rankhub_use.tables import JsonTable
+from rankhub_use.target import checked
+
+SCORES = "scores.jsonl"
+"""What each image and its versions got, from which all else is made."""
+
+COLUMNS = ("path", "kinds", "levels", "scores", "plain", "flip", "jpeg95", "batch")
+
+
+def audit(
+    scorer: Annotated[str, typer.Argument(help="A run's folder, an .onnx file, or module:function.")],
+    folder: Annotated[str, typer.Argument(help="Images, best pristine ones: a folder, or a file.")],
+    generator: Annotated[
+        str | None, typer.Option(help="Who knows the order, such as distortions; default for a run: its recipe's.")
+    ] = None,
+    option: Annotated[
+        list[str] | None, typer.Option(help="An option of the generator, such as set=live. May be repeated.")
+    ] = None,
+    stream: Annotated[str | None, typer.Option(help="Of a run: the stream whose generator is taken.")] = None,
+    output: Annotated[str | None, typer.Option(help="Of a run: which number, if there are several.")] = None,
+    lower_is_better: Annotated[
+        bool, typer.Option("--lower-is-better", help="Of a file or function: lower scores are better.")
+    ] = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="So many images, spread over the folder.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of what the generator draws.")] = 0,
+    changes: SetOption = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for tables and figure, made if absent.")] = None,
+    force: ForceOption = False,
+    resume: ResumeOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Test a scorer without labels: does it keep the orders that a generator knows?
+
+    Versions of each image are made, such as ever blurrier ones. A share of 1 of the pairs is right where the better
+    version always has the better score. Said too: ties, and how far a flip, JPEG of quality 95 and other images in the
+    batch move a score.
+
+    Example: rankhub audit mymetric:sharpness ~/photos --generator distortions --option set=live
+    """
+    checked("--out", out, force=force, resume=resume, folder=True)
+    if out is not None and out.is_dir():
+        checked("--out", out / SCORES, force=force)
+    if option and generator is None:
+        raise UserError("--option goes with --generator")
+    talk = talk_beside(as_json)
+    asked = scorer_for(scorer, lower_is_better, changes or [], output)
+    if generator is not None:
+        orders = orders_of([{"use": generator, **rankhub.read_options(option or [])}])
+    elif asked.run is not None:
+        orders = orders_of_run(asked.run, stream)
+    else:
+        orders = orders_of([{"use": "distortions"}])
+    files = _spread(files_for([folder], None), limit)
+    found = run_audit(asked, orders, files, talk, seed=seed, out=out, force=force, resume=resume)
+    summary = summary_of(asked, orders, found)
+    if as_json:
+        return say({"out": None if out is None else str(out), **summary})
+    for name in ("kinds", "invariance"):
+        talk.table(summary[name])
+        talk.line()
+    talk.line(verdict(asked, found))
+    if out is not None:
+        talk.line(f"{found.images} images, {out}")
+
+
+def run_audit(
+    scorer: Scorer,
+    orders: Orders,
+    files: Sequence[NamedFile],
+    talk: Talk,
+    *,
+    seed: int = 0,
+    out: Path | None = None,
+    force: bool = False,
+    resume: bool = False,
+) -> Findings:
+    """Score every image and its versions, and count.
+
+    Args:
+        scorer: What is audited.
+        orders: Whose order it is to keep.
+        files: Images.
+        talk: Where progress is told.
+        seed: Of what the generator draws.
+        out: Folder for what was found; None = it is only returned.
+        force: Replace what is there.
+        resume: Go on with what was begun.
+
+    Raises:
+        UserError: Not one image can be taken, or the folder cannot be written.
+    """
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory())) if out is None else out
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise unwritable(folder, error, "name a folder that can be made") from error
+        about = {
+            "scorer": scorer.about,
+            "higher_is_better": scorer.higher_is_better,
+            "generator": list(orders.about),
+            "seed": seed,
+            "sources": {"count": len(files), "digest": digest_of(files)},
+        }
+        table = JsonTable(folder / SCORES, COLUMNS)
+        growing, first = Growing(table, folder / SCORES, about), None
+        with growing.kept() if out is not None else ExitStack():
+            pace = Pace(talk, "audit", len(files), done := growing.start(files, resume=resume, force=force))
+            for row, unused in _scored(scorer, orders, files[done:], seed):
+                growing.add([row] if row else [], [unused] if unused else [])
+                first = first or unused
+                pace.at(growing.done)
+            talk.finish()
+            if not growing.rows and first is not None:
+                raise none_answered(len(files), first)
+            growing.finish({})
+        found = Findings.of(_rows(folder / SCORES), scorer.higher_is_better)
+        if growing.left_out:
+            talk.note(f"{growing.left_out:,} of {len(files):,} images are skipped, such as {first and first.reason}")
+        if out is not None:
+            _write(out, scorer, orders, found)
+        return found
+
+
+def _scored(
+    scorer: Scorer, orders: Orders, files: Sequence[NamedFile], seed: int
+) -> Iterator[tuple[tuple[Any, ...] | None, UnusedImage | None]]:
+    """Of each file a row, or why it has none."""
+    for block in read_blocks(files, 1):
+        if block.unread:
+            yield None, block.unread[0]
+            continue
+        name = block.files[0].name
+        try:
+            yield (name, *_row(scorer, orders, block.images[0], name, seed)), None
+        except UserError as error:
+            if scorer.run is None:
+                raise
+            yield None, UnusedImage(name, "unsuited", str(error))
+
+
+def _row(scorer: Scorer, orders: Orders, image: Pixels, name: str, seed: int) -> tuple[Any, ...]:
+    plain = np.ascontiguousarray(image.transpose(1, 2, 0))
+    flipped, written = np.ascontiguousarray(plain[:, ::-1]), rewritten(plain)
+    (alone,), beside = scorer.score([plain]), scorer.score([plain, flipped, written])
+    views = orders.views(image, name, seed)
+    kinds, levels = [kind for kind, _, _ in views], [list(level) for _, level, _ in views]
+    scores = scorer.score([view for _, _, view in views])
+    return kinds, levels, scores, alone, beside[1], beside[2], beside[0]
+
+
+def rewritten(image: Picture) -> Picture:
+    """An image written and read as JPEG of quality 95 (chroma at half the size, as is usual)."""
+    file = BytesIO()
+    Image.fromarray(image).save(file, "JPEG", quality=95)
+    return np.asarray(Image.open(file).convert("RGB"))
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    with path.open(encoding="utf-8") as file:
+        yield from map(json.loads, file)
+
+
+def _spread(files: list[NamedFile], limit: int | None) -> list[NamedFile]:
+    """At most so many, evenly spread over the list."""
+    if limit is None or limit >= len(files):
+        return files
+    return [files[number * len(files) // limit] for number in range(limit)]
+
+
+def summary_of(scorer: Scorer, orders: Orders, found: Findings) -> dict[str, Any]:
+    """The tables as plain data, with scorer, direction, generator and verdict."""
+    return {
+        "scorer": scorer.name,
+        "direction": "higher is better" if scorer.higher_is_better else "lower is better",
+        "generator": list(orders.about),
+        "images": found.images,
+        "kinds": found.by_kind(orders),
+        "invariance": found.invariance(),
+        "verdict": verdict(scorer, found),
+    }
+
+
+def verdict(scorer: Scorer, found: Findings) -> str:
+    """One sentence, with the direction that was taken."""
+    if not found.all.pairs:
+        return "the generator orders no two versions of these images"
+    cells, taken = found.all.cells(), "higher" if scorer.higher_is_better else "lower"
+    said = (
+        f"{taken} is better: {100 * cells['right']:.1f} % of {found.all.pairs:,} pairs right, "
+        f"{100 * cells['ties']:.1f} % tied, {100 * cells['wrong']:.1f} % wrong"
+    )
+    if cells["wrong"] > 0.5:
+        said += "; it seems to run the other way" + ("" if scorer.run else ": see --lower-is-better")
+    return said
+
+
+def _write(out: Path, scorer: Scorer, orders: Orders, found: Findings) -> None:
+    summary = summary_of(scorer, orders, found)
+    levels = found.by_level(orders)
+    write_text(out / "kinds.csv", as_csv(summary["kinds"]))
+    write_text(out / "levels.csv", as_csv(levels))
+    write_text(out / "invariance.csv", as_csv(summary["invariance"]))
+    write_text(out / "audit.json", json.dumps({**summary, "levels": levels}, indent=1, ensure_ascii=False) + "\n")
+    write_text(out / "audit.md", page(summary, levels))
+    logging.getLogger("matplotlib").setLevel(logging.WARNING)
+    draw(summary, levels, out / "audit.png")

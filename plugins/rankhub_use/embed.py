@@ -1,0 +1,150 @@
+"""``rankhub embed``: the vectors that a trained network gives for images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import numpy.typing as npt
+import typer
+
+import rankhub
+from rankhub import Answer, Run, Talk, UserError
+from rankhub.interfaces.files import unwritable
+from rankhub_use.answering import answer_files, none_answered
+from rankhub_use.growing import Growing
+from rankhub_use.meaning import of_run
+from rankhub_use.shell import (
+    BATCH,
+    BatchOption,
+    ForceOption,
+    FromOption,
+    JsonOption,
+    Pace,
+    ResumeOption,
+    RunArgument,
+    SafeOption,
+    SetOption,
+    SourcesArgument,
+    say,
+    talk_beside,
+)
+from rankhub_use.sources import NamedFile, files_for
+from rankhub_use.target import checked
+from rankhub_use.vectors import EMBEDDINGS, INDEX, VectorParquet, VectorTable
+
+
+def embed(
+    run: RunArgument,
+    out: Annotated[Path, typer.Option(help="Folder for embeddings.npy and index.csv, made if absent; or x.parquet.")],
+    sources: SourcesArgument = None,
+    from_file: FromOption = None,
+    output: Annotated[str, typer.Option(help="Which vectors: backbone, or HEAD.OUTPUT.")] = "backbone",
+    normalize: Annotated[bool, typer.Option("--normalize", help="Divide each vector by its length.")] = False,
+    changes: SetOption = None,
+    batch_size: BatchOption = BATCH,
+    force: ForceOption = False,
+    resume: ResumeOption = False,
+    as_json: JsonOption = False,
+    safe_csv: SafeOption = False,
+) -> None:
+    """Write the feature vectors of images, by the recipe's `predict`: [n, d] float32, and whose they are.
+
+    The same image gets the same vector whatever the others are, bit for bit. Files are called NAME.partial while they
+    grow. Images that cannot be read are listed beside, and the rest is done.
+
+    Example: rankhub embed runs/s2r2/2026-01-31_12-00-00 ~/photos --out vectors
+    """
+    in_folder = out.suffix.lower() != ".parquet"
+    checked("--out", out, force=force, resume=resume, folder=in_folder)
+    if in_folder:
+        for name in (EMBEDDINGS, INDEX):
+            checked("--out", out / name if out.is_dir() else None, force=force)
+    talk = talk_beside(as_json)
+    files = files_for(sources or [], from_file)
+    with rankhub.load_run(run, overrides=changes or []) as trained:
+        vectors = Vectors(trained, files, batch_size, output, normalize)
+        summary = vectors.write(out, talk, force=force, resume=resume, safe=safe_csv)
+    if as_json:
+        say(summary)
+
+
+class Vectors:
+    """The vectors that a run gives for files.
+
+    Args:
+        run: It, loaded.
+        files: What it is asked for.
+        batch_size: Images that are predicted together.
+        output: ``backbone``, the pooled features, or ``HEAD.OUTPUT``.
+        normalize: Whether each is divided by its length.
+
+    Raises:
+        UserError: There is no such output, or it is a map.
+    """
+
+    def __init__(
+        self, run: Run, files: Sequence[NamedFile], batch_size: int, output: str = "backbone", normalize: bool = False
+    ) -> None:
+        forward = run.forward()
+        if output != "backbone" and output not in forward.outputs:
+            names = ", ".join(["backbone", *forward.outputs])
+            raise UserError(f"--output: there is no output {output!r}; there are {names}")
+        spec = None if output == "backbone" else forward.outputs[output]
+        if spec is not None and spec.kind == "map":
+            raise UserError(f"--output {output} is a map, as large as its image; name an output that is a vector")
+        self.width = forward.features.width if spec is None else spec.dim
+        self.run, self.files, self.batch_size = run, files, batch_size
+        self.output, self.normalize = output, normalize
+
+    def about(self) -> dict[str, Any]:
+        """What the vectors are of."""
+        own = {"output": self.output, "width": self.width, "normalized": self.normalize}
+        return {**of_run(self.run, self.files, self.batch_size), **own}
+
+    def write(self, out: Path, talk: Talk, *, force: bool, resume: bool, safe: bool) -> Mapping[str, Any]:
+        """Write the vectors to a folder or a ``.parquet`` file, with what belongs beside them.
+
+        Returns:
+            ``out``, ``images``, ``skipped``, ``files`` that were written, ``width``.
+
+        Raises:
+            UserError: Not one image has an answer, or the files cannot be written.
+        """
+        table: VectorTable
+        if out.suffix.lower() == ".parquet":
+            table, named = VectorParquet(out, self.width), out
+        else:
+            try:
+                out.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise unwritable(out, error, "name a folder that can be made") from error
+            table, named = VectorTable(out, self.width, safe), out / EMBEDDINGS
+        growing, first = Growing(table, named, self.about(), safe), None
+        with growing.kept():
+            done = growing.start(self.files, resume=resume, force=force)
+            if done:
+                talk.line(f"{done:,} of {len(self.files):,} images are done already")
+            pace = Pace(talk, "embed", len(self.files), done)
+            for answers in answer_files(self.run, self.files[done:], self.batch_size):
+                first = first or next(iter(answers.left_out), None)
+                growing.add([(name, self._vector(answer)) for name, answer in answers.answered], answers.left_out)
+                pace.at(growing.done)
+            talk.finish()
+            if not growing.rows and first is not None:
+                raise none_answered(len(self.files), first)
+            written = growing.finish({"remarks": list(self.run.remarks())})
+        if growing.left_out:
+            talk.note(f"{growing.left_out:,} of {len(self.files):,} images are skipped, see {growing.skipped.path}")
+        talk.note(f"by {self.run.weights}")
+        talk.line(f"{growing.rows} vectors of {self.width}, {out}")
+        counts = {"images": growing.rows, "skipped": growing.left_out}
+        return {"out": str(out), **counts, "files": [str(path) for path in written], "width": self.width}
+
+    def _vector(self, answer: Answer) -> npt.NDArray[np.float32]:
+        vector = answer.outputs[self.output].flatten().double()
+        if self.normalize:
+            vector = vector / vector.norm().clamp_min(1e-12)
+        return np.asarray(vector.float().numpy())

@@ -1,0 +1,215 @@
+"""``rankhub predict``: the numbers that a trained network gives for images."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+import rankhub
+from rankhub import Run, Talk, UserError
+from rankhub.interfaces.files import csv_line, fitting, unwritable, whole
+from rankhub_data.folder_report import remarked
+from rankhub_data.scan import UnusedImage
+from rankhub_use.answering import Answers, answer_files, none_answered
+from rankhub_use.growing import Growing
+from rankhub_use.meaning import in_words, of_label, of_run
+from rankhub_use.shell import (
+    BATCH,
+    BatchOption,
+    ForceOption,
+    FromOption,
+    JsonOption,
+    Pace,
+    ResumeOption,
+    RunArgument,
+    SafeOption,
+    SetOption,
+    SourcesArgument,
+    say,
+    talk_beside,
+)
+from rankhub_use.sources import NamedFile, files_for
+from rankhub_use.tables import Row, table_for
+from rankhub_use.target import checked
+
+SHOWN = 20
+"""Images that were left out that are printed where no file is written."""
+
+
+def predict(
+    run: RunArgument,
+    sources: SourcesArgument = None,
+    from_file: FromOption = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File to write: .csv, .jsonl or .parquet; without it the table is printed.")
+    ] = None,
+    pictures: Annotated[
+        Path | None, typer.Option(help="Folder for what a head draws onto each image, such as density; made if absent.")
+    ] = None,
+    changes: SetOption = None,
+    batch_size: BatchOption = BATCH,
+    force: ForceOption = False,
+    resume: ResumeOption = False,
+    as_json: JsonOption = False,
+    safe_csv: SafeOption = False,
+) -> None:
+    """Score images with the network of a run, by the recipe's `predict`.
+
+    The same image gets the same score whatever the others are, bit for bit. The file is written as NAME.partial while
+    it grows, and gets its name when it is complete; NAME.json beside it says what a score means. Images that cannot be
+    read are listed in STEM_skipped.csv, and the rest is done.
+
+    Example: rankhub predict runs/quality/2026-01-31_12-00-00 ~/photos --out scores.csv
+    """
+    checked("--out", out, force=force, resume=resume)
+    if out is None and resume:
+        raise UserError("--resume goes with --out: what is printed cannot be gone on with")
+    if out is None and as_json:
+        raise UserError("--json goes with --out: without it the table is printed")
+    talk = talk_beside(out is None or as_json)
+    files = files_for(sources or [], from_file)
+    with rankhub.load_run(run, overrides=changes or []) as trained:
+        if pictures is not None:
+            try:
+                pictures.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise unwritable(f"--pictures {pictures}", error, "name a folder that can be made") from error
+        scores = Scores(trained, files, batch_size, pictures)
+        if out is None:
+            scores.print(talk, safe_csv)
+        else:
+            summary = scores.write(out, talk, force=force, resume=resume, safe=safe_csv)
+            if as_json:
+                say(summary)
+
+
+class Scores:
+    """The numbers that a run gives for files.
+
+    Args:
+        run: It, loaded.
+        files: What it is asked for.
+        batch_size: Images that are predicted together.
+        pictures: Folder for what heads draw; None = nothing is drawn.
+
+    Raises:
+        UserError: No head gives one number an image.
+    """
+
+    def __init__(self, run: Run, files: Sequence[NamedFile], batch_size: int, pictures: Path | None = None) -> None:
+        if not run.labels:
+            raise UserError("no head of this run gives one number an image; `rankhub embed` writes its features")
+        self.run, self.files, self.batch_size, self.pictures = run, files, batch_size, pictures
+        self.columns = {run.columns[output]: of_label(output, label) for output, label in run.labels.items()}
+        self._drawn = 0
+        self._remarks: Counter[int] = Counter()
+        self._first: UnusedImage | None = None
+
+    def about(self) -> dict[str, Any]:
+        """What the numbers are of, and what each column means."""
+        return {**of_run(self.run, self.files, self.batch_size), "columns": self.columns}
+
+    def write(self, out: Path, talk: Talk, *, force: bool, resume: bool, safe: bool) -> Mapping[str, Any]:
+        """Write the table and what belongs beside it.
+
+        Returns:
+            ``out``, ``images``, ``skipped``, ``files`` that were written, ``columns``.
+
+        Raises:
+            UserError: Not one image has an answer, or the files cannot be written.
+        """
+        table = table_for(out, ["path", *self.columns], safe)
+        growing = Growing(table, out, self.about(), safe)
+        with growing.kept():
+            done = growing.start(self.files, resume=resume, force=force)
+            if done:
+                talk.line(f"{done:,} of {len(self.files):,} images are done already")
+            pace = Pace(talk, "predict", len(self.files), done)
+            for rows, left_out in self._blocks(self.files[done:]):
+                growing.add(rows, left_out)
+                pace.at(growing.done)
+            talk.finish()
+            if not growing.rows and self._first is not None:
+                raise none_answered(len(self.files), self._first)
+            remarks = list(self.run.remarks())
+            written = growing.finish({"remarks": remarks})
+        if growing.left_out:
+            talk.note(f"{growing.left_out:,} of {len(self.files):,} images are skipped, see {growing.skipped.path}")
+        self._close(talk, remarks)
+        talk.line(f"{growing.rows} images, {out}")
+        counts = {"images": growing.rows, "skipped": growing.left_out}
+        return {"out": str(out), **counts, "files": [str(path) for path in written], "columns": self.columns}
+
+    def print(self, talk: Talk, safe: bool) -> None:
+        """Print the table as CSV, and tell of the rest."""
+        stream = sys.stdout  # a bar puts itself in its place
+
+        def line(cells: Row) -> None:
+            stream.write(csv_line(cells, safe=safe, end="\r\n"))
+
+        left_out: list[UnusedImage] = []
+        count, pace = 0, Pace(talk, "predict", len(self.files))
+        for rows, unused in self._blocks(self.files):
+            if rows and not count:
+                line(["path", *self.columns])
+            for row in rows:
+                line(row)
+            count += len(rows)
+            left_out += unused
+            pace.at(count + len(left_out))
+        talk.finish()
+        if not count and self._first is not None:
+            raise none_answered(len(self.files), self._first)
+        for one in left_out[:SHOWN]:
+            talk.note(f"skipped: {one.path}, {one.kind}, {one.reason}{', ' if one.remedy else ''}{one.remedy}")
+        if left_out:
+            talk.note(f"{len(left_out):,} of {len(self.files):,} images are skipped")
+        self._close(talk, self.run.remarks())
+
+    def _blocks(self, files: Sequence[NamedFile]) -> Iterator[tuple[list[Row], list[UnusedImage]]]:
+        """Rows for the table, and what has none."""
+        for answers in answer_files(self.run, files, self.batch_size):
+            self._remarks.update(filter(None, answers.remarks))
+            if self._first is None and answers.left_out:
+                self._first = answers.left_out[0]
+            if self.pictures is not None:
+                self._draw(answers, self.pictures)
+            yield (
+                [
+                    (name, *(self.run.number(answer, str(column["output"])) for column in self.columns.values()))
+                    for name, answer in answers.answered
+                ],
+                answers.left_out,
+            )
+
+    def _draw(self, answers: Answers, folder: Path) -> None:
+        from PIL import Image
+
+        for name, answer in answers.answered:
+            for head, picture in self.run.pictures(answer, name):
+                suffix = f"_{head}.png" if len(self.run.recipe.recipe.heads) > 1 else ".png"
+                with whole(folder / fitting(name.lstrip("/"), suffix), make=True) as beside:
+                    Image.fromarray(picture).save(beside, "PNG")
+                self._drawn += 1
+
+    def _close(self, talk: Talk, remarks: Iterable[str]) -> None:
+        """What is told at the end."""
+        kinds = np.repeat(list(self._remarks), list(self._remarks.values())).astype(np.uint8)
+        for note in remarked(kinds):
+            talk.note(note)
+        if self.pictures is not None:
+            said = (
+                f"{self._drawn} pictures, {self.pictures}" if self._drawn else "no head of this run draws onto images"
+            )
+            talk.line(said)
+        for remark in remarks:
+            talk.note(remark)
+        talk.note(f"by {self.run.weights}")
+        for column, meaning in self.columns.items():
+            talk.note(f"{column}: {in_words(meaning)}")

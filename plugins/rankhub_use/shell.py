@@ -1,0 +1,94 @@
+"""What the verbs share: progress with the time that is left, one JSON object at the end, parameters of one name."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import rankhub
+from rankhub import Talk
+
+RunArgument = Annotated[Path, typer.Argument(help="A run's folder, or one of its checkpoints.")]
+SourcesArgument = Annotated[
+    list[str] | None, typer.Argument(help="Images: files, folders, nested or flat, or - for names on standard input.")
+]
+FromOption = Annotated[
+    Path | None, typer.Option("--from", help="A list of files or folders, one a line, or with NUL between them.")
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="A change to the recipe, such as device=cpu or predict.count=10. May be repeated."),
+]
+BatchOption = Annotated[int, typer.Option(min=1, help="Images that are predicted together.")]
+ForceOption = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
+ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on with what an earlier call has begun, if it has.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="End with one JSON object on standard output.")]
+SafeOption = Annotated[
+    bool, typer.Option("--safe-csv", help="Write ' before names that a spreadsheet would take for a formula.")
+]
+
+BATCH = 32
+"""Images that are predicted together where nothing else is asked for."""
+
+INTERVAL = 5.0
+"""Seconds between two lines on progress."""
+
+
+class Pace:
+    """Progress of one piece of work: a bar on a terminal, else now and then a line; both with the time that is left.
+
+    Args:
+        talk: Where it is told.
+        what: The work.
+        total: How much there is.
+        done: How much was done before.
+    """
+
+    def __init__(self, talk: Talk, what: str, total: int, done: int = 0) -> None:
+        self.talk, self.what, self.total, self.first = talk, what, total, done
+        self._begun = self._last = time.monotonic()
+
+    def at(self, done: int) -> None:
+        """So much is done."""
+        if self.talk.live:
+            return self.talk.work(done, self.total, self.what)
+        now = time.monotonic()
+        if now - self._last >= INTERVAL and done > self.first:
+            left = (now - self._begun) / (done - self.first) * (self.total - done)
+            self._last = now
+            self.talk.line(f"{self.what}: {done:,}/{self.total:,}, {span(left)} left")
+
+
+def paced(talk: Talk) -> Callable[[int, int, str], None]:
+    """Progress of several pieces of work, one after the other, as the engine tells of it."""
+    paces: dict[str, Pace] = {}
+
+    def tell(done: int, total: int, what: str) -> None:
+        pace = paces.setdefault(what, Pace(talk, what, total))
+        pace.total = total
+        pace.at(done)
+
+    return tell
+
+
+def span(seconds: float) -> str:
+    """A time as people say it."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min"
+
+
+def talk_beside(standard_output: bool) -> Talk:
+    """Where a verb speaks: to standard error where standard output belongs to a table or to JSON."""
+    return rankhub.talking(stderr=standard_output)
+
+
+def say(summary: Mapping[str, Any]) -> None:
+    """One JSON object on standard output."""
+    typer.echo(json.dumps(summary, ensure_ascii=False, default=str))
