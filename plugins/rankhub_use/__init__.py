@@ -1,0 +1,1 @@
+"""Official plugin: what one does with a trained network."""
