@@ -16,11 +16,11 @@ from rankhub_find import exact, store
 from rankhub_find.duplicates import Group, components
 from rankhub_find.kinds import Kind, Plan, Progress, Wanted, plan
 from rankhub_find.store import KnownNetwork, Manifest
-from rankhub_find.structures import STRUCTURES, Bools, Damaged, Floats, Ints, Structure
+from rankhub_find.structures import STRUCTURES, Arrays, Bools, Damaged, Floats, Ints, Structure
 from rankhub_ranking.embeddings import unit_rows
 
 NEIGHBOURS, MOST_NEIGHBOURS = 32, 1024
-"""Neighbours of each row that duplicates are looked for among, in an index that is not flat; then more, up to so many."""
+"""Where an index is not flat: neighbours of each row that duplicates are looked for among; then more, up to so many."""
 
 QUERIES = 1024
 """Queries that are compared at a time."""
@@ -144,7 +144,7 @@ class Index:
             network=self.network,
             files={},
         )
-        arrays = {"vectors": self.vectors, "alive": self._alive.astype(np.uint8)}
+        arrays: Arrays = {"vectors": self.vectors, "alive": self._alive.astype(np.uint8)}
         store.write(Path(folder), manifest, self.names, arrays | (self._structure.arrays() if self._structure else {}))
 
     @property
@@ -269,7 +269,9 @@ class Index:
         """As :meth:`search`, in arrays: rounded cosines [q, k] and rows [q, k], -inf and -1 where there are no more."""
         queries = np.asarray(vectors)
         if queries.ndim != 2 or queries.shape[1] != self.dim:
-            raise UserError(f"the index has vectors of {self.dim} columns, queries have the shape {list(queries.shape)}")
+            raise UserError(
+                f"the index has vectors of {self.dim} columns, queries have the shape {list(queries.shape)}"
+            )
         if k < 1:
             raise UserError(f"k is at least 1, got {k}")
         units = unit_rows(torch.from_numpy(np.array(queries, np.float32))).numpy()

@@ -58,7 +58,8 @@ class Plan:
         learned = f"{self.training:,} of {self.rows:,} rows, {self.lists:,} lists" if self.training else "none"
         disk = self.rows * self.dim * 4
         return {
-            "index": f"{self.kind}, {self.rows:,} vectors of {self.dim} columns" + (f": {self.why}" if self.why else ""),
+            "index": f"{self.kind}, {self.rows:,} vectors of {self.dim} columns"
+            + (f": {self.why}" if self.why else ""),
             "training": learned,
             "memory": f"{_size(self.memory)} to search, {_size(self.building)} to build; "
             f"vectors of {_size(disk)} are mapped from their file",

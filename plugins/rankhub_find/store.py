@@ -125,7 +125,7 @@ def read(folder: Path) -> tuple[Manifest, list[str], Arrays]:
     if not is_index(folder):
         raise UserError(f"{folder} is no index: it has no {MANIFEST}; name the folder that `rankhub index` wrote")
     manifest: Manifest = read_json(folder / MANIFEST, Manifest, _REMEDY)
-    types = {"vectors": np.float32, "alive": np.bool_, **TYPES[manifest.kind]}
+    types: dict[str, Any] = {"vectors": np.float32, "alive": np.bool_, **TYPES[manifest.kind]}
     lengths = {"vectors": manifest.rows * manifest.dim, "alive": manifest.rows}
     if set(manifest.files) != {"names", *types}:
         raise damaged(folder, f"a {manifest.kind} index has the files {', '.join(sorted({'names', *types}))}")

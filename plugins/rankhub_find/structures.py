@@ -207,7 +207,9 @@ class Lists:
         selector = _selector(lib, alive)
         if selector is not None:
             options["sel"] = selector
-        return np.asarray(self._index.search(self._padded(queries), wanted, params=lib.SearchParametersIVF(**options))[1])
+        return np.asarray(
+            self._index.search(self._padded(queries), wanted, params=lib.SearchParametersIVF(**options))[1]
+        )
 
     def arrays(self) -> Arrays:
         """Centroids and codebook float32; of each row its list int32 and its codes uint8."""

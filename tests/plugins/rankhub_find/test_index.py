@@ -147,8 +147,9 @@ def test_what_is_added_is_found_what_is_removed_is_not(kind, tmp_path):
     assert len(again.names) == len(again) == count + 48 - (count // 2 - 4)
     assert [match[0].name for match in again.search(rows[count // 2 : count], 1)] == names(count)[count // 2 :]
     again.save(tmp_path / "index")
-    assert len(list((tmp_path / "index").iterdir())) == len(Index.open(tmp_path / "index").duplicates(1.0)) + (
-        {"flat": 4, "hnsw": 6, "ivfpq": 4}[again.kind]
+    assert (
+        len(list((tmp_path / "index").iterdir()))
+        == len(Index.open(tmp_path / "index").duplicates(1.0)) + ({"flat": 4, "hnsw": 6, "ivfpq": 4}[again.kind])
     )
 
 
