@@ -14,7 +14,7 @@ import torch
 from rankhub.interfaces.errors import UserError
 from rankhub_find import exact, store
 from rankhub_find.duplicates import Group, components
-from rankhub_find.kinds import Kind, Plan, Progress, Wanted, plan
+from rankhub_find.kinds import IndexPlan, Kind, Progress, Wanted, plan
 from rankhub_find.store import KnownNetwork, Manifest
 from rankhub_find.structures import STRUCTURES, Arrays, Bools, Damaged, Floats, Ints, Structure
 from rankhub_ranking.embeddings import unit_rows
@@ -70,7 +70,7 @@ class Index:
         self.vectors: Floats = np.empty((0, dim), np.float32)
         self.network = network or KnownNetwork()
         self.wanted: Wanted = wanted
-        self.plan: Plan = plan("flat", 0, dim)
+        self.plan: IndexPlan = plan("flat", 0, dim)
         self._alive: Bools = np.empty(0, bool)
         self._rows: dict[str, int] = {}
         self._structure: Structure | None = None
@@ -220,7 +220,7 @@ class Index:
                 self.settle(progress)
         return len(gone)
 
-    def planned(self) -> Plan | None:
+    def planned(self) -> IndexPlan | None:
         """What :meth:`settle` would make; None where the rows are too few for the kind that is wanted."""
         try:
             return plan(self.wanted, len(self.names), self.dim)

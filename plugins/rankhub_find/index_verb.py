@@ -79,7 +79,7 @@ def index(
     try:
         trained = rankhub.load_run(run, overrides=changes or [])
         with trained, rankhub.locked(out / "index.lock", sentence=busy):
-            done = _Work(trained, paths, out, talk).go(output, wanted, add)
+            done = _Indexing(trained, paths, out, talk).go(output, wanted, add)
     finally:
         with suppress(OSError):
             out.rmdir()  # where nothing came of it
@@ -109,7 +109,7 @@ def _check_place(out: Path, add: bool, force: bool) -> None:
         raise UserError(f"--out {out}: there is no folder {out.absolute().parent}; make it first")
 
 
-class _Work:
+class _Indexing:
     """Embedding, with what is done so far."""
 
     def __init__(self, run: Run, paths: Sequence[str], out: Path, talk: Talk) -> None:

@@ -30,7 +30,7 @@ FLAT_BELOW, GRAPH_BELOW = 100_000, 20_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class IndexPlan:
     """What an index of so many rows will be.
 
     Attributes:
@@ -66,7 +66,7 @@ class Plan:
         }
 
 
-def plan(wanted: Wanted, rows: int, dim: int) -> Plan:
+def plan(wanted: Wanted, rows: int, dim: int) -> IndexPlan:
     """The index of a kind, or the kind that suits, for ``rows`` vectors of ``dim`` columns.
 
     ``auto``: flat, which is exact, below :data:`FLAT_BELOW` rows, where it takes some milliseconds a query; hnsw, the
@@ -86,15 +86,15 @@ def plan(wanted: Wanted, rows: int, dim: int) -> Plan:
         )
     vectors = rows * dim * 4
     if kind == "flat":
-        return Plan(kind, why, rows, dim, 0, 0, 0, 0)
+        return IndexPlan(kind, why, rows, dim, 0, 0, 0, 0)
     if kind == "hnsw":
         memory = _graph_bytes(rows, dim)
-        return Plan(kind, why, rows, dim, 0, 0, memory, memory)
+        return IndexPlan(kind, why, rows, dim, 0, 0, memory, memory)
     lists = max(1, min(round(4 * math.sqrt(rows)), rows // 39))
     training = min(rows, max(64 * lists, 256 * CENTROIDS))
     wide = -(-dim // 4) * 4
     memory = rows * (wide // 4 + 12) + lists * wide * 4
-    return Plan(kind, why, rows, dim, training, lists, memory, memory + min(vectors, training * wide * 8))
+    return IndexPlan(kind, why, rows, dim, training, lists, memory, memory + min(vectors, training * wide * 8))
 
 
 def _chosen(rows: int, dim: int) -> tuple[Kind, str]:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rankhub.interfaces.errors import UserError
-from rankhub_find.kinds import CENTROIDS, LINKS, Plan, Progress
+from rankhub_find.kinds import CENTROIDS, LINKS, IndexPlan, Progress
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -74,7 +74,7 @@ class Graph:
         self._index.hnsw.efConstruction = self.CONSTRUCTION
 
     @classmethod
-    def built(cls, plan: Plan, vectors: Floats, progress: Progress) -> Graph:
+    def built(cls, plan: IndexPlan, vectors: Floats, progress: Progress) -> Graph:
         """Of all rows."""
         own = cls(plan.dim)
         own.add(vectors, progress)
@@ -148,7 +148,7 @@ class Lists:
         self.lists = lists
 
     @classmethod
-    def built(cls, plan: Plan, vectors: Floats, progress: Progress) -> Lists:
+    def built(cls, plan: IndexPlan, vectors: Floats, progress: Progress) -> Lists:
         """Learned from a part of the rows, which are then all added."""
         own = cls(plan.dim, plan.lists)
         progress(0, 1, f"ivfpq: training on {plan.training:,} rows")
