@@ -7,6 +7,7 @@ What is compared in the end are float64 inner products on the grid of :mod:`rank
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,9 @@ SIDE = 2048
 BLOCK = 2**22
 """Similarities that are held at a time."""
 
+_CACHED = 2**17
+"""Numbers that are gathered at a time."""
+
 
 def error_of(dim: int) -> float:
     """Bound of the error of a float32 inner product of two unit vectors of ``dim`` columns, in any order of its sum."""
@@ -36,14 +40,32 @@ def error_of(dim: int) -> float:
 
 def similarities_of(queries: Floats, vectors: Floats, rows: Ints) -> npt.NDArray[np.float64]:
     """[q, m] rounded cosines of each query with its rows [q, m]; -inf where a row is -1."""
-    out = np.empty(rows.shape)
-    step = max(1, BLOCK // max(1, rows.shape[1] * vectors.shape[1]))
+    out = rounded(torch.from_numpy(_products(queries, vectors, rows, np.float64))).numpy()
+    out[rows < 0] = -np.inf
+    return out
+
+
+def best_of(queries: Floats, vectors: Floats, rows: Ints, k: int) -> tuple[npt.NDArray[np.float64], Ints]:
+    """The k most similar of each query's candidates [q, m], as :func:`search` gives them.
+
+    Of very many, float32 products choose some more than k, whose similarities are then taken exactly.
+    """
+    most = k + _SLACK
+    if rows.shape[1] > 2 * most:
+        near = _products(queries, vectors, rows, np.float32)
+        near[rows < 0] = -np.inf
+        rows = np.take_along_axis(rows, np.argpartition(-near, most, axis=1)[:, :most], 1)
+    return ranked(similarities_of(queries, vectors, rows), rows, k)
+
+
+def _products(queries: Floats, vectors: Floats, rows: Ints, kind: type[Any]) -> npt.NDArray[Any]:
+    """[q, m] inner products, a few queries at a time, so that what is gathered stays in the processor's cache."""
+    out = np.empty(rows.shape, kind)
+    step = max(1, _CACHED // max(1, rows.shape[1] * vectors.shape[1]))
     for first in range(0, len(queries), step):
         part = slice(first, first + step)
-        found = vectors[np.maximum(rows[part], 0)].astype(np.float64)
-        out[part] = np.matmul(found, queries[part, :, None].astype(np.float64))[..., 0]
-    out = rounded(torch.from_numpy(out)).numpy()
-    out[rows < 0] = -np.inf
+        found = vectors.take(np.maximum(rows[part], 0), axis=0).astype(kind, copy=False)
+        out[part] = np.einsum("qmd,qd->qm", found, queries[part].astype(kind, copy=False))
     return out
 
 

@@ -287,7 +287,7 @@ class Index:
             return exact.search(units, self.vectors, k)
         alive = None if len(self._rows) == len(self.names) else self._alive
         rows = self._structure.candidates(units, k, alive).astype(np.int64)
-        return exact.ranked(exact.similarities_of(units, self.vectors, rows), rows, k)
+        return exact.best_of(units, self.vectors, rows, k)
 
     def duplicates(self, above: float = 0.95, progress: Progress = _silent) -> list[Group]:
         """Groups of images that look alike: linked, directly or through others, by cosines of at least ``above``.
@@ -304,9 +304,10 @@ class Index:
         pairs = exact.pairs_above(self.vectors, above, progress) if flat else self._links(above, progress)
         groups = []
         for rows in components(len(self.names), pairs):
-            units = np.array(self.vectors[rows])
-            near = exact.similarities_of(units[:1], units, np.arange(len(rows))[None])[0]
-            groups.append(Group([self.names[row] for row in rows.tolist()], near.tolist()))
+            first = np.array(self.vectors[rows[:1]])
+            parts = np.array_split(rows, -(-len(rows) // QUERIES))
+            near = [exact.similarities_of(first, self.vectors, part[None])[0] for part in parts]
+            groups.append(Group([self.names[row] for row in rows.tolist()], np.concatenate(near).tolist()))
         return groups
 
     def _links(self, above: float, progress: Progress) -> Iterator[Ints]:
