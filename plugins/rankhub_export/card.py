@@ -58,7 +58,7 @@ def card(
     parts = [
         f"# {run.recipe.name}: {file}",
         recipe.get("description") or "",
-        f"Exported by `rankhub export --to {to}` from `{run.weights.name}` of a run of rankhub "
+        f"Exported by `rankhub export --to {to}` from `{proof['weights']}` of a run of rankhub "
         f"{proof['versions'].get('rankhub', '')}.",
         "## Use",
         _use(run, to, file, proof, outputs, contract),

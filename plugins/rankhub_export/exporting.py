@@ -147,7 +147,7 @@ class _Exporting:
             "format": "rankhub export proof 1",
             "to": self.to,
             "run": str(self.run.path.resolve()),
-            "weights": self.run.weights.name,
+            "weights": f"{self.run.weights.parent.name}/{self.run.weights.name}",
             "equal": True,
             "tolerance": TOLERANCE,
             "images": proof.images,

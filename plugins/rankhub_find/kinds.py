@@ -57,12 +57,12 @@ class IndexPlan:
         """What a person is told before it begins: name -> text."""
         learned = f"{self.training:,} of {self.rows:,} rows, {self.lists:,} lists" if self.training else "none"
         disk = self.rows * self.dim * 4
+        held = f"{_size(self.memory)} to search, {_size(self.building)} to build; " if self.memory else ""
         return {
             "index": f"{self.kind}, {self.rows:,} vectors of {self.dim} columns"
             + (f": {self.why}" if self.why else ""),
             "training": learned,
-            "memory": f"{_size(self.memory)} to search, {_size(self.building)} to build; "
-            f"vectors of {_size(disk)} are mapped from their file",
+            "memory": f"{held}vectors of {_size(disk)} are mapped from their file",
         }
 
 
@@ -119,4 +119,4 @@ def _machine() -> int:
 
 
 def _size(count: int) -> str:
-    return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"
+    return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.3g} MB"
