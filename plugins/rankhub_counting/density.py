@@ -97,7 +97,7 @@ class Density(Head):
             UserError: The views differ in size.
         """
         maps = list(features.maps or ())
-        if len({tuple(one.shape[-2:]) for one in maps}) > 1:
+        if any(one.shape[-2:] != maps[0].shape[-2:] for one in maps[1:]):
             raise UserError(
                 "the density head needs views of one size, but this stream has several; let all its generators make "
                 "views of one `size`"

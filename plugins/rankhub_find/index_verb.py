@@ -1,0 +1,223 @@
+"""`rankhub index`: make images searchable."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import rankhub
+from rankhub import Run, Talk, UserError
+from rankhub.interfaces.files import readable
+from rankhub_find.kinds import Wanted, plan
+from rankhub_find.output import as_json, write_table
+from rankhub_find.store import is_index
+
+if TYPE_CHECKING:
+    from rankhub_find.index import Index
+
+SAVE_AFTER = 300.0
+"""Seconds after which what is done is saved, unless saving takes more than a tenth of the time."""
+
+SHOWN = 10
+"""Images that are left out and shown."""
+
+
+def index(
+    run: Annotated[Path | None, typer.Argument(help="A run's folder, or one of its checkpoints.")] = None,
+    sources: Annotated[
+        list[str] | None, typer.Argument(help="Images: folders, files, - for names on standard input.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The index's folder.")] = None,
+    from_list: Annotated[Path | None, typer.Option("--from", help="A list of files and folders, one a line.")] = None,
+    kind: Annotated[str | None, typer.Option(help="flat, hnsw, ivfpq, or auto (the default), by the size.")] = None,
+    output: Annotated[str, typer.Option(help="What is compared: backbone, or HEAD.OUTPUT.")] = "backbone",
+    changes: Annotated[list[str] | None, typer.Option("--set", help="A change, such as device=cpu.")] = None,
+    add: Annotated[bool, typer.Option("--add", help="Add images that are not in the index yet.")] = False,
+    remove: Annotated[
+        list[str] | None, typer.Option(help="Take an image, or all below a folder, out of the index. May be repeated.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an index that is there.")] = False,
+    as_data: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
+) -> None:
+    """Embed images with the network of a run and make an index of them, which `search` and `duplicates` use.
+
+    Ctrl-C keeps what is done: with --add the same command goes on. Images that cannot be read are listed in
+    skipped.csv, and the rest is done.
+
+    Example: rankhub index runs/s2r2_folder/2026-01-31_12-00-00 ~/photos --out photos.index
+    """
+    if out is None:
+        raise UserError("name the index's folder with --out FOLDER")
+    talk = rankhub.talking(stderr=as_data)
+    busy = f"another `rankhub index` is at work in {out}; let it end"
+    if remove:
+        if run is not None or sources or from_list is not None or add or force or kind is not None:
+            raise UserError("--remove goes with --out alone: rankhub index --out FOLDER --remove PATH")
+        from rankhub_find.index import Index
+
+        opened = Index.open(out)
+        with rankhub.locked(out / "index.lock", sentence=busy):
+            done = _remove(opened, remove, out, talk)
+        return typer.echo(as_json(done)) if as_data else None
+    if run is None or (not sources and from_list is None):
+        raise UserError("name a run and images: rankhub index RUN SOURCES... --out FOLDER")
+    _check_place(out, add, force)
+    from rankhub_use.sources import sources as files_of
+
+    files = files_of(sources or [], from_list, sys.stdin.buffer if "-" in (sources or []) else None)
+    paths = list(dict.fromkeys(os.path.abspath(file.path) for file in files))
+    if not paths:
+        raise UserError("there is no image in what was named")
+    wanted = _wanted(kind)
+    try:
+        trained = rankhub.load_run(run, overrides=changes or [])
+        with trained, rankhub.locked(out / "index.lock", sentence=busy):
+            done = _Indexing(trained, paths, out, talk).go(output, wanted, add)
+    finally:
+        with suppress(OSError):
+            out.rmdir()  # where nothing came of it
+    if as_data:
+        typer.echo(as_json(done))
+    if done["stopped"]:
+        raise typer.Exit(130)
+
+
+def _wanted(kind: str | None) -> Wanted | None:
+    if kind is None:
+        return None
+    plan(kind if kind != "ivfpq" else "auto", 0, 1)  # type: ignore[arg-type]  # says what there is
+    return kind  # type: ignore[return-value]
+
+
+def _check_place(out: Path, add: bool, force: bool) -> None:
+    if add and force:
+        raise UserError("--add keeps the index that --force replaces; give one of the two")
+    if out.exists() and not out.is_dir():
+        raise UserError(f"--out {out} is a file; name a folder")
+    if out.is_dir() and any(path.name != "index.lock" for path in out.iterdir()) and not is_index(out):
+        raise UserError(f"--out {out} holds other things than an index; name another folder")
+    if is_index(out) and not (add or force):
+        raise UserError(f"there is an index at {out} already; --add adds to it, --force replaces it")
+    if not out.absolute().parent.is_dir():
+        raise UserError(f"--out {out}: there is no folder {out.absolute().parent}; make it first")
+
+
+class _Indexing:
+    """Embedding, with what is done so far."""
+
+    def __init__(self, run: Run, paths: Sequence[str], out: Path, talk: Talk) -> None:
+        self.run, self.paths, self.out, self.talk = run, paths, out, talk
+        self.skipped: list[tuple[str, str]] = []
+        self.names: list[str] = []
+        self.parts: list[Any] = []
+
+    def go(self, output: str, kind: Wanted | None, add: bool) -> dict[str, Any]:
+        """Embed what is not there yet, and build."""
+        from rankhub_find.embedding import Embedder, check_known, network_of
+        from rankhub_find.index import Index
+
+        ours = Index.open(self.out) if add and is_index(self.out) else None
+        if ours is not None:
+            check_known(ours.network, self.run)
+            output, ours.wanted = ours.network.output, kind or ours.wanted
+        known = network_of(self.run, output)
+        ahead = [path for path in self.paths if ours is None or path not in ours]
+        if ours is not None and len(ahead) < len(self.paths):
+            self.talk.note(f"{len(self.paths) - len(ahead):,} images are in the index already")
+        saved, begun, cost, added, stopped = time.monotonic(), time.monotonic(), 0.0, 0, False
+        try:
+            done = 0
+            for names, vectors, skipped in Embedder(self.run, output)(ahead):
+                if names and ours is None:
+                    ours = Index(vectors.shape[1], kind or "auto", known)
+                if names and not added and ours is not None:
+                    self.talk.finish()
+                    self.talk.pairs(plan(ours.wanted, len(ours.names) + len(ahead), ours.dim).lines())
+                self.names += names
+                self.parts += [vectors] if names else []
+                self.skipped += skipped
+                added, done = added + len(names), done + len(names) + len(skipped)
+                self.talk.work(done, len(ahead), "embed")
+                if ours is not None and time.monotonic() - saved > max(SAVE_AFTER, 10 * cost):
+                    before = time.monotonic()
+                    self._keep(ours)
+                    saved = time.monotonic()
+                    cost = saved - before
+            if ours is None:
+                first = f", such as {readable(self.skipped[0][0])}: {self.skipped[0][1]}" if self.skipped else ""
+                raise UserError(f"none of {len(self.paths)} images can be read{first}")
+            self._append(ours)
+            ours.settle(self.talk.work)
+            ours.save(self.out)
+        except KeyboardInterrupt:
+            self.talk.finish()
+            if ours is None:
+                raise
+            stopped = True
+            self._keep(ours)
+        self.talk.finish()
+        return self._say(ours, added, stopped, time.monotonic() - begun)
+
+    def _append(self, ours: Index) -> None:
+        import numpy as np
+
+        names, parts = self.names, self.parts
+        self.names, self.parts = [], []
+        if names:
+            ours.append(names, np.concatenate(parts))
+
+    def _keep(self, ours: Index) -> None:
+        """Save what is done as a flat index."""
+        self._append(ours)
+        ours.unsettled()
+        ours.save(self.out)
+
+    def _say(self, ours: Index, added: int, stopped: bool, seconds: float) -> dict[str, Any]:
+        rows = [{"path": path, "reason": reason} for path, reason in self.skipped]
+        table = self.out / "skipped.csv"
+        if rows:
+            write_table(table, rows, ["path", "reason"])
+            for path, reason in self.skipped[:SHOWN]:
+                self.talk.note(f"{readable(path)} is left out: {reason}")
+            self.talk.note(f"{len(rows):,} images are left out, {table}")
+        else:
+            table.unlink(missing_ok=True)
+        if stopped:
+            self.talk.note("stopped; what is done is kept as a flat index, the same command with --add goes on")
+        self.talk.line(f"{added:,} images added, {len(ours):,} in all, {ours.kind}, {seconds:,.0f} s: {self.out}")
+        return {
+            "index": str(self.out),
+            "kind": ours.kind,
+            "why": ours.plan.why,
+            "added": added,
+            "images": len(ours),
+            "skipped": rows,
+            "network": ours.network.digest,
+            "output": ours.network.output,
+            "seconds": round(seconds, 1),
+            "stopped": stopped,
+        }
+
+
+def _remove(ours: Index, remove: Sequence[str], out: Path, talk: Talk) -> dict[str, Any]:
+    """Take out images and folders of them."""
+    gone: list[str] = []
+    for path in remove:
+        absolute = os.path.abspath(os.path.expanduser(path))
+        below = absolute.rstrip(os.sep) + os.sep
+        found = [absolute] if absolute in ours else [n for n in ours.names if n.startswith(below) and n in ours]
+        if not found:
+            raise UserError(f"there is no image {readable(path)}, and none below a folder of that name, in {out}")
+        gone += found
+    count = ours.remove(gone, talk.work)
+    talk.finish()
+    ours.save(out)
+    talk.line(f"{count:,} images removed, {len(ours):,} are left: {out}")
+    return {"index": str(out), "kind": ours.kind, "removed": count, "images": len(ours)}
