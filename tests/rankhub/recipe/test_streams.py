@@ -246,9 +246,10 @@ def test_streams_that_lack_images_are_named_all_at_once_each_with_the_change_to_
         ("count=5", "count: unknown key 'count'; did you mean data.photos.count=5 or data.scored.count=5?"),
         ("views=3", "views: unknown key 'views'; did you mean streams.ranked.generator.jitter.views=3?"),
         ("ranked.accumulate=2", "ranked: a recipe has no 'ranked'; did you mean streams.ranked.accumulate=2?"),
-        ("head=main", "head: unknown key 'head'; did you mean streams.ranked.objectives.pull.head=main or "),
+        ("momentum=0.5", "momentum: unknown key 'momentum'; did you mean optimizer.momentum=0.5?"),
+        ("head=main", "head: unknown key 'head'; did you mean 'heads'?"),
         ("optimizer.batch_size=2", "; did you mean streams.ranked.batch_size=2 or streams.labeled.batch_size=2"),
-        ("optimizer.rl=2", "optimizer.rl: unknown option 'rl'; did you mean 'lr'?"),
+        ("optimizer.mometum=2", "optimizer.mometum: unknown option 'mometum'; did you mean 'momentum'?"),
         ("nothing_so=2", "nothing_so: unknown key 'nothing_so'; expected one of acquire, "),
     ],
 )
