@@ -58,7 +58,8 @@ def predict(
         reader = {"use": trained.recipe.catalog.in_role("dataset", "folder"), "root": str(folder)}
         images, report = open_data(reader, trained.recipe, talk.work)
         if not trained.labels:
-            raise UserError("no head of this run gives one number an image; `rankhub predict` writes scores and counts")
+            advice = f"its features, in Python: rankhub.load_run({str(run)!r}).embed(images)"
+            raise UserError(f"no head of this run gives one number an image, which `rankhub predict` writes; {advice}")
         columns = trained.columns
         paths = images.facts("path") or [str(number) for number in range(len(images))]
         rows, unsuited = trained.suited(images)
