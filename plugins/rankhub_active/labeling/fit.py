@@ -49,13 +49,15 @@ def _batches(recipe: LoadedRecipe) -> Iterator[tuple[str, str, str, int]]:
 def _small(recipe: LoadedRecipe, name: str, images: Dataset) -> Iterator[str]:
     """Ask the steps to which images come in their own size, as training does."""
     sizes, views = images.sizes(), ViewSpec()
-    for spec in recipe.resolved()["streams"][name]["generator"] if sizes is not None else ():
+    if sizes is None:
+        return
+    for spec in recipe.resolved()["streams"][name]["generator"]:
         step: Generator = rankhub.build("generator", spec, catalog=recipe.catalog)
         objection = step.check_images(sizes)
         if objection is not None and objection[1].any():
             why, which = objection
-            path = (images.facts("path") or {})[int(which.argmax())]
-            yield (f"stream {name!r}: {int(which.sum())} of {len(which)} images {why}; the first is {path}")
+            path = images[int(which.argmax())].path
+            yield f"stream {name!r}: {int(which.sum())} of {len(which)} images {why}; the first is {path}"
         views = step.plan(views)
         if any(side is not None for _, side in views.sizes):
             return
