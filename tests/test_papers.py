@@ -6,6 +6,9 @@ import csv
 import importlib.metadata
 import re
 import shlex
+import subprocess
+import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -163,6 +166,23 @@ def test_every_kind_is_explained():
     from rankhub.interfaces.kinds import KINDS
 
     assert rows == {name: kind.protocol for name, kind in KINDS.items()}
+
+
+def test_the_plugin_of_contributing_is_whole(tmp_path, monkeypatch):
+    """Its two blocks, built as the text says, are a plugin that rankhub finds."""
+    found = blocks((REPO / "CONTRIBUTING.md").read_text())
+    (tmp_path / "my_plugin").mkdir()
+    (tmp_path / "my_plugin" / "__init__.py").write_text(found["python"][0])
+    (tmp_path / "pyproject.toml").write_text(found["toml"][0])
+    options = ("--no-deps", "--no-build-isolation", "--no-index", "-q", "-w", str(tmp_path / "dist"))
+    subprocess.run([sys.executable, "-m", "pip", "wheel", *options, str(tmp_path)], check=True, capture_output=True)
+    (wheel,) = (tmp_path / "dist").glob("my_plugin-0.1.0-*.whl")
+    zipfile.ZipFile(wheel).extractall(tmp_path / "installed")
+    monkeypatch.syspath_prepend(str(tmp_path / "installed"))
+    entry = Catalog.discover().find("loss", "pull")
+    assert (entry.owner, entry.version) == ("my_plugin", "0.1.0")
+    assert "rankhub" in importlib.metadata.requires("my-plugin")
+    monkeypatch.delitem(sys.modules, "my_plugin")
 
 
 def test_the_readme_is_short():

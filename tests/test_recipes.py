@@ -6,13 +6,16 @@ That each validates is tested with the verb, in rankhub/cli/test_validate.py.
 from __future__ import annotations
 
 import json
+import re
 import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 from helpers import counting_layouts, scored_layouts
 from helpers.commands import call
+from helpers.papers import fault
 from helpers.recipes import shipped_names, shipped_text
 from PIL import Image
 
@@ -156,3 +159,12 @@ def test_they_are_shipped(repo):
     folder = shipped(Catalog.discover(), "quickstart").path.parent
     globbed = {path for pattern in packed["rankhub_recipes"] for path in folder.glob(pattern)}
     assert globbed == {path for path in folder.rglob("*") if path.suffix in (".yaml", ".md", ".png")}
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_what_to_try_next_is_a_command_that_would_be_taken(name):
+    for advice in load_recipe(name, (), Catalog.discover()).recipe.next_steps:
+        _, _, command = advice.partition(": ")
+        assert re.match(r"rankhub |rankhub\.load_run", command), advice
+        words = command.removesuffix(" ...")
+        assert not words.startswith("rankhub ") or fault(words, Path(__file__).parents[1]) is None, advice

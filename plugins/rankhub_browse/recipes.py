@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import takewhile
 from pathlib import Path
 from typing import Annotated
 
@@ -28,7 +29,7 @@ def list_all() -> None:
     for one in rankhub.list_recipes():
         recipes.add_row(one.name, one.description)
     for one in rankhub.list_recipes("overlay"):
-        overlays.add_row(one.name, _first_line(one.path))
+        overlays.add_row(one.name, _said(one.path))
     advice = (
         "Run one with [bold]rankhub run NAME[/bold], or with [bold]--overlay NAME[/bold] too; "
         "get your own copy with [bold]rankhub recipes copy NAME[/bold]."
@@ -38,9 +39,10 @@ def list_all() -> None:
     out.print(advice, markup=True)
 
 
-def _first_line(path: Path) -> str:
-    """What an overlay does: its first line, a comment."""
-    return path.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ").removesuffix(".")
+def _said(path: Path) -> str:
+    """What an overlay does: the comment that it begins with, up to an empty line of it or a command."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return " ".join(line[2:] for line in takewhile(lambda line: re.match("# \\S", line), lines)).removesuffix(".")
 
 
 @app.command("copy")

@@ -81,7 +81,8 @@ def _notes(folder: Folder, rows: npt.NDArray[np.int64], faults: Sequence[UnusedI
     yield f"{len(rows):,}{of} images in {folder.root}, {size_range(facts.shapes[rows])}"
     if faults:
         total = len(facts.rows) + len(faults)
-        yield f"{len(faults):,} of {total:,} images cannot be used and are skipped, see the table: {_why(faults)}"
+        said = f"{len(faults):,} of {total:,} images cannot be used and are skipped, see the table skipped"
+        yield f"{said}: {_why(faults)}"
     if copies:
         yield (
             f"{copies:,} images are copies of another, pixel for pixel: in training the two count as negatives of each "

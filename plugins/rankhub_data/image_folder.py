@@ -87,6 +87,9 @@ class ImageFolder(Dataset):
             if os.path.isfile(path):
                 archive = " (unpack it first)" if path.suffix in (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar") else ""
                 return f"{path} is a file; set `root` to the folder that holds the images{archive}"
+            if not os.path.isdir(path) and path != self.root:
+                there = ", ".join(sorted(one.name for one in self.root.iterdir() if one.is_dir())) or "no folder"
+                return f"`folders` names {path.name}, which is not in {self.root}; it holds {there}"
             if not os.path.isdir(path):
                 return f"there is no folder {path}; set `root` to your folder of images (data.NAME.root=PATH)"
         if self.listed is not None and not self.listed.is_file():

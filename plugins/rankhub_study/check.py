@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,6 +19,10 @@ from rankhub_study.results import POOLED
 KeyPath = tuple[str | int, ...]
 
 
+_ABSENT = r"there is no|there is nothing|`folders` names|.* is not (at|in) "
+"""How data sets begin to say that their files are not there."""
+
+
 def check(jobs: Jobs, *, need_data: bool = True) -> None:
     """Check names in the plan, and each method's recipe with each value of its axes, its trials and its settings.
 
@@ -28,6 +33,8 @@ def check(jobs: Jobs, *, need_data: bool = True) -> None:
     problems = [document.problem(steps, text) for steps, text in _names(jobs.plan)]
     if not problems:
         problems = _recipes(jobs, need_data)
+    if jobs.plan.layout and any(re.match(_ABSENT, problem.text) for problem in problems):
+        problems.append(document.problem(("layout",), jobs.plan.layout))
     if problems:
         raise RecipeErrors(problems, document.file)
 

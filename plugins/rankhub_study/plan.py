@@ -239,6 +239,7 @@ class Plan(PlanModel):
         title: Of table and figure.
         description: One line for the list of plans.
         note: Said under the table.
+        layout: What must lie where, as data are given on the command line; said where some are missing.
         overlays: For all methods.
         overrides: For all methods.
         sets: Name -> overrides that methods name.
@@ -258,6 +259,7 @@ class Plan(PlanModel):
     title: str = ""
     description: str = ""
     note: str = ""
+    layout: str = ""
     overlays: list[str] = []
     overrides: Values = {}
     sets: dict[str, Values] = {}

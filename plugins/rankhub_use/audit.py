@@ -15,7 +15,6 @@ import numpy as np
 import typer
 from PIL import Image
 
-import rankhub
 from rankhub import Talk, UserError
 from rankhub.interfaces.files import as_csv, unwritable, write_text
 from rankhub_data.decode import Pixels
@@ -24,6 +23,7 @@ from rankhub_use.answering import none_answered
 from rankhub_use.audit_page import draw, page
 from rankhub_use.findings import Findings
 from rankhub_use.growing import Growing, digest_of
+from rankhub_use.options import read_options
 from rankhub_use.ordered import Orders, orders_of, orders_of_run
 from rankhub_use.reading import read_blocks
 from rankhub_use.scorers import Picture, Scorer, scorer_for
@@ -76,7 +76,7 @@ def audit(
     talk = talk_beside(as_json)
     asked = scorer_for(scorer, lower_is_better, changes or [], output)
     if generator is not None:
-        orders = orders_of([{"use": generator, **rankhub.read_options(option or [])}])
+        orders = orders_of([{"use": generator, **read_options(option or [])}])
     elif asked.run is not None:
         orders = orders_of_run(asked.run, stream)
     else:

@@ -13,6 +13,7 @@ import rankhub
 from rankhub import Run, Talk, UserError
 from rankhub.interfaces.evaluate import EvaluationResult
 from rankhub.interfaces.files import as_csv, fitting, whole, write_text
+from rankhub_use.options import read_options
 from rankhub_use.shell import ForceOption, JsonOption, RunArgument, SetOption, paced, say, talk_beside
 
 PIXELS, NOW = "raw pixels", "now"
@@ -45,7 +46,7 @@ def evaluate(
     if out is not None and out.exists() and not (out.is_dir() and (force or not any(out.iterdir()))):
         raise UserError(f"--out {out} is there already; name another folder, or --force to write into it")
     talk = talk_beside(as_json)
-    asked = [rankhub.read_options([f"evaluator={text}"])["evaluator"] for text in evaluators or ()]
+    asked = [read_options([f"evaluator={text}"])["evaluator"] for text in evaluators or ()]
     with rankhub.load_run(run, overrides=changes or []) as trained:
         rows, found = measure(trained, asked or None, talk)
     if not as_json:

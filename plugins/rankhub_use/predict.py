@@ -104,7 +104,8 @@ class Scores:
 
     def __init__(self, run: Run, files: Sequence[NamedFile], batch_size: int, pictures: Path | None = None) -> None:
         if not run.labels:
-            raise UserError("no head of this run gives one number an image; `rankhub embed` writes its features")
+            advice = "`rankhub embed` writes its features, in Python rankhub.load_run(...).embed(images)"
+            raise UserError(f"no head of this run gives one number an image; {advice}")
         self.run, self.files, self.batch_size, self.pictures = run, files, batch_size, pictures
         self.columns = {run.columns[output]: of_label(output, label) for output, label in run.labels.items()}
         self._drawn = 0

@@ -49,10 +49,18 @@ def generator(
         raise UserError(f"--out {target} is there already; name another file, or --force to replace it")
     if not target.absolute().parent.is_dir():
         raise UserError(f"--out {target}: there is no folder {target.absolute().parent}; make it first")
-    from rankhub_views.options import read_options
+    from rankhub_use.options import read_options
     from rankhub_views.sheet import draw_sheet
 
-    step = rankhub.build("generator", {"use": name, **read_options(options or [])})
+    given = read_options(options or [])
+    try:
+        step = rankhub.build("generator", {"use": name, **given})
+    except UserError as error:
+        if "missing; expected" not in str(error):
+            raise
+        option = str(error).partition(": missing")[0].rpartition(" ")[2]
+        value = "96" if option == "size" else "VALUE"
+        raise UserError(f"{error}; write rankhub show generator {name} {option}={value} --image {image}") from None
     source = _read(image)
     rankhub.talking()  # what the generator warns of is shown
     batch, spec = rankhub.make_views([step], source, seed)

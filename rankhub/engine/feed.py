@@ -179,16 +179,11 @@ class EpochPosition:
 
 
 class Feed(TorchDataset[Batch | Exception]):
-    """Batches of one stream, from any position on; a UserError if there are fewer images than a batch."""
+    """Batches of one stream, from any position on; there are at least as many images as in a batch."""
 
     def __init__(
-        self, name: str, dataset: Dataset, chain: Chain, batch_size: int, workers: int, processes: Processes = ALONE
+        self, dataset: Dataset, chain: Chain, batch_size: int, workers: int, processes: Processes = ALONE
     ) -> None:
-        if len(dataset) < batch_size:
-            raise UserError(
-                f"stream {name!r} takes {batch_size} images a step, its data have only {len(dataset)}; "
-                f"lower batch_size to at most {len(dataset)} or add images"
-            )
         self.dataset, self.chain, self.batch_size, self.workers = dataset, chain, batch_size, workers
         self.batches_per_epoch = len(dataset) // batch_size
         self.share = processes.share(batch_size)  # of each batch's images

@@ -1,6 +1,6 @@
 """Builds what a recipe names, and opens its data."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from rankhub.interfaces.loss import Loss
 from rankhub.interfaces.predict import Predict
 from rankhub.interfaces.schedule import Schedule
 from rankhub.recipe.assembly import Assembly
-from rankhub.recipe.schema import Recipe, phase_streams
+from rankhub.recipe.schema import Recipe, phase_streams, size_path
 
 Progress = Callable[[int, int, str], None]
 StreamKey = tuple[str, str]
@@ -84,8 +84,6 @@ def build(recipe: Recipe, resources: Resources, *, fresh: bool = True) -> Parts:
     # What the first process decodes, the others find in the cache.
     datasets, reports = processes.first_before_others(lambda: open_data(recipe, assembly, resources, recipe.used_data))
     feeds = build_feeds(recipe, assembly, datasets, processes)
-    for (_, name), feed in feeds.items():
-        check_images(f"stream {name!r}", feed.dataset, feed.chain.own_size)
     network = build_network(recipe, assembly)
     if fresh:
         network.backbone.initialize()
@@ -151,15 +149,22 @@ def open_data(
 
 def check_shares(recipe: Recipe, processes: Processes) -> None:
     """See that every process gets as many images of a step as the others, in equal micro-batches, or say what would."""
-    for _, name, stream in phase_streams(recipe):
+    faults = []
+    for number, name, stream in phase_streams(recipe):
         parts = processes.count * stream.accumulate
         if stream.batch_size % parts:
             near = max(1, round(stream.batch_size / parts)) * parts
             cut = f", each in {stream.accumulate} micro-batches" if stream.accumulate > 1 else ""
-            raise UserError(
+            faults.append(
                 f"stream {name!r} takes {stream.batch_size} images a step, which {processes.count} processes{cut} "
-                f"cannot share equally; batch_size: {near} would do"
+                f"cannot share equally; {size_path(recipe, number, name)}={near} would do"
             )
+    _refuse(faults)
+
+
+def _refuse(faults: Sequence[str]) -> None:
+    if faults:
+        raise UserError("\n".join(dict.fromkeys(faults)))
 
 
 def build_feeds(
@@ -167,12 +172,20 @@ def build_feeds(
 ) -> dict[StreamKey, Feed]:
     """The batches of every stream in every phase; each phase draws views of its own."""
     feeds: dict[StreamKey, Feed] = {}
+    faults = []
     for number, name, stream in phase_streams(recipe):
-        phase = recipe.phases[number].name
-        chain = chain_of(recipe, assembly, name, f"{phase}/{name}")
-        feeds[phase, name] = Feed(
-            name, datasets[stream.data], chain, stream.batch_size, recipe.loader.workers, processes
-        )
+        phase, dataset = recipe.phases[number].name, datasets[stream.data]
+        chain, size = chain_of(recipe, assembly, name, f"{phase}/{name}"), stream.batch_size
+        if len(dataset) < size:
+            said = f"stream {name!r} takes {size} images a step, its data have only {len(dataset)}; add images, or set"
+            faults.append(f"{said} {size_path(recipe, number, name)}={len(dataset)}")
+            continue
+        try:
+            check_images(f"stream {name!r}", dataset, chain.own_size)
+        except UserError as error:
+            faults.append(str(error))
+        feeds[phase, name] = Feed(dataset, chain, size, recipe.loader.workers, processes)
+    _refuse(faults)
     return feeds
 
 

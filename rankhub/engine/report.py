@@ -171,7 +171,12 @@ def scored(parts: Parts, average: WeightAverage | None) -> tuple[Network, str]:
 def announce(parts: Parts, description: Mapping[str, str], talk: Talk) -> None:
     """Print what the run will do: device, data, network, steps, expected time."""
     talk.pairs(description)
-    for sentence in (*(note for report in parts.reports.values() for note in report.notes), *parts.left_out):
+    for data, report in parts.reports.items():
+        for note in report.notes:
+            for table in report.tables:
+                note = note.replace(f"the table {table}", f"data/{data}_{table}.csv of the run folder")
+            talk.note(f"data.{data}: {note}")
+    for sentence in parts.left_out:
         talk.note(sentence)
 
 

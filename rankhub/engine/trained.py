@@ -126,7 +126,7 @@ class Run(TrainedNetwork):
         """Of a ``folder`` images that do not suit are passed over with a warning, as those that cannot be read."""
         labels = self.labels
         if not labels:
-            raise UserError("no head of this run gives one number an image; `embed` gives its features")
+            raise UserError("no head of this run gives one number an image; `run.embed(images)` gives its features")
         names = self.columns
         unit = {names[output]: label.unit for output, label in labels.items()}
         direction = {names[output]: direction_of(label) for output, label in labels.items()}

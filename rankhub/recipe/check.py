@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import BaseModel, ValidationError
@@ -25,10 +26,11 @@ from rankhub.catalog.spec import Uses
 from rankhub.interfaces.errors import UserError, brief
 from rankhub.interfaces.kinds import KINDS
 from rankhub.interfaces.options import Refers
+from rankhub.recipe.address import labels_of
 from rankhub.recipe.phases import PHASES, STREAMS, is_short
 from rankhub.recipe.reader import Document, at, list_at, mapping_at
 from rankhub.recipe.report import Problem
-from rankhub.recipe.schema import LENGTHS, Recipe
+from rankhub.recipe.schema import LENGTHS, Recipe, Stream
 
 if TYPE_CHECKING:
     from rankhub.interfaces.data import Dataset
@@ -94,6 +96,7 @@ def check(draft: Draft, *, need_data: bool = False) -> None:
     check_shape(draft)
     check_components(draft)
     check_names(draft)
+    _point_deeper(draft)
     from rankhub.recipe.meaning import check_meaning  # imports torch, which a typo must not wait for
 
     parts = check_meaning(draft)
@@ -101,6 +104,32 @@ def check(draft: Draft, *, need_data: bool = False) -> None:
         for name in () if draft.recipe is None else draft.recipe.data.keys() - draft.recipe.used_data:
             parts.pop(("data", name), None)
         draft.problems.extend(missing(draft.document, parts))
+
+
+def _point_deeper(draft: Draft) -> None:
+    """For a key that is not where it was looked for, name the paths that end as it does, as an override has them."""
+    paths: dict[str, None] = {}
+    for number, problem in enumerate(draft.problems):
+        if not re.match(r"unknown (key|option) |.* has no '", problem.text) or "did you mean" in problem.text:
+            continue
+        streams = (f"{STREAMS}.{name}.{key}" for name in draft.mapping(STREAMS) for key in Stream.model_fields)
+        paths = paths or dict.fromkeys([*streams, *_paths(draft.resolved())])
+        typed, equals, value = (problem.location.override or dotted(problem.steps)).partition("=")
+        tails = ["." + ".".join(typed.split(".")[start:]) for start in range(typed.count(".") + 1)]
+        found = next(filter(None, ([path for path in paths if path.endswith(t) and path != typed] for t in tails)), [])
+        if found:
+            said = problem.text.partition("; ")[0] if len(problem.steps) < 2 else problem.text
+            meant = " or ".join(f"{path}{equals}{value}" for path in found[:3])
+            draft.problems[number] = replace(problem, text=f"{said}; did you mean {meant}?")
+
+
+def _paths(value: Any, before: str = "") -> Iterator[str]:
+    """The paths to all entries of a recipe, items of lists by their labels."""
+    items = zip(labels_of(value), value, strict=True) if isinstance(value, list) else ()
+    for key, inner in value.items() if isinstance(value, Mapping) else items:
+        if key:
+            yield f"{before}{key}"
+            yield from _paths(inner, f"{before}{key}.")
 
 
 def check_shape(draft: Draft) -> None:

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from rankhub.catalog.blame import blamed
-from rankhub.catalog.hints import KeyPath
+from rankhub.catalog.hints import KeyPath, dotted
 from rankhub.catalog.nearest import nearest, suggestion
 from rankhub.interfaces.acquire import Acquirer
 from rankhub.interfaces.data import Dataset, LabelSpec
@@ -169,8 +169,8 @@ class _Meaning:
         batch, parts = values["batch_size"], values["accumulate"] or 1
         if given and isinstance(batch, int) and batch % parts:
             near = next(n for n in range(parts, 0, -1) if batch % n == 0)
-            text = f"batch_size {batch} cannot be cut into {parts} equal micro-batches; {near} would do"
-            self.draft.add((*steps, given[0]), text)
+            text = f"batch_size {batch} cannot be cut into {parts} equal micro-batches; "
+            self.draft.add((*steps, given[0]), f"{text}{dotted(steps)}.accumulate={near} would do")
 
     def check_anchors(self) -> None:
         """Object to a loss of which a constant network is a minimum, where nothing holds the network.

@@ -223,6 +223,12 @@ def stream_in(recipe: Recipe, phase: Phase, name: str) -> Stream:
     return recipe.streams[name].model_copy(update=use)
 
 
+def size_path(recipe: Recipe, number: int, name: str) -> str:
+    """The path by which an override sets the batch size of a stream in a phase."""
+    phase = recipe.phases[number]
+    return f"{f'phases.{phase.name}.' if phase.streams[name].batch_size else ''}streams.{name}.batch_size"
+
+
 def phase_streams(recipe: Recipe) -> Iterator[tuple[int, str, Stream]]:
     """Every stream of every phase, in the order of their turns: number of the phase, name, the stream there."""
     for number, phase in enumerate(recipe.phases):

@@ -56,7 +56,7 @@ def shortened(block: str) -> Iterator[list[str]]:
             if arguments[0] == "run":
                 arguments += SMALL[arguments[1]]
             elif arguments[:2] == ["label", "train"]:
-                arguments += ["steps=2", "streams.labeled.batch_size=4", "predict.count=2"]
+                arguments += ["steps=2", "predict.count=2"]
             yield arguments
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -43,18 +43,22 @@ class Ingested:
         skipped: Images of which people cannot say.
         left_open: Images of the file that have no answer yet.
         unchanged: Images that had the same answer before.
+        range: Lowest and highest of the numbers that were given; None of points, and of fewer than two.
     """
 
     labeled: int
     skipped: int
     left_open: int
     unchanged: int
+    range: tuple[float, float] | None = field(default=None, compare=False)
 
     def sentence(self) -> str:
         """How many of each, for the reader."""
         parts = [f"{self.labeled:,} labeled", f"{self.skipped:,} skipped", f"{self.left_open:,} left open"]
         if self.unchanged:
             parts.append(f"{self.unchanged:,} the same as before")
+        if self.range is not None:
+            parts.append(f"labels from {self.range[0]:g} to {self.range[1]:g}")
         return ", ".join(parts)
 
 
@@ -72,7 +76,9 @@ def ingest(pool: Pool, source: Path, *, amend: bool = False) -> Ingested:
         raise AnswersError(_sentence(source, checked), checked.faults)
     if checked.labels or checked.skipped:
         pool.answer(checked.labels, source.name, amend=amend, skipped=checked.skipped)
-    return Ingested(len(checked.labels), len(checked.skipped), checked.left_open, checked.unchanged)
+    numbers = [float(label) for label in checked.labels.values()] if pool.settings.takes != "points" else []
+    span = (min(numbers), max(numbers)) if len(numbers) > 1 else None
+    return Ingested(len(checked.labels), len(checked.skipped), checked.left_open, checked.unchanged, span)
 
 
 class _Check:

@@ -37,7 +37,7 @@ class LabelingOptions:
 
 
 class Settings(BaseModel):
-    """Said once, by ``rankhub label init``.
+    """Said once, by ``rankhub label init``, but for ``changes``.
 
     Attributes:
         images: The folder of the pool's images, absolute.
@@ -50,6 +50,7 @@ class Settings(BaseModel):
         unlabeled: Data set of the recipe that the images of the pool stand in for; None = the recipe's own.
         test: Data set of the recipe that the labels of test images stand in for; None without test images.
         seed: Of what is drawn at random: the test images, a first round.
+        changes: Of the recipe, as ``label train`` was given them; they hold for later runs too.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -64,3 +65,4 @@ class Settings(BaseModel):
     unlabeled: str | None = None
     test: str | None = None
     seed: int = 0
+    changes: tuple[str, ...] = ()

@@ -12,6 +12,7 @@ from rankhub.interfaces.data import DataReport, Dataset
 from rankhub.interfaces.draws import Draws
 from rankhub.interfaces.files import readable, write_text
 from rankhub_active.labeling.earlier import bring_up
+from rankhub_active.labeling.fit import fitting
 from rankhub_active.labeling.pool import Pool
 from rankhub_active.labeling.replaced_data import (
     ReplacedData,
@@ -51,15 +52,16 @@ def set_up(folder: Path, loaded: LoadedRecipe, options: LabelingOptions, progres
         raise UserError(f"{folder.absolute()} is there already; name another folder with --folder")
     found = find_replaced_data(loaded, options)
     settings = _settings(found, options)
-    text = _own_recipe(folder, loaded, found, settings)
+    own = _own_recipe(folder, loaded, found, settings)
     images, report = open_images(settings, loaded, progress)
     paths = images.facts("path") or ()
     if options.test >= len(paths):
         raise UserError(f"--test {options.test} leaves none of the {len(paths)} images to choose from")
+    notes = [*_notes(found, settings), *fitting(own, settings, images, options.test)]
     fresh = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_text(folder / RECIPE, text)
+        write_text(folder / RECIPE, own.resolved_text())
         pool = Pool.create(folder, settings, paths, _drawn(sorted(paths), options.test, options.seed))
     except OSError as error:
         raise UserError(f"the folder {folder.absolute()} cannot be made: {error.strerror}") from error
@@ -68,7 +70,7 @@ def set_up(folder: Path, loaded: LoadedRecipe, options: LabelingOptions, progres
         if fresh:
             folder.rmdir()
         raise
-    return SetUp(pool, report, _notes(found, settings))
+    return SetUp(pool, report, notes)
 
 
 def open_images(settings: Settings, recipe: LoadedRecipe, progress: Progress) -> tuple[Dataset, DataReport]:
@@ -122,13 +124,13 @@ def _settings(found: ReplacedData, options: LabelingOptions) -> Settings:
     )
 
 
-def _own_recipe(folder: Path, loaded: LoadedRecipe, found: ReplacedData, settings: Settings) -> str:
+def _own_recipe(folder: Path, loaded: LoadedRecipe, found: ReplacedData, settings: Settings) -> LoadedRecipe:
     """The recipe with the pool in it, checked. `train` names the files with the labels anew for each run."""
     kept, best, _ = rankhub.without_evaluators(loaded.resolved(), found.absent)
     # The recipe's advice is about its own data; what comes next here, `label status` says.
     changed = [f"evaluate={as_value(kept)}", f"keep_best={as_value(best)}", "next_steps=[]"]
     changed += overrides(settings, loaded, folder.absolute() / "labels", test=True)
-    return rankhub.load_recipe(loaded, changed).resolved_text()
+    return rankhub.load_recipe(loaded, changed)
 
 
 def _drawn(paths: Sequence[str], count: int, seed: int) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
@@ -35,12 +36,21 @@ class Trained:
     code: int = 130
 
 
-def train(pool: Pool, changes: Sequence[str], talk: Talk, *, scratch: bool = False, anew: bool = False) -> Trained:
+def train(
+    pool: Pool,
+    changes: Sequence[str],
+    talk: Talk,
+    *,
+    scratch: bool = False,
+    anew: bool = False,
+    forget: bool = False,
+) -> Trained:
     """Learn from all labels that are there.
 
     A run that was interrupted goes on, if labels and images are still those that it began with; else another begins.
 
-    ``changes`` are for this run alone. ``scratch``: begin with untrained weights, in place of those of the last run;
+    ``changes`` are those of this run and of later ones, until another value is given or ``forget`` leaves them out that
+    were given before. ``scratch``: begin with untrained weights, in place of those of the last run;
     ``anew``: train once more on labels that were trained on.
 
     Raises:
@@ -64,7 +74,7 @@ def train(pool: Pool, changes: Sequence[str], talk: Talk, *, scratch: bool = Fal
         if str(run.absolute()) in before:
             raise UserError(f"{run} has learned from these labels already; answer more, or train once more with --anew")
         if (run / RESOLVED).is_file():
-            if changes or scratch:
+            if changes or scratch or forget:
                 raise UserError(
                     f"{run} was interrupted and goes on with the options it began with; leave them away, or --anew"
                 )
@@ -83,11 +93,23 @@ def train(pool: Pool, changes: Sequence[str], talk: Talk, *, scratch: bool = Fal
     files = _new(pool, number, before, gone)
     run = pool.folder / RUNS / files.name
     test = bool(counts.get(("test", "labeled"), 0))
+    kept = () if forget else pool.settings.changes
+    if kept:
+        talk.note(f"changes of the runs before hold for this one too: {shlex.join(kept)} (--forget leaves them out)")
+    given = {_path(change) for change in changes}
+    changes = [*(change for change in kept if _path(change) not in given), *changes]
     wanted = [*_wanted(pool, files, test), *changes]
     if before and not scratch:
         wanted.insert(0, f"start_from={as_value({'run': before[-1]})}")
     loaded = pool_recipe(pool.folder, wanted)
+    if tuple(changes) != pool.settings.changes:
+        pool.settings = pool.settings.model_copy(update={"changes": tuple(changes)})
+        pool.settle(pool.settings)
     return _ended(pool, number, run, lambda: rankhub.train(loaded, run, progress=talk), resumed=False)
+
+
+def _path(change: str) -> str:
+    return change.partition("=")[0].strip()
 
 
 def _wanted(pool: Pool, files: Path, test: bool) -> list[str]:

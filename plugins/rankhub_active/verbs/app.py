@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,9 @@ from rankhub_active.verbs.folder_option import DEFAULT, Folder
 from rankhub_active.verbs.serve import serve
 from rankhub_active.verbs.status import status
 from rankhub_lock import locked
+
+if TYPE_CHECKING:
+    from rankhub_active.labeling.settings import Settings
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -74,7 +77,7 @@ def init(
     for note in [*made.report.notes, *made.notes]:
         talk.note(note)
     settings = made.pool.settings
-    what = {"score": "a score", "count": "a count", "points": "points"}[settings.takes]
+    what = {"score": f"a score{_scale(settings)}", "count": "a count", "points": "points"}[settings.takes]
     talk.line(f"{len(made.pool.ids())} images of {settings.images}, each of which may get {what}: {folder}")
     if answers is not None:
         from rankhub_active.labeling.answers import ingest
@@ -86,6 +89,15 @@ def init(
             raise
         talk.line(f"{answers.name}: {taken.sentence()}")
     talk.line(f"Next: {advice(made.pool)}")
+
+
+def _scale(settings: Settings) -> str:
+    """Range, unit and direction of the scores that are asked for, and how to have others."""
+    unit = f" ({settings.unit})" if settings.unit else ""
+    way = f"{'higher' if settings.higher_is_better else 'lower'} is better{unit}"
+    if settings.low is None or settings.high is None:
+        return f", any number, {way}; bounds by --low and --high"
+    return f" from {settings.low:g} to {settings.high:g}, {way}; others by --low and --high"
 
 
 def next(
@@ -167,12 +179,15 @@ def ingest(
 
 def train(
     overrides: Annotated[
-        list[str] | None, typer.Argument(help="Changes to the recipe for this run, such as steps=500.")
+        list[str] | None, typer.Argument(help="Changes to the recipe, such as steps=500; later runs keep them.")
     ] = None,
     scratch: Annotated[
         bool, typer.Option("--scratch", help="Begin with untrained weights, not the last run's.")
     ] = False,
     anew: Annotated[bool, typer.Option("--anew", help="Train once more on labels that were trained on.")] = False,
+    forget: Annotated[
+        bool, typer.Option("--forget", help="Leave out the changes that runs before were given.")
+    ] = False,
     folder: Folder = DEFAULT,
 ) -> None:
     """Train the recipe on all labels of the pool, from where the last run's network stands.
@@ -191,7 +206,7 @@ def train(
         talk.note(f"images that were asked for and have no answer yet: {waiting}; the run learns from the others")
     sentence = f"another `rankhub label train` is at work in {folder.absolute()}; let it end"
     with locked(folder / "train.lock", sentence=sentence):
-        trained = learn(pool, overrides or [], talk, scratch=scratch, anew=anew)
+        trained = learn(pool, overrides or [], talk, scratch=scratch, anew=anew, forget=forget)
     if trained.stopped:
         talk.line(f"Or, so that the round is noted as trained: {advice(pool)}")
         raise typer.Exit(trained.code)

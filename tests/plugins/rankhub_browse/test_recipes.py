@@ -34,6 +34,8 @@ def test_lists_overlays_but_no_blocks(capsys):
     said = call(capsys, "recipes").out
     assert "stl10_64px" in said
     assert "The protocol of W-MSE" in said
+    whole = " ".join(said.split())
+    assert "EfficientNet-Lite0, 3.4 M parameters (less where a recipe cuts the network for a finer map). For" in whole
     first_words = {line.split()[0] for line in said.splitlines() if line}
     assert first_words.isdisjoint(shipped_names("block"))
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from helpers.commands import call
 from PIL import Image, PngImagePlugin
 from torch.utils.data import DataLoader
 
@@ -297,7 +298,10 @@ def test_only_some_folders(folder, open_folder):
         ({"root": "nowhere"}, r"there is no folder {here}/nowhere; set `root` to your folder"),
         ({"root": "photos/a.png"}, r"{here}/photos/a.png is a file; set `root` to the folder that holds the images"),
         ({"root": "photos.zip"}, r"{here}/photos.zip is a file; .* \(unpack it first\)"),
-        ({"root": "photos", "folders": ["train"]}, "there is no folder {here}/photos/train"),
+        (
+            {"root": "photos", "folders": ["train"]},
+            "`folders` names train, which is not in {here}/photos; it holds no",
+        ),
         ({"root": "photos", "folders": ["../photos"]}, "`folders` names folders below `root`"),
         ({"root": "photos", "folders": ["/tmp"]}, "`folders` names folders below `root`"),
     ],
@@ -354,3 +358,21 @@ def test_real_photos(real_images, open_folder, tmp_path):
     assert "skipped" not in report.tables
     del data
     gc.collect()
+
+
+def test_what_a_data_set_says_names_it_and_the_file_of_its_table(tmp_path, capsys):
+    """`see the table skipped` is of no use without the name of its file."""
+    (tmp_path / "photos").mkdir()
+    for number in range(8):
+        pixels = np.random.default_rng(number).integers(0, 256, (16, 16, 3), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "photos" / f"{number}.png")
+    (tmp_path / "photos" / "broken.png").write_text("no image")
+    changes = [f"data.photos.root={tmp_path / 'photos'}", "steps=1", "data.photos.resize=null"]
+    small = ["backbone.model=test_resnet", "streams.views.batch_size=4", "data.photos.part=all", "evaluate=[]"]
+    done = call(capsys, "run", "s2r2_folder", *changes, *small, "--out", tmp_path / "run")
+    assert done.code == 0, done.err
+    said = (
+        "note: data.photos: 1 of 9 images cannot be used and are skipped, see data/photos_skipped.csv of the run folder"
+    )
+    assert said in done.out
+    assert "broken.png" in (tmp_path / "run" / "data" / "photos_skipped.csv").read_text()

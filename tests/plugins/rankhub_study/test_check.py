@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from helpers.commands import call
 from helpers.studies import PLAN, jobs_of, write_plan
 
+import rankhub
 from rankhub_study.check import check
+from rankhub_study.plan import Plan
+from rankhub_study.verb import shipped_plans
 
 
 def said(capsys, tmp_path, cells, text):
@@ -73,6 +78,24 @@ def test_overrides_of_the_command_line_are_checked_too(capsys, tmp_path, cells):
         done = call(capsys, "study", plan, f"data.labeled.root={cells}", override, "--dry-run")
         assert done.code == 2
         assert sentence in done.err
+
+
+def test_where_data_are_missing_the_plan_says_what_must_lie_where(capsys, tmp_path, cells):
+    plan = write_plan(tmp_path, layout="give data.labeled.root=CELLS, images with dots beside each")
+    done = call(capsys, "study", plan, f"data.labeled.root={tmp_path / 'nowhere'}", "--dry-run")
+    assert done.code == 2
+    assert "layout: give data.labeled.root=CELLS, images with dots beside each" in done.err
+    done = call(capsys, "study", plan, f"data.labeled.root={cells}", "optimizer.rl=1", "--dry-run")
+    assert done.code == 2
+    assert "layout" not in done.err
+
+
+def test_plans_whose_data_are_given_on_the_command_line_say_their_layout():
+    for name, file in shipped_plans().items():
+        words = " ".join(re.findall(r"^# +(rankhub study .*?)(?: --out|  |$)", file.read_text(), re.MULTILINE))
+        roots = re.findall(r"data\.[\w.]+\.root=[A-Z/a-z]+", words)
+        layout = rankhub.read_document(file, Plan)[0].layout
+        assert [root for root in roots if root not in layout] == [], name
 
 
 def test_trials_on_test_data_are_refused(capsys, tmp_path, cells):

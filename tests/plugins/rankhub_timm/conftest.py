@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.metadata
+import types
 
+import huggingface_hub
 import pytest
 
 from rankhub_timm.installed import SOURCES
@@ -19,6 +21,18 @@ def source(request):
 def lite0():
     """The source that the extra `test` brings."""
     return _there("tf_efficientnet_lite0")
+
+
+@pytest.fixture
+def no_hub(monkeypatch):
+    """A session of the hub's client that reaches nothing; its ``head`` may be set."""
+
+    def head(url, timeout):
+        raise OSError("Name or service not known")
+
+    session = types.SimpleNamespace(head=head)
+    monkeypatch.setattr(huggingface_hub, "get_session", lambda: session)
+    return session
 
 
 def _there(model):

@@ -1,12 +1,16 @@
+import logging
+
 import pytest
 import safetensors.torch
 import timm
 import torch
+from huggingface_hub import constants
 from torch import nn
 
 from rankhub.interfaces.errors import Objection, UserError
 from rankhub.interfaces.model import FeatureSpec
 from rankhub_timm.backbone import TimmBackbone
+from rankhub_timm.hub import hub
 
 
 def images(side: int = 64, count: int = 2) -> torch.Tensor:
@@ -134,6 +138,34 @@ def test_views_of_another_size_than_a_vision_transformer_takes():
     assert free(images(48), maps=True).maps[0].shape[2:] == (3, 3)
 
 
+@pytest.mark.usefixtures("no_hub")
+def test_weights_of_an_unreachable_hub_are_one_sentence_with_the_ways_out(tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    before = logging.getLogger("huggingface_hub").level, constants.HF_HUB_OFFLINE
+    with pytest.raises(UserError) as refused:
+        TimmBackbone(model="convnext_atto", pretrained=True).initialize()
+    said = str(refused.value)
+    assert f"({constants.ENDPOINT} cannot be reached, and its cache here does not hold them)" in said
+    for way in ("backbone.pretrained=false", "backbone.weights=FILE", "--overlay offline_backbone"):
+        assert way in said
+    assert "\n" not in said
+    assert "".join(capfd.readouterr()) == ""
+    assert before == (logging.getLogger("huggingface_hub").level, constants.HF_HUB_OFFLINE)
+
+
+def test_the_hub_is_asked_once_and_in_silence(no_hub):
+    constants_before = constants.HF_HUB_OFFLINE
+    with hub() as said:
+        assert said is not None
+        assert constants.HF_HUB_OFFLINE
+        assert not logging.getLogger("huggingface_hub.utils._http").isEnabledFor(logging.WARNING)
+    no_hub.head = lambda url, timeout: None
+    with hub() as said:
+        assert said is None
+        assert constants_before == constants.HF_HUB_OFFLINE
+
+
+@pytest.mark.usefixtures("no_hub")
 def test_pretrained_without_a_connection_is_one_sentence(monkeypatch):
     backbone = TimmBackbone(model="test_resnet", pretrained=True)
     make = timm.create_model
@@ -148,6 +180,7 @@ def test_pretrained_without_a_connection_is_one_sentence(monkeypatch):
         backbone.initialize()
 
 
+@pytest.mark.usefixtures("no_hub")
 def test_pretrained_weights_are_taken(monkeypatch):
     backbone = TimmBackbone(model="test_resnet", pretrained=True)
     make = timm.create_model

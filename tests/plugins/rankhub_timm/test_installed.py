@@ -144,7 +144,7 @@ def test_a_normalization_that_is_not_that_of_the_weights_is_said(raw, options, s
 @pytest.mark.parametrize(
     ("normalize", "said"), [("imagenet", "mean 0.5 .* get 0.485 0.456 0.406 and"), ("model", None)]
 )
-def test_so_is_that_of_downloaded_weights(normalize, said, monkeypatch, warned):
+def test_so_is_that_of_downloaded_weights(normalize, said, monkeypatch, warned, no_hub):
     make = timm.create_model
     backbone = TimmBackbone(model="test_resnet", pretrained=True, normalize=normalize)
     monkeypatch.setattr(timm, "create_model", lambda *names, pretrained, **options: make(*names, **options))

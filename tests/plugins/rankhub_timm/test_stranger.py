@@ -105,7 +105,7 @@ def test_a_run_folder_with_such_an_argument_is_refused_in_a_sentence(small_run, 
     assert not proof.exists()
 
 
-def test_advice_of_timm_to_read_weights_all_the_same_is_not_passed_on(monkeypatch, planted):
+def test_advice_of_timm_to_read_weights_all_the_same_is_not_passed_on(monkeypatch, planted, no_hub):
     file, proof = planted
     backbone = TimmBackbone(model="test_resnet", pretrained=True)
     overlay, make = {"file": str(file), "hf_hub_id": None, "url": ""}, timm.create_model

@@ -333,3 +333,4 @@ def test_a_network_without_a_score_says_so(tmp_path, capsys):
     done = call(capsys, "predict", tmp_path / "run", tmp_path / "photos")
     assert done.code == 2
     assert "no head of this run gives one number an image" in done.err
+    assert ").embed(images)" in done.err

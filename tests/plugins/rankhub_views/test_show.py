@@ -155,6 +155,16 @@ def test_views_are_of_the_pixels_that_training_sees(tmp_path):
         assert image.unique().tolist() == [shade]
 
 
+@pytest.mark.parametrize("name", ["random_views", "random_crops"])
+def test_an_option_that_is_missing_is_answered_with_the_command(capsys, photo, tmp_path, name):
+    done = call(capsys, "show", "generator", name, "--image", photo, "--out", tmp_path / "x.png")
+    command = f"write rankhub show generator {name} size=96 --image {photo}"
+    assert (done.code, command in done.err.replace("\n", " ")) == (2, True)
+    Image.new("RGB", (120, 100)).save(photo)
+    words = command.partition("rankhub ")[2].split()
+    assert call(capsys, *words, "--out", tmp_path / "x.png").code == 0
+
+
 def test_without_an_image(capsys):
     called = call(capsys, "show", "generator", "random_views", "size=8")
     assert called.code == 2

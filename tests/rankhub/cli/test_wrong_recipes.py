@@ -233,7 +233,10 @@ WRONG = {
         "batch_size: 64",
         "batch_size: 64\n    accumulate: 3",
         [],
-        ["F:14  streams.views.accumulate: batch_size 64 cannot be cut into 3 equal micro-batches; 2 would do"],
+        [
+            "F:14  streams.views.accumulate: batch_size 64 cannot be cut into 3 equal micro-batches; "
+            "streams.views.accumulate=2 would do"
+        ],
     ),
     "a pattern that matches nothing": (
         "epochs: 40",

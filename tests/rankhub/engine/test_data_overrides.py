@@ -157,7 +157,10 @@ def test_mistakes_are_said_before_anything_is_written(tmp_path):
         ({"train": STACK * 2.0}, r"data.train: images\[0\] holds floats from"),
         ({"train": "nowhere"}, "data.train: nowhere is not there"),
         ({"train": ("a.png", "b.png")}, "data.train: a.png is not there"),
-        ({"train": STACK[:3]}, "stream 'views' takes 6 images a step, its data have only 3"),
+        (
+            {"train": STACK[:3]},
+            "stream 'views' takes 6 images a step, its data have only 3; add images, or set str",
+        ),
     ):
         with pytest.raises(rankhub.UserError, match=sentence):
             rankhub.train(unlabeled(), out, data, progress=False)

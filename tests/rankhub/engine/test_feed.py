@@ -1,17 +1,15 @@
 """A stream's batches are a function of their position alone."""
 
-import pytest
 import torch
 from helpers.fakes import Dimmer, Jitter, Patches
 
 from rankhub.engine.feed import Chain, EpochPosition, Feed
-from rankhub.interfaces.errors import UserError
 from rankhub.recipe.assembly import plan_chain
 
 
 def feed(batch_size=5, workers=0, steps=None, seed=3):
     steps = [Dimmer(levels=3)] if steps is None else steps
-    return Feed("s", Patches(count=23), Chain(steps, plan_chain(steps), seed, "p/s"), batch_size, workers)
+    return Feed(Patches(count=23), Chain(steps, plan_chain(steps), seed, "p/s"), batch_size, workers)
 
 
 def test_each_image_occurs_once_an_epoch():
@@ -62,8 +60,3 @@ def test_groups_and_levels_come_through():
     assert len(batch) == 15
     assert torch.equal(batch.target.group, batch.target.index)
     torch.testing.assert_close(batch.target.level[:3], torch.tensor([1, 2 / 3, 1 / 3]))
-
-
-def test_too_few_images_is_one_sentence():
-    with pytest.raises(UserError, match="takes 24 images a step, its data have only 23"):
-        feed(24)

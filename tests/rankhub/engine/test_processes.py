@@ -110,7 +110,9 @@ def test_what_the_user_can_mend_is_said_once(tmp_path):
     recipe = write_recipe(tmp_path)
     code, said = forked(2, "run", recipe, "streams.views.batch_size=5", "--out", tmp_path / "run", cwd=tmp_path)
     assert code != 0
-    assert said.count("5 images a step, which 2 processes cannot share equally; batch_size: 4 would do") == 1
+    assert (
+        said.count("5 images a step, which 2 processes cannot share equally; streams.views.batch_size=4 would do") == 1
+    )
 
 
 def test_ctrl_c_stops_all_with_a_checkpoint(tmp_path):

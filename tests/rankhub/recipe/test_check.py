@@ -168,7 +168,7 @@ def test_one_error_hides_no_other():
         "optimizer.lr: got -1",
         "heads.main.use: no head is called 'arow'",
         "views.data: no data set is called 'trian'",
-        "accumulate: batch_size 6 cannot be cut into 4 equal micro-batches; 3 would do",
+        "accumulate: batch_size 6 cannot be cut into 4 equal micro-batches; streams.views.accumulate=3 would do",
         "evaluate.0: data set 'test' has no labels",
         "the pattern 'backbon.*' matches no parameter of the network; did you mean 'backbone.*'?",
         "optimzer: a recipe has no 'optimzer'",

@@ -181,7 +181,7 @@ def test_accumulation():
     accumulate = "streams.views.accumulate"
     load(f"{accumulate}=3")
     assert problems(f"{accumulate}=4") == [
-        f"{accumulate}: batch_size 6 cannot be cut into 4 equal micro-batches; 3 would do"
+        f"{accumulate}: batch_size 6 cannot be cut into 4 equal micro-batches; {accumulate}=3 would do"
     ]
     load(f"{accumulate}=2", f"{LOSS}={{use: follow, head: main}}")
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import yaml
 from helpers import fakes
 from helpers.plugins import component, plugin
 from helpers.recipes import TWO, load_text, problems_of
 
+import rankhub
 from rankhub.catalog.catalog import Catalog
 from rankhub.interfaces.acquire import Acquirer
+from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.options import StreamName
 from rankhub.recipe.schema import phase_streams
 
@@ -75,10 +79,12 @@ def test_what_a_phase_says_of_a_stream_holds_in_that_phase():
 
 def test_a_batch_of_a_phase_must_be_cut_as_one_of_the_stream():
     assert sentences("phases.multitask.streams.ranked.accumulate=4") == [
-        "phases.1.streams.ranked.accumulate: batch_size 2 cannot be cut into 4 equal micro-batches; 2 would do"
+        "phases.1.streams.ranked.accumulate: batch_size 2 cannot be cut into 4 equal micro-batches; "
+        "phases.1.streams.ranked.accumulate=2 would do"
     ]
     assert sentences("streams.ranked.accumulate=3") == [
-        "phases.1.streams.ranked.batch_size: batch_size 2 cannot be cut into 3 equal micro-batches; 2 would do"
+        "phases.1.streams.ranked.batch_size: batch_size 2 cannot be cut into 3 equal micro-batches; "
+        "phases.1.streams.ranked.accumulate=2 would do"
     ]
 
 
@@ -221,3 +227,41 @@ def test_the_resolved_recipe_has_no_like():
     resolved = yaml.safe_load(load(text=COPY).resolved_text())
     assert "like" not in str(resolved)
     assert resolved["streams"]["more"] == {**resolved["streams"]["ranked"], "batch_size": 3}
+
+
+def test_streams_that_lack_images_are_named_all_at_once_each_with_the_change_to_type(tmp_path):
+    few = ["data.scored.count=3", "data.photos.count=5", "phases.ranking.streams.ranked.batch_size=7"]
+    with pytest.raises(UserError) as refused:
+        rankhub.train(load(*few), tmp_path / "run", progress=False)
+    assert str(refused.value).splitlines() == [
+        "stream 'ranked' takes 7 images a step, its data have only 5; add images, or set "
+        "phases.ranking.streams.ranked.batch_size=5",
+        "stream 'labeled' takes 4 images a step, its data have only 3; add images, or set streams.labeled.batch_size=3",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("count=5", "count: unknown key 'count'; did you mean data.photos.count=5 or data.scored.count=5?"),
+        ("views=3", "views: unknown key 'views'; did you mean streams.ranked.generator.jitter.views=3?"),
+        ("ranked.accumulate=2", "ranked: a recipe has no 'ranked'; did you mean streams.ranked.accumulate=2?"),
+        ("momentum=0.5", "momentum: unknown key 'momentum'; did you mean optimizer.momentum=0.5?"),
+        ("head=main", "head: unknown key 'head'; did you mean 'heads'?"),
+        ("optimizer.batch_size=2", "; did you mean streams.ranked.batch_size=2 or streams.labeled.batch_size=2"),
+        ("optimizer.mometum=2", "optimizer.mometum: unknown option 'mometum'; did you mean 'momentum'?"),
+        ("nothing_so=2", "nothing_so: unknown key 'nothing_so'; expected one of acquire, "),
+    ],
+)
+def test_an_unknown_key_is_answered_with_the_paths_that_end_in_it(typed, said):
+    (found,) = sentences(typed)
+    assert said in found
+    for path in re.findall(r"[\w.]+=\w+", found.partition("did you mean")[2]):
+        load(path)
+
+
+def test_so_is_one_in_a_file():
+    assert sentences(text=TWO.replace("heads:", "batch_size: 4\nheads:")) == [
+        "batch_size: unknown key 'batch_size'; did you mean streams.ranked.batch_size or streams.labeled.batch_size or "
+        "phases.multitask.streams.ranked.batch_size?"
+    ]

@@ -51,6 +51,7 @@ def test_scores_keep_their_scale_and_the_way_they_run(make, images, tmp_path):
         "data.pristine of the recipe: the images of the pool, without its test images",
         "not there: data.test of the recipe; what judges on it is left out (test images drawn from the pool: --test "
         "NUMBER)",
+        "label train needs 4 labels or more, a step of stream 'labeled'; with fewer: streams.labeled.batch_size=NUMBER",
     ]
 
 
@@ -172,13 +173,13 @@ def test_images_whose_names_no_table_can_hold_are_one_sentence(make, tmp_path):
 
 
 def test_settings_name_the_images_from_anywhere(make, monkeypatch, tmp_path):
-    photos(tmp_path / "mine", 3)
+    photos(tmp_path / "mine", 4)
     monkeypatch.chdir(tmp_path)
     made = make(images=type(tmp_path)("mine"))
     assert made.pool.settings.images == str(tmp_path / "mine")
     monkeypatch.chdir("/")
     recipe = pool_recipe(tmp_path / "labeling")
     opened, _ = open_images(made.pool.settings, recipe, QUIET)
-    assert len(opened) == 3
+    assert len(opened) == 4
     with pytest.raises(UserError, match="there is no folder"):
         open_images(made.pool.settings.model_copy(update={"images": "/gone"}), recipe, QUIET)

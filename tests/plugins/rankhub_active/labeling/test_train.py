@@ -188,6 +188,25 @@ def test_a_run_that_was_interrupted_goes_on(answered, stopping, monkeypatch):
     assert steps[-1] == 3
 
 
+def test_changes_hold_for_later_runs_until_they_are_given_anew_or_forgotten(answered, unplugged):
+    def again(*changes, **options):
+        answered.answer({answered.rows(state="unlabeled")[0].id: "7.0"}, "page")
+        out = io.StringIO()
+        run = train(Pool(answered.folder), changes, Talk(out), **options).run
+        phase = resolved(run)["phases"][0]
+        return resolved(run)["optimizer"]["lr"], phase["steps"], phase["epochs"], out.getvalue()
+
+    with pytest.raises(UserError, match=r"optimizer\.lt"):
+        train(answered, ["optimizer.lt=3"], QUIET)  # is not kept
+    assert again("optimizer.lr=0.5", "steps=2") == (0.5, 2, None, "")
+    *said, out = again("phases.train.epochs=4", "clock=labeled")
+    assert said == [0.5, None, 4]
+    assert "hold for this one too: optimizer.lr=0.5 steps=2 (--forget leaves them out)" in out
+    assert again("steps=7")[:3] == (0.5, 7, None)  # the last one counts
+    assert again(forget=True)[:3] == (0.001, 3, None)
+    assert Pool(answered.folder).settings.changes == ()
+
+
 def test_images_that_changed_meanwhile_begin_a_new_run(answered, stopping, monkeypatch, tmp_path):
     stopping(1)
     train(answered, [], QUIET)

@@ -33,7 +33,8 @@ def init(folder, tmp_path, monkeypatch, capsys):
 def test_scores_are_set_up_in_the_folder_labeling(init, folder, tmp_path):
     done = init("--test", 3, "optimizer.lr=0.5")
     assert done.code == 0, done.err
-    assert f"12 images of {folder / 'my images'}, each of which may get a score: labeling" in done.out
+    assert f"12 images of {folder / 'my images'}, each of which may get a score from 0 to 100, lower is " in done.out
+    assert "better (DMOS); others by --low and --high: labeling" in done.out.replace("\n", " ")
     assert "note: data.labeled of the recipe: the labels of the pool" in done.out
     assert done.out.splitlines()[-1] == "Next: choose images to label: rankhub label next"
     pool = Pool(tmp_path / "labeling")
@@ -71,7 +72,7 @@ def test_labels_that_are_known_are_taken(init, tmp_path):
     (tmp_path / "known.csv").write_text("path,score\n01.png,3\n02.png,40.5\n")
     done = init("--answers", "known.csv")
     assert done.code == 0, done.err
-    assert "2 labeled" in done.out
+    assert "2 labeled, 0 skipped, 0 left open, labels from 3 to 40.5" in done.out
     assert ": rankhub label train" in done.out.splitlines()[-1]
     rows = Pool(tmp_path / "labeling").rows(state="labeled")
     assert [(row.path, row.label, row.round) for row in rows] == [("01.png", "3.0", 0), ("02.png", "40.5", 0)]
@@ -85,6 +86,15 @@ def test_labels_that_are_known_are_taken(init, tmp_path):
         (("--test", 12), "--test 12 leaves none of the 12 images"),
         (("--labeled", "labled"), "--labeled labled: the recipe uses no data set of that name"),
         (("optimizer.rl=1",), "optimizer.rl"),
+        (
+            ("streams.ranked.batch_size=10", "--test", 3),
+            "stream 'ranked' takes 10 images a step, the pool has 9 to learn from: add images, or change the recipe: "
+            "streams.ranked.batch_size=9",
+        ),
+        (
+            ("streams.ranked.generator.random_crops.size=45", "streams.labeled.generator.random_crops.size=45"),
+            "stream 'labeled': 12 of 12 images are smaller than the crop of 45 pixels",
+        ),
         (("--answers", "known.csv"), "known.csv: 2 rows cannot be taken"),
         (("--answers", "nowhere.csv"), "nowhere.csv cannot be read"),
     ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import rankhub
-from rankhub_views.options import read_options
+from rankhub_use.options import read_options
 
 
 def test_options_as_they_are_typed():
