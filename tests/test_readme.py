@@ -44,6 +44,7 @@ def test_the_plugin_works(repo, recipe, tmp_path, capfd, monkeypatch, paper, bef
     (tmp_path / "my_plugin.py").write_text(text)
     monkeypatch.syspath_prepend(tmp_path)
     official = {source.owner: source.load() for source in installed()}
+    monkeypatch.delitem(sys.modules, "my_plugin", raising=False)
     import my_plugin
 
     catalog = Catalog.of({**official, "my_plugin": my_plugin})

@@ -5,12 +5,15 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from rankhub import Run
 from rankhub_export.front import Shown
+
+if TYPE_CHECKING:
+    from rankhub import Run
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rankhub import Run
 from rankhub_export.answering import Output
 from rankhub_export.front import Contract
+
+if TYPE_CHECKING:
+    from rankhub import Run
 
 _OPEN = """import numpy as np
 import onnxruntime

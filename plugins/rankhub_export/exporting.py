@@ -8,10 +8,10 @@ import shutil
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import rankhub
-from rankhub import Run, UserError
+from rankhub import UserError
 from rankhub.interfaces.files import write_text
 from rankhub_export.answering import Answering, Output, described, outputs_of
 from rankhub_export.card import card
@@ -19,6 +19,9 @@ from rankhub_export.front import Contract, Pixels, front_of
 from rankhub_export.graphs import need_onnx, read_onnx, read_torch, traced, write_onnx, write_torch
 from rankhub_export.proof import TOLERANCE, Examples, Proof, examples, prove_answers, prove_graph, views_of
 from rankhub_export.weights import load_network, network_weights, timm_features, timm_weights, write_tensors
+
+if TYPE_CHECKING:
+    from rankhub import Run
 
 Target = Literal["timm", "safetensors", "onnx", "torch-export"]
 TARGETS: tuple[Target, ...] = get_args(Target)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor, nn
 
-from rankhub import Run
+if TYPE_CHECKING:
+    from rankhub import Run
+
 
 Pixels = Literal["uint8", "float"]
 

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 import rankhub
-from rankhub import Run, UserError
+from rankhub import UserError
 from rankhub.interfaces.data import Dataset
 from rankhub_export.answering import Output
 from rankhub_export.front import Contract
 from rankhub_export.graphs import Array, Call
+
+if TYPE_CHECKING:
+    from rankhub import Run
 
 TOLERANCE = 1e-4
 """The largest difference, in shares of an output's scale."""

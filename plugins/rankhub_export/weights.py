@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import safetensors.torch
 import torch
 from torch import Tensor
 
 import rankhub
-from rankhub import Run, UserError
+from rankhub import UserError
 from rankhub.interfaces.data import LabelSpec
 from rankhub_export.answering import described, outputs_of
 from rankhub_export.graphs import Array
+
+if TYPE_CHECKING:
+    from rankhub import Run
 
 
 def timm_weights(run: Run) -> tuple[str, dict[str, Tensor], tuple[str, ...]]:

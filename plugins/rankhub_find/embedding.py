@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -15,12 +16,15 @@ import torch
 from torch import Tensor
 
 import rankhub
-from rankhub import Run, UserError
+from rankhub import UserError
 from rankhub.interfaces.predict import Answers
 from rankhub_data.formats import learn_formats
 from rankhub_data.given_images import AS_IS, pixels
 from rankhub_find.store import KnownNetwork
 from rankhub_find.structures import Floats
+
+if TYPE_CHECKING:
+    from rankhub import Run
 
 BLOCK = 64
 """Images that are decoded and pass the network together."""

@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import rankhub
-from rankhub import Run, Talk, UserError
+from rankhub import Talk, UserError
 from rankhub.interfaces.files import readable
 from rankhub_find.kinds import Wanted, plan
 from rankhub_find.output import as_json, write_table
 from rankhub_find.store import is_index
+from rankhub_lock import locked
 
 if TYPE_CHECKING:
+    from rankhub import Run
     from rankhub_find.index import Index
 
 SAVE_AFTER = 300.0
@@ -63,7 +65,7 @@ def index(
         from rankhub_find.index import Index
 
         opened = Index.open(out)
-        with rankhub.locked(out / "index.lock", sentence=busy):
+        with locked(out / "index.lock", sentence=busy):
             done = _remove(opened, remove, out, talk)
         return typer.echo(as_json(done)) if as_data else None
     if run is None or (not sources and from_list is None):
@@ -78,7 +80,7 @@ def index(
     wanted = _wanted(kind)
     try:
         trained = rankhub.load_run(run, overrides=changes or [])
-        with trained, rankhub.locked(out / "index.lock", sentence=busy):
+        with trained, locked(out / "index.lock", sentence=busy):
             done = _Indexing(trained, paths, out, talk).go(output, wanted, add)
     finally:
         with suppress(OSError):

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from rankhub import Answer, Run, UserError
+from rankhub import UserError
 from rankhub_data.scan import UnusedImage
 from rankhub_use.reading import FileBlock, read_blocks
 from rankhub_use.sources import NamedFile
 from rankhub_use.steady import steady
+
+if TYPE_CHECKING:
+    from rankhub import Answer, Run
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 import typer
 
 import rankhub
-from rankhub import Answer, Run, Talk, UserError
+from rankhub import Talk, UserError
 from rankhub.interfaces.files import unwritable
 from rankhub_use.answering import answer_files, none_answered
 from rankhub_use.growing import Growing
@@ -34,6 +34,9 @@ from rankhub_use.shell import (
 from rankhub_use.sources import NamedFile, files_for
 from rankhub_use.target import checked
 from rankhub_use.vectors import EMBEDDINGS, INDEX, VectorParquet, VectorTable
+
+if TYPE_CHECKING:
+    from rankhub import Answer, Run
 
 
 def embed(

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import rankhub
-from rankhub import Run, Talk, UserError
+from rankhub import Talk, UserError
 from rankhub.interfaces.evaluate import EvaluationResult
 from rankhub.interfaces.files import as_csv, fitting, whole, write_text
 from rankhub_use.options import read_options
 from rankhub_use.shell import ForceOption, JsonOption, RunArgument, SetOption, paced, say, talk_beside
+
+if TYPE_CHECKING:
+    from rankhub import Run
 
 PIXELS, NOW = "raw pixels", "now"
 OWN = " (the run's own data)"

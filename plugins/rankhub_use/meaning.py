@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 import rankhub
-from rankhub import Run
 from rankhub.interfaces.data import LabelSpec
 from rankhub_use.growing import digest_of
 from rankhub_use.sources import NamedFile
+
+if TYPE_CHECKING:
+    from rankhub import Run
 
 _PIECE = 1 << 22
 

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 import rankhub
-from rankhub import Run, UserError
+from rankhub import UserError
 from rankhub.interfaces.batch import View
 from rankhub.interfaces.draws import Draws, seeded
 from rankhub.interfaces.generator import Generator, ViewSpec, WorkerGenerator
 from rankhub_data.decode import Pixels
 from rankhub_ranking.pairs import ordered_pairs
 from rankhub_use.scorers import Picture
+
+if TYPE_CHECKING:
+    from rankhub import Run
 
 
 @dataclass(frozen=True, slots=True)

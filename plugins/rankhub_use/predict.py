@@ -6,13 +6,13 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import typer
 
 import rankhub
-from rankhub import Run, Talk, UserError
+from rankhub import Talk, UserError
 from rankhub.interfaces.files import csv_line, fitting, unwritable, whole
 from rankhub_data.folder_report import remarked
 from rankhub_data.scan import UnusedImage
@@ -37,6 +37,9 @@ from rankhub_use.shell import (
 from rankhub_use.sources import NamedFile, files_for
 from rankhub_use.tables import Row, table_for
 from rankhub_use.target import checked
+
+if TYPE_CHECKING:
+    from rankhub import Run
 
 SHOWN = 20
 """Images that were left out that are printed where no file is written."""

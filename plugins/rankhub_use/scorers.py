@@ -10,15 +10,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 import rankhub
-from rankhub import Run, UserError
+from rankhub import UserError
 from rankhub_use.meaning import file_digest
+
+if TYPE_CHECKING:
+    from rankhub import Run
 
 Picture = npt.NDArray[np.uint8]
 """[H, W, 3] RGB."""

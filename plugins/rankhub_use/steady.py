@@ -12,15 +12,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from rankhub import Run
 from rankhub.interfaces.model import FeatureSpec, OutputSpec
 from rankhub.interfaces.predict import Answers, Forward, Predict
+
+if TYPE_CHECKING:
+    from rankhub import Run
 
 MULTIPLE = 16
 """Of which the number of views in a stack is one."""

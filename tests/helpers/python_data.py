@@ -12,6 +12,7 @@ from PIL import Image
 
 import rankhub
 import rankhub_data
+import rankhub_guards
 from rankhub.catalog.catalog import Catalog
 
 STACK = np.random.default_rng(0).integers(0, 256, (24, 8, 8, 3), dtype=np.uint8)
@@ -20,8 +21,8 @@ SHORT = {"phases.first.epochs": 1}
 
 
 def installed(monkeypatch) -> Catalog:
-    """Install the fakes, and the plugin whose data set takes what is handed over, and nothing else."""
-    found = Catalog.of({"fakes": fakes, "rankhub_data": rankhub_data})
+    """Install the fakes, the plugin whose data set takes what is handed over, and the guards, and nothing else."""
+    found = Catalog.of({"fakes": fakes, "rankhub_data": rankhub_data, "rankhub_guards": rankhub_guards})
     monkeypatch.setattr(Catalog, "discover", classmethod(lambda cls: found))
     return found
 

@@ -43,6 +43,7 @@ def test_importing_it_loads_nothing_heavy_and_says_nothing(tmp_path):
         "rankhub.interfaces",
         "rankhub.interfaces.component",
         "rankhub.interfaces.errors",
+        "rankhub.interfaces.kinds",
     }
     assert (handlers, level, root) == (["NullHandler"], 0, 0)
 

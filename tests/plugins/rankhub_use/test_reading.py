@@ -7,7 +7,6 @@ import os
 
 import numpy as np
 from PIL import Image
-from rich.console import Console
 
 from rankhub import Talk
 from rankhub_use import reading, shell
@@ -65,7 +64,7 @@ def test_progress_says_how_much_time_is_left(monkeypatch):
     now = [0.0]
     monkeypatch.setattr(shell.time, "monotonic", lambda: now[0])
     text = io.StringIO()
-    pace = shell.Pace(Talk(Console(file=text, width=100)), "predict", 1100, 100)
+    pace = shell.Pace(Talk(text), "predict", 1100, 100)
     for second, done in ((1, 110), (10, 200), (12, 220), (20, 300)):
         now[0] = second
         pace.at(done)

@@ -51,7 +51,10 @@ def test_imports_nothing_heavy(repo, arguments):
     assert [name for name in HEAVY if name in names] == []
 
 
-@pytest.mark.parametrize("verb", ["plugins", "run", "validate", "predict", "describe", "recipes", "schema"])
+@pytest.mark.parametrize(
+    "verb",
+    ["plugins", "run", "validate", "predict", "embed", "audit", "index", "export", "describe", "recipes", "schema"],
+)
 def test_the_help_of_a_verb_imports_nothing_heavy(repo, verb):
     names = imported(repo, verb, "--help")
     assert [name for name in ("torch", "timm", "faiss") if name in names] == []

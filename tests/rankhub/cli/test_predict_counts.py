@@ -91,14 +91,14 @@ def test_a_folder_gets_counts_and_pictures(run, capsys, tmp_path):
     with Image.open(drawn / "0.png.png") as picture:
         assert min(picture.size) > 90
     # By the whole image at once the counts are the same: this network sees no further than the halo.
-    whole = call(capsys, "predict", run / "out", run / "photos", "predict={use: whole}")
+    whole = call(capsys, "predict", run / "out", run / "photos", "--set", "predict={use: whole}")
     others = list(csv.DictReader(whole.out.splitlines()))
     for row, other in zip(rows, others, strict=True):
         assert float(row["count"]) == pytest.approx(float(other["count"]), rel=1e-4)
 
 
 def test_another_way_to_predict_must_see_all_of_an_image(run, capsys):
-    done = call(capsys, "predict", run / "out", run / "photos", "predict={use: crops, size: 32}")
+    done = call(capsys, "predict", run / "out", run / "photos", "--set", "predict={use: crops, size: 32}")
     assert done.code == 2
     assert "density.count counts all of it; use predict: whole or tiles" in done.err
 
