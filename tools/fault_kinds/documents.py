@@ -262,7 +262,7 @@ def archive(world: World, root: Path, draw: Random, number: int) -> tuple[str, s
     out = [path for path in root.rglob("*") if path.name in ("evil", "link") or path.is_symlink()]
     if out or Path("/tmp/evil").exists():
         return f"tar, {what}", f"WRITTEN OUT OF ITS FOLDER: {out}"
-    if what in ("sound", "the file twice") and told.value == ["a.bin"]:
+    if what in ("sound", "the file twice", "cut off") and told.value == ["a.bin"]:  # cut off behind the file is no harm
         return f"tar, {what}", None
     return f"tar, {what}", _refused(told)
 

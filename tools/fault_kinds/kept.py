@@ -46,7 +46,8 @@ def flip(world: World, root: Path, draw: Random, number: int) -> tuple[str, str 
     if (wrong := ended.wrong(0, 2)) is not None or ended.code == 2:
         return done, wrong
     if predicts:
-        return done, None if (work / "answers.csv").read_bytes() == world.answers else "OTHER ANSWERS, unsaid"
+        same = (work / "answers.csv").read_bytes() == world.answers
+        return done, None if same or "the one before is taken" in ended.said else "OTHER ANSWERS, unsaid"
     return done, unsaid(world, work, file, ended.said)
 
 
