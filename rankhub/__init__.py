@@ -32,7 +32,10 @@ if TYPE_CHECKING:
     from rankhub.api import resume as resume
     from rankhub.api import train as train
     from rankhub.api import views_of as views_of
+    from rankhub.catalog.catalog import Catalog as Catalog
     from rankhub.catalog.catalog import ComponentInfo as ComponentInfo
+    from rankhub.catalog.discovery import BrokenPlugin as BrokenPlugin
+    from rankhub.catalog.discovery import Plugin as Plugin
     from rankhub.catalog.nearest import suggestion as suggestion
     from rankhub.catalog.page import ComponentPage as ComponentPage
     from rankhub.catalog.page import describe as describe
@@ -57,7 +60,8 @@ _HOMES = {
         "RecipeModels build estimate in_role list_components list_recipes load_recipe load_run read_document "
         "recipe_files recipe_folders recipe_models resume train views_of"
     ),
-    "rankhub.catalog.catalog": "ComponentInfo",
+    "rankhub.catalog.catalog": "Catalog ComponentInfo",
+    "rankhub.catalog.discovery": "BrokenPlugin Plugin",
     "rankhub.catalog.nearest": "suggestion",
     "rankhub.catalog.page": "ComponentPage describe",
     "rankhub.engine.answers": "Answer Prediction",

@@ -75,13 +75,10 @@ class Plugin(Origin):
 
 @dataclass(frozen=True, slots=True)
 class BrokenPlugin(Origin):
-    """A plugin that cannot be used, and why: one sentence without its owner's name."""
+    """A plugin that cannot be used, and why: one sentence without its owner's name. ``off``: the user wants it so."""
 
     reason: str
-
-
-class DisabledPlugin(BrokenPlugin):
-    """A plugin that the user has switched off."""
+    off: bool = False
 
 
 def installed() -> list[PluginSource]:
