@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from rankhub.api import load_run as load_run
     from rankhub.api import read_document as read_document
     from rankhub.api import recipe_files as recipe_files
-    from rankhub.api import recipe_folders as recipe_folders
-    from rankhub.api import recipe_models as recipe_models
     from rankhub.api import resume as resume
     from rankhub.api import train as train
     from rankhub.api import views_of as views_of
@@ -58,7 +56,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "rankhub.api": (
         "RecipeModels build estimate in_role list_components list_recipes load_recipe load_run read_document "
-        "recipe_files recipe_folders recipe_models resume train views_of"
+        "recipe_files resume train views_of"
     ),
     "rankhub.catalog.catalog": "Catalog ComponentInfo",
     "rankhub.catalog.discovery": "BrokenPlugin Plugin",

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from importlib.metadata import Distribution, EntryPoint, entry_points
 from importlib.util import find_spec
 from itertools import islice
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pluggy import HookCaller, HookRelay, PluginManager
@@ -71,6 +72,11 @@ class Plugin(Origin):
     verbs: tuple[Verb, ...]
     recipes: tuple[str, ...]
     hooks: HookRelay
+
+    @property
+    def recipe_folders(self) -> list[Path]:
+        """The folders of the recipes that it brings."""
+        return [Path(folder) for package in self.recipes for folder in folders_of(package)]
 
 
 @dataclass(frozen=True, slots=True)
