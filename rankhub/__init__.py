@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from rankhub.api import RecipeModels as RecipeModels
     from rankhub.api import build as build
     from rankhub.api import estimate as estimate
-    from rankhub.api import in_role as in_role
     from rankhub.api import list_components as list_components
     from rankhub.api import list_recipes as list_recipes
     from rankhub.api import load_recipe as load_recipe
@@ -55,7 +54,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "rankhub.api": (
-        "RecipeModels build estimate in_role list_components list_recipes load_recipe load_run read_document "
+        "RecipeModels build estimate list_components list_recipes load_recipe load_run read_document "
         "recipe_files resume train views_of"
     ),
     "rankhub.catalog.catalog": "Catalog ComponentInfo",

@@ -298,15 +298,6 @@ def build(kind: str, spec: Mapping[str, Any], *wired: Any, catalog: Catalog | No
     return (catalog or Catalog.discover()).build(kind, spec, *wired)
 
 
-def in_role(kind: str, role: str, catalog: Catalog | None = None) -> str:
-    """The full name of the component that a plugin offers for a role; see :class:`rankhub.Component`.
-
-    Raises:
-        UserError: No plugin offers one.
-    """
-    return (catalog or Catalog.discover()).in_role(kind, role)
-
-
 def _import_engine() -> None:
     """Import what runs need; libraries draw random numbers when they are imported, which is taken back."""
     from rankhub.engine.device import preserved
