@@ -20,19 +20,19 @@ if TYPE_CHECKING:
     from rankhub.api import RecipeModels as RecipeModels
     from rankhub.api import build as build
     from rankhub.api import estimate as estimate
-    from rankhub.api import in_role as in_role
     from rankhub.api import list_components as list_components
     from rankhub.api import list_recipes as list_recipes
     from rankhub.api import load_recipe as load_recipe
     from rankhub.api import load_run as load_run
     from rankhub.api import read_document as read_document
     from rankhub.api import recipe_files as recipe_files
-    from rankhub.api import recipe_folders as recipe_folders
-    from rankhub.api import recipe_models as recipe_models
     from rankhub.api import resume as resume
     from rankhub.api import train as train
     from rankhub.api import views_of as views_of
+    from rankhub.catalog.catalog import Catalog as Catalog
     from rankhub.catalog.catalog import ComponentInfo as ComponentInfo
+    from rankhub.catalog.discovery import BrokenPlugin as BrokenPlugin
+    from rankhub.catalog.discovery import Plugin as Plugin
     from rankhub.catalog.nearest import suggestion as suggestion
     from rankhub.catalog.page import ComponentPage as ComponentPage
     from rankhub.catalog.page import describe as describe
@@ -54,10 +54,11 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "rankhub.api": (
-        "RecipeModels build estimate in_role list_components list_recipes load_recipe load_run read_document "
-        "recipe_files recipe_folders recipe_models resume train views_of"
+        "RecipeModels build estimate list_components list_recipes load_recipe load_run read_document "
+        "recipe_files resume train views_of"
     ),
-    "rankhub.catalog.catalog": "ComponentInfo",
+    "rankhub.catalog.catalog": "Catalog ComponentInfo",
+    "rankhub.catalog.discovery": "BrokenPlugin Plugin",
     "rankhub.catalog.nearest": "suggestion",
     "rankhub.catalog.page": "ComponentPage describe",
     "rankhub.engine.answers": "Answer Prediction",

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from rankhub.catalog.catalog import Catalog, CatalogError, ComponentInfo
+from rankhub.catalog.catalog import Catalog, ComponentInfo
 from rankhub.catalog.complaints import complaints
 from rankhub.catalog.nearest import suggestion
 from rankhub.catalog.spec import KIND_KEY, ComponentSpec
@@ -30,7 +29,7 @@ from rankhub.recipe.reader import Document, read, write_value, write_yaml
 from rankhub.recipe.report import RecipeErrors
 from rankhub.recipe.schema import SPECS, Phase, Stream
 from rankhub.recipe.schema import Recipe as WholeRecipe
-from rankhub.recipe.shipped import Shipped, Source, What, find, listed, read_file, roots, shipped
+from rankhub.recipe.shipped import Shipped, Source, What, find, listed, read_file, shipped
 
 if TYPE_CHECKING:
     from rankhub.engine.cost import Lines
@@ -235,15 +234,6 @@ def views_of(recipe: LoadedRecipe) -> dict[str, ViewSpec]:
     return {name: found[1] for name in assembly.names("streams") if (found := assembly.chain(name)) is not None}
 
 
-def recipe_folders(catalog: Catalog | None = None) -> dict[str, list[Path]]:
-    """Plugin -> the folders of recipes that it brings, for plugins that look for files of their own in them.
-
-    Raises:
-        UserError: A folder cannot be read.
-    """
-    return {one.owner: roots(one) for one in (catalog or Catalog.discover()).plugins}
-
-
 def list_recipes(what: What = "recipe", catalog: Catalog | None = None) -> list[Shipped]:
     """The recipes that plugins bring, by name; or the overlays, or the blocks that recipes extend."""
     return listed(catalog or Catalog.discover(), what)
@@ -263,7 +253,6 @@ def recipe_files(name: str, catalog: Catalog | None = None) -> dict[Path, str]:
     return {found.path: found.text for found in (source, *base) if found.path is not None}
 
 
-@dataclass(frozen=True, slots=True)
 class RecipeModels:
     """The pydantic models by which recipes are checked, such as a schema for editors is made from.
 
@@ -272,31 +261,14 @@ class RecipeModels:
         phase: An item of its phases.
         stream: One of its streams.
         specs: Kind of component -> what stands where one is named: ``use``, and the recipe's own keys beside it.
-        options: Component -> its options; None where it cannot be imported.
         mark: Key of a JSON schema under which such a key has its kind.
         of_the_phase: Keys of a phase that may stand at the recipe's top.
         choice: Keys of which a recipe has one at its top.
     """
 
-    recipe: type[BaseModel]
-    phase: type[BaseModel]
-    stream: type[BaseModel]
-    specs: Mapping[str, type[BaseModel]]
-    options: Mapping[ComponentInfo, type[BaseModel] | None]
-    mark: str = KIND_KEY
-    of_the_phase: tuple[str, ...] = OF_THE_PHASE
-    choice: tuple[str, ...] = CHOICE
-
-
-def recipe_models(catalog: Catalog | None = None) -> RecipeModels:
-    """The models of recipes and of the options of all components, which are imported."""
-    catalog = catalog or Catalog.discover()
-    options: dict[ComponentInfo, type[BaseModel] | None] = dict.fromkeys(list_components(catalog=catalog))
-    for info in options:
-        with suppress(CatalogError):
-            options[info] = catalog.options(info)
-    specs = {kind: SPECS.get(kind, ComponentSpec) for kind in KINDS}
-    return RecipeModels(WholeRecipe, Phase, Stream, specs, options)
+    recipe, phase, stream = WholeRecipe, Phase, Stream
+    specs: Mapping[str, type[ComponentSpec]] = {kind: SPECS.get(kind, ComponentSpec) for kind in KINDS}
+    mark, of_the_phase, choice = KIND_KEY, OF_THE_PHASE, CHOICE
 
 
 def list_components(kind: str | None = None, catalog: Catalog | None = None) -> list[ComponentInfo]:
@@ -324,15 +296,6 @@ def build(kind: str, spec: Mapping[str, Any], *wired: Any, catalog: Catalog | No
         UserError: There is none, or its options do not fit.
     """
     return (catalog or Catalog.discover()).build(kind, spec, *wired)
-
-
-def in_role(kind: str, role: str, catalog: Catalog | None = None) -> str:
-    """The full name of the component that a plugin offers for a role; see :class:`rankhub.Component`.
-
-    Raises:
-        UserError: No plugin offers one.
-    """
-    return (catalog or Catalog.discover()).in_role(kind, role)
 
 
 def _import_engine() -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from rankhub import ComponentInfo, RecipeModels
+import rankhub
+from rankhub import Catalog, ComponentInfo, RecipeModels, UserError
 from rankhub.interfaces.kinds import KINDS
 
 EXTENDS, LIKE = "extends", "like"
@@ -16,21 +18,22 @@ _PARTIAL = "partial."
 """Prefix of definitions for recipes that extend another."""
 
 
-def editor_schema(models: RecipeModels) -> dict[str, Any]:
+def editor_schema(catalog: Catalog) -> dict[str, Any]:
     """The whole schema: the recipe's own keys, and for each ``use`` the options of that component.
 
     One that cannot be imported is in the schema without its options, so that an editor accepts what it cannot check.
     """
-    options = [model for model in models.options.values() if model is not None]
-    known = list(dict.fromkeys([models.recipe, models.phase, models.stream, *models.specs.values(), *options]))
+    models, options = RecipeModels, _options(catalog)
+    own: list[type[BaseModel]] = [models.recipe, models.phase, models.stream, *models.specs.values()]
+    known = list(dict.fromkeys([*own, *options.values()]))
     references, schema = models_json_schema([(model, "validation") for model in known], by_alias=True)
     definitions = _point(schema["$defs"], models.mark)
     names = {model: references[model, "validation"]["$ref"].removeprefix("#/$defs/") for model in known}
-    _allow_short(models, *(definitions[names[model]] for model in (models.recipe, models.phase, models.stream)))
+    _allow_short(*(definitions[names[model]] for model in (models.recipe, models.phase, models.stream)))
     bodies = {model: definitions[name] for model, name in names.items() if model not in (models.phase, models.stream)}
     for name in {names[model] for model in bodies}:  # two components may have one class, and one body
         del definitions[name]
-    definitions |= {kind: _kind(kind, models, bodies) for kind in KINDS}
+    definitions |= {kind: _kind(kind, catalog, options, bodies) for kind in KINDS}
     whole = {**bodies[models.recipe], "title": "a whole recipe"}
     definitions |= {f"{_PARTIAL}{name}": _partial(body) for name, body in definitions.items()}
     part = _partial(whole)  # a recipe that extends another may leave everything out
@@ -83,7 +86,7 @@ def _partial(node: Any, *, asks: bool = False) -> Any:
     return found
 
 
-def _allow_short(models: RecipeModels, root: dict[str, Any], phase: dict[str, Any], stream: dict[str, Any]) -> None:
+def _allow_short(root: dict[str, Any], phase: dict[str, Any], stream: dict[str, Any]) -> None:
     """What a recipe may leave out that the resolved recipe has: a list of one phase, a stream's keys by ``like``."""
     phase = phase["properties"]
     uses = phase["streams"]
@@ -93,9 +96,9 @@ def _allow_short(models: RecipeModels, root: dict[str, Any], phase: dict[str, An
         "description": "a list of streams, or a mapping from streams to what differs there, in the order of turns",
         "anyOf": [listed, {**uses, "patternProperties": differing}],
     }
-    root["properties"] |= {key: phase[key] for key in models.of_the_phase}
+    root["properties"] |= {key: phase[key] for key in RecipeModels.of_the_phase}
     root["required"].remove("phases")
-    root["anyOf"] = [{"required": [key]} for key in models.choice]
+    root["anyOf"] = [{"required": [key]} for key in RecipeModels.choice]
     like = {"type": "string", "description": "another stream, whose keys it takes over"}
     whole = dict(stream)
     stream.clear()
@@ -103,17 +106,30 @@ def _allow_short(models: RecipeModels, root: dict[str, Any], phase: dict[str, An
     stream.update({"if": {"required": [LIKE]}, "then": copy, "else": whole})
 
 
-def _kind(kind: str, models: RecipeModels, bodies: Mapping[type[BaseModel], dict[str, Any]]) -> dict[str, Any]:
+def _options(catalog: Catalog) -> dict[ComponentInfo, type[BaseModel]]:
+    """The options of all components that can be imported."""
+    found = {}
+    for info in rankhub.list_components(catalog=catalog):
+        with suppress(UserError):
+            found[info] = catalog.options(info)
+    return found
+
+
+def _kind(
+    kind: str,
+    catalog: Catalog,
+    options: Mapping[ComponentInfo, type[BaseModel]],
+    bodies: Mapping[type[BaseModel], dict[str, Any]],
+) -> dict[str, Any]:
     """A component of a kind: its name, the recipe's own keys beside it, and the options that each name has."""
-    options = {info: model for info, model in models.options.items() if info.kind == kind}
-    own = bodies[models.specs[kind]]
+    own = bodies[RecipeModels.specs[kind]]
     beside = {key: value for key, value in own["properties"].items() if key != "use"}
-    shown = sorted((info.name for info in options), key=lambda name: "/" in name)  # owner/name come last
+    shown = sorted((info.name for info in catalog.entries(kind)), key=lambda name: "/" in name)  # owner/name come last
     schema = {
         "type": "object",
         "properties": {"use": {"description": "name, or owner/name", "anyOf": [{"enum": shown}, {"pattern": ".+/.+"}]}},
         "required": own["required"],
-        "allOf": [_branch(info, beside, bodies[model]) for info, model in options.items() if model is not None],
+        "allOf": [_branch(info, beside, bodies[model]) for info, model in options.items() if info.kind == kind],
     }
     described = {"description": KINDS[kind].summary}
     if kind != "dataset":

@@ -21,7 +21,7 @@ def schema(
     """
     from rankhub_browse.editor_schema import editor_schema
 
-    text = json.dumps(editor_schema(rankhub.recipe_models()), indent=2, ensure_ascii=False)
+    text = json.dumps(editor_schema(rankhub.Catalog.discover()), indent=2, ensure_ascii=False)
     if out is None:
         typer.echo(text)
         return

@@ -164,7 +164,7 @@ def prove_graph(
     pixels, and where an image's answer is the mean over its views, that mean with the run's answer.
     """
     proof, forward = Proof(), run.forward()
-    given = rankhub.build("dataset", {"use": rankhub.in_role("dataset", "given")})
+    given = rankhub.build("dataset", {"use": rankhub.Catalog.discover().in_role("dataset", "given")})
     answers = run.outputs(given)
     for number, (name, image) in enumerate(zip(shown.names, shown.images, strict=True)):
         if contract.takes == "image" and not contract.least <= min(image.shape[1:]) <= contract.most:
@@ -203,7 +203,7 @@ def prove_graph(
 def prove_answers(fresh: Run, run: Run, outputs: Sequence[Output], shown: Examples, progress: Progress) -> Proof:
     """Compare a network that was loaded anew with the run, by all that both answer."""
     proof = Proof()
-    given = rankhub.build("dataset", {"use": rankhub.in_role("dataset", "given")})
+    given = rankhub.build("dataset", {"use": rankhub.Catalog.discover().in_role("dataset", "given")})
     ours, theirs = run.outputs(given), fresh.outputs(given)
     for number, (name, image) in enumerate(zip(shown.names, shown.images, strict=True)):
         want, got = ours.of([image]), theirs.of([image])

@@ -102,7 +102,7 @@ class Embedder:
     def __init__(self, run: Run, output: str = "backbone") -> None:
         learn_formats()
         self.run, self.output = run, output
-        given = rankhub.build("dataset", {"use": rankhub.in_role("dataset", "given")})
+        given = rankhub.build("dataset", {"use": rankhub.Catalog.discover().in_role("dataset", "given")})
         self._outputs = run.outputs(given)
 
     def __call__(self, paths: Sequence[str]) -> Iterator[tuple[list[str], Floats, list[Skipped]]]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from rankhub import UserError
 from rankhub.interfaces.files import as_csv, readable, write_text
+from rankhub_tables.writing import harmless
 
 
 def check_target(option: str, path: Path | None, force: bool, endings: Sequence[str]) -> None:
@@ -34,7 +35,8 @@ def write_table(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence
     if path.suffix.lower() == ".json":
         write_text(path, as_json(rows) + "\n")
     else:
-        write_text(path, as_csv(rows, safe=safe) if rows else ",".join(columns) + "\r\n")
+        given = [{key: harmless(cell) for key, cell in row.items()} for row in rows] if safe else rows
+        write_text(path, as_csv(given) if given else ",".join(columns) + "\r\n")
 
 
 def as_json(value: Any) -> str:

@@ -36,9 +36,9 @@ PLAN = "plan.yaml"
 def shipped_plans() -> dict[str, Path]:
     """Name -> file of the plans that plugins bring; ``PLUGIN/NAME`` where two bring one of a name."""
     every = [
-        (owner, file)
-        for owner, folders in rankhub.recipe_folders().items()
-        for folder in folders
+        (plugin.owner, file)
+        for plugin in rankhub.Catalog.discover().plugins
+        for folder in plugin.recipe_folders
         for file in sorted(folder.glob(f"studies/*/{PLAN}"))
     ]
     names = [file.parent.name for _, file in every]

@@ -12,7 +12,8 @@ import typer
 import rankhub
 from rankhub import Talk, UserError
 from rankhub.interfaces.evaluate import EvaluationResult
-from rankhub.interfaces.files import as_csv, fitting, whole, write_text
+from rankhub.interfaces.files import as_csv, whole, write_text
+from rankhub_tables.writing import fitting
 from rankhub_use.options import read_options
 from rankhub_use.shell import ForceOption, JsonOption, RunArgument, SetOption, paced, say, talk_beside
 

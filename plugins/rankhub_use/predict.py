@@ -13,9 +13,10 @@ import typer
 
 import rankhub
 from rankhub import Talk, UserError
-from rankhub.interfaces.files import csv_line, fitting, unwritable, whole
+from rankhub.interfaces.files import unwritable, whole
 from rankhub_data.folder_report import remarked
 from rankhub_data.scan import UnusedImage
+from rankhub_tables.writing import csv_line, fitting
 from rankhub_use.answering import Answers, answer_files, none_answered
 from rankhub_use.growing import Growing
 from rankhub_use.meaning import in_words, of_label, of_run

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from rankhub.interfaces.errors import UserError
-from rankhub.interfaces.files import beside_of, csv_line, readable, unwritable, whole
+from rankhub.interfaces.files import beside_of, readable, unwritable, whole
+from rankhub_tables.writing import csv_line
 
 Row = Sequence[Any]
 """The name of an image and then its values: numbers, texts."""

@@ -1,7 +1,15 @@
 """Views of images, made in batches on the training device."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
 import rankhub
 from rankhub import Component, Verb
+
+if TYPE_CHECKING:
+    from rankhub.interfaces.callback import Callback, RunInfo
 
 
 @rankhub.hookimpl
@@ -19,6 +27,14 @@ def rankhub_components() -> list[Component]:
         Component("predict", "whole", "rankhub_views.whole:Whole", "The whole image in its own size, one pass."),
         Component("predict", "tiles", "rankhub_views.tiles:Tiles", "A large image tile by tile, for heads with a map."),
     ]
+
+
+@rankhub.hookimpl
+def rankhub_observers(run: RunInfo) -> Iterable[Callback]:
+    """One that keeps the pictures of a run's views, in ``pictures/`` of its folder."""
+    from rankhub_views.kept import Pictures
+
+    return [Pictures(run.folder / "pictures")]
 
 
 @rankhub.hookimpl

@@ -81,7 +81,7 @@ def _read(path: Path) -> Tensor:
         path.open("rb").close()
     except OSError as error:
         raise UserError(f"--image {path} cannot be read: {(error.strerror or str(error)).lower()}") from None
-    images: GivenData = rankhub.build("dataset", {"use": rankhub.in_role("dataset", "given")})
+    images: GivenData = rankhub.build("dataset", {"use": rankhub.Catalog.discover().in_role("dataset", "given")})
     try:
         images.give(path)
         return images[0].image

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from importlib.metadata import Distribution, EntryPoint, entry_points
 from importlib.util import find_spec
 from itertools import islice
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pluggy import HookCaller, HookRelay, PluginManager
@@ -72,16 +73,18 @@ class Plugin(Origin):
     recipes: tuple[str, ...]
     hooks: HookRelay
 
+    @property
+    def recipe_folders(self) -> list[Path]:
+        """The folders of the recipes that it brings."""
+        return [Path(folder) for package in self.recipes for folder in folders_of(package)]
+
 
 @dataclass(frozen=True, slots=True)
 class BrokenPlugin(Origin):
-    """A plugin that cannot be used, and why: one sentence without its owner's name."""
+    """A plugin that cannot be used, and why: one sentence without its owner's name. ``off``: the user wants it so."""
 
     reason: str
-
-
-class DisabledPlugin(BrokenPlugin):
-    """A plugin that the user has switched off."""
+    off: bool = False
 
 
 def installed() -> list[PluginSource]:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from functools import cache
 from typing import Any
 
-from rankhub.catalog.discovery import BrokenPlugin, DisabledPlugin, Plugin, PluginSource, ask, ask_all, installed
+from rankhub.catalog.discovery import BrokenPlugin, Plugin, PluginSource, ask, ask_all, installed
 
 try:
     import fcntl
@@ -51,7 +51,7 @@ def ask_installed(check: bool = False) -> Iterator[Plugin | BrokenPlugin]:
     def asking(source: PluginSource) -> Plugin | BrokenPlugin:
         facts, key = (source.owner, source.distribution, source.version), _key(source)
         if source.owner in off:
-            return DisabledPlugin(*facts, f"{DISABLE} switches it off")
+            return BrokenPlugin(*facts, f"{DISABLE} switches it off", off=True)
         suspect = key in suspects and not check
         note.write(key + AGAIN * suspect)
         if suspect and key not in note.left_out:

@@ -1,7 +1,7 @@
 """The command line ``rankhub``: its verbs, and how a verb ends.
 
-Only the verb that is called is imported. The others are listed from their records, the core's in :data:`CORE` and those
-of plugins, so that a slow or broken verb costs the others nothing.
+Plugins bring all verbs. Only the one that is called is imported, the others are listed from their records, so that a
+slow or broken verb costs the others nothing.
 """
 
 import os
@@ -19,7 +19,7 @@ from typer.core import TyperGroup
 import rankhub
 from rankhub.catalog.blame import blamed
 from rankhub.catalog.catalog import Catalog
-from rankhub.catalog.discovery import OWN, STRAYS, Plugin, PluginFailure, guarded
+from rankhub.catalog.discovery import OWN, STRAYS, Plugin, PluginFailure, ask_all, guarded, installed
 from rankhub.catalog.nearest import suggestion
 from rankhub.interfaces.component import Verb
 from rankhub.interfaces.errors import SWITCH, UserError
@@ -32,8 +32,8 @@ WRONG, INTERRUPTED, UNREAD = 2, 130, 141
 FIRST_SPEAKS = 10.0
 """Seconds for which the other processes of a run wait with an error, which the first one mostly has as well."""
 
-CORE = (Verb("plugins", "rankhub.cli.plugins:app", "List the plugins, also those that cannot be used."),)
-"""The core's own verbs. Plugins bring the others, and cannot replace these."""
+LISTING = "plugins"
+"""The verb that says which plugins cannot be used. It comes along, and is found before any other plugin is imported."""
 
 
 def main() -> None:
@@ -114,12 +114,11 @@ def build(arguments: Sequence[str]) -> typer.Typer:
         rich_markup_mode="rich" if called else None,  # what draws a list of verbs takes as long as all else
     )
     app.callback()(_options)
-    verbs = {verb.name: verb for verb in CORE}
-    if called not in verbs:
-        catalog = Catalog.discover()
-        verbs |= plugin_verbs(catalog)
-        if called is not None and called not in verbs and catalog.broken:
-            raise UserError(f"no verb is called {called!r}{suggestion(called, verbs)}{catalog.elsewhere()}")
+    own = (source for source in installed() if source.distribution == OWN)
+    catalog = Catalog(ask_all(own)) if called == LISTING else Catalog.discover()
+    verbs = plugin_verbs(catalog)
+    if called is not None and called not in verbs and catalog.broken:
+        raise UserError(f"no verb is called {called!r}{suggestion(called, verbs)}{catalog.elsewhere()}")
     for name, verb in sorted(verbs.items()):
         if name == called:
             _register(app, name, verb)
@@ -129,14 +128,13 @@ def build(arguments: Sequence[str]) -> typer.Typer:
 
 
 def plugin_verbs(catalog: Catalog) -> dict[str, Verb]:
-    """The verbs that plugins bring, by what is typed: of two of one name, and of the core's, ``OWNER/NAME``.
+    """The verbs of plugins by what is typed: ``OWNER/NAME`` for two of one name, and for a stranger's ``plugins``.
 
-    A verb that comes along with the core keeps its name, so that no other plugin changes what is typed every day.
+    A verb that comes along with rankhub keeps its name, so that no other plugin changes what is typed every day.
     """
     found = [(plugin, verb) for plugin in catalog.plugins for verb in plugin.verbs]
-    core = [verb.name for verb in CORE]
-    own = [*core, *(verb.name for plugin, verb in found if plugin.distribution == OWN)]
-    taken = [*core, *(verb.name for _, verb in found)]
+    own = [verb.name for plugin, verb in found if plugin.distribution == OWN]
+    taken = [LISTING, *(verb.name for _, verb in found)]
 
     def alone(plugin: Plugin, verb: Verb) -> bool:
         return (own if plugin.distribution == OWN else taken).count(verb.name) == 1
@@ -166,8 +164,6 @@ def _register(app: typer.Typer, name: str, verb: Verb) -> None:
     try:
         loaded = guarded(lambda: resolve_name(verb.target))
     except PluginFailure as error:
-        if verb in CORE:
-            raise
         raise UserError(f"the verb {name} cannot be imported: {error}; see `rankhub plugins list`") from error
     if not callable(loaded):
         raise UserError(f"the verb {name} cannot be called: {verb.target} is no function; tell its author")

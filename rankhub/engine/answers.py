@@ -58,12 +58,3 @@ def direction_of(label: LabelSpec) -> str:
     if label.kind != "score":
         return ""
     return "higher is better" if label.higher_is_better else "lower is better"
-
-
-def scale_of(label: LabelSpec) -> str:
-    """One phrase on the scale of a number: its unit, and whether higher or lower is better."""
-    if label.kind == "points":
-        return f"number of {label.unit or 'points'}"
-    if label.kind is None:
-        return f"learned from an order alone: no unit, {direction_of(label)}"
-    return f"{label.unit or 'score'}, {direction_of(label)}" if label.kind == "score" else "a number"

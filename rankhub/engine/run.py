@@ -23,7 +23,7 @@ from rankhub.engine.report import Report, announce, write_reports
 from rankhub.engine.speech import talk_for
 from rankhub.engine.started import AllowedChange, Identities, RunStart
 from rankhub.engine.training import Status, Training, new_learner
-from rankhub.engine.watch import Pictures, Watchers
+from rankhub.engine.watch import Watchers
 from rankhub.interfaces.callback import Callback, RunInfo
 from rankhub.interfaces.data import Dataset, LabelSpec
 from rankhub.interfaces.draws import seeded
@@ -115,8 +115,7 @@ class _Begun:
 
     def _callbacks(self, info: RunInfo) -> list[Callback]:
         own: list[Callback] = [self.parts.assembly.get(*steps) for steps in self.parts.assembly.addresses("callbacks")]
-        watching = self.host.catalog.observers(info)
-        return [Pictures(info.folder / "pictures"), *watching, *own, *self.host.callbacks]
+        return [*self.host.catalog.observers(info), *own, *self.host.callbacks]
 
     def _best(self, checkpoints: checkpoint.Checkpoints) -> Best | None:
         wanted = self.parts.recipe.keep_best

@@ -1,12 +1,10 @@
 """What a run began with, its recipe and its data, and what of it has changed since."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from pydantic import BaseModel
 
@@ -53,7 +51,7 @@ class RunStart(BaseModel):
         write_text(path / START, start.model_dump_json(indent=1) + "\n")
 
     @classmethod
-    def of(cls, path: Path) -> RunStart | None:
+    def of(cls, path: Path) -> Self | None:
         """It; None in the folder of an earlier version. A UserError if it cannot be read."""
         try:
             return cls.model_validate_json((path / START).read_bytes())

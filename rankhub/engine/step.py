@@ -1,7 +1,5 @@
 """One training step: views, outputs, losses, gradient, and the optimizer's move."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 

@@ -1,8 +1,7 @@
 """Passes what happens in a run on to its callbacks, and makes pictures of what the network is shown."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any, get_args
 
 import numpy as np
@@ -11,7 +10,6 @@ import torch
 
 from rankhub.catalog.blame import title_of
 from rankhub.catalog.catalog import Catalog
-from rankhub.engine import folder
 from rankhub.interfaces.batch import Batch
 from rankhub.interfaces.callback import Callback, Request
 from rankhub.interfaces.errors import brief
@@ -56,18 +54,6 @@ class Watchers:
         asked = request in self.asked
         self.asked.discard(request)
         return asked
-
-
-class Pictures(Callback):
-    """Keeps pictures of views in the run's folder."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def pictures(self, step: int, pictures: Mapping[str, Any]) -> None:
-        """Write each picture as PNG."""
-        for name, picture in pictures.items():
-            folder.write_picture(self.path / f"{name}_step_{step}.png", picture)
 
 
 def view_sheet(batch: Batch) -> npt.NDArray[np.uint8]:

@@ -5,7 +5,7 @@ import errno
 import io
 import os
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -21,7 +21,7 @@ REMEDIES = {
 }
 """Number of an error of the system -> what to do about it."""
 
-_LONGEST = 255
+LONGEST = 255
 """Bytes of a file's name."""
 
 
@@ -57,18 +57,7 @@ def whole(path: Path, *, make: bool = False) -> Iterator[Path]:
 def beside_of(path: Path) -> Path:
     """What ``path`` is called while it is written: ``NAME.partial``, or a short name where that would be too long."""
     name = f"{path.name}.partial"
-    return path.with_name(name if len(os.fsencode(name)) <= _LONGEST else f"{zlib.crc32(name.encode()):08x}.partial")
-
-
-def fitting(name: str, ending: str) -> str:
-    """A name with an ending that a file system takes: of one that is too long the last letters give way to a number."""
-    full = f"{name}{ending}"
-    folder, _, own = full.rpartition("/")
-    if len(os.fsencode(own)) <= _LONGEST:
-        return full
-    tail = f"_{zlib.crc32(os.fsencode(own)):08x}{ending}"
-    kept = os.fsencode(own)[: _LONGEST - len(tail)].decode("utf-8", "ignore")
-    return f"{folder}/{kept}{tail}" if folder else f"{kept}{tail}"
+    return path.with_name(name if len(os.fsencode(name)) <= LONGEST else f"{zlib.crc32(name.encode()):08x}.partial")
 
 
 def readable(text: str) -> str:
@@ -84,32 +73,12 @@ def write_text(path: Path, text: str, *, make: bool = False) -> None:
         os.fsync(file.fileno())
 
 
-def csv_line(cells: Iterable[Any], *, safe: bool = False, end: str = "\n") -> str:
-    """One line of CSV.
-
-    ``safe``: whether a text that a spreadsheet would take for a formula gets an apostrophe before it, as OWASP advises.
-    """
-    text = io.StringIO(newline="")
-    texts = [f"'{cell}" if safe and isinstance(cell, str) and _is_formula(cell) else cell for cell in cells]
-    csv.writer(text, lineterminator=end).writerow(texts)
-    return readable(text.getvalue())
-
-
-def _is_formula(text: str) -> bool:
-    """What a spreadsheet computes, by its first letter; a number is one to it as well."""
-    if not text.startswith(("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")):
-        return False
-    with suppress(ValueError):
-        float(text)
-        return False
-    return True
-
-
-def as_csv(rows: Sequence[Mapping[str, Any]], *, safe: bool = False) -> str:
-    """Rows as CSV; the columns are the keys in the order in which they first occur. ``safe``: as :func:`csv_line`."""
+def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows as CSV; the columns are the keys in the order in which they first occur."""
     columns = list(dict.fromkeys(key for row in rows for key in row))
-    lines = [columns, *([row.get(column, "") for column in columns] for row in rows)]
-    return "".join(csv_line(line, safe=safe, end="\r\n") for line in lines)
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([columns, *([row.get(column, "") for column in columns] for row in rows)])
+    return readable(text.getvalue())
 
 
 def read_json(path: Path, shape: Any, remedy: str) -> Any:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Literal
 
 from rankhub.catalog.catalog import Catalog
-from rankhub.catalog.discovery import Plugin, folders_of
 from rankhub.catalog.nearest import suggestion
 from rankhub.interfaces.errors import UserError
 from rankhub.recipe.reader import read
@@ -61,7 +60,7 @@ def listed(catalog: Catalog, *what: What) -> list[Shipped]:
     found = [
         (path.stem, plugin.owner, path, plugin.distribution)
         for plugin in catalog.plugins
-        for root, kind in product(roots(plugin), what or ("recipe",))
+        for root, kind in product(plugin.recipe_folders, what or ("recipe",))
         for path in root.joinpath(_FOLDERS[kind]).glob("*.yaml")
     ]
     count = Counter(name for name, *_ in found)
@@ -134,11 +133,6 @@ def read_file(path: Path, origin: str = "") -> Source:
         raise UserError(f"{path} cannot be read: {error.strerror}") from error
     short = os.path.relpath(path)  # shorter only where the file is below the folder one stands in
     return Source(text, short if path.is_absolute() and not short.startswith("..") else str(path), path, origin)
-
-
-def roots(plugin: Plugin) -> list[Path]:
-    """The folders of the recipes that a plugin brings."""
-    return [Path(folder) for package in plugin.recipes for folder in folders_of(package)]
 
 
 def _noun(what: tuple[What, ...]) -> str:

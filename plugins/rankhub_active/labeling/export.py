@@ -6,9 +6,10 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from rankhub import UserError
-from rankhub.interfaces.files import csv_line, write_text
+from rankhub.interfaces.files import write_text
 from rankhub_active.labeling.labels import read_points
 from rankhub_active.labeling.pool import Part, Pool, PoolRow
+from rankhub_tables.writing import csv_line
 
 COLUMNS = ("path", "part", "state", "label", "round", "score", "source", "answered")
 """Of the exported table."""
@@ -76,7 +77,7 @@ def _points(rows: Iterable[PoolRow]) -> Iterator[tuple[object, ...]]:
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]], *, safe: bool = False) -> None:
-    """Write a table, whole or not at all; ``safe``: see :func:`rankhub.interfaces.files.csv_line`.
+    """Write a table, whole or not at all; ``safe``: see :func:`rankhub_tables.writing.csv_line`.
 
     Raises:
         UserError: The file cannot be written.

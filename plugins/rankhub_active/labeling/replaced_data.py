@@ -132,7 +132,7 @@ def overrides(settings: Settings, recipe: LoadedRecipe, files: Path, test: bool)
 
 def reader(recipe: LoadedRecipe, role: str) -> str:
     """The data set that reads images, and labels of a form, from files."""
-    return rankhub.in_role("dataset", role, recipe.catalog)
+    return recipe.catalog.in_role("dataset", role)
 
 
 def as_value(value: object) -> str:

@@ -73,7 +73,7 @@ def fits(value, schema, root):
 
 @pytest.fixture(scope="module")
 def schema():
-    return editor_schema(rankhub.recipe_models(CATALOG))
+    return editor_schema(CATALOG)
 
 
 def recipe(**changes):
@@ -199,7 +199,7 @@ def test_something_says_how_long_a_recipe_trains(schema):
 
 
 def test_every_recipe_that_comes_along_fits():
-    whole = editor_schema(rankhub.recipe_models())
+    whole = editor_schema(rankhub.Catalog.discover())
     for name in shipped_names():
         assert fits(yaml.safe_load(shipped_text(name)), whole, whole), name
     for name in shipped_names("block"):
@@ -227,7 +227,7 @@ def test_a_clash_and_a_component_that_cannot_be_imported():
             "two": plugin(component("pull"), component("lost", "no_such_module:X")),
         }
     )
-    schema = editor_schema(rankhub.recipe_models(catalog))
+    schema = editor_schema(catalog)
     losses = schema["$defs"]["loss"]
     assert losses["properties"]["use"]["anyOf"][0]["enum"] == ["fit", "follow", "lost", "fakes/pull", "two/pull"]
     assert fits({"use": "lost", "head": "main", "anything": 3}, losses, schema)

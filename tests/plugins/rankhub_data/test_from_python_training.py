@@ -67,7 +67,7 @@ def alike(one, other):
 
 def compared(recipe, role, options, given, labels, photos, tmp_path):
     """A run on a data set of a role, and one in which its images and labels are handed over."""
-    spec = {"use": rankhub.in_role("dataset", role), "root": str(photos[0].parent), **options}
+    spec = {"use": rankhub.Catalog.discover().in_role("dataset", role), "root": str(photos[0].parent), **options}
     loaded = rankhub.load_recipe(recipe.format(data=json.dumps(spec)))
     expected = rankhub.train(loaded, tmp_path / "files", progress=False)
     run = rankhub.train(loaded, tmp_path / "given", {"labeled": (given, labels)}, progress=False)

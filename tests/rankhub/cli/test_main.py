@@ -10,10 +10,11 @@ from types import SimpleNamespace
 import pytest
 import typer
 from helpers.commands import call, call_outside
+from helpers.plugins import catalog_of, plugin
 
 import rankhub
+from rankhub import Verb
 from rankhub.catalog.catalog import Catalog
-from rankhub.cli import main
 from rankhub.interfaces.errors import UserError
 
 HEAVY = ("torch", "torchvision", "timm", "faiss", "numpy")
@@ -64,8 +65,8 @@ def test_help_lists_every_verb(capsys):
     called = call(capsys, "--help")
     assert called.code == 0
     brought = [verb for plugin in Catalog.discover().plugins for verb in plugin.verbs]
-    assert {"run", "label", "validate"} <= {verb.name for verb in brought}
-    for verb in (*main.CORE, *brought):
+    assert {"plugins", "run", "label", "validate"} <= {verb.name for verb in brought}
+    for verb in brought:
         assert verb.name in called.out
         assert verb.summary.split(",")[0][:40] in called.out
 
@@ -91,6 +92,12 @@ def test_wrong_usage_ends_with_2(capsys, arguments):
     assert "Traceback" not in called.err
 
 
+def with_verbs(monkeypatch, *verbs):
+    """These and no others come along, but for what lists plugins."""
+    catalog = catalog_of(("mine", "rankhub", plugin(verbs=verbs)))
+    monkeypatch.setattr(Catalog, "discover", classmethod(lambda cls, check=False: catalog))
+
+
 def with_verb(monkeypatch, error):
     """A verb that raises."""
 
@@ -98,8 +105,7 @@ def with_verb(monkeypatch, error):
         raise error
 
     monkeypatch.setitem(sys.modules, "wrong_verb", SimpleNamespace(verb=verb))
-    others = [each for each in main.CORE if each.name != "schema"]
-    monkeypatch.setattr(main, "CORE", (*others, main.Verb("schema", "wrong_verb:verb", "Raises.")))
+    with_verbs(monkeypatch, Verb("schema", "wrong_verb:verb", "Raises."))
 
 
 def test_what_the_user_can_mend_is_one_sentence(monkeypatch, capsys):
@@ -127,8 +133,7 @@ def test_anything_else_is_a_bug_and_raised(monkeypatch, capsys):
 
 
 def test_a_broken_verb_costs_the_others_nothing(monkeypatch, capsys):
-    broken = main.Verb("run", "rankhub.cli.no_such_module:run", "Train a recipe, or go on with a run.")
-    monkeypatch.setattr(main, "CORE", (broken, *main.CORE))
+    with_verbs(monkeypatch, Verb("run", "no_such_module:run", "Train a recipe, or go on with a run."))
     assert call(capsys, "--help").code == 0
     assert call(capsys, "plugins", "list").code == 0
 

@@ -60,7 +60,6 @@ def test_the_folder_holds_all_that_was_promised(tmp_path):
     assert "fakes" in lock["plugins"]
     assert (folder / "checkpoints" / "step_000000012" / "model.safetensors").exists()
     assert [line["step"] for line in read_journal(folder / "metrics.jsonl")] == list(range(1, 13))
-    assert (folder / "pictures" / "views_views_step_0.png").exists()
     assert (folder / "data" / "train_made.csv").exists()
     assert (folder / "evaluation" / "after_training" / "spread_black.png").exists()
     with (folder / "results.csv").open() as file:

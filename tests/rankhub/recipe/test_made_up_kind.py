@@ -88,7 +88,7 @@ resolved = loaded.resolved()
 assembly = Assembly.of(loaded.recipe, catalog)
 (steps,) = [steps for steps, kind in assembly.sites.items() if kind == "greeter"]
 made = assembly.get(*steps)
-schema = editor_schema(rankhub.recipe_models(catalog))
+schema = editor_schema(catalog)
 page = rankhub.describe("greeter", "loud", catalog)
 print(json.dumps({
     "absent": load_text(fakes.RECIPE, [], catalog).resolved()["greeters"],

@@ -7,16 +7,12 @@ import shutil
 import textwrap
 from collections import Counter
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from rankhub.catalog.discovery import DisabledPlugin
+from rankhub import BrokenPlugin, Catalog, Plugin, UserError
 from rankhub.interfaces.kinds import KINDS
-
-if TYPE_CHECKING:
-    from rankhub.catalog.catalog import Catalog
-    from rankhub.catalog.discovery import BrokenPlugin, Plugin
 
 NARROWEST = 24
 """Letters in which the last column of a table can be read."""
@@ -41,18 +37,16 @@ def list_plugins(
     ] = False,
 ) -> None:
     """List the plugins with what they bring, and the broken ones with the reason."""
-    from rankhub.catalog.catalog import Catalog, CatalogError
-
     catalog = Catalog.discover(check)
     if as_json:
         typer.echo(json.dumps(as_data(catalog), indent=2))
     else:
         _print(catalog)
-    wrong: list[object] = [plugin for plugin in catalog.broken if not isinstance(plugin, DisabledPlugin)]
+    wrong: list[object] = [plugin for plugin in catalog.broken if not plugin.off]
     for entry in [entry for kind in KINDS for entry in catalog.entries(kind)] if check else ():
         try:
             catalog.options(entry)
-        except CatalogError as error:
+        except UserError as error:
             typer.echo(f"{typer.style('broken', fg='red')}  {error}", err=as_json)
             wrong.append(error)
     if check and wrong:
@@ -112,7 +106,7 @@ def _print(catalog: Catalog) -> None:
         typer.secho(start + lines if beside else lines, bold=row is head)
     for broken in catalog.broken:
         name = f"{broken.owner} ({broken.distribution} {broken.version})"
-        word, colour = ("off", "yellow") if isinstance(broken, DisabledPlugin) else ("broken", "red")
+        word, colour = ("off", "yellow") if broken.off else ("broken", "red")
         typer.echo(f"{typer.style(word, fg=colour)}  {name}: {broken.reason}")
     for (kind, name), entries in catalog.clashes().items():
         choices = " or ".join(entry.full_name for entry in entries)
