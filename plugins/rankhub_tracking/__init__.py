@@ -11,7 +11,11 @@ if TYPE_CHECKING:
     from rankhub_tracking.tracker import Numbers as Numbers
     from rankhub_tracking.tracker import Tracker as Tracker
 
-_HOMES = {"Numbers": "rankhub_tracking.tracker", "Tracker": "rankhub_tracking.tracker", "flat": "rankhub_tracking.settings"}
+_HOMES = {
+    "Numbers": "rankhub_tracking.tracker",
+    "Tracker": "rankhub_tracking.tracker",
+    "flat": "rankhub_tracking.settings",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -100,10 +101,12 @@ class Wandb(Tracker):
 
         if path.is_dir():
             artifact = wandb.Artifact(re.sub(r"[^\w.-]", "_", f"{self.run.name}_{self.tracked.id}"), type="model")
-            artifact.add_dir(str(path))
+            for file in sorted(path.iterdir()):
+                artifact.add_file(str(file))
             self.tracked.log_artifact(artifact)
         else:
-            self.tracked.save(str(path), base_path=str(path.parent), policy="now")
+            copy = shutil.copy(path, self.tracked.dir)
+            self.tracked.save(copy, base_path=self.tracked.dir, policy="now")
 
     def end(self, status: Status) -> None:
         """Say how it ended, and wait until wandb has written or sent all."""
