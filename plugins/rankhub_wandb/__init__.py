@@ -7,6 +7,4 @@ from rankhub import Component
 @rankhub.hookimpl
 def rankhub_components() -> list[Component]:
     """The components of this plugin."""
-    return [
-        Component("callback", "wandb", "rankhub_wandb.tracker:Wandb", "Tells Weights & Biases, or keeps it offline.")
-    ]
+    return [Component("callback", "wandb", "rankhub_wandb.tracker:Wandb", "Tells Weights & Biases.")]

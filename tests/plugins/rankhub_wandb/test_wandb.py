@@ -36,7 +36,7 @@ def recipe(**options):
 
 
 def written(folder):
-    """The records of all parts of a run, in order; wandb's process writes the last one, ``exit``, soon after the end."""
+    """The records of all parts of a run, in order; wandb's process writes the last one, ``exit``, after the end."""
     files = sorted((Path(folder) / "wandb").glob("offline-run-*/*.wandb"), key=os.path.getctime)
     until = time.monotonic() + 20
     while True:
