@@ -8,6 +8,7 @@ import threading
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Literal, NamedTuple
@@ -116,7 +117,7 @@ class Tracker(Callback):
     def pictures(self, step: int, pictures: Mapping[str, npt.NDArray[np.uint8]]) -> None:
         """Send pictures of views."""
         for name, picture in pictures.items():
-            self._once(f"{name} at {step}", lambda name=name, picture=picture: self.picture(step, name, picture))
+            self._once(f"{name} at {step}", partial(self.picture, step, name, picture))
 
     def evaluated(self, step: int, row: str, results: Mapping[str, EvaluationResult]) -> None:
         """Send metrics and pictures of a row, that of a reference under its own name; tables of the first and last."""
@@ -127,10 +128,10 @@ class Tracker(Callback):
         for name, found in results.items():
             for title, picture in found.pictures.items():
                 key = f"{name}/{title}{end}"
-                self._once(f"{key} at {step}", lambda key=key, shown=picture: self.picture(step, key, shown))
+                self._once(f"{key} at {step}", partial(self.picture, step, key, picture))
             for title, rows in found.tables.items() if step in (0, self.run.steps) else ():
                 key = f"{name}/{title}/{row}"
-                self._once(f"{key} table", lambda key=key, rows=rows: self.table(step, key, rows))
+                self._once(f"{key} table", partial(self.table, step, key, rows))
 
     def checkpoint_written(self, step: int, folder: Path) -> None:
         """Hand over what there is, so that the tracker is as new as the checkpoint."""
@@ -144,7 +145,7 @@ class Tracker(Callback):
             self._put(lambda: self.table(step, "results", _rows(closing)))
         for name in FILES:
             if (path := self.run.folder / name).exists():
-                self._put(lambda path=path: self.file(path))
+                self._put(partial(self.file, path))
         if self.checkpoint and self._last_checkpoint.is_dir():
             self._put(lambda: self.file(self._last_checkpoint))
         self._put(lambda: self.end(status))

@@ -65,7 +65,7 @@ class Wandb(Tracker):
             name=run.folder.name,
             group=run.name,
             dir=run.folder,
-            mode=self.mode,  # type: ignore[arg-type]
+            mode=self.mode,
             resume="allow",
             reinit="create_new",
             settings=settings,
