@@ -20,6 +20,6 @@ def rankhub_verbs() -> list[rankhub.Verb]:
 @rankhub.hookimpl
 def rankhub_observers(run: RunInfo) -> Iterable[Callback]:
     """One that keeps in the run's folder how far it is."""
-    from rankhub_runs.record import Record
+    from rankhub_runs.record import RunRecord
 
-    return [Record()]
+    return [RunRecord()]

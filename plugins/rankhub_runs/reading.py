@@ -42,7 +42,7 @@ class Progress(BaseModel):
     lower_is_better: dict[str, list[str]] = {}
 
 
-class _Row(BaseModel):
+class _StoredFigures(BaseModel):
     metrics: dict[str, float | int | None]
 
 
@@ -156,7 +156,7 @@ def measured(folder: Path) -> Measured | None:
     row = next((path for path in reversed(rows) if (path / METRICS_OF_ROW).exists()), None)
     if row is None:
         return None
-    stored = read_json(row / METRICS_OF_ROW, dict[str, _Row], REMEDY)
+    stored = read_json(row / METRICS_OF_ROW, dict[str, _StoredFigures], REMEDY)
     values = {
         f"{label}.{name}": float("nan") if value is None else float(value)
         for label, one in stored.items()

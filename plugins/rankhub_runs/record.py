@@ -18,7 +18,7 @@ RECIPES_OWN = ("name", "optional", "during_training")
 """Keys of an evaluator that are the recipe's, not its own."""
 
 
-class Record(Callback):
+class RunRecord(Callback):
     """Writes ``progress.json`` when a run begins, with each checkpoint, and at the end."""
 
     def run_started(self, run: RunInfo) -> None:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from rankhub.interfaces.files import write_text
 
 
-class Told(BaseModel):
+class TrackerState(BaseModel):
     """What a tracker has been told: ``step`` is the last one whose numbers it has, ``things`` name what else it has."""
 
     id: str = ""
@@ -21,7 +21,7 @@ class Told(BaseModel):
     things: list[str] = []
 
     @classmethod
-    def read(cls, path: Path) -> Told:
+    def read(cls, path: Path) -> TrackerState:
         """What was kept; nothing where there is no such file, or it is damaged."""
         with suppress(OSError, ValidationError):
             return cls.model_validate_json(path.read_bytes())

@@ -20,7 +20,7 @@ from rankhub.interfaces.callback import Callback, RunInfo
 from rankhub.interfaces.errors import brief
 from rankhub.interfaces.evaluate import EvaluationResult
 from rankhub_tracking.settings import flat
-from rankhub_tracking.state import Told, journaled, state_file
+from rankhub_tracking.state import TrackerState, journaled, state_file
 
 PACE, MOST = 2.0, 500
 """Seconds, and steps, of which the numbers are sent together."""
@@ -67,7 +67,7 @@ class Tracker(Callback):
         self._rows: list[Numbers] = []
         self._sent_at = 0.0
         self._closing, self._lost, self._warned = threading.Event(), False, False
-        self._told, self._thread, self._last_checkpoint = Told(), threading.Thread(), Path()
+        self._told, self._thread, self._last_checkpoint = TrackerState(), threading.Thread(), Path()
 
     @abstractmethod
     def begin(self, run: RunInfo, known: str) -> str:
@@ -191,9 +191,9 @@ class Tracker(Callback):
         self._put(told)
 
     def _begin(self) -> None:
-        known = Told.read(self._state)
+        known = TrackerState.read(self._state)
         found = self.begin(self.run, known.id)
-        self._told = known if found == known.id else Told(id=found)
+        self._told = known if found == known.id else TrackerState(id=found)
         self._told.write(self._state)
         if "parameters" not in self._told.things:
             self.parameters(flat(self.run.recipe))

@@ -11,7 +11,7 @@ from helpers import fakes
 from mlflow import MlflowClient
 
 import rankhub
-import rankhub_data
+import rankhub_guards
 import rankhub_mlflow
 from rankhub.catalog.catalog import Catalog
 from rankhub.interfaces.callback import Callback
@@ -29,7 +29,7 @@ def database(tmp_path_factory):
 
 @pytest.fixture
 def uri(database, tmp_path, monkeypatch):
-    found = Catalog.of({"fakes": fakes, "rankhub_data": rankhub_data, "rankhub_mlflow": rankhub_mlflow})
+    found = Catalog.of({"fakes": fakes, "rankhub_guards": rankhub_guards, "rankhub_mlflow": rankhub_mlflow})
     monkeypatch.setattr(Catalog, "discover", classmethod(lambda cls: found))
     monkeypatch.chdir(tmp_path)  # where MLflow keeps artifacts
     shutil.copy(database, tmp_path / "mlflow.db")

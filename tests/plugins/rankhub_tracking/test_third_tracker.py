@@ -12,11 +12,11 @@ from helpers import fakes
 from helpers.papers import blocks
 
 import rankhub
-import rankhub_data
+import rankhub_guards
 from rankhub.catalog.catalog import Catalog
 from rankhub.interfaces.callback import Callback
 from rankhub_tracking import flat
-from rankhub_tracking.state import Told, state_file
+from rankhub_tracking.state import TrackerState, state_file
 
 SMALL = {"phases.first.epochs": 1, "threads": 1, "device": "cpu", "checkpoint.every_steps": 2}
 
@@ -40,7 +40,7 @@ def third(repo, monkeypatch):
     record = rankhub.Component("callback", "lines", "third_tracker:Lines", "Lines in a file.")
     module.rankhub_components = rankhub.hookimpl(lambda: [record])
     monkeypatch.setitem(sys.modules, "third_tracker", module)
-    found = Catalog.of({"fakes": fakes, "rankhub_data": rankhub_data, "third_tracker": module})
+    found = Catalog.of({"fakes": fakes, "rankhub_guards": rankhub_guards, "third_tracker": module})
     monkeypatch.setattr(Catalog, "discover", classmethod(lambda cls: found))
     return module
 
@@ -66,6 +66,12 @@ def test_it_is_told_every_step_and_every_figure_once_over_an_interruption(third,
     ((step, value),) = [(line["step"], line["spread/spread"]) for line in lines(file) if "spread/spread" in line]
     assert (step, value) == (4, pytest.approx(ended.metrics["spread.spread"]))
     assert sum("spread/spread/raw pixels" in line for line in lines(file)) == 1
+
+
+def test_a_misspelled_method_of_a_tracker_is_found(third, tmp_path):
+    third.Lines.picture_ = lambda self: None
+    with pytest.raises(rankhub.UserError, match="'picture_' that nothing calls; did you mean 'picture'"):
+        recipe(tmp_path / "lines.jsonl")
 
 
 def test_a_server_that_comes_back_is_told_all_and_that_is_said(third, tmp_path, monkeypatch, caplog):
@@ -114,10 +120,10 @@ def test_one_that_hangs_holds_up_neither_the_training_nor_its_end(third, tmp_pat
 def test_another_place_is_another_run_and_a_damaged_file_begins_anew(tmp_path):
     one, other = (state_file(tmp_path, "lines", place) for place in ("a", "b"))
     assert one != other
-    Told(id="x", step=3).write(one)
-    assert Told.read(one) == Told(id="x", step=3)
+    TrackerState(id="x", step=3).write(one)
+    assert TrackerState.read(one) == TrackerState(id="x", step=3)
     one.write_text("{")
-    assert Told.read(one) == Told() == Told.read(other)
+    assert TrackerState.read(one) == TrackerState() == TrackerState.read(other)
 
 
 def test_a_recipe_is_flat_by_the_names_that_overrides_have():
