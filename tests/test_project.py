@@ -26,7 +26,8 @@ def test_every_package_is_shipped_and_every_plugin_has_its_entry_point(repo, pyp
         ".".join(path.parent.relative_to(repo / "plugins").parts) for path in repo.glob("plugins/*/*/**/__init__.py")
     }
     assert packages == on_disk | plugins | nested | {"rankhub_recipes"}
-    entered = {*plugins, "rankhub_recipes"} - {"rankhub_tables"}  # which brings no component: others build on it
+    bases = {"rankhub_tables", "rankhub_tracking"}  # which bring no component: others build on them
+    entered = {*plugins, "rankhub_recipes"} - bases
     assert pyproject["project"]["entry-points"]["rankhub.plugins"] == {name: name for name in entered}
     assert set(pyproject["tool"]["setuptools"]["package-dir"]) == {"rankhub", "rankhub_recipes"} | plugins
     assert set(pyproject["tool"]["importlinter"]["root_packages"]) == {"rankhub"} | plugins
@@ -41,7 +42,7 @@ def test_what_plugins_may_import_is_held_for_every_plugin_and_every_part_of_the_
     assert named | {top} | set(bases) == plugins
     assert (top, bases, core) == (
         "rankhub_study",
-        ["rankhub_use", "rankhub_ranking", "rankhub_data", "rankhub_tables", "rankhub_lock"],
+        ["rankhub_use", "rankhub_tracking", "rankhub_ranking", "rankhub_data", "rankhub_tables", "rankhub_lock"],
         "rankhub",
     )
     parts = {f"rankhub.{path.parent.name}" for path in (repo / "rankhub").glob("*/__init__.py")}
@@ -100,7 +101,7 @@ def test_the_core_names_no_component(repo):
 
     catalog = Catalog.discover()
     entries = [entry for kind in KINDS for entry in catalog.entries(kind)]
-    assert len({entry.component.kind for entry in entries}) >= len(KINDS) - 1  # no callback comes along
+    assert len({entry.component.kind for entry in entries}) >= len(KINDS) - 1
     names = {entry.component.name for entry in entries} | {entry.full_name for entry in entries}
     names |= {plugin.owner for plugin in catalog.plugins}
     names -= {*get_args(OutputKind), *get_args(LabelKind), *vars(hookspecs)}  # the interface's own words

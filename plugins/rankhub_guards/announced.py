@@ -26,7 +26,11 @@ def _methods(kind: str, cls: type) -> Iterator[str]:
     """A method that looks like one of the contract and is never called, such as ``after_steps``."""
     module, _, name = KINDS[kind].protocol.partition(":")
     protocol = getattr(import_module(module), name)
-    known = [one for one in dir(protocol) if not one.startswith("_")]
+    package = cls.__module__.partition(".")[0]
+    # A base of another package, such as one for trackers, has a contract of its own.
+    offered = [base for base in cls.__mro__ if issubclass(base, protocol) and base.__module__.split(".")[0] != package]
+    named = [*dir(protocol), *(name for base in offered for name in vars(base))]
+    known = [one for one in dict.fromkeys(named) if not one.startswith("_")]
     bases = [base for base in cls.__mro__ if not base.__module__.startswith(("rankhub.interfaces", "torch.", "abc"))]
     for own in dict.fromkeys(key for base in bases for key, value in vars(base).items() if callable(value)):
         if own.startswith("_") or own in known:

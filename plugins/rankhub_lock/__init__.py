@@ -4,6 +4,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import rankhub
+from rankhub_lock.lock import held as held
 from rankhub_lock.lock import locked as locked
 
 RUNNING = "running.json"

@@ -76,6 +76,14 @@ def locked(file: Path, *, sentence: str, patience: float = 0.0) -> Iterator[None
                 file.unlink()
 
 
+def held(file: Path) -> bool:
+    """Whether a process that may still live holds the file; nothing is changed."""
+    with suppress(OSError):
+        status = file.stat()
+        return _holds(file.read_text(), status.st_mtime_ns, status.st_ino)
+    return False
+
+
 def _take(file: Path, silent: Held | None) -> str | Held:
     """Hold the file if its holder is gone, or was ``silent``: what is written then; else what stands in it."""
     while True:

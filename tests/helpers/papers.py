@@ -24,7 +24,7 @@ SMALL = {
 }
 """Recipe -> changes that make it short."""
 
-OTHERS = {"pip", "tensorboard", "ruff", "mypy", "lint-imports"}
+OTHERS = {"pip", "tensorboard", "ruff", "mypy", "lint-imports", "mlflow"}
 """Programs of others that papers call."""
 
 
