@@ -44,7 +44,8 @@ class Wandb(Tracker):
     ) -> None:
         if find_spec("wandb") is None:
             raise UserError("the callback wandb needs the package wandb; pip install 'rankhub[wandb]'")
-        self.project, self.entity, self.mode = project, entity, mode or os.environ.get("WANDB_MODE", "online")
+        self.project, self.entity = project, entity
+        self.mode: Any = mode or os.environ.get("WANDB_MODE", "online")
         super().__init__("wandb", f"{entity or ''} {project} {self.mode}", checkpoint=checkpoint)
         self.tracked: Any = None
 
@@ -91,7 +92,7 @@ class Wandb(Tracker):
         """Send it by its name."""
         import wandb
 
-        columns = list(dict.fromkeys(key for row in rows for key in row))
+        columns: list[str | int] = list(dict.fromkeys(key for row in rows for key in row))
         data = [[row.get(column) for column in columns] for row in rows]
         self.tracked.log({f"tables/{name}": wandb.Table(columns, data, allow_mixed_types=True)}, step=step)
 
