@@ -29,7 +29,7 @@
 
   function layout(chart) {
     const bare = chart.kind === "map";
-    const axis = { gridcolor: style("--grid"), zeroline: false, linecolor: style("--line"), automargin: true, showgrid: !bare, showticklabels: !bare };
+    const axis = { gridcolor: style("--grid"), zeroline: false, linecolor: style("--line"), automargin: true, exponentformat: "e", showgrid: !bare, showticklabels: !bare };
     const plan = {
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: style("--ink"), size: 12, family: "system-ui, sans-serif" },
       margin: { l: bare ? 8 : 48, r: 8, t: 8, b: bare ? 8 : 40 }, hovermode: chart.kind === "lines" ? "x unified" : "closest",

@@ -12,7 +12,6 @@ import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 from rankhub import UserError
@@ -67,7 +66,7 @@ def document(title: str, body: str, charts: Mapping[str, Any], names: Mapping[st
     for sign in "<>&":  # so that no text of a run can end the element
         plain = plain.replace(sign, f"\\u{ord(sign):04x}")
     hashes = " ".join(f"'sha256-{_hash(script)}'" for script in scripts)
-    policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {hashes}; base-uri 'none'; form-action 'none'"
+    policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {hashes}; base-uri 'none'"
     head = (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
@@ -119,15 +118,14 @@ def sheet(name: str, image: tuple[str, int, int] | None) -> str:
     if image is None:
         return f'<figure class="card sheet"><p class="quiet">{tell(name)} cannot be read</p></figure>'
     uri, width, height = image
-    small = ' class="small"' if width < 300 else ""
-    picture = f'<img{small} src="{uri}" width="{width}" height="{height}" loading="lazy" alt="{tell(name)}">'
+    picture = f'<img src="{uri}" width="{width}" height="{height}" loading="lazy" alt="{tell(name)}">'
     return f'<figure class="card sheet">{picture}<figcaption>{tell(name.replace("_", " "))}</figcaption></figure>'
 
 
 def tiles(found: Sequence[tuple[str, str, str]]) -> str:
     """Small images: (name, words, data URI or nothing)."""
     items = [
-        f"<li>{_tile(uri)}<div>{tell(Path(name).name or name)}</div><div class='quiet'>{tell(words)}</div></li>"
+        f"<li>{_tile(uri)}<div>{tell(name)}</div><div class='quiet'>{tell(words)}</div></li>"
         for name, words, uri in found
     ]
     return f'<ul class="tiles">{"".join(items)}</ul>'

@@ -54,8 +54,9 @@ class Report:
         """The whole page."""
         self._charts, self._names = {}, {}
         curves, more = self._curves()
+        wide = "wide" if len(self.runs) < 2 else ""
         built = {
-            "what": ("What was run", page.cards([self._what(number) for number in range(len(self.runs))])),
+            "what": ("What was run", page.cards([self._what(number) for number in range(len(self.runs))], wide)),
             "results": ("Results", self._results() + self._evaluated()),
             "curves": ("Curves", curves + more),
             "answers": ("Answers and labels", self._scatters()),
@@ -68,7 +69,8 @@ class Report:
         }
         links = "".join(f'<a href="#{key}">{page.tell(name)}</a>' for key, (name, inside) in built.items() if inside)
         title = ", ".join(run.name for run in self.runs)
-        top = f'<header><strong>rankhub</strong><nav aria-label="Parts">{links}</nav><button id="theme">Dark</button></header>'
+        bar = f'<nav aria-label="Parts">{links}</nav><button id="theme">Dark</button>'
+        top = f"<header><strong>rankhub</strong>{bar}</header>"
         parts = "\n".join(page.section(key, name, inside) for key, (name, inside) in built.items())
         heading = f"<h1>{page.tell(title if len(self.runs) < 4 else f'{len(self.runs)} runs')}</h1>"
         return page.document(
