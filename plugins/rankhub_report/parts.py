@@ -42,7 +42,7 @@ DETAILS = (
 
 
 @dataclass
-class Report:
+class RunPage:
     """A report on runs, looked at once and written with as much detail as there is room for."""
 
     runs: Sequence[Kept]
@@ -225,7 +225,8 @@ def _planned(run: Kept) -> int:
     """Steps by the recipe; 0 where they depend on the data."""
     phases = run.plain.get("phases")
     steps = [phase.get("steps") for phase in phases if isinstance(phase, dict)] if isinstance(phases, list) else []
-    return sum(steps) if steps and all(type(one) is int for one in steps) else 0
+    known = [one for one in steps if type(one) is int]
+    return sum(known) if len(known) == len(steps) else 0
 
 
 def _unclosed(run: Kept) -> str:

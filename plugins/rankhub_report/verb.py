@@ -47,7 +47,7 @@ def report(
     if len(runs) > MOST_RUNS:
         raise UserError(f"these are {len(runs)} runs; a report holds at most {MOST_RUNS}")
     from rankhub_report.page import charting
-    from rankhub_report.parts import Report, worst_of
+    from rankhub_report.parts import RunPage, worst_of
     from rankhub_report.seen import How, Seen, see
 
     charting()  # is said before any work
@@ -61,7 +61,7 @@ def report(
             continue
         seen.append(see(run.path, [one.image for one in worst_of(run)], how, images, paced(talk)))
     talk.finish()
-    text, words = fitted(Report(kept, seen).html)
+    text, words = fitted(RunPage(kept, seen).html)
     write_text(out, text, make=True)
     for note in [f"{run.name}: {note}" for run, one in zip(kept, seen, strict=True) for note in one.notes]:
         talk.note(note)
