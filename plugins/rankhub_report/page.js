@@ -34,7 +34,7 @@
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: style("--ink"), size: 12, family: "system-ui, sans-serif" },
       margin: { l: bare ? 8 : 48, r: 8, t: 8, b: bare ? 8 : 40 }, hovermode: chart.kind === "lines" ? "x unified" : "closest",
       hoverlabel: { bgcolor: style("--card"), bordercolor: style("--line"), font: { color: style("--ink") } },
-      legend: { orientation: "h", y: bare ? -0.02 : -0.2, yanchor: "top", x: 0, font: { size: 11 } }, xaxis: { ...axis, title: { text: chart.x } }, yaxis: { ...axis, title: { text: chart.y } }, dragmode: "zoom",
+      legend: { orientation: "h", y: bare ? -0.02 : chart.kind === "lines" ? -0.32 : -0.2, yanchor: "top", x: 0, font: { size: 11 } }, xaxis: { ...axis, title: { text: chart.x } }, yaxis: { ...axis, title: { text: chart.y } }, dragmode: "zoom",
     };
     if (chart.shown && chart.thumbs) {
       const every = (key) => chart.lines.flatMap((line) => line[key]);
