@@ -92,9 +92,9 @@ class Wandb(Tracker):
         """Send it by its name."""
         import wandb
 
-        columns: list[str | int] = list(dict.fromkeys(key for row in rows for key in row))
+        columns = list(dict.fromkeys(key for row in rows for key in row))
         data = [[row.get(column) for column in columns] for row in rows]
-        self.tracked.log({f"tables/{name}": wandb.Table(columns, data, allow_mixed_types=True)}, step=step)
+        self.tracked.log({f"tables/{name}": wandb.Table([*columns], data, allow_mixed_types=True)}, step=step)
 
     def file(self, path: Path) -> None:
         """Keep a file with the run, a checkpoint as an artifact of the type ``model``."""
