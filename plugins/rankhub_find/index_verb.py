@@ -18,6 +18,7 @@ from rankhub.interfaces.files import readable
 from rankhub_find.kinds import Wanted, plan
 from rankhub_find.output import as_json, write_table
 from rankhub_find.store import is_index
+from rankhub_lock import locked
 
 if TYPE_CHECKING:
     from rankhub_find.index import Index
@@ -63,7 +64,7 @@ def index(
         from rankhub_find.index import Index
 
         opened = Index.open(out)
-        with rankhub.locked(out / "index.lock", sentence=busy):
+        with locked(out / "index.lock", sentence=busy):
             done = _remove(opened, remove, out, talk)
         return typer.echo(as_json(done)) if as_data else None
     if run is None or (not sources and from_list is None):
@@ -78,7 +79,7 @@ def index(
     wanted = _wanted(kind)
     try:
         trained = rankhub.load_run(run, overrides=changes or [])
-        with trained, rankhub.locked(out / "index.lock", sentence=busy):
+        with trained, locked(out / "index.lock", sentence=busy):
             done = _Indexing(trained, paths, out, talk).go(output, wanted, add)
     finally:
         with suppress(OSError):
@@ -120,7 +121,7 @@ class _Indexing:
 
     def go(self, output: str, kind: Wanted | None, add: bool) -> dict[str, Any]:
         """Embed what is not there yet, and build."""
-        from rankhub_find.embedding import Embedder, check_known, network_of
+        from rankhub_find.embedding import check_known, embedded, network_of
         from rankhub_find.index import Index
 
         ours = Index.open(self.out) if add and is_index(self.out) else None
@@ -134,7 +135,7 @@ class _Indexing:
         saved, begun, cost, added, stopped = time.monotonic(), time.monotonic(), 0.0, 0, False
         try:
             done = 0
-            for names, vectors, skipped in Embedder(self.run, output)(ahead):
+            for names, vectors, skipped in embedded(self.run, output, ahead):
                 if names and ours is None:
                     ours = Index(vectors.shape[1], kind or "auto", known)
                 if names and not added and ours is not None:
