@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -70,12 +69,9 @@ def index(
     if run is None or (not sources and from_list is None):
         raise UserError("name a run and images: rankhub index RUN SOURCES... --out FOLDER")
     _check_place(out, add, force)
-    from rankhub_use.sources import sources as files_of
+    from rankhub_use.sources import files_for
 
-    files = files_of(sources or [], from_list, sys.stdin.buffer if "-" in (sources or []) else None)
-    paths = list(dict.fromkeys(os.path.abspath(file.path) for file in files))
-    if not paths:
-        raise UserError("there is no image in what was named")
+    paths = list(dict.fromkeys(os.path.abspath(file.path) for file in files_for(sources or [], from_list)))
     wanted = _wanted(kind)
     try:
         trained = rankhub.load_run(run, overrides=changes or [])

@@ -40,10 +40,10 @@ def search(
     check_target("--sheet", sheet, force, (".png",))
     from rankhub_find.embedding import embedded, load_known
     from rankhub_find.index import Index
-    from rankhub_use.sources import sources
+    from rankhub_use.sources import files_for
 
     talk = rankhub.talking(stderr=as_data)
-    asked = [file.path for file in sources(queries)]
+    asked = [file.path for file in files_for(queries, None)]
     found = Index.open(index, talk.work)
     rows: list[dict[str, Any]] = []
     pictures: list[list[tuple[str, str]]] = []

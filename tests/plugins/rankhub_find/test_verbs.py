@@ -165,6 +165,8 @@ def test_an_index_finds_its_network_or_is_told_where_it_is(made, tmp_path, capsy
         (["index", "{made}/run", "{made}/photos", "--out", "{tmp}/x", "--kind", "ivfpq"], "at least 9,984 rows"),
         (["index", "{made}/run", "{made}/photos", "--out", "{tmp}/x", "--output", "head.x"], "no output 'head.x'"),
         (["index", "--out", "{tmp}/x", "--remove", "a.png"], "there is no index at"),
+        (["search", "{made}/index", "{tmp}"], "there is no image in"),
+        (["index", "{made}/run", "{made}/photos", "--out", "/proc/none"], "cannot be written"),
         (["search", "{tmp}/none", "{made}/photos/1.png"], "there is no index at"),
         (["search", "{made}/photos", "{made}/photos/1.png"], "is no index"),
         (["duplicates", "{tmp}/none"], "there is no index at"),
