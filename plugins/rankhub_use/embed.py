@@ -139,6 +139,6 @@ class Vectors:
     def _vector(self, answer: Answer) -> npt.NDArray[np.float32]:
         vector = vector_of(answer, self.output)
         if self.normalize:
-            length = np.linalg.norm(vector.astype(np.float64))
-            vector = (vector / max(length, 1e-12)).astype(np.float32)
+            length = float(np.linalg.norm(vector.astype(np.float64)))
+            vector = (vector.astype(np.float64) / max(length, 1e-12)).astype(np.float32)
         return vector
