@@ -4,30 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 import torch
-from torch import Tensor
 
 import rankhub
 from rankhub import UserError
-from rankhub.interfaces.predict import Answers
-from rankhub_data.formats import learn_formats
-from rankhub_data.given_images import AS_IS, pixels
 from rankhub_find.store import KnownNetwork
 from rankhub_find.structures import Floats
+from rankhub_use.answering import answer_files, vector_of, width_of
+from rankhub_use.sources import NamedFile
 
 if TYPE_CHECKING:
     from rankhub import Run
 
-BLOCK = 64
-"""Images that are decoded and pass the network together."""
+BLOCK = 32
+"""Images that pass the network together. One number for all: last bits of a vector may depend on it."""
 
 Skipped = tuple[str, str]
 """An image that was left out, and why."""
@@ -40,11 +35,9 @@ def network_of(run: Run, output: str) -> KnownNetwork:
     normalization), that head, ``predict`` and the precision. Where it computes is no part of it.
 
     Raises:
-        UserError: There is no such output.
+        UserError: There is no such output, or it is a map.
     """
-    known = ["backbone", *run.forward().outputs]
-    if output not in known:
-        raise UserError(f"there is no output {output!r}; there are {', '.join(known)}")
+    width_of(run, output)
     recipe, head = run.recipe.resolved(), output.partition(".")[0]
     parts = ["backbone"] if output == "backbone" else ["backbone", f"heads.{head}"]
     spec = {"backbone": recipe["backbone"], "predict": recipe["predict"], "precision": recipe["precision"]}
@@ -91,65 +84,13 @@ def check_known(known: KnownNetwork, run: Run) -> None:
         )
 
 
-class Embedder:
-    """Vectors of image files by one output of a run's network.
+def embedded(run: Run, output: str, paths: Iterable[str]) -> Iterator[tuple[list[str], Floats, list[Skipped]]]:
+    """In blocks: the files that could be read, their vectors [n, d] by an output of a run, the others with the reason.
 
-    Args:
-        run: The run.
-        output: ``backbone``, or ``HEAD.OUTPUT``.
+    A file gets the same vector, bit for bit, whatever the others are.
     """
-
-    def __init__(self, run: Run, output: str = "backbone") -> None:
-        learn_formats()
-        self.run, self.output = run, output
-        given = rankhub.build("dataset", {"use": rankhub.Catalog.discover().in_role("dataset", "given")})
-        self._outputs = run.outputs(given)
-
-    def __call__(self, paths: Sequence[str]) -> Iterator[tuple[list[str], Floats, list[Skipped]]]:
-        """In blocks: the files that could be read, their vectors [n, d], and the others with the reason.
-
-        The next block is decoded while the network is at work.
-        """
-        blocks = [paths[first : first + BLOCK] for first in range(0, len(paths), BLOCK)]
-        with ThreadPoolExecutor(max_workers=max(1, os.cpu_count() or 1)) as pool:
-            ahead: list[Future[Tensor | str]] = [pool.submit(_read, path) for path in (blocks or [()])[0]]
-            for number, block in enumerate(blocks):
-                following = blocks[number + 1] if number + 1 < len(blocks) else ()
-                mine, ahead = ahead, [pool.submit(_read, path) for path in following]
-                try:
-                    yield self._of(block, [each.result() for each in mine])
-                except BaseException:
-                    pool.shutdown(wait=False, cancel_futures=True)
-                    raise
-
-    def _of(self, paths: Sequence[str], read: Sequence[Tensor | str]) -> tuple[list[str], Floats, list[Skipped]]:
-        skipped = [(path, image) for path, image in zip(paths, read, strict=True) if isinstance(image, str)]
-        images = {path: image for path, image in zip(paths, read, strict=True) if isinstance(image, Tensor)}
-        if images:
-            sizes = np.array([image.shape[-2:] for image in images.values()], np.int64)
-            objection = self.run.predictor.check_images(sizes)
-            if objection is not None:
-                for path, bad in zip(list(images), objection[1].tolist(), strict=True):
-                    if bad:
-                        skipped.append((path, f"such images {objection[0]}"))
-                        del images[path]
-        if not images:
-            return [], np.empty((0, 0), np.float32), skipped
-        return list(images), _rows(self._outputs.of(list(images.values())), self.output), skipped
-
-
-def _read(path: str) -> Tensor | str:
-    """An image [3, H, W] uint8, or why it cannot be taken."""
-    try:
-        return torch.from_numpy(pixels(path, "it", AS_IS))
-    except UserError as error:
-        return str(error)
-
-
-def _rows(answers: Answers, output: str) -> npt.NDArray[np.float32]:
-    if output not in answers:
-        raise UserError(f"this recipe's predict gives no {output}; there are {', '.join(answers)}")
-    rows = answers[output]
-    if not isinstance(rows, Tensor):
-        raise UserError(f"{output} is a map; an index takes one vector an image, such as backbone")
-    return np.asarray(rows.flatten(1).float().numpy())
+    for answers in answer_files(run, (NamedFile(path, path) for path in paths), BLOCK):
+        names = [name for name, _ in answers.answered]
+        vectors = [vector_of(answer, output) for _, answer in answers.answered]
+        left_out = [(one.path, one.reason + (f"; {one.remedy}" if one.remedy else "")) for one in answers.left_out]
+        yield names, np.stack(vectors) if vectors else np.empty((0, 0), np.float32), left_out

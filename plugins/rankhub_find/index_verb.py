@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -71,12 +70,9 @@ def index(
     if run is None or (not sources and from_list is None):
         raise UserError("name a run and images: rankhub index RUN SOURCES... --out FOLDER")
     _check_place(out, add, force)
-    from rankhub_use.sources import sources as files_of
+    from rankhub_use.sources import files_for
 
-    files = files_of(sources or [], from_list, sys.stdin.buffer if "-" in (sources or []) else None)
-    paths = list(dict.fromkeys(os.path.abspath(file.path) for file in files))
-    if not paths:
-        raise UserError("there is no image in what was named")
+    paths = list(dict.fromkeys(os.path.abspath(file.path) for file in files_for(sources or [], from_list)))
     wanted = _wanted(kind)
     try:
         trained = rankhub.load_run(run, overrides=changes or [])
@@ -122,7 +118,7 @@ class _Indexing:
 
     def go(self, output: str, kind: Wanted | None, add: bool) -> dict[str, Any]:
         """Embed what is not there yet, and build."""
-        from rankhub_find.embedding import Embedder, check_known, network_of
+        from rankhub_find.embedding import check_known, embedded, network_of
         from rankhub_find.index import Index
 
         ours = Index.open(self.out) if add and is_index(self.out) else None
@@ -136,7 +132,7 @@ class _Indexing:
         saved, begun, cost, added, stopped = time.monotonic(), time.monotonic(), 0.0, 0, False
         try:
             done = 0
-            for names, vectors, skipped in Embedder(self.run, output)(ahead):
+            for names, vectors, skipped in embedded(self.run, output, ahead):
                 if names and ours is None:
                     ours = Index(vectors.shape[1], kind or "auto", known)
                 if names and not added and ours is not None:

@@ -38,19 +38,19 @@ def search(
     """
     check_target("--out", out, force, (".csv", ".json"))
     check_target("--sheet", sheet, force, (".png",))
-    from rankhub_find.embedding import Embedder, load_known
+    from rankhub_find.embedding import embedded, load_known
     from rankhub_find.index import Index
-    from rankhub_use.sources import sources
+    from rankhub_use.sources import files_for
 
     talk = rankhub.talking(stderr=as_data)
-    asked = [file.path for file in sources(queries)]
+    asked = [file.path for file in files_for(queries, None)]
     found = Index.open(index, talk.work)
     rows: list[dict[str, Any]] = []
     pictures: list[list[tuple[str, str]]] = []
     failed: list[tuple[str, str]] = []
     with load_known(found.network, run, device) as trained:
         done = 0
-        for names, vectors, skipped in Embedder(trained, found.network.output)(asked):
+        for names, vectors, skipped in embedded(trained, found.network.output, asked):
             for name, matches in zip(names, found.search(vectors, k) if names else [], strict=True):
                 rows += [
                     {"query": name, "rank": rank, "similarity": match.similarity, "path": match.name}

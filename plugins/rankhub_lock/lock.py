@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from rankhub import UserError
+from rankhub.interfaces.files import unwritable
 
 try:
     import fcntl
@@ -44,9 +45,12 @@ def locked(file: Path, *, sentence: str, patience: float = 0.0) -> Iterator[None
         patience: Seconds to wait for the other.
 
     Raises:
-        UserError: Another process holds it.
+        UserError: Another process holds it, or its folder cannot be made.
     """
-    file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(file.parent, error, "name a folder that can be made") from error
     seen, since, until = ("", 0), time.monotonic(), time.monotonic() + patience
     while not isinstance(found := _take(file, seen if time.monotonic() - since > SILENCE else None), str):
         who = _read(found[0])

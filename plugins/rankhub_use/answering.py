@@ -6,6 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+import numpy.typing as npt
+
 from rankhub import UserError
 from rankhub_data.scan import UnusedImage
 from rankhub_use.reading import FileBlock, read_blocks
@@ -51,6 +54,29 @@ def answer_files(run: Run, files: Iterable[NamedFile], batch_size: int) -> Itera
         said = run.answers(block, batch_size, rows) if rows else ()
         answered = [(block.files[block.read[answer.index]].name, answer) for answer in said]
         yield Answers(answered, [unread[position] for position in sorted(unread)], block.remarks)
+
+
+def width_of(run: Run, output: str) -> int:
+    """Numbers of the vector that a run gives an image by ``backbone``, the pooled features, or ``HEAD.OUTPUT``.
+
+    Raises:
+        UserError: There is no such output, or it is a map.
+    """
+    forward = run.forward()
+    if output == "backbone":
+        return forward.features.width
+    if output not in forward.outputs:
+        names = ", ".join(["backbone", *forward.outputs])
+        raise UserError(f"--output: there is no output {output!r}; there are {names}")
+    spec = forward.outputs[output]
+    if spec.kind == "map":
+        raise UserError(f"--output {output} is a map, as large as its image; name an output that is a vector")
+    return spec.dim
+
+
+def vector_of(answer: Answer, output: str) -> npt.NDArray[np.float32]:
+    """One output of an answer: [d] float32."""
+    return np.asarray(answer.outputs[output].flatten().float().numpy())
 
 
 def _objections(run: Run, block: FileBlock) -> list[UnusedImage | None]:

@@ -11,9 +11,9 @@ import numpy.typing as npt
 import typer
 
 import rankhub
-from rankhub import Talk, UserError
+from rankhub import Talk
 from rankhub.interfaces.files import unwritable
-from rankhub_use.answering import answer_files, none_answered
+from rankhub_use.answering import answer_files, none_answered, vector_of, width_of
 from rankhub_use.growing import Growing
 from rankhub_use.meaning import of_run
 from rankhub_use.shell import (
@@ -91,14 +91,7 @@ class Vectors:
     def __init__(
         self, run: Run, files: Sequence[NamedFile], batch_size: int, output: str = "backbone", normalize: bool = False
     ) -> None:
-        forward = run.forward()
-        if output != "backbone" and output not in forward.outputs:
-            names = ", ".join(["backbone", *forward.outputs])
-            raise UserError(f"--output: there is no output {output!r}; there are {names}")
-        spec = None if output == "backbone" else forward.outputs[output]
-        if spec is not None and spec.kind == "map":
-            raise UserError(f"--output {output} is a map, as large as its image; name an output that is a vector")
-        self.width = forward.features.width if spec is None else spec.dim
+        self.width = width_of(run, output)
         self.run, self.files, self.batch_size = run, files, batch_size
         self.output, self.normalize = output, normalize
 
@@ -147,7 +140,8 @@ class Vectors:
         return {"out": str(out), **counts, "files": [str(path) for path in written], "width": self.width}
 
     def _vector(self, answer: Answer) -> npt.NDArray[np.float32]:
-        vector = answer.outputs[self.output].flatten().double()
+        vector = vector_of(answer, self.output)
         if self.normalize:
-            vector = vector / vector.norm().clamp_min(1e-12)
-        return np.asarray(vector.float().numpy())
+            length = float(np.linalg.norm(vector.astype(np.float64)))
+            vector = (vector.astype(np.float64) / max(length, 1e-12)).astype(np.float32)
+        return vector

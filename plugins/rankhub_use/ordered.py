@@ -13,6 +13,7 @@ import rankhub
 from rankhub import UserError
 from rankhub.interfaces.batch import View
 from rankhub.interfaces.draws import Draws, seeded
+from rankhub.interfaces.files import readable
 from rankhub.interfaces.generator import Generator, ViewSpec, WorkerGenerator
 from rankhub_data.decode import Pixels
 from rankhub_ranking.pairs import ordered_pairs
@@ -44,7 +45,7 @@ class Orders:
         """Kind, level and pixels of each version of an image [3, H, W]; a function of image, name and seed alone."""
         views = [View(torch.from_numpy(image.copy()), 0)]
         for number, step in enumerate(self.steps):
-            views = step.apply(views, Draws(seeded(seed, name), "audit", 0, number))
+            views = step.apply(views, Draws(seeded(seed, readable(name)), "audit", 0, number))
         return [
             (
                 view.kind,

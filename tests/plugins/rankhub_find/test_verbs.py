@@ -12,7 +12,7 @@ from PIL import Image
 
 import rankhub
 from rankhub_find import Index, embedding
-from rankhub_find.embedding import Embedder
+from rankhub_find.embedding import embedded
 
 
 @pytest.fixture
@@ -62,8 +62,22 @@ def test_the_vectors_are_those_of_embed(index, made):
     run, found = rankhub.load_run(made / "run"), Index.open(index)
     rows = run.embed(found.names, normalize=True)
     np.testing.assert_allclose(found.vectors, rows, atol=1e-6)
-    (block,) = Embedder(run, "embedding.embedding")(found.names[:3])
+    (block,) = embedded(run, "embedding.embedding", found.names[:3])
     np.testing.assert_allclose(block[1], run.embed(found.names[:3], "embedding.embedding"), atol=1e-6)
+
+
+def test_an_image_finds_itself_at_one_in_any_company(index, made, tmp_path, capsys):
+    """Its vector is the same bit for bit, whatever it is indexed or asked with."""
+    found = Index.open(index)
+    for company in (["3.png"], ["9.png", "3.png", "broken.png"], [f"{n}.png" for n in reversed(range(10))]):
+        other = tmp_path / f"index{len(company)}"
+        paths = [made / "photos" / name for name in company]
+        assert call(capsys, "index", made / "run", *paths, "--out", other).code == 0
+        opened = Index.open(other)
+        for row, name in enumerate(opened.names):
+            assert opened.vectors[row].tobytes() == found.vectors[found.names.index(name)].tobytes()
+    rows = json.loads(call(capsys, "search", index, made / "photos", "-k", 1, "--json").out)
+    assert [row["similarity"] for row in rows] == [1.0] * 12
 
 
 def test_copies_are_a_group(index, made, tmp_path, capsys):
@@ -92,21 +106,22 @@ def test_images_are_added_and_removed(index, made, tmp_path, capsys):
 
 def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(made, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(embedding, "BLOCK", 4)
-    whole = Embedder._of
+    whole = embedding.answer_files
 
-    def stops(self, paths, read):
-        if any(path.endswith("7.png") for path in paths):
-            raise KeyboardInterrupt
-        return whole(self, paths, read)
+    def stops(run, files, batch_size):
+        for answers in whole(run, files, batch_size):
+            if any(name.endswith("7.png") for name, _ in answers.answered):
+                raise KeyboardInterrupt
+            yield answers
 
-    monkeypatch.setattr(Embedder, "_of", stops)
+    monkeypatch.setattr(embedding, "answer_files", stops)
     command = ["index", made / "run", made / "photos", "--out", tmp_path / "index"]
     done = call(capsys, *command)
     assert done.code == 130
     assert "--add goes on" in done.out
     kept = len(Index.open(tmp_path / "index"))
     assert 0 < kept < 12
-    monkeypatch.setattr(Embedder, "_of", whole)
+    monkeypatch.setattr(embedding, "answer_files", whole)
     assert call(capsys, *command, "--add").code == 0
     assert sorted(Index.open(tmp_path / "index").names) == sorted(
         str(path) for path in (made / "photos").rglob("*.png") if path.name != "broken.png"
@@ -150,6 +165,8 @@ def test_an_index_finds_its_network_or_is_told_where_it_is(made, tmp_path, capsy
         (["index", "{made}/run", "{made}/photos", "--out", "{tmp}/x", "--kind", "ivfpq"], "at least 9,984 rows"),
         (["index", "{made}/run", "{made}/photos", "--out", "{tmp}/x", "--output", "head.x"], "no output 'head.x'"),
         (["index", "--out", "{tmp}/x", "--remove", "a.png"], "there is no index at"),
+        (["search", "{made}/index", "{tmp}"], "there is no image in"),
+        (["index", "{made}/run", "{made}/photos", "--out", "/proc/none"], "cannot be written"),
         (["search", "{tmp}/none", "{made}/photos/1.png"], "there is no index at"),
         (["search", "{made}/photos", "{made}/photos/1.png"], "is no index"),
         (["duplicates", "{tmp}/none"], "there is no index at"),

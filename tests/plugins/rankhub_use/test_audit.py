@@ -221,3 +221,11 @@ def test_versions_of_an_image_follow_from_image_name_and_seed():
     assert not all(np.array_equal(x[2], y[2]) for x, y in zip(first, other, strict=True))
     assert np.array_equal(image, kept)
     assert rankhub.list_components("generator")
+
+
+def test_a_name_may_be_of_any_bytes(here, capsys, tmp_path):
+    (tmp_path / "photos" / "0.png").rename(tmp_path / "photos" / b"\xff=\n.png".decode("utf-8", "surrogateescape"))
+    done = call(capsys, "audit", f"{here}:sharpness", "photos", *BLUR, "--out", "found")
+    assert done.code == 0, done.err
+    rows = [json.loads(line) for line in (tmp_path / "found" / "scores.jsonl").read_text().splitlines()]
+    assert rows[-1]["path"] == "\\xff=\n.png"
