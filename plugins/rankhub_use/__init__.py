@@ -8,8 +8,8 @@ from rankhub import Verb
 def rankhub_verbs() -> list[Verb]:
     """The verbs of this plugin."""
     return [
-        Verb("audit", "rankhub_use.audit:audit", "Test without labels whether a scorer keeps known orders."),
-        Verb("embed", "rankhub_use.embed:embed", "Write the feature vectors of images."),
-        Verb("evaluate", "rankhub_use.evaluate:evaluate", "Measure a trained network again, perhaps on other data."),
-        Verb("predict", "rankhub_use.predict:predict", "Score images with a trained network."),
+        Verb("audit", "rankhub_use.verbs:audit", "Test without labels whether a scorer keeps known orders."),
+        Verb("embed", "rankhub_use.verbs:embed", "Write the feature vectors of images."),
+        Verb("evaluate", "rankhub_use.verbs:evaluate", "Measure a trained network again, perhaps on other data."),
+        Verb("predict", "rankhub_use.verbs:predict", "Score images with a trained network."),
     ]

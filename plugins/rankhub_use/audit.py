@@ -9,10 +9,9 @@ from contextlib import ExitStack
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-import typer
 from PIL import Image
 
 from rankhub import Talk, UserError
@@ -23,75 +22,17 @@ from rankhub_use.answering import none_answered
 from rankhub_use.audit_page import draw, page
 from rankhub_use.findings import Findings
 from rankhub_use.growing import Growing, digest_of
-from rankhub_use.options import read_options
-from rankhub_use.ordered import Orders, orders_of, orders_of_run
+from rankhub_use.ordered import Orders
 from rankhub_use.reading import read_blocks
-from rankhub_use.scorers import Picture, Scorer, scorer_for
-from rankhub_use.shell import ForceOption, JsonOption, Pace, ResumeOption, SetOption, say, talk_beside
-from rankhub_use.sources import NamedFile, files_for
+from rankhub_use.scorers import Picture, Scorer
+from rankhub_use.shell import Pace
+from rankhub_use.sources import NamedFile
 from rankhub_use.tables import JsonTable
-from rankhub_use.target import checked
 
 SCORES = "scores.jsonl"
 """What each image and its versions got, from which all else is made."""
 
 COLUMNS = ("path", "kinds", "levels", "scores", "plain", "flip", "jpeg95", "batch")
-
-
-def audit(
-    scorer: Annotated[str, typer.Argument(help="A run's folder, an .onnx file, or module:function.")],
-    folder: Annotated[str, typer.Argument(help="Images, best pristine ones: a folder, or a file.")],
-    generator: Annotated[
-        str | None, typer.Option(help="Who knows the order, such as distortions; default for a run: its recipe's.")
-    ] = None,
-    option: Annotated[
-        list[str] | None, typer.Option(help="An option of the generator, such as set=live. May be repeated.")
-    ] = None,
-    stream: Annotated[str | None, typer.Option(help="Of a run: the stream whose generator is taken.")] = None,
-    output: Annotated[str | None, typer.Option(help="Of a run: which number, if there are several.")] = None,
-    lower_is_better: Annotated[
-        bool, typer.Option("--lower-is-better", help="Of a file or function: lower scores are better.")
-    ] = False,
-    limit: Annotated[int | None, typer.Option(min=1, help="So many images, spread over the folder.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of what the generator draws.")] = 0,
-    changes: SetOption = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for tables and figure, made if absent.")] = None,
-    force: ForceOption = False,
-    resume: ResumeOption = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Test a scorer without labels: does it keep the orders that a generator knows?
-
-    Versions of each image are made, such as ever blurrier ones. A share of 1 of the pairs is right where the better
-    version always has the better score. Said too: ties, and how far a flip, JPEG of quality 95 and other images in the
-    batch move a score.
-
-    Example: rankhub audit mymetric:sharpness ~/photos --generator distortions --option set=live
-    """
-    checked("--out", out, force=force, resume=resume, folder=True)
-    if out is not None and out.is_dir():
-        checked("--out", out / SCORES, force=force)
-    if option and generator is None:
-        raise UserError("--option goes with --generator")
-    talk = talk_beside(as_json)
-    asked = scorer_for(scorer, lower_is_better, changes or [], output)
-    if generator is not None:
-        orders = orders_of([{"use": generator, **read_options(option or [])}])
-    elif asked.run is not None:
-        orders = orders_of_run(asked.run, stream)
-    else:
-        orders = orders_of([{"use": "distortions"}])
-    files = _spread(files_for([folder], None), limit)
-    found = run_audit(asked, orders, files, talk, seed=seed, out=out, force=force, resume=resume)
-    summary = summary_of(asked, orders, found)
-    if as_json:
-        return say({"out": None if out is None else str(out), **summary})
-    for name in ("kinds", "invariance"):
-        talk.table(summary[name])
-        talk.line()
-    talk.line(verdict(asked, found))
-    if out is not None:
-        talk.line(f"{found.images} images, {out}")
 
 
 def run_audit(
@@ -192,7 +133,7 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
         yield from map(json.loads, file)
 
 
-def _spread(files: list[NamedFile], limit: int | None) -> list[NamedFile]:
+def spread(files: list[NamedFile], limit: int | None) -> list[NamedFile]:
     """At most so many, evenly spread over the list."""
     if limit is None or limit >= len(files):
         return files

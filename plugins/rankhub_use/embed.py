@@ -4,74 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import typer
 
-import rankhub
 from rankhub import Talk
 from rankhub.interfaces.files import unwritable
 from rankhub_use.answering import answer_files, none_answered, vector_of, width_of
 from rankhub_use.growing import Growing
 from rankhub_use.meaning import of_run
 from rankhub_use.shell import (
-    BATCH,
-    BatchOption,
-    ForceOption,
-    FromOption,
-    JsonOption,
     Pace,
-    ResumeOption,
-    RunArgument,
-    SafeOption,
-    SetOption,
-    SourcesArgument,
-    say,
-    talk_beside,
 )
-from rankhub_use.sources import NamedFile, files_for
-from rankhub_use.target import checked
-from rankhub_use.vectors import EMBEDDINGS, INDEX, VectorParquet, VectorTable
+from rankhub_use.sources import NamedFile
+from rankhub_use.vectors import EMBEDDINGS, VectorParquet, VectorTable
 
 if TYPE_CHECKING:
     from rankhub import Answer, Run
-
-
-def embed(
-    run: RunArgument,
-    out: Annotated[Path, typer.Option(help="Folder for embeddings.npy and index.csv, made if absent; or x.parquet.")],
-    sources: SourcesArgument = None,
-    from_file: FromOption = None,
-    output: Annotated[str, typer.Option(help="Which vectors: backbone, or HEAD.OUTPUT.")] = "backbone",
-    normalize: Annotated[bool, typer.Option("--normalize", help="Divide each vector by its length.")] = False,
-    changes: SetOption = None,
-    batch_size: BatchOption = BATCH,
-    force: ForceOption = False,
-    resume: ResumeOption = False,
-    as_json: JsonOption = False,
-    safe_csv: SafeOption = False,
-) -> None:
-    """Write the feature vectors of images, by the recipe's `predict`: [n, d] float32, and whose they are.
-
-    The same image gets the same vector whatever the others are, bit for bit. Files are called NAME.partial while they
-    grow. Images that cannot be read are listed beside, and the rest is done.
-
-    Example: rankhub embed runs/s2r2/2026-01-31_12-00-00 ~/photos --out vectors
-    """
-    in_folder = out.suffix.lower() != ".parquet"
-    checked("--out", out, force=force, resume=resume, folder=in_folder)
-    if in_folder:
-        for name in (EMBEDDINGS, INDEX):
-            checked("--out", out / name if out.is_dir() else None, force=force)
-    talk = talk_beside(as_json)
-    files = files_for(sources or [], from_file)
-    with rankhub.load_run(run, overrides=changes or []) as trained:
-        vectors = Vectors(trained, files, batch_size, output, normalize)
-        summary = vectors.write(out, talk, force=force, resume=resume, safe=safe_csv)
-    if as_json:
-        say(summary)
 
 
 class Vectors:

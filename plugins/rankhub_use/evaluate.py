@@ -5,17 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-
-import rankhub
-from rankhub import Talk, UserError
+from rankhub import Talk
 from rankhub.interfaces.evaluate import EvaluationResult
 from rankhub.interfaces.files import as_csv, whole, write_text
 from rankhub_tables.writing import fitting
-from rankhub_use.options import read_options
-from rankhub_use.shell import ForceOption, JsonOption, RunArgument, SetOption, paced, say, talk_beside
+from rankhub_use.shell import paced
 
 if TYPE_CHECKING:
     from rankhub import Run
@@ -25,44 +21,6 @@ OWN = " (the run's own data)"
 """Behind the name of a row that was measured when the run was trained, where data are changed now."""
 
 Found = Mapping[str, EvaluationResult]
-
-
-def evaluate(
-    run: RunArgument,
-    evaluators: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--evaluator", help="One of the recipe's, or another: '{use: knn, train: a, test: b}'. May be repeated."
-        ),
-    ] = None,
-    changes: SetOption = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for tables, pictures and metrics.json; made.")] = None,
-    force: ForceOption = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Measure the network of a run by the evaluators of its recipe, or by others, beside the reference rows.
-
-    With other data (--set data.NAME.root=FOLDER), raw pixels are measured anew; what was measured before and after
-    training stands beside, marked as that of the run's own data.
-
-    Example: rankhub evaluate runs/s2r2/2026-01-31_12-00-00 --set data.test.root=~/others
-    """
-    if out is not None and out.exists() and not (out.is_dir() and (force or not any(out.iterdir()))):
-        raise UserError(f"--out {out} is there already; name another folder, or --force to write into it")
-    talk = talk_beside(as_json)
-    asked = [read_options([f"evaluator={text}"])["evaluator"] for text in evaluators or ()]
-    with rankhub.load_run(run, overrides=changes or []) as trained:
-        rows, found = measure(trained, asked or None, talk)
-    if not as_json:
-        talk.table(rows)
-    for label, result in found.items():
-        for note in result.notes:
-            talk.note(f"{label}: {note}")
-    if out is not None:
-        for path in write_found(out, rows, found):
-            talk.line(str(path))
-    if as_json:
-        say({"rows": rows, "metrics": {label: dict(result.metrics) for label, result in found.items()}})
 
 
 def measure(

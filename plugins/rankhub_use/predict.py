@@ -6,14 +6,12 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import typer
 
-import rankhub
 from rankhub import Talk, UserError
-from rankhub.interfaces.files import unwritable, whole
+from rankhub.interfaces.files import whole
 from rankhub_data.folder_report import remarked
 from rankhub_data.scan import UnusedImage
 from rankhub_tables.writing import csv_line, fitting
@@ -21,76 +19,16 @@ from rankhub_use.answering import Answers, answer_files, none_answered
 from rankhub_use.growing import Growing
 from rankhub_use.meaning import in_words, of_label, of_run
 from rankhub_use.shell import (
-    BATCH,
-    BatchOption,
-    ForceOption,
-    FromOption,
-    JsonOption,
     Pace,
-    ResumeOption,
-    RunArgument,
-    SafeOption,
-    SetOption,
-    SourcesArgument,
-    say,
-    talk_beside,
 )
-from rankhub_use.sources import NamedFile, files_for
+from rankhub_use.sources import NamedFile
 from rankhub_use.tables import Row, table_for
-from rankhub_use.target import checked
 
 if TYPE_CHECKING:
     from rankhub import Run
 
 SHOWN = 20
 """Images that were left out that are printed where no file is written."""
-
-
-def predict(
-    run: RunArgument,
-    sources: SourcesArgument = None,
-    from_file: FromOption = None,
-    out: Annotated[
-        Path | None, typer.Option(help="File to write: .csv, .jsonl or .parquet; without it the table is printed.")
-    ] = None,
-    pictures: Annotated[
-        Path | None, typer.Option(help="Folder for what a head draws onto each image, such as density; made if absent.")
-    ] = None,
-    changes: SetOption = None,
-    batch_size: BatchOption = BATCH,
-    force: ForceOption = False,
-    resume: ResumeOption = False,
-    as_json: JsonOption = False,
-    safe_csv: SafeOption = False,
-) -> None:
-    """Score images with the network of a run, by the recipe's `predict`.
-
-    The same image gets the same score whatever the others are, bit for bit. The file is written as NAME.partial while
-    it grows, and gets its name when it is complete; NAME.json beside it says what a score means. Images that cannot be
-    read are listed in STEM_skipped.csv, and the rest is done.
-
-    Example: rankhub predict runs/quality/2026-01-31_12-00-00 ~/photos --out scores.csv
-    """
-    checked("--out", out, force=force, resume=resume)
-    if out is None and resume:
-        raise UserError("--resume goes with --out: what is printed cannot be gone on with")
-    if out is None and as_json:
-        raise UserError("--json goes with --out: without it the table is printed")
-    talk = talk_beside(out is None or as_json)
-    files = files_for(sources or [], from_file)
-    with rankhub.load_run(run, overrides=changes or []) as trained:
-        if pictures is not None:
-            try:
-                pictures.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise unwritable(f"--pictures {pictures}", error, "name a folder that can be made") from error
-        scores = Scores(trained, files, batch_size, pictures)
-        if out is None:
-            scores.print(talk, safe_csv)
-        else:
-            summary = scores.write(out, talk, force=force, resume=resume, safe=safe_csv)
-            if as_json:
-                say(summary)
 
 
 class Scores:
