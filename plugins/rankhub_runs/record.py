@@ -41,7 +41,7 @@ class RunRecord(Callback):
 
     def _write(self, state: Literal["training", "done", "stopped", "failed"], step: int) -> None:
         seconds = self.before + time.monotonic() - self.since
-        self.progress = self.progress.model_copy(update={"state": state, "step": step, "seconds": round(seconds, 1)})
+        self.progress = self.progress.model_copy(update={"state": state, "step": step, "seconds": round(seconds, 3)})
         write_text(self.run.folder / PROGRESS, self.progress.model_dump_json(indent=1) + "\n")
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from rankhub import UserError
 from rankhub_data.scan import UnusedImage
@@ -25,7 +26,8 @@ class Answers:
 
     Attributes:
         answered: Name of a file, and all that the network says of it.
-        left_out: Those that cannot be read or that the recipe's ``predict`` cannot take, in their order.
+        left_out: Those that cannot be read, that the recipe's ``predict`` cannot take, or whose answer is NaN or
+            infinite, in their order.
         remarks: Of each image that was read; see :func:`rankhub_data.folder_report.remarked`.
     """
 
@@ -52,8 +54,22 @@ def answer_files(run: Run, files: Iterable[NamedFile], batch_size: int) -> Itera
             else:
                 unread[block.read[row]] = why
         said = run.answers(block, batch_size, rows) if rows else ()
-        answered = [(block.files[block.read[answer.index]].name, answer) for answer in said]
+        answered = []
+        for answer in said:
+            position = block.read[answer.index]
+            name = block.files[position].name
+            if (why := _not_finite(answer)) is None:
+                answered.append((name, answer))
+            else:
+                unread[position] = UnusedImage(name, "unsuited", why, "the network is broken there: train it anew")
         yield Answers(answered, [unread[position] for position in sorted(unread)], block.remarks)
+
+
+def _not_finite(answer: Answer) -> str | None:
+    for output, value in answer.outputs.items():
+        if not bool(torch.isfinite(value).all()):
+            return f"the network gives it the {output} {float(value[~torch.isfinite(value)][0])}"
+    return None
 
 
 def width_of(run: Run, output: str) -> int:

@@ -8,6 +8,7 @@ import json
 import os
 import resource
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -334,3 +335,32 @@ def test_a_network_without_a_score_says_so(tmp_path, capsys):
     assert done.code == 2
     assert "no head of this run gives one number an image" in done.err
     assert ").embed(images)" in done.err
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_an_answer_that_is_no_number_is_listed_and_not_written(trained, capsys, tmp_path, monkeypatch, value):
+    real = Run.answers
+
+    def broken(run, *given):
+        for answer in real(run, *given):
+            outputs = {name: tensor * (value if answer.index == 1 else 1) for name, tensor in answer.outputs.items()}
+            yield replace(answer, outputs=outputs)
+
+    monkeypatch.setattr(Run, "answers", broken)
+    out = tmp_path / "scores.csv"
+    done = call(capsys, "predict", trained / "out", trained / "photos", "--out", out)
+    assert done.code == 0, done.err
+    assert [row["path"] for row in read(out.read_text())] == ["a.png", "deep/c.png"]
+    (row,) = read((tmp_path / "scores_skipped.csv").read_text())
+    assert row["path"] == "b.png"
+    assert f"the network gives it the backbone {value}" in row["reason"]
+    embedded = call(
+        capsys,
+        "embed",
+        trained / "out",
+        trained / "photos" / "b.png",
+        trained / "photos" / "a.png",
+        "--out",
+        tmp_path / "v",
+    )
+    assert "1 left out" in embedded.out + embedded.err or np.load(tmp_path / "v" / "embeddings.npy").shape[0] == 1
