@@ -58,10 +58,10 @@ def answer_files(run: Run, files: Iterable[NamedFile], batch_size: int) -> Itera
         for answer in said:
             position = block.read[answer.index]
             name = block.files[position].name
-            if (why := _not_finite(answer)) is None:
+            if (wrong := _not_finite(answer)) is None:
                 answered.append((name, answer))
             else:
-                unread[position] = UnusedImage(name, "unsuited", why, "the network is broken there: train it anew")
+                unread[position] = UnusedImage(name, "unsuited", wrong, "the network is broken there: train it anew")
         yield Answers(answered, [unread[position] for position in sorted(unread)], block.remarks)
 
 
