@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from contextlib import contextmanager
 
 import pytest
 from helpers.label_page import SIDES
@@ -17,6 +18,15 @@ FLAGS += ["--disable-component-update", "--disable-sync"]
 
 needs_browser = pytest.mark.skipif(FOUND is None, reason=f"no browser is installed: none of {', '.join(NAMES)}")
 expect = playwright.expect
+
+
+@contextmanager
+def launched():
+    """A browser without a window."""
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=FOUND, args=FLAGS)
+        yield chromium
+        chromium.close()
 
 
 def shows(page, number: int, words: str = "no answer yet") -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
+from helpers.scored_photos import write_photos
 from PIL import Image
 from skimage import data
 
@@ -63,12 +63,7 @@ def photos(tmp_path_factory):
 def scored(tmp_path_factory):
     """Makes a run on scores, lower is better, by a way to predict and a stem."""
     root, made = tmp_path_factory.mktemp("scored"), {}
-    (root / "scored").mkdir()
-    for number in range(4):
-        pixels = np.random.default_rng(number).integers(0, 256, (60, 64, 3), np.uint8)
-        Image.fromarray(pixels).save(root / "scored" / f"{number}.png")
-    rows = [f"{number}.png,{20 * number}" for number in range(4)]
-    (root / "scored" / "labels.csv").write_text("\n".join(["path,score", *rows]) + "\n")
+    write_photos(root / "scored", [(60, 64)] * 4, step=20)
 
     def run(predict, stem="standard"):
         key = (predict, stem)

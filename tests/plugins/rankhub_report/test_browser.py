@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from helpers.commands import call
-from helpers.label_browser import FLAGS, FOUND, contrast, needs_browser, playwright
+from helpers.label_browser import contrast, launched, needs_browser
 
 from .conftest import HOSTILE
 from .test_report import hostile
@@ -16,10 +16,8 @@ pytestmark = needs_browser
 @pytest.fixture(scope="module")
 def browser():
     """A browser without a window."""
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=FOUND, args=FLAGS)
+    with launched() as chromium:
         yield chromium
-        chromium.close()
 
 
 @pytest.fixture

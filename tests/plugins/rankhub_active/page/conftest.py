@@ -34,12 +34,10 @@ def serve():
 @pytest.fixture(scope="module")
 def browser():
     """A real browser without a window."""
-    from helpers.label_browser import FLAGS, FOUND, playwright
+    from helpers.label_browser import launched
 
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=FOUND, args=FLAGS)
+    with launched() as chromium:
         yield chromium
-        chromium.close()
 
 
 @pytest.fixture
