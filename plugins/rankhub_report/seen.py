@@ -10,12 +10,15 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from PIL import Image
 
 import rankhub
 from rankhub import Run, UserError
 from rankhub.interfaces.data import Dataset
 from rankhub.interfaces.files import readable
+from rankhub_ranking.embeddings import unit_rows
+from rankhub_ranking.similarity import similarities
 from rankhub_report.images import encoded
 from rankhub_report.worst import MOST_WORST, Bad
 
@@ -143,8 +146,7 @@ def _label(seen: Seen, dataset: Dataset, rows: Sequence[int], table: npt.NDArray
 
 def laid_out(table: npt.NDArray[np.float64], how: How) -> tuple[npt.NDArray[np.float64], str]:
     """[n, d] features of unit length in two dimensions, and how it was done; the same every time."""
-    lengths = np.linalg.norm(table, axis=1, keepdims=True)
-    unit = table / np.where(lengths > 0, lengths, 1)
+    unit = unit_rows(torch.from_numpy(table)).numpy()
     if not np.ptp(unit, axis=0).any():
         return np.zeros((len(unit), 2)), "have the same features, so they lie in one place"
     from sklearn.decomposition import PCA
@@ -168,13 +170,13 @@ def laid_out(table: npt.NDArray[np.float64], how: How) -> tuple[npt.NDArray[np.f
 def lowest_precision(table: npt.NDArray[np.float64], labels: npt.NDArray[np.int64], names: Sequence[str]) -> list[Bad]:
     """The twenty images by whose cosines the others of their class are found worst, among the [n] that are given.
 
-    Average precision as scikit-learn defines it; images without another of their class are passed over.
+    Average precision as scikit-learn defines it, of cosines by the rule of :mod:`rankhub_ranking.similarity`; images
+    without another of their class are passed over.
     """
     from sklearn.metrics import average_precision_score
 
-    lengths = np.linalg.norm(table, axis=1, keepdims=True)
-    unit = table / np.where(lengths > 0, lengths, 1)
-    cosines = (unit @ unit.T).round(6)
+    unit = unit_rows(torch.from_numpy(table))
+    cosines = similarities(unit, unit).numpy()
     found = []
     for row, label in enumerate(labels):
         others = np.arange(len(labels)) != row
