@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from torch import Tensor
 import rankhub
 from rankhub import UserError
 from rankhub.interfaces.data import Dataset
+from rankhub.interfaces.predict import Answers
 from rankhub_export.answering import Output
 from rankhub_export.front import Contract
 from rankhub_export.graphs import Array, Call
@@ -164,12 +165,11 @@ def prove_graph(
     pixels, and where an image's answer is the mean over its views, that mean with the run's answer.
     """
     proof, forward = Proof(), run.forward()
-    given = rankhub.build("dataset", {"use": rankhub.Catalog.discover().in_role("dataset", "given")})
-    answers = run.outputs(given)
+    answers = _answers(run)
     for number, (name, image) in enumerate(zip(shown.names, shown.images, strict=True)):
         if contract.takes == "image" and not contract.least <= min(image.shape[1:]) <= contract.most:
             continue
-        said = answers.of([image])
+        said = answers([image])
         if contract.takes == "image":
             pixels = _pixels(image[None], contract)
             got = call(pixels)
@@ -203,10 +203,9 @@ def prove_graph(
 def prove_answers(fresh: Run, run: Run, outputs: Sequence[Output], shown: Examples, progress: Progress) -> Proof:
     """Compare a network that was loaded anew with the run, by all that both answer."""
     proof = Proof()
-    given = rankhub.build("dataset", {"use": rankhub.Catalog.discover().in_role("dataset", "given")})
-    ours, theirs = run.outputs(given), fresh.outputs(given)
+    ours, theirs = _answers(run), _answers(fresh)
     for number, (name, image) in enumerate(zip(shown.names, shown.images, strict=True)):
-        want, got = ours.of([image]), theirs.of([image])
+        want, got = ours([image]), theirs([image])
         for output in outputs:
             if output.source in want:
                 proof.compare(output, "the image", _rows(got[output.source]), _rows(want[output.source]))
@@ -218,6 +217,12 @@ def prove_answers(fresh: Run, run: Run, outputs: Sequence[Output], shown: Exampl
 def views_of(run: Run, images: Iterable[Tensor]) -> list[Tensor]:
     """The first views that a run shows its network of each image, [v, 3, H, W], at most four of each size."""
     return [stack[:4].cpu() for image in images for stack in run.preprocess(image)]
+
+
+def _answers(run: Run) -> Callable[[list[Tensor]], Answers]:
+    """What a run answers for images that are handed over."""
+    catalog = run.recipe.catalog
+    return run.outputs(catalog.build("dataset", {"use": catalog.in_role("dataset", "given")})).of
 
 
 def _pixels(images: Tensor, contract: Contract) -> Array:

@@ -10,8 +10,10 @@ import typer
 
 import rankhub
 from rankhub.interfaces.files import readable
-from rankhub_find.output import as_json, check_target, write_table
+from rankhub_find.output import as_json, write_table
 from rankhub_find.search_verb import write_sheet_of
+from rankhub_use.shell import SafeOption
+from rankhub_use.target import checked
 
 COLUMNS = ("group", "path", "similarity")
 
@@ -22,9 +24,7 @@ def duplicates(
     out: Annotated[Path | None, typer.Option(help="Write the groups: .csv or .json.")] = None,
     sheet: Annotated[Path | None, typer.Option(help="Write a picture of the groups: .png.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
-    safe_csv: Annotated[
-        bool, typer.Option("--safe-csv", help="Write ' before names that a spreadsheet would take for a formula.")
-    ] = False,
+    safe_csv: SafeOption = False,
     as_data: Annotated[bool, typer.Option("--json", help="Print JSON instead of a list.")] = False,
 ) -> None:
     """Group the images of an index that look alike: linked, directly or through others, by cosines of --above or more.
@@ -34,8 +34,8 @@ def duplicates(
 
     Example: rankhub duplicates photos.index --above 0.98 --out groups.csv --sheet groups.png
     """
-    check_target("--out", out, force, (".csv", ".json"))
-    check_target("--sheet", sheet, force, (".png",))
+    checked("--out", out, force=force, endings=(".csv", ".json"))
+    checked("--sheet", sheet, force=force, endings=(".png",))
     from rankhub_find.index import Index
 
     talk = rankhub.talking(stderr=as_data)

@@ -1,4 +1,4 @@
-"""What the verbs of this plugin write: tables as CSV or JSON, and the checks of their names."""
+"""What the verbs of this plugin write: tables as CSV or JSON."""
 
 from __future__ import annotations
 
@@ -7,27 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rankhub import UserError
 from rankhub.interfaces.files import as_csv, readable, write_text
 from rankhub_tables.writing import harmless
-
-
-def check_target(option: str, path: Path | None, force: bool, endings: Sequence[str]) -> None:
-    """Refuse a file that cannot be written, before any work.
-
-    Raises:
-        UserError: It is there, is a folder, has another ending, or its folder is not there.
-    """
-    if path is None:
-        return
-    if path.suffix.lower() not in endings:
-        raise UserError(f"{option} {path} has to end in {' or '.join(endings)}")
-    if path.exists() and not path.is_file():
-        raise UserError(f"{option} {path} is a folder, or no plain file; name a file")
-    if path.exists() and not force:
-        raise UserError(f"{option} {path} is there already; name another file, or --force to replace it")
-    if not path.absolute().parent.is_dir():
-        raise UserError(f"{option} {path}: there is no folder {path.absolute().parent}; make it first")
 
 
 def write_table(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, safe: bool = False) -> None:

@@ -11,7 +11,9 @@ import typer
 import rankhub
 from rankhub import UserError
 from rankhub.interfaces.files import readable
-from rankhub_find.output import as_json, check_target, write_table
+from rankhub_find.output import as_json, write_table
+from rankhub_use.shell import SafeOption
+from rankhub_use.target import checked
 
 COLUMNS = ("query", "rank", "similarity", "path")
 
@@ -25,9 +27,7 @@ def search(
     run: Annotated[Path | None, typer.Option(help="The network of the index, where it is elsewhere by now.")] = None,
     device: Annotated[str | None, typer.Option(help="Where the network computes, such as cpu.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
-    safe_csv: Annotated[
-        bool, typer.Option("--safe-csv", help="Write ' before names that a spreadsheet would take for a formula.")
-    ] = False,
+    safe_csv: SafeOption = False,
     as_data: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Find the nearest images of an index, by cosine; equal ones in the order in which they were indexed.
@@ -36,8 +36,8 @@ def search(
 
     Example: rankhub search photos.index query.jpg -k 20 --sheet found.png
     """
-    check_target("--out", out, force, (".csv", ".json"))
-    check_target("--sheet", sheet, force, (".png",))
+    checked("--out", out, force=force, endings=(".csv", ".json"))
+    checked("--sheet", sheet, force=force, endings=(".png",))
     from rankhub_find.embedding import embedded, load_known
     from rankhub_find.index import Index
     from rankhub_use.sources import files_for

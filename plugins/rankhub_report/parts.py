@@ -9,13 +9,13 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from rankhub.interfaces.talk import human_seconds
 from rankhub_report import charts, page
 from rankhub_report.images import picture
 from rankhub_report.kept import Kept
 from rankhub_report.seen import Seen
 from rankhub_report.worst import Bad, guesses, largest_errors
 from rankhub_report.worst import number as as_number
-from rankhub_use.shell import span
 
 MOST_CURVES = 120
 """Numbers of a journal that are drawn."""
@@ -99,7 +99,7 @@ class RunPage:
             "recipe": plain.get("name"),
             "about": plain.get("description"),
             "state": _state(run),
-            "time": "" if run.seconds is None else f"{span(run.seconds)}, by the times of its files",
+            "time": "" if run.seconds is None else f"{human_seconds(run.seconds)}, by the times of its files",
             "changes": ", ".join(map(str, overrides)) if isinstance(overrides, list) else "",
             "data": ", ".join(_data(run)),
             "backbone": _named(plain.get("backbone")),

@@ -50,8 +50,9 @@ def lower_is_better(recipe: Mapping[str, Any]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     specs = recipe.get("evaluate") or []
     labels = dict.fromkeys(path.split(".")[1] for path in flat({"evaluate": specs}) if path.startswith("evaluate."))
+    catalog = rankhub.Catalog.discover()
     for label, spec in zip(labels, specs, strict=False):
         own = {key: value for key, value in spec.items() if key not in RECIPES_OWN}
         with suppress(rankhub.UserError):
-            found[label] = sorted(rankhub.build("evaluator", own).lower_is_better)
+            found[label] = sorted(catalog.build("evaluator", own).lower_is_better)
     return found

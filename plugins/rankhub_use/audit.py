@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,19 +19,16 @@ from rankhub import Talk, UserError
 from rankhub.interfaces.files import as_csv, unwritable, write_text
 from rankhub_data.decode import Pixels
 from rankhub_data.scan import UnusedImage
-from rankhub_use.answering import none_answered
 from rankhub_use.audit_page import draw, page
+from rankhub_use.filling import fill
 from rankhub_use.findings import Findings
 from rankhub_use.growing import Growing, digest_of
 from rankhub_use.ordered import Orders
 from rankhub_use.reading import read_blocks
 from rankhub_use.scorers import Picture, Scorer
-from rankhub_use.shell import Pace
 from rankhub_use.sources import NamedFile
-from rankhub_use.tables import JsonTable
-
-SCORES = "scores.jsonl"
-"""What each image and its versions got, from which all else is made."""
+from rankhub_use.tables import JsonTable, Row
+from rankhub_use.target import SCORES
 
 COLUMNS = ("path", "kinds", "levels", "scores", "plain", "flip", "jpeg95", "batch")
 
@@ -75,17 +73,10 @@ def run_audit(
             "sources": {"count": len(files), "digest": digest_of(files)},
         }
         table = JsonTable(folder / SCORES, COLUMNS)
-        growing, first = Growing(table, folder / SCORES, about), None
+        growing = Growing(table, folder / SCORES, about)
         with growing.kept() if out is not None else ExitStack():
-            pace = Pace(talk, "audit", len(files), done := growing.start(files, resume=resume, force=force))
-            for row, unused in _scored(scorer, orders, files[done:], seed):
-                growing.add([row] if row else [], [unused] if unused else [])
-                first = first or unused
-                pace.at(growing.done)
-            talk.finish()
-            if not growing.rows and first is not None:
-                raise none_answered(len(files), first)
-            growing.finish({})
+            scored = partial(_scored, scorer, orders, seed)
+            _, first = fill(growing, files, scored, talk, what="audit", resume=resume, force=force)
         found = Findings.of(_rows(folder / SCORES), scorer.higher_is_better)
         if growing.left_out:
             talk.note(f"{growing.left_out:,} of {len(files):,} images are skipped, such as {first and first.reason}")
@@ -95,20 +86,20 @@ def run_audit(
 
 
 def _scored(
-    scorer: Scorer, orders: Orders, files: Sequence[NamedFile], seed: int
-) -> Iterator[tuple[tuple[Any, ...] | None, UnusedImage | None]]:
+    scorer: Scorer, orders: Orders, seed: int, files: Sequence[NamedFile]
+) -> Iterator[tuple[list[Row], list[UnusedImage]]]:
     """Of each file a row, or why it has none."""
     for block in read_blocks(files, 1):
         if block.unread:
-            yield None, block.unread[0]
+            yield [], [block.unread[0]]
             continue
         name = block.files[0].name
         try:
-            yield (name, *_row(scorer, orders, block.images[0], name, seed)), None
+            yield [(name, *_row(scorer, orders, block.images[0], name, seed))], []
         except UserError as error:
             if scorer.run is None:
                 raise
-            yield None, UnusedImage(name, "unsuited", str(error))
+            yield [], [UnusedImage(name, "unsuited", str(error))]
 
 
 def _row(scorer: Scorer, orders: Orders, image: Pixels, name: str, seed: int) -> tuple[Any, ...]:

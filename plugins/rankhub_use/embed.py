@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +11,13 @@ import numpy.typing as npt
 
 from rankhub import Talk
 from rankhub.interfaces.files import unwritable
-from rankhub_use.answering import answer_files, none_answered, vector_of, width_of
+from rankhub_data.scan import UnusedImage
+from rankhub_use.answering import answer_files, vector_of, width_of
+from rankhub_use.filling import fill
 from rankhub_use.growing import Growing
 from rankhub_use.meaning import of_run
-from rankhub_use.shell import (
-    Pace,
-)
 from rankhub_use.sources import NamedFile
+from rankhub_use.tables import Row
 from rankhub_use.vectors import EMBEDDINGS, VectorParquet, VectorTable
 
 if TYPE_CHECKING:
@@ -68,26 +68,28 @@ class Vectors:
             except OSError as error:
                 raise unwritable(out, error, "name a folder that can be made") from error
             table, named = VectorTable(out, self.width, safe), out / EMBEDDINGS
-        growing, first = Growing(table, named, self.about(), safe), None
+        growing = Growing(table, named, self.about(), safe)
         with growing.kept():
-            done = growing.start(self.files, resume=resume, force=force)
-            if done:
-                talk.line(f"{done:,} of {len(self.files):,} images are done already")
-            pace = Pace(talk, "embed", len(self.files), done)
-            for answers in answer_files(self.run, self.files[done:], self.batch_size):
-                first = first or next(iter(answers.left_out), None)
-                growing.add([(name, self._vector(answer)) for name, answer in answers.answered], answers.left_out)
-                pace.at(growing.done)
-            talk.finish()
-            if not growing.rows and first is not None:
-                raise none_answered(len(self.files), first)
-            written = growing.finish({"remarks": list(self.run.remarks())})
+            written, _ = fill(
+                growing,
+                self.files,
+                self._blocks,
+                talk,
+                what="embed",
+                resume=resume,
+                force=force,
+                found=lambda: {"remarks": list(self.run.remarks())},
+            )
         if growing.left_out:
             talk.note(f"{growing.left_out:,} of {len(self.files):,} images are skipped, see {growing.skipped.path}")
         talk.note(f"by {self.run.weights}")
         talk.line(f"{growing.rows} vectors of {self.width}, {out}")
         counts = {"images": growing.rows, "skipped": growing.left_out}
         return {"out": str(out), **counts, "files": [str(path) for path in written], "width": self.width}
+
+    def _blocks(self, files: Sequence[NamedFile]) -> Iterator[tuple[list[Row], list[UnusedImage]]]:
+        for answers in answer_files(self.run, files, self.batch_size):
+            yield [(name, self._vector(answer)) for name, answer in answers.answered], answers.left_out
 
     def _vector(self, answer: Answer) -> npt.NDArray[np.float32]:
         vector = vector_of(answer, self.output)

@@ -18,8 +18,6 @@ from rankhub_use.sources import NamedFile
 if TYPE_CHECKING:
     from rankhub import Run
 
-_PIECE = 1 << 22
-
 
 def of_run(run: Run, files: Sequence[NamedFile], batch_size: int) -> dict[str, Any]:
     """What two calls must have in common to give the same numbers, but for the files' content.
@@ -79,8 +77,5 @@ def in_words(meaning: dict[str, Any]) -> str:
 
 def file_digest(path: Path) -> str:
     """Of a file's content."""
-    digest = hashlib.blake2b(digest_size=16)
     with path.open("rb") as file:
-        while piece := file.read(_PIECE):
-            digest.update(piece)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()

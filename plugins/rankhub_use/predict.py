@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +16,10 @@ from rankhub_data.folder_report import remarked
 from rankhub_data.scan import UnusedImage
 from rankhub_tables.writing import csv_line, fitting
 from rankhub_use.answering import Answers, answer_files, none_answered
+from rankhub_use.filling import fill
 from rankhub_use.growing import Growing
 from rankhub_use.meaning import in_words, of_label, of_run
-from rankhub_use.shell import (
-    Pace,
-)
+from rankhub_use.shell import Pace
 from rankhub_use.sources import NamedFile
 from rankhub_use.tables import Row, table_for
 
@@ -52,7 +51,6 @@ class Scores:
         self.columns = {run.columns[output]: of_label(output, label) for output, label in run.labels.items()}
         self._drawn = 0
         self._remarks: Counter[int] = Counter()
-        self._first: UnusedImage | None = None
 
     def about(self) -> dict[str, Any]:
         """What the numbers are of, and what each column means."""
@@ -70,21 +68,19 @@ class Scores:
         table = table_for(out, ["path", *self.columns], safe)
         growing = Growing(table, out, self.about(), safe)
         with growing.kept():
-            done = growing.start(self.files, resume=resume, force=force)
-            if done:
-                talk.line(f"{done:,} of {len(self.files):,} images are done already")
-            pace = Pace(talk, "predict", len(self.files), done)
-            for rows, left_out in self._blocks(self.files[done:]):
-                growing.add(rows, left_out)
-                pace.at(growing.done)
-            talk.finish()
-            if not growing.rows and self._first is not None:
-                raise none_answered(len(self.files), self._first)
-            remarks = list(self.run.remarks())
-            written = growing.finish({"remarks": remarks})
+            written, _ = fill(
+                growing,
+                self.files,
+                self._blocks,
+                talk,
+                what="predict",
+                resume=resume,
+                force=force,
+                found=lambda: {"remarks": list(self.run.remarks())},
+            )
         if growing.left_out:
             talk.note(f"{growing.left_out:,} of {len(self.files):,} images are skipped, see {growing.skipped.path}")
-        self._close(talk, remarks)
+        self._close(talk)
         talk.line(f"{growing.rows} images, {out}")
         counts = {"images": growing.rows, "skipped": growing.left_out}
         return {"out": str(out), **counts, "files": [str(path) for path in written], "columns": self.columns}
@@ -107,20 +103,18 @@ class Scores:
             left_out += unused
             pace.at(count + len(left_out))
         talk.finish()
-        if not count and self._first is not None:
-            raise none_answered(len(self.files), self._first)
+        if not count and left_out:
+            raise none_answered(len(self.files), left_out[0])
         for one in left_out[:SHOWN]:
             talk.note(f"skipped: {one.path}, {one.kind}, {one.reason}{', ' if one.remedy else ''}{one.remedy}")
         if left_out:
             talk.note(f"{len(left_out):,} of {len(self.files):,} images are skipped")
-        self._close(talk, self.run.remarks())
+        self._close(talk)
 
     def _blocks(self, files: Sequence[NamedFile]) -> Iterator[tuple[list[Row], list[UnusedImage]]]:
         """Rows for the table, and what has none."""
         for answers in answer_files(self.run, files, self.batch_size):
             self._remarks.update(filter(None, answers.remarks))
-            if self._first is None and answers.left_out:
-                self._first = answers.left_out[0]
             if self.pictures is not None:
                 self._draw(answers, self.pictures)
             yield (
@@ -141,7 +135,7 @@ class Scores:
                     Image.fromarray(picture).save(beside, "PNG")
                 self._drawn += 1
 
-    def _close(self, talk: Talk, remarks: Iterable[str]) -> None:
+    def _close(self, talk: Talk) -> None:
         """What is told at the end."""
         kinds = np.repeat(list(self._remarks), list(self._remarks.values())).astype(np.uint8)
         for note in remarked(kinds):
@@ -151,7 +145,7 @@ class Scores:
                 f"{self._drawn} pictures, {self.pictures}" if self._drawn else "no head of this run draws onto images"
             )
             talk.line(said)
-        for remark in remarks:
+        for remark in self.run.remarks():
             talk.note(remark)
         talk.note(f"by {self.run.weights}")
         for column, meaning in self.columns.items():

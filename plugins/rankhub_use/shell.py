@@ -12,6 +12,7 @@ import typer
 
 import rankhub
 from rankhub import Talk
+from rankhub.interfaces.talk import human_seconds
 
 RunArgument = Annotated[Path, typer.Argument(help="A run's folder, or one of its checkpoints.")]
 SourcesArgument = Annotated[
@@ -61,7 +62,7 @@ class Pace:
         if now - self._last >= INTERVAL and done > self.first:
             left = (now - self._begun) / (done - self.first) * (self.total - done)
             self._last = now
-            self.talk.line(f"{self.what}: {done:,}/{self.total:,}, {span(left)} left")
+            self.talk.line(f"{self.what}: {done:,}/{self.total:,}, {human_seconds(left)} left")
 
 
 def paced(talk: Talk) -> Callable[[int, int, str], None]:
@@ -74,14 +75,6 @@ def paced(talk: Talk) -> Callable[[int, int, str], None]:
         pace.at(done)
 
     return tell
-
-
-def span(seconds: float) -> str:
-    """A time as people say it."""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min"
 
 
 def talk_beside(standard_output: bool) -> Talk:

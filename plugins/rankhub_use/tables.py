@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.files import beside_of, readable, unwritable, whole
@@ -106,14 +106,19 @@ class GrowingTable(ABC):
         self.beside.unlink(missing_ok=True)
 
     def _open(self, mode: str) -> None:
-        try:
-            self._file = open(self.beside, mode, buffering=0)  # type: ignore[assignment]  # noqa: SIM115
-        except OSError as error:
-            raise unwritable(self.path, error) from error
+        self._file = self.opened(self.beside, mode, self.path)
 
     def _append(self, data: bytes) -> None:
         assert self._file is not None
         self.append_to(self._file, data, self.path)
+
+    @staticmethod
+    def opened(beside: Path, mode: str, path: Path) -> BinaryIO:
+        """A partial file, without a buffer; ``path`` is what it is called in a sentence."""
+        try:
+            return cast(BinaryIO, open(beside, mode, buffering=0))
+        except OSError as error:
+            raise unwritable(path, error) from error
 
     @staticmethod
     def append_to(file: BinaryIO, data: bytes, path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from rankhub.interfaces.files import beside_of, unwritable, whole
+from rankhub.interfaces.files import beside_of, whole
 from rankhub_use.tables import CsvTable, Row, arrow
 
 EMBEDDINGS, INDEX = "embeddings.npy", "index.csv"
@@ -87,10 +87,7 @@ class VectorTable(CsvTable):
         self.numbers.unlink(missing_ok=True)
 
     def _open_numbers(self, mode: str) -> None:
-        try:
-            self._data = open(self.numbers, mode, buffering=0)  # type: ignore[assignment]  # noqa: SIM115
-        except OSError as error:
-            raise unwritable(self.vectors, error) from error
+        self._data = self.opened(self.numbers, mode, self.vectors)
 
     def _put(self, data: bytes) -> None:
         assert self._data is not None

@@ -25,7 +25,7 @@ from rankhub_use.shell import (
     say,
     talk_beside,
 )
-from rankhub_use.target import checked
+from rankhub_use.target import SCORES, checked
 
 
 def audit(
@@ -58,16 +58,16 @@ def audit(
 
     Example: rankhub audit mymetric:sharpness ~/photos --generator distortions --option set=live
     """
-    from rankhub_use.audit import SCORES, run_audit, spread, summary_of, verdict
-    from rankhub_use.ordered import orders_of, orders_of_run
-    from rankhub_use.scorers import scorer_for
-    from rankhub_use.sources import files_for
-
     checked("--out", out, force=force, resume=resume, folder=True)
     if out is not None and out.is_dir():
         checked("--out", out / SCORES, force=force)
     if option and generator is None:
         raise UserError("--option goes with --generator")
+    from rankhub_use.audit import run_audit, spread, summary_of, verdict
+    from rankhub_use.ordered import orders_of, orders_of_run
+    from rankhub_use.scorers import scorer_for
+    from rankhub_use.sources import files_for
+
     talk = talk_beside(as_json)
     asked = scorer_for(scorer, lower_is_better, changes or [], output)
     if generator is not None:
@@ -110,8 +110,6 @@ def embed(
 
     Example: rankhub embed runs/s2r2/2026-01-31_12-00-00 ~/photos --out vectors
     """
-    from rankhub_use.embed import Vectors
-    from rankhub_use.sources import files_for
     from rankhub_use.vectors import EMBEDDINGS, INDEX
 
     in_folder = out.suffix.lower() != ".parquet"
@@ -119,6 +117,9 @@ def embed(
     if in_folder:
         for name in (EMBEDDINGS, INDEX):
             checked("--out", out / name if out.is_dir() else None, force=force)
+    from rankhub_use.embed import Vectors
+    from rankhub_use.sources import files_for
+
     talk = talk_beside(as_json)
     files = files_for(sources or [], from_file)
     with rankhub.load_run(run, overrides=changes or []) as trained:
@@ -148,10 +149,10 @@ def evaluate(
 
     Example: rankhub evaluate runs/s2r2/2026-01-31_12-00-00 --set data.test.root=~/others
     """
-    from rankhub_use.evaluate import measure, write_found
-
     if out is not None and out.exists() and not (out.is_dir() and (force or not any(out.iterdir()))):
         raise UserError(f"--out {out} is there already; name another folder, or --force to write into it")
+    from rankhub_use.evaluate import measure, write_found
+
     talk = talk_beside(as_json)
     asked = [read_options([f"evaluator={text}"])["evaluator"] for text in evaluators or ()]
     with rankhub.load_run(run, overrides=changes or []) as trained:
@@ -193,14 +194,14 @@ def predict(
 
     Example: rankhub predict runs/quality/2026-01-31_12-00-00 ~/photos --out scores.csv
     """
-    from rankhub_use.predict import Scores
-    from rankhub_use.sources import files_for
-
     checked("--out", out, force=force, resume=resume)
     if out is None and resume:
         raise UserError("--resume goes with --out: what is printed cannot be gone on with")
     if out is None and as_json:
         raise UserError("--json goes with --out: without it the table is printed")
+    from rankhub_use.predict import Scores
+    from rankhub_use.sources import files_for
+
     talk = talk_beside(out is None or as_json)
     files = files_for(sources or [], from_file)
     with rankhub.load_run(run, overrides=changes or []) as trained:

@@ -10,6 +10,7 @@ import typer
 import rankhub
 from rankhub import UserError
 from rankhub.interfaces.files import whole
+from rankhub_use.target import checked
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,12 +44,7 @@ def generator(
     if image is None:
         raise UserError("there is no image to make views of; name one with --image FILE")
     target = out or Path(f"{name.rpartition('/')[2]}.png")
-    if target.exists() and not target.is_file():
-        raise UserError(f"--out {target} is a folder, or no plain file; name a file")
-    if target.exists() and not force:
-        raise UserError(f"--out {target} is there already; name another file, or --force to replace it")
-    if not target.absolute().parent.is_dir():
-        raise UserError(f"--out {target}: there is no folder {target.absolute().parent}; make it first")
+    checked("--out", target, force=force)
     from rankhub_use.options import read_options
     from rankhub_views.sheet import draw_sheet
 

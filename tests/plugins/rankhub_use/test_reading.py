@@ -69,4 +69,4 @@ def test_progress_says_how_much_time_is_left(monkeypatch):
         now[0] = second
         pace.at(done)
     assert text.getvalue().splitlines() == ["predict: 200/1,100, 90 s left", "predict: 300/1,100, 80 s left"]
-    assert [shell.span(seconds) for seconds in (3, 300, 7500)] == ["3 s", "5 min", "2 h 05 min"]
+    assert [shell.human_seconds(seconds) for seconds in (3, 300, 7500)] == ["3 s", "5 min", "2 h 05 min"]

@@ -1,0 +1,61 @@
+"""An output that grows, from its first file to its last: begun or gone on with, told of, and closed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rankhub import Talk
+from rankhub_data.scan import UnusedImage
+from rankhub_use.answering import none_answered
+from rankhub_use.growing import Growing
+from rankhub_use.shell import Pace
+from rankhub_use.sources import NamedFile
+from rankhub_use.tables import Row
+
+Blocks = Callable[[Sequence[NamedFile]], Iterable[tuple[Sequence[Row], Sequence[UnusedImage]]]]
+"""Files -> of some consecutive ones after the other: their rows, and those that have none."""
+
+
+def fill(
+    growing: Growing,
+    files: Sequence[NamedFile],
+    blocks: Blocks,
+    talk: Talk,
+    *,
+    what: str,
+    resume: bool,
+    force: bool,
+    found: Callable[[], Mapping[str, Any]] = dict,
+) -> tuple[list[Path], UnusedImage | None]:
+    """Fill an output with what ``blocks`` gives for the files that are not done yet.
+
+    Args:
+        growing: The output; let its ``kept()`` stand around the call.
+        files: All that it is to hold.
+        blocks: See :data:`Blocks`.
+        talk: Where progress is told.
+        what: What the work is called there.
+        resume: Whether to go on with what is there of it.
+        force: Whether to replace that.
+        found: What joins the facts beside the output, asked at the end.
+
+    Returns:
+        The files that were written, and the first of those that this call left out.
+
+    Raises:
+        UserError: Not one file has a row, or the output cannot be written.
+    """
+    done, first = growing.start(files, resume=resume, force=force), None
+    if done:
+        talk.line(f"{done:,} of {len(files):,} images are done already")
+    pace = Pace(talk, what, len(files), done)
+    for rows, left_out in blocks(files[done:]):
+        first = first or next(iter(left_out), None)
+        growing.add(rows, left_out)
+        pace.at(growing.done)
+    talk.finish()
+    if not growing.rows and first is not None:
+        raise none_answered(len(files), first)
+    return growing.finish(found()), first
