@@ -38,9 +38,12 @@ if TYPE_CHECKING:
     from rankhub.catalog.page import describe as describe
     from rankhub.engine.answers import Answer as Answer
     from rankhub.engine.answers import Prediction as Prediction
+    from rankhub.engine.cost import RunPlanned as RunPlanned
     from rankhub.engine.data_overrides import open_data as open_data
     from rankhub.engine.data_overrides import without_evaluators as without_evaluators
     from rankhub.engine.feed import make_views as make_views
+    from rankhub.engine.report import RunClosed as RunClosed
+    from rankhub.engine.report import RunMeasured as RunMeasured
     from rankhub.engine.speech import talking as talking
     from rankhub.engine.trained import Run as Run
     from rankhub.interfaces.talk import Talk as Talk
@@ -62,8 +65,10 @@ _HOMES = {
     "rankhub.catalog.nearest": "suggestion",
     "rankhub.catalog.page": "ComponentPage describe",
     "rankhub.engine.answers": "Answer Prediction",
+    "rankhub.engine.cost": "RunPlanned",
     "rankhub.engine.feed": "make_views",
     "rankhub.engine.data_overrides": "open_data without_evaluators",
+    "rankhub.engine.report": "RunClosed RunMeasured",
     "rankhub.engine.speech": "talking",
     "rankhub.engine.trained": "Run",
     "rankhub.interfaces.talk": "Talk",

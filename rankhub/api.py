@@ -32,7 +32,7 @@ from rankhub.recipe.schema import Recipe as WholeRecipe
 from rankhub.recipe.shipped import Shipped, Source, What, find, listed, read_file, shipped
 
 if TYPE_CHECKING:
-    from rankhub.engine.cost import Lines
+    from rankhub.engine.cost import RunPlanned
     from rankhub.engine.run import Ended
     from rankhub.engine.trained import Run
     from rankhub.interfaces.callback import Callback
@@ -132,12 +132,8 @@ def train(
 
 def estimate(
     recipe: Recipe, data: Mapping[str, Any] | None = None, device: str | None = None, progress: Progress = None
-) -> Lines:
-    """What :func:`train` with these arguments would do and cost, from trial steps on copies; nothing is written.
-
-    Returns:
-        Lines by name: device, data, network, each phase, expected memory and time; and ``seconds`` of training.
-    """
+) -> RunPlanned:
+    """What :func:`train` with these arguments would do and cost, from trial steps on copies; nothing is written."""
     _import_engine()
     from rankhub.engine.run import estimate, hosted
 

@@ -83,6 +83,7 @@ def _brings(plugin: Plugin) -> str:
     does = {
         "watches runs": hooks.rankhub_observers,
         "shows what runs say": hooks.rankhub_talks,
+        "says what runs do": hooks.rankhub_words,
         "guards components": hooks.rankhub_guards,
         "guards folders of runs": hooks.rankhub_around_run,
     }

@@ -1,7 +1,14 @@
-"""Official plugin: recipes are checked and trained from the command line."""
+"""Official plugin: recipes are checked and trained from the command line, and runs say what they do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import rankhub
 from rankhub import Verb
+
+if TYPE_CHECKING:
+    from rankhub import Talk
 
 
 @rankhub.hookimpl
@@ -11,3 +18,11 @@ def rankhub_verbs() -> list[Verb]:
         Verb("run", "rankhub_train.run:run", "Train a recipe, or go on with a run."),
         Verb("validate", "rankhub_train.validate:validate", "Check a recipe without running it."),
     ]
+
+
+@rankhub.hookimpl
+def rankhub_words(event: object, talk: Talk) -> None:
+    """Says what a run is about to do, what was measured, and how it ended."""
+    from rankhub_train.words import say
+
+    say(event, talk)

@@ -284,6 +284,10 @@ class Catalog:
         found = self._brought("rankhub_talks", Talk, "show what is done", stream=stream)
         return found[0] if found else Talk(getattr(sys, stream))
 
+    def say(self, event: object, talk: Talk) -> None:
+        """Let plugins say on ``talk`` what people should know of an event; see ``rankhub_words``."""
+        self._brought("rankhub_words", str, "say what a run does", event=event, talk=talk)
+
     def _brought(self, hook: str, record: type[T], does: str, **given: Any) -> list[T]:
         """What all plugins answer to a hook; one that fails is left out with a warning."""
         found: list[T] = []

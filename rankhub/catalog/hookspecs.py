@@ -73,6 +73,16 @@ def rankhub_talks(stream: Stream) -> Iterable[Talk]:
 
 
 @hookspec
+def rankhub_words(event: object, talk: Talk) -> None:
+    """Say on ``talk`` what people should know of an event of a run.
+
+    It is a :class:`rankhub.RunPlanned`, a :class:`rankhub.RunMeasured` or, one of these too, a
+    :class:`rankhub.RunClosed`.
+    """
+    raise NotImplementedError
+
+
+@hookspec
 def rankhub_verbs() -> Iterable[Verb]:
     """Name the verbs that this plugin adds to the command line.
 

@@ -1,15 +1,14 @@
-"""What a run will do and cost, measured by a trial step on copies and said before it starts."""
+"""What a run will do and cost, measured by a trial step on copies before it starts."""
 
 import copy
 import dataclasses
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Any
 
 import torch
-from rich.filesize import decimal
 from torch import Tensor
 
 from rankhub.catalog.blame import called, during
@@ -23,73 +22,6 @@ from rankhub.engine.step import take_step
 from rankhub.engine.training import new_learner, new_optimizer, stream_batch
 from rankhub.interfaces.batch import Batch
 from rankhub.interfaces.schedule import Schedule
-from rankhub.interfaces.talk import human_seconds
-
-
-class Lines(dict[str, str]):
-    """What is said of a run before it starts, line by line.
-
-    Attributes:
-        seconds: Of training as it is expected, without evaluation; 0 = not measured.
-    """
-
-    seconds: float = 0.0
-
-
-def describe(parts: Parts, name: str, *, measure: bool) -> Lines:
-    """Lines for the user: device, data, network, steps of phases; if wanted, memory and time from trial steps."""
-    count = sum(parameter.numel() for parameter in parts.network.parameters())
-    lines = Lines(
-        recipe=f"{name}, seed {parts.recipe.seed}",
-        device=parts.compute.describe(),
-        data=", ".join(f"{data} {len(dataset):,} images" for data, dataset in parts.datasets.items()),
-        network=f"{count / 1e6:.2f} M parameters",
-    )
-    for plan in parts.plans:
-        lines[f"phase {plan.phase.name}"] = _phase(parts, plan)
-    if measure:
-        costs = [trial_cost(parts, plan) for plan in parts.plans]
-        with during("before training"):
-            forward = NetworkForward(copy.deepcopy(parts.network), parts.compute)
-            for guard in parts.assembly.catalog.guards:
-                guard.answered(parts.predict, parts.datasets.values(), forward, parts.compute.device)
-        lines.seconds = sum(cost.seconds * plan.steps for cost, plan in zip(costs, parts.plans, strict=True))
-        lines["expected"] = (
-            f"{decimal(max(cost.memory for cost in costs))} for training, beside data and libraries; "
-            f"{human_seconds(lines.seconds)} of training (from a trial step)"
-        )
-    if parts.processes.count > 1:
-        lines["processes"] = f"{parts.processes.count}, each with an equal share of every batch"
-    mixing = [plan for plan in parts.plans if has_batch_statistics(parts.network, plan.phase.freeze)]
-    accumulates = any(stream.accumulate > 1 for plan in mixing for stream in plan.streams.values())
-    if mixing and (accumulates or parts.processes.count > 1):
-        over = "a micro-batch" if accumulates else "the share of a process"
-        lines["batch norm"] = (
-            f"with BatchNorm {over} is another function than the whole batch: the gradient is not that of one process "
-            "and one batch; networks with GroupNorm or frozen norms, or on several processes SyncBatchNorm, are free "
-            "of it"
-        )
-    heard = {plan.phase.name: [one for one in plan.streams.values() if one.statistics] for plan in mixing}
-    several = [name for name, streams in heard.items() if len(streams) > 1]
-    if several:
-        lines["streams"] = (
-            f"with BatchNorm, phase {several[0]} leaves statistics that mix the views of its streams, and images are "
-            "scored with them; let one stream set them (`statistics: false` at the others), or take a network with "
-            "GroupNorm, LayerNorm or frozen norms"
-        )
-    return lines
-
-
-def _phase(parts: Parts, plan: PhasePlan) -> str:
-    streams = []
-    for name, stream in plan.streams.items():
-        views = parts.feeds[plan.phase.name, name].chain.views
-        sizes = " + ".join(f"{count}" + (f" of {side} px" if side else "") for count, side in views.sizes)
-        micro = f" in {stream.accumulate} micro-batches" if stream.accumulate > 1 else ""
-        total = stream.batch_size * views.views
-        streams.append(f"{name}: {stream.batch_size} images x {sizes} = {total} views a step{micro}")
-    epochs = f" ({plan.phase.epochs} epochs of {plan.steps_per_epoch})" if plan.phase.epochs is not None else ""
-    return f"{plan.steps:,} steps{epochs}; " + "; ".join(streams)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +30,40 @@ class Cost:
 
     seconds: float  # views included
     memory: int  # bytes that training holds at its peak, beside the data
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlanned:
+    """A run that is about to start, or to go on.
+
+    Attributes:
+        name: The recipe's.
+        parts: All that it names, built.
+        costs: Of one step of each of ``parts.plans``; empty if not measured.
+        mixing: Those of them in which the network mixes the views of a (micro-)batch by its statistics.
+    """
+
+    name: str
+    parts: Parts
+    costs: Sequence[Cost]
+    mixing: Sequence[PhasePlan]
+
+    @property
+    def seconds(self) -> float:
+        """Of training as it is expected, without evaluation; 0 if not measured."""
+        return sum(cost.seconds * plan.steps for cost, plan in zip(self.costs, self.parts.plans, strict=False))
+
+
+def planned(parts: Parts, name: str, *, measure: bool) -> RunPlanned:
+    """What a run will do, and if wanted what it will cost by trial steps."""
+    costs = [trial_cost(parts, plan) for plan in parts.plans if measure]
+    if measure:
+        with during("before training"):
+            forward = NetworkForward(copy.deepcopy(parts.network), parts.compute)
+            for guard in parts.assembly.catalog.guards:
+                guard.answered(parts.predict, parts.datasets.values(), forward, parts.compute.device)
+    mixing = [plan for plan in parts.plans if has_batch_statistics(parts.network, plan.phase.freeze)]
+    return RunPlanned(name, parts, costs, mixing)
 
 
 def trial_cost(parts: Parts, plan: PhasePlan) -> Cost:

@@ -4,7 +4,7 @@ import copy
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from math import isfinite, isnan, nan
+from math import isnan
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -156,33 +156,3 @@ def table_rows(rows: Sequence[Row], evaluators: Mapping[str, Evaluator]) -> list
         if len(line) > 1:  # a row in which nothing was measured, such as scores of raw pixels, is left out
             table.append(line)
     return table
-
-
-def undefined(table: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A sentence on each column of such a table that holds NaN or infinity."""
-    found: dict[str, list[str]] = {}
-    for line in table:
-        for column, value in line.items():
-            if isinstance(value, float) and not isfinite(value):
-                found.setdefault(column, []).append(line[""])
-    return [f"{column} is no finite number ({', '.join(rows)}); that is never best" for column, rows in found.items()]
-
-
-def beaten(rows: Sequence[Row], evaluators: Mapping[str, Evaluator]) -> list[str]:
-    """Sentences on the evaluators whose first metric did not rise above every reference row; none if all did."""
-    sentences = []
-    *references, (last, results) = rows
-    for label, evaluator in evaluators.items():
-        metric = evaluator.headline()[0]
-        sign = evaluator.sign(metric)
-        if label not in results or not references or not evaluator.judges_training:
-            continue
-        others = {name: found[label].metrics.get(metric, nan) for name, found in references if label in found}
-        known = [(sign * value, name) for name, value in others.items() if not isnan(value)]
-        ours = results[label].metrics.get(metric, nan)
-        if not known or isnan(ours):
-            continue  # not computed, or undefined, which the evaluator's own notes explain
-        best, strongest = max(known)
-        if not sign * ours > best:
-            sentences.append(f"{label} {metric}: {last} ({ours:.3f}) does not beat {strongest} ({sign * best:.3f})")
-    return sentences

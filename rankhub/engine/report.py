@@ -1,17 +1,18 @@
-"""What a run reports: rows of measurements against references, and the closing words."""
+"""What a run reports: rows of measurements against references."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rankhub.engine import evaluation
-from rankhub.engine.checkpoint import Results
+from rankhub.engine.checkpoint import Best, Results
 from rankhub.engine.learner import WeightAverage
 from rankhub.engine.network import Network
 from rankhub.engine.parts import Parts
 from rankhub.engine.plan import PhasePlan
 from rankhub.engine.source import NetworkForward, NetworkSource, RawPixels
-from rankhub.engine.started import RunStart
+from rankhub.engine.started import AllowedChange, RunStart
 from rankhub.engine.step import Stepped
 from rankhub.engine.training import Training
 from rankhub.engine.watch import Watchers
@@ -24,6 +25,36 @@ CHANGED = " *"
 """Marks the last row of the closing table where the run went on though something had changed."""
 RESULTS = "results.csv"
 """The closing table, in the run's folder."""
+
+
+@dataclass(frozen=True)
+class RunMeasured:
+    """Rows of a run's report, of which ``table`` has the headline metrics."""
+
+    parts: Parts
+    rows: Sequence[evaluation.Row]
+    table: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class RunClosed(RunMeasured):
+    """A run that has done its last step; it has rows if it has evaluators.
+
+    Attributes:
+        folder: Its own.
+        averaged: Whether the moving average of the weights was scored, or those of the last step.
+        remarks: What belongs beside answers.
+        history: After which steps it went on though something had changed; the last row's name then ends with ``*``.
+        best: Which weights were kept, if some were to be.
+        hints: Commands with which callbacks' records are looked at.
+    """
+
+    folder: Path
+    averaged: bool
+    remarks: Sequence[str]
+    history: Sequence[AllowedChange]
+    best: Best | None
+    hints: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,74 +141,41 @@ class Report:
         if stored is not None:
             return stored
         results = self.row(row, NetworkForward(network, self.parts.compute), step, during=True)
-        table = evaluation.table_rows([(row, results)], self.parts.evaluators)
-        self.talk.table(table)
-        for sentence in evaluation.undefined(table):
-            self.talk.note(sentence)
+        measured = [(row, results)]
+        self._say(RunMeasured(self.parts, measured, evaluation.table_rows(measured, self.parts.evaluators)))
         return results
 
     def close(self, training: Training, references: list[evaluation.Row]) -> None:
-        """The closing table, where the run lies, how to see it and what to try next."""
-        parts, talk = self.parts, self.talk
-        talk.line(f"Trained {training.steps} steps, {training.views:,} views.")
+        """Measure what was trained, and tell how the run ended."""
+        parts, rows, remarks, history = self.parts, list[evaluation.Row](), list[str](), list[AllowedChange]()
+        self.talk.line(f"Trained {training.steps} steps, {training.views:,} views.")
+        network, averaged = scored(parts, training.learner.average)
         if parts.evaluators:
-            network, which = scored(parts, training.learner.average)
             forward = NetworkForward(network, parts.compute)
             results = self.row(AFTER, forward, training.steps)
             if not parts.processes.first:
                 return
             training.consider(training.finished(), results)
             start = RunStart.of(self.folder)
-            changed = start.history if start is not None else []
-            self._table([*references, (AFTER + CHANGED * bool(changed), results)], forward, which)
-            for one in changed:
-                talk.note(f"{AFTER}{CHANGED}: went on after step {one.step} though {'; '.join(one.changes)}")
-        if training.best is not None:
-            wanted = f"{training.best.label} {training.best.metric}"
-            if (kept := training.best.kept()) is not None:
-                talk.line(f"Best {wanted}: {kept[1]:.3f}, kept in {kept[0]}")
-            else:
-                talk.note(f"keep_best keeps nothing: {wanted} was never a finite number")
-        talk.line(f"Run folder: {self.folder}")
-        for hint in self.watchers.tell(lambda callback: callback.hint(), asks=False):
-            talk.line(f"See it with: {hint}")
-        for number, advice in enumerate(parts.recipe.next_steps):
-            talk.line(("Try next: " if number == 0 else "          ") + advice)
-
-    def _table(self, rows: list[evaluation.Row], forward: NetworkForward, which: str) -> None:
-        parts, talk = self.parts, self.talk
+            history = start.history if start is not None else []
+            rows = [*references, (AFTER + CHANGED * bool(history), results)]
+            remarks = list(parts.predict.remarks(forward.outputs, forward.features))
         table = evaluation.table_rows(rows, parts.evaluators)
-        write_text(self.folder / RESULTS, as_csv(table), make=True)
-        talk.line()
-        talk.table(table)
-        talk.line()
-        noted = dict.fromkeys(note for _, found in rows for result in found.values() for note in result.notes)
-        remarks = parts.predict.remarks(forward.outputs, forward.features)
-        for sentence in (*noted, *evaluation.undefined(table), *remarks):
-            talk.note(sentence)
-        talk.line(f"Scored: {which}.")
-        for sentence in evaluation.beaten(rows, parts.evaluators):
-            talk.note(f"training did not help: {sentence}")
+        if rows:
+            write_text(self.folder / RESULTS, as_csv(table), make=True)
+        hints = self.watchers.tell(lambda callback: callback.hint(), asks=False)
+        self._say(RunClosed(parts, rows, table, self.folder, averaged, remarks, history, training.best, hints))
+
+    def _say(self, event: RunMeasured) -> None:
+        self.parts.assembly.catalog.say(event, self.talk)
 
 
-def scored(parts: Parts, average: WeightAverage | None) -> tuple[Network, str]:
-    """The weights that are evaluated, and what they are called."""
+def scored(parts: Parts, average: WeightAverage | None) -> tuple[Network, bool]:
+    """The network that is evaluated, and whether it is the moving average of the weights."""
     wanted = parts.recipe.average
     if average is not None and wanted is not None and "evaluate" in wanted.use_for:
-        return average.network, "the moving average of the weights"
-    return parts.network, "the weights of the last step"
-
-
-def announce(parts: Parts, description: Mapping[str, str], talk: Talk) -> None:
-    """Print what the run will do: device, data, network, steps, expected time."""
-    talk.pairs(description)
-    for data, report in parts.reports.items():
-        for note in report.notes:
-            for table in report.tables:
-                note = note.replace(f"the table {table}", f"data/{data}_{table}.csv of the run folder")
-            talk.note(f"data.{data}: {note}")
-    for sentence in parts.left_out:
-        talk.note(sentence)
+        return average.network, True
+    return parts.network, False
 
 
 def write_reports(parts: Parts, path: Path) -> None:

@@ -12,14 +12,14 @@ from rankhub.catalog.blame import blamed
 from rankhub.catalog.catalog import Catalog
 from rankhub.engine import checkpoint, folder, started
 from rankhub.engine.checkpoint import Best
-from rankhub.engine.cost import Lines, describe
+from rankhub.engine.cost import RunPlanned, planned
 from rankhub.engine.data_overrides import put_data
 from rankhub.engine.device import Compute, preserved
 from rankhub.engine.folder import Journal
 from rankhub.engine.interrupt import Interrupt
 from rankhub.engine.parts import Parts, Resources, build
 from rankhub.engine.processes import Processes, joined
-from rankhub.engine.report import Report, announce, write_reports
+from rankhub.engine.report import Report, write_reports
 from rankhub.engine.speech import talk_for
 from rankhub.engine.started import AllowedChange, Identities, RunStart
 from rankhub.engine.training import Status, Training, new_learner
@@ -129,7 +129,7 @@ def start(loaded: LoadedRecipe, host: Host, out: Path | None = None) -> Ended:
     """Run a recipe from its beginning, in the folder ``out`` or ``runs/<name>/<time>``."""
     with _begun(loaded, host) as begun:
         parts, processes, talk = begun.parts, begun.parts.processes, begun.host.talk
-        announce(parts, describe(parts, loaded.name, measure=True), talk)
+        host.catalog.say(planned(parts, loaded.name, measure=True), talk)
         data = _identities(parts)
         path = processes.from_first(folder.new_folder(loaded.name, out) if processes.first else Path())
         with _around(path, processes, host.catalog):
@@ -157,12 +157,12 @@ def _around(path: Path, processes: Processes, catalog: Catalog) -> AbstractConte
     return catalog.around(path) if processes.first else nullcontext()
 
 
-def estimate(loaded: LoadedRecipe, host: Host) -> Lines:
+def estimate(loaded: LoadedRecipe, host: Host) -> RunPlanned:
     """Say what a run would do and cost, and stop; nothing is trained or written."""
     with _begun(loaded, host) as begun:
-        lines = describe(begun.parts, loaded.name, measure=True)
-        announce(begun.parts, lines, begun.host.talk)
-        return lines
+        plan = planned(begun.parts, loaded.name, measure=True)
+        host.catalog.say(plan, begun.host.talk)
+        return plan
 
 
 def resume(path: Path, loaded: LoadedRecipe, host: Host, *, allow_changes: bool = False) -> Ended:
@@ -180,7 +180,7 @@ def resume(path: Path, loaded: LoadedRecipe, host: Host, *, allow_changes: bool 
             now = parts.processes.from_first(_identities(parts))
             found += start.changes(now, host.catalog.guards) if start is not None else []
             started.refuse(path, [] if allow_changes else found)
-            announce(parts, describe(parts, loaded.name, measure=False), talk)
+            host.catalog.say(planned(parts, loaded.name, measure=False), talk)
             for sentence in folder.changed_versions(path, folder.versions(host.catalog)):
                 talk.note(sentence)
             if start is None and state is not None:

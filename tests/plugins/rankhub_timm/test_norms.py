@@ -13,10 +13,11 @@ from torch import nn
 
 import rankhub_timm
 from rankhub.catalog.catalog import Catalog
-from rankhub.engine.cost import describe
+from rankhub.engine.cost import planned
 from rankhub.engine.network import freeze, train_mode
 from rankhub_timm.backbone import TimmBackbone
 from rankhub_timm.stem import norms_of
+from rankhub_train import words
 
 # The smallest that timm has, of many families; two of them have no BatchNorm.
 MODELS = ["test_resnet", "test_efficientnet", "test_efficientnet_gn", "test_byobnet", "test_mambaout", "test_vit3"]
@@ -115,7 +116,7 @@ def test_the_warnings_about_batch_statistics_know(norms, warned):
     phases = [{"name": "one", "steps": 2, "streams": {"a": {"accumulate": 2}, "b": {}}}]
     backbone = {"use": "timm", "model": "test_efficientnet", "norms": norms}
     parts = parts_of(recipe(backbone=backbone, streams=TWO, phases=phases), FROZEN)
-    assert describe(parts, "two", measure=False).keys() & {"batch norm", "streams"} == warned
+    assert words.lines(planned(parts, "two", measure=False)).keys() & {"batch norm", "streams"} == warned
 
 
 def test_accumulation_of_sums_is_exact(tmp_path):

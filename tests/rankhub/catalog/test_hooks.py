@@ -190,6 +190,24 @@ def test_without_one_that_works_plain_lines_are_shown(answer, capsys):
     assert capsys.readouterr().out == "a line\nbefore, top1 0.5\nafter, top1 0.75\n"
 
 
+def worder(say):
+    @rankhub.hookimpl
+    def rankhub_words(event, talk):
+        return say(event, talk)
+
+    return SimpleNamespace(rankhub_words=rankhub_words)
+
+
+def test_hook_rankhub_words():
+    """All plugins that word an event speak; one that fails is named and spoils no other."""
+    out = io.StringIO()
+    first, last = (worder(lambda event, talk, name=name: talk.line(f"{name}: {event}")) for name in ("first", "last"))
+    found = Catalog.of({"a": first, "b": worder(lambda event, talk: 1 / 0), "c": last})
+    with pytest.warns(RuntimeWarning, match="plugin b does not say what a run does: its rankhub_words failed"):
+        found.say("done", Talk(out))
+    assert out.getvalue() == "first: done\nlast: done\n"
+
+
 def test_hook_rankhub_verbs():
     (found,) = Catalog.of({"mine": plugin(verbs=[verb("sing"), verb("dance")])}).plugins
     assert [(each.name, each.summary) for each in found.verbs] == [

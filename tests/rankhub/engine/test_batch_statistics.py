@@ -8,9 +8,10 @@ from helpers import fakes
 from helpers.training import objective, parts_of, recipe, streams
 from torch import nn
 
-from rankhub.engine.cost import describe
+from rankhub.engine.cost import planned
 from rankhub.engine.evaluation import calibrated
 from rankhub.engine.network import batch_statistics, has_batch_statistics
+from rankhub_train import words
 
 NORMED = {"use": "flat", "norm": True}
 
@@ -84,8 +85,8 @@ def test_warnings_are_about_phases_with_batch_statistics(backbone, freeze, warne
     two = streams(a={"generator": [{"use": "jitter"}], "objectives": [objective("pull")]})
     two |= streams(b={"objectives": [objective("fit")]})
     phases = [{"name": "p", "steps": 1, "streams": {"a": {"accumulate": 3}, "b": {}}, "freeze": freeze}]
-    lines = describe(parts_with(backbone, streams=two, phases=phases), "name", measure=False)
-    assert lines.keys() & {"batch norm", "streams"} == ({"batch norm", "streams"} if warned else set())
+    found = words.lines(planned(parts_with(backbone, streams=two, phases=phases), "name", measure=False))
+    assert found.keys() & {"batch norm", "streams"} == ({"batch norm", "streams"} if warned else set())
 
 
 def test_fresh_statistics_are_measured():

@@ -285,6 +285,7 @@ def test_a_folder_need_not_be_given_again(tmp_path, files):
 
 def test_what_training_would_cost_is_told_of_the_data_that_are_given(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    lines = rankhub.estimate(unlabeled(), {"train": STACK[:13]}, progress=False)
-    assert "13" in lines["data"]
+    plan = rankhub.estimate(unlabeled(), {"train": STACK[:13]}, progress=False)
+    assert len(plan.parts.datasets["train"]) == 13
+    assert plan.seconds > 0
     assert not list(tmp_path.iterdir())

@@ -13,7 +13,6 @@ from helpers.training import catalog
 
 from rankhub import Talk
 from rankhub.engine import run as engine
-from rankhub.engine.evaluation import undefined
 from rankhub.interfaces.evaluate import EvaluationResult
 
 
@@ -51,16 +50,3 @@ def test_a_metric_that_never_was_a_number_keeps_nothing_and_says_so(tmp_path, mo
     assert "note: keep_best keeps nothing: spread spread was never a finite number" in said
     with open(tmp_path / "run/results.csv", newline="") as file:
         assert list(csv.reader(file))[-1] == ["after training", "nan"]
-
-
-def test_each_column_is_named_once_with_its_rows():
-    table = [
-        {"": "raw pixels", "a x": math.nan, "b y": 1.0},
-        {"": "before training", "a x": 0.5, "b y": 2},
-        {"": "after training", "a x": math.nan, "b y": -math.inf},
-    ]
-    assert undefined(table) == [
-        "a x is no finite number (raw pixels, after training); that is never best",
-        "b y is no finite number (after training); that is never best",
-    ]
-    assert undefined([{"": "after training", "a x": 0.0}]) == []

@@ -102,20 +102,6 @@ def test_a_trial_step_changes_nothing(tmp_path):
     assert cost.seconds > 0
 
 
-@pytest.mark.parametrize(("ours", "lower", "beats"), [(0.5, False, True), (0.3, False, False), (0.1, True, True)])
-def test_training_that_does_not_help_is_said(ours, lower, beats):
-    from rankhub.engine.evaluation import beaten
-    from rankhub.interfaces.evaluate import EvaluationResult
-
-    spread = fakes.Spread(data="test")
-    spread.lower_is_better = frozenset({"spread"} if lower else ())
-    rows = [(n, {"s": EvaluationResult({"spread": v})}) for n, v in [("pixels", 0.2), ("before", 0.3), ("after", ours)]]
-    sentences = beaten(rows, {"s": spread})
-    assert (sentences == []) == beats
-    if not beats:
-        assert sentences == ["s spread: after (0.300) does not beat before (0.300)"]
-
-
 def test_nothing_is_overwritten(tmp_path):
     start(tmp_path / "run")
     with pytest.raises(UserError, match="overwrites nothing"):

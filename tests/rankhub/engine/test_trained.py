@@ -14,12 +14,13 @@ from helpers.training import catalog, objective, parts_of, recipe, streams, trai
 
 from rankhub.engine import checkpoint, folder
 from rankhub.engine.answers import columns_of
-from rankhub.engine.cost import describe
+from rankhub.engine.cost import planned
 from rankhub.engine.parts import Resources, build
 from rankhub.engine.trained import Run
 from rankhub.interfaces.data import LabelSpec, OpenContext
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.files import as_csv, write_text
+from rankhub_train import words
 
 
 def finished(path, **changes):
@@ -168,7 +169,7 @@ def test_streams_that_share_batch_statistics_are_remarked():
     quiet = {"name": "both", "steps": 2, "streams": {"views": {"statistics": False}, "labeled": {}}}
 
     def lines(**changes):
-        return describe(parts_of(recipe(**changes)), "r", measure=False)
+        return words.lines(planned(parts_of(recipe(**changes)), "r", measure=False))
 
     assert "phase both leaves statistics" in lines(**both, backbone=normed)["streams"]
     assert "streams" not in lines(**both)
