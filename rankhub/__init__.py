@@ -42,8 +42,10 @@ if TYPE_CHECKING:
     from rankhub.engine.data_overrides import open_data as open_data
     from rankhub.engine.data_overrides import without_evaluators as without_evaluators
     from rankhub.engine.feed import make_views as make_views
+    from rankhub.engine.parts import Parts as Parts
     from rankhub.engine.report import RunClosed as RunClosed
     from rankhub.engine.report import RunMeasured as RunMeasured
+    from rankhub.engine.source import NetworkForward as NetworkForward
     from rankhub.engine.speech import talking as talking
     from rankhub.engine.trained import Run as Run
     from rankhub.interfaces.talk import Talk as Talk
@@ -68,7 +70,9 @@ _HOMES = {
     "rankhub.engine.cost": "RunPlanned",
     "rankhub.engine.feed": "make_views",
     "rankhub.engine.data_overrides": "open_data without_evaluators",
+    "rankhub.engine.parts": "Parts",
     "rankhub.engine.report": "RunClosed RunMeasured",
+    "rankhub.engine.source": "NetworkForward",
     "rankhub.engine.speech": "talking",
     "rankhub.engine.trained": "Run",
     "rankhub.interfaces.talk": "Talk",

@@ -42,7 +42,15 @@ def test_what_plugins_may_import_is_held_for_every_plugin_and_every_part_of_the_
     assert named | {top} | set(bases) == plugins
     assert (top, bases, core) == (
         "rankhub_study",
-        ["rankhub_use", "rankhub_tracking", "rankhub_ranking", "rankhub_data", "rankhub_tables", "rankhub_lock"],
+        [
+            "rankhub_use",
+            "rankhub_tracking",
+            "rankhub_ranking",
+            "rankhub_data",
+            "rankhub_tables",
+            "rankhub_lock",
+            "rankhub_train",
+        ],
         "rankhub",
     )
     parts = {f"rankhub.{path.parent.name}" for path in (repo / "rankhub").glob("*/__init__.py")}

@@ -9,6 +9,7 @@ from rankhub import Verb
 
 if TYPE_CHECKING:
     from rankhub import Talk
+    from rankhub.interfaces.evaluate import Reference
 
 
 @rankhub.hookimpl
@@ -18,6 +19,14 @@ def rankhub_verbs() -> list[Verb]:
         Verb("run", "rankhub_train.run:run", "Train a recipe, or go on with a run."),
         Verb("validate", "rankhub_train.validate:validate", "Check a recipe without running it."),
     ]
+
+
+@rankhub.hookimpl
+def rankhub_references() -> list[Reference]:
+    """Raw pixels, and the network as it was before training."""
+    from rankhub_train.references import ROWS
+
+    return ROWS
 
 
 @rankhub.hookimpl

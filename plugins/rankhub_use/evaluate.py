@@ -11,6 +11,7 @@ from rankhub import Talk
 from rankhub.interfaces.evaluate import EvaluationResult
 from rankhub.interfaces.files import as_csv, whole, write_text
 from rankhub_tables.writing import fitting
+from rankhub_train.references import RawPixels
 from rankhub_use.shell import paced
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def measure(
         The table: ``""`` is the name of a row, the others are ``EVALUATOR METRIC``; and what was found now.
     """
     found = run.evaluate(evaluators, progress=paced(talk))
-    pixels = run.evaluate(evaluators, pixels=True, progress=paced(talk))
+    pixels = run.evaluate(evaluators, row=PIXELS, forward=RawPixels(), progress=paced(talk))
     talk.finish()
     columns = [(label, metric) for label, result in found.items() for metric in result.metrics]
     other = any(change.startswith(("data.", "streams.")) for change in run.recipe.changes)

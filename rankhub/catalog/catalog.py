@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from rankhub.catalog.spec import ComponentSpec
     from rankhub.interfaces.callback import Callback, RunInfo
+    from rankhub.interfaces.evaluate import Reference
     from rankhub.interfaces.guard import Guard
     from rankhub.interfaces.schedule import Clock
     from rankhub.interfaces.talk import Stream, Talk
@@ -276,6 +277,13 @@ class Catalog:
         from rankhub.interfaces.guard import Guard
 
         return self._brought("rankhub_guards", Guard, "guard")
+
+    @property
+    def references(self) -> list[Reference]:
+        """The rows of all plugins that training must beat."""
+        from rankhub.interfaces.evaluate import Reference
+
+        return self._brought("rankhub_references", Reference, "measure references")
 
     def talk(self, stream: Stream) -> Talk:
         """What shows what is done: a plugin's, or plain lines."""

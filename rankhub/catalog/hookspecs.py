@@ -16,6 +16,7 @@ from rankhub.interfaces.component import Component, Verb
 
 if TYPE_CHECKING:
     from rankhub.interfaces.callback import Callback, RunInfo
+    from rankhub.interfaces.evaluate import Reference
     from rankhub.interfaces.guard import Guard
     from rankhub.interfaces.talk import Stream, Talk
 
@@ -51,6 +52,12 @@ def rankhub_guards() -> Iterable[Guard]:
 
     Called when the first component is made, or something has failed.
     """
+    raise NotImplementedError
+
+
+@hookspec
+def rankhub_references() -> Iterable[Reference]:
+    """Return rows of the report that training must beat; they stand above those of the trained network."""
     raise NotImplementedError
 
 

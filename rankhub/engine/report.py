@@ -11,7 +11,7 @@ from rankhub.engine.learner import WeightAverage
 from rankhub.engine.network import Network
 from rankhub.engine.parts import Parts
 from rankhub.engine.plan import PhasePlan
-from rankhub.engine.source import NetworkForward, NetworkSource, RawPixels
+from rankhub.engine.source import NetworkForward, NetworkSource
 from rankhub.engine.started import AllowedChange, RunStart
 from rankhub.engine.step import Stepped
 from rankhub.engine.training import Training
@@ -20,7 +20,7 @@ from rankhub.interfaces.files import as_csv, write_text
 from rankhub.interfaces.predict import Forward
 from rankhub.interfaces.talk import Talk, TrainingStep
 
-PIXELS, BEFORE, AFTER = "raw pixels", "before training", "after training"
+AFTER = "after training"
 CHANGED = " *"
 """Marks the last row of the closing table where the run went on though something had changed."""
 RESULTS = "results.csv"
@@ -71,22 +71,12 @@ class Report:
         if not self.parts.evaluators:
             return []
         rows: list[evaluation.Row] = []
-        for row in (PIXELS, BEFORE):
-            results = self.parts.processes.from_first(evaluation.stored_row(self._row_folder(row)))
+        for reference in self.parts.assembly.catalog.references:
+            results = self.parts.processes.from_first(evaluation.stored_row(self._row_folder(reference.row)))
             if results is None:
-                results = self.row(row, self._reference(row), 0)
-            rows.append((row, results))
+                results = self.row(reference.row, reference.forward(self.parts), 0)
+            rows.append((reference.row, results))
         return rows
-
-    def _reference(self, row: str) -> Forward:
-        if row == PIXELS:
-            return RawPixels()
-        parts, recipe = self.parts, self.parts.recipe
-        data = next(iter(parts.plans[0].streams.values())).data
-        untrained = evaluation.calibrated(
-            parts.network, parts.datasets[data], parts.predict, parts.compute, recipe.seed
-        )
-        return NetworkForward(untrained, parts.compute)
 
     def _row_folder(self, row: str) -> Path:
         return self.folder / "evaluation" / row.replace(" ", "_")
@@ -96,7 +86,7 @@ class Report:
 
         All processes compute features, the first one has the results.
         """
-        parts = self.parts
+        parts, a_network = self.parts, isinstance(forward, NetworkForward)
         source = NetworkSource(
             row=row,
             forward=forward,
@@ -104,7 +94,7 @@ class Report:
             chains=parts.chains(),
             predict=parts.predict,
             compute=parts.compute,
-            pictures=row != PIXELS,
+            pictures=a_network,
             progress=self.talk.work,
             processes=parts.processes,
             guards=parts.assembly.catalog.guards,
@@ -112,9 +102,7 @@ class Report:
         if not parts.processes.first:
             source.serve()
             return {}
-        # A measure that only compares networks of one kind, or judges a head, says nothing of pixels.
-        judged = [name for name, each in parts.evaluators.items() if each.judges_training and not each.needs_heads]
-        fit = {name: each for name, each in parts.evaluators.items() if row != PIXELS or name in judged}
+        fit = parts.evaluators if a_network else evaluation.of_features(parts.evaluators)
         if during:
             fit = {name: each for name, each in fit.items() if name in parts.during}
         results = evaluation.evaluate_row(source, fit, self._row_folder(row))

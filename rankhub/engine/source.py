@@ -2,12 +2,10 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from rankhub.catalog.blame import called
 from rankhub.engine.device import Compute
@@ -20,7 +18,7 @@ from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.evaluate import EvaluationResult, Evaluator, OutputTable
 from rankhub.interfaces.generator import ViewSpec
 from rankhub.interfaces.guard import Check, Guard
-from rankhub.interfaces.model import FeatureSpec, Head, OutputSpec
+from rankhub.interfaces.model import Head, OutputSpec
 from rankhub.interfaces.order import RankTarget
 from rankhub.interfaces.predict import Answers, Forward, Predict
 
@@ -32,23 +30,7 @@ BLOCK = 256
 VIEWED = 64
 """Images whose views are made and predicted at a time."""
 
-PIXELS = 32
-"""Side to which views are resized for the row of raw pixels."""
-
 Progress = Callable[[int, int, str], None]
-
-
-class RawPixels:
-    """The row that every representation must beat: the pixels themselves, at 32 px, as features."""
-
-    features = FeatureSpec(3 * PIXELS**2)
-    outputs: Mapping[str, OutputSpec] = MappingProxyType({})
-
-    def __call__(self, images: Tensor) -> Mapping[str, Tensor]:
-        """``backbone`` [n, 3072]."""
-        if images.shape[-2:] != (PIXELS, PIXELS):
-            images = F.interpolate(images, size=(PIXELS, PIXELS), mode="bilinear", antialias=True, align_corners=False)
-        return {"backbone": images.flatten(1)}
 
 
 class NetworkForward:

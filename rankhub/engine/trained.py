@@ -21,14 +21,14 @@ from rankhub.engine.checkpoint import Results
 from rankhub.engine.data_overrides import dataset_of, put_data
 from rankhub.engine.device import preserved
 from rankhub.engine.parts import Resources, build_evaluators, context_for, evaluation_chains, open_data
-from rankhub.engine.report import AFTER, PIXELS, RESULTS
-from rankhub.engine.source import NetworkSource, RawPixels, blocks
+from rankhub.engine.report import AFTER, RESULTS
+from rankhub.engine.source import NetworkSource, blocks
 from rankhub.engine.trained_network import TrainedNetwork
 from rankhub.interfaces.data import Dataset, GivenData, LabelSpec
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.files import readable
 from rankhub.interfaces.model import Head
-from rankhub.interfaces.predict import Forward
+from rankhub.interfaces.predict import Forward, ViewRecorder
 from rankhub.recipe.assembly import Assembly
 from rankhub.recipe.load import load_recipe
 
@@ -180,7 +180,7 @@ class Run(TrainedNetwork):
         dataset = self._open(image)
         if len(dataset) != 1:
             raise UserError(f"preprocess takes one image, these are {len(dataset)}")
-        keep = evaluation.ViewRecorder(self.network.backbone.spec)
+        keep = ViewRecorder(self.network.backbone.spec)
         self.predictor([dataset[0].image.to(self.device)], keep)
         return keep.seen
 
@@ -188,7 +188,8 @@ class Run(TrainedNetwork):
         self,
         evaluators: Sequence[str | Mapping[str, Any]] | None = None,
         data: Mapping[str, Any] | None = None,
-        pixels: bool = False,
+        row: str = AFTER,
+        forward: Forward | None = None,
         progress: Callable[[int, int, str], None] = _silent,
     ) -> Results:
         """Measure the network by evaluators of its recipe, or by others.
@@ -197,7 +198,8 @@ class Run(TrainedNetwork):
             evaluators: Labels of the recipe's, or ``{"use": NAME, ...}`` as a recipe has them; None = the recipe's.
             data: Data set of the recipe -> what is taken in its place; as for :func:`rankhub.train`. With it, those of
                 the recipe's evaluators whose data are then not there are left out, with a warning.
-            pixels: Measure what raw pixels give in the network's place, by those evaluators that judge features.
+            row: What evaluators are told that is measured.
+            forward: What is measured in the network's place, by those evaluators that judge features.
             progress: Told ``(done, total, what)`` now and then.
 
         Returns:
@@ -225,12 +227,11 @@ class Run(TrainedNetwork):
             resources = Resources(self._catalog, progress, data=given)
             datasets, _ = open_data(recipe, assembly, resources, wanted)
             found, _, _ = build_evaluators(recipe, assembly)
-            forward: Forward = RawPixels() if pixels else self.forward()
-            if pixels:
-                found = {label: one for label, one in found.items() if one.judges_training and not one.needs_heads}
-            row, chains, seen = PIXELS if pixels else AFTER, evaluation_chains(recipe, assembly), not pixels
-            facts, guards = (self.predictor, self.compute, seen, progress), self._catalog.guards
-            source = NetworkSource(row, forward, datasets, chains, *facts, guards=guards)
+            if forward is not None:
+                found = evaluation.of_features(found)
+            seen, chains, pictures = forward or self.forward(), evaluation_chains(recipe, assembly), forward is None
+            facts, guards = (self.predictor, self.compute, pictures, progress), self._catalog.guards
+            source = NetworkSource(row, seen, datasets, chains, *facts, guards=guards)
             return evaluation.evaluate_row(source, found, None)
 
     def answers(self, dataset: Dataset, batch_size: int = BLOCK, rows: Sequence[int] | None = None) -> Iterator[Answer]:

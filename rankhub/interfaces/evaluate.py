@@ -1,7 +1,7 @@
 """Evaluators: from features or predictions to metrics, tables and pictures."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -13,6 +13,7 @@ from torch import Tensor
 from rankhub.interfaces.data import Dataset, LabelSpec
 from rankhub.interfaces.generator import ViewSpec
 from rankhub.interfaces.order import RankTarget
+from rankhub.interfaces.predict import Forward
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,20 @@ class EvaluationResult:
     tables: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     pictures: Mapping[str, npt.NDArray[np.uint8]] = field(default_factory=dict)
     notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A row of the report that training must beat.
+
+    Attributes:
+        row: Its name.
+        forward: From a run's :class:`rankhub.Parts`, before its first step, to what is measured: a network in a
+            :class:`rankhub.NetworkForward`, or what stands in for one, which only has features.
+    """
+
+    row: str
+    forward: Callable[[Any], Forward]
 
 
 class Evaluator(ABC):

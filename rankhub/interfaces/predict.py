@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
@@ -51,3 +52,18 @@ class Predict(ABC):
     def check_images(self, sizes: npt.NDArray[np.int64]) -> tuple[str, npt.NDArray[np.bool_]] | None:
         """What is wrong with images of these sizes; as in :class:`rankhub.interfaces.generator.Generator`."""
         return None
+
+
+class ViewRecorder:
+    """Takes the place of a network and records the views passed to it: ``seen``, stacks [v, 3, H, W] in order."""
+
+    outputs: Mapping[str, OutputSpec] = MappingProxyType({})
+
+    def __init__(self, features: FeatureSpec) -> None:
+        self.features = features
+        self.seen: list[Tensor] = []
+
+    def __call__(self, images: Tensor) -> dict[str, Tensor]:
+        """Record the views; there are no outputs."""
+        self.seen.append(images)
+        return {"backbone": images.new_zeros(len(images), 1)}

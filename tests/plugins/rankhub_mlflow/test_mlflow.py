@@ -13,6 +13,7 @@ from mlflow import MlflowClient
 import rankhub
 import rankhub_guards
 import rankhub_mlflow
+import rankhub_train
 from rankhub.catalog.catalog import Catalog
 from rankhub.interfaces.callback import Callback
 
@@ -29,7 +30,14 @@ def database(tmp_path_factory):
 
 @pytest.fixture
 def uri(database, tmp_path, monkeypatch):
-    found = Catalog.of({"fakes": fakes, "rankhub_guards": rankhub_guards, "rankhub_mlflow": rankhub_mlflow})
+    found = Catalog.of(
+        {
+            "fakes": fakes,
+            "rankhub_guards": rankhub_guards,
+            "rankhub_train": rankhub_train,
+            "rankhub_mlflow": rankhub_mlflow,
+        }
+    )
     monkeypatch.setattr(Catalog, "discover", classmethod(lambda cls: found))
     monkeypatch.chdir(tmp_path)  # where MLflow keeps artifacts
     shutil.copy(database, tmp_path / "mlflow.db")

@@ -10,7 +10,8 @@ import rankhub_probes
 from rankhub.catalog.catalog import Catalog
 from rankhub.catalog.options import docs_of
 from rankhub.engine.evaluation import evaluate_row, table_rows
-from rankhub.engine.source import NetworkForward, NetworkSource, RawPixels
+from rankhub.engine.source import NetworkForward, NetworkSource
+from rankhub_train.references import RawPixels
 
 WANTED = [
     {"use": "linear_probe", "train": "train", "test": "test", "grid": [0.01, 1]},

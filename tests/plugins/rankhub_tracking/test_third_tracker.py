@@ -13,6 +13,7 @@ from helpers.papers import blocks
 
 import rankhub
 import rankhub_guards
+import rankhub_train
 from rankhub.catalog.catalog import Catalog
 from rankhub.interfaces.callback import Callback
 from rankhub_tracking import flat
@@ -40,7 +41,9 @@ def third(repo, monkeypatch):
     record = rankhub.Component("callback", "lines", "third_tracker:Lines", "Lines in a file.")
     module.rankhub_components = rankhub.hookimpl(lambda: [record])
     monkeypatch.setitem(sys.modules, "third_tracker", module)
-    found = Catalog.of({"fakes": fakes, "rankhub_guards": rankhub_guards, "third_tracker": module})
+    found = Catalog.of(
+        {"fakes": fakes, "rankhub_guards": rankhub_guards, "rankhub_train": rankhub_train, "third_tracker": module}
+    )
     monkeypatch.setattr(Catalog, "discover", classmethod(lambda cls: found))
     return module
 

@@ -13,6 +13,7 @@ from wandb.proto import wandb_internal_pb2 as records
 
 import rankhub
 import rankhub_guards
+import rankhub_train
 import rankhub_wandb
 from rankhub.catalog.catalog import Catalog
 from rankhub.interfaces.callback import Callback
@@ -22,7 +23,14 @@ SMALL = {"phases.first.epochs": 1, "threads": 1, "device": "cpu", "checkpoint.ev
 
 @pytest.fixture(autouse=True)
 def offline(tmp_path, monkeypatch):
-    found = Catalog.of({"fakes": fakes, "rankhub_guards": rankhub_guards, "rankhub_wandb": rankhub_wandb})
+    found = Catalog.of(
+        {
+            "fakes": fakes,
+            "rankhub_guards": rankhub_guards,
+            "rankhub_train": rankhub_train,
+            "rankhub_wandb": rankhub_wandb,
+        }
+    )
     monkeypatch.setattr(Catalog, "discover", classmethod(lambda cls: found))
     for name in ("WANDB_CACHE_DIR", "WANDB_CONFIG_DIR", "WANDB_DATA_DIR", "HOME"):
         monkeypatch.setenv(name, str(tmp_path / "home"))

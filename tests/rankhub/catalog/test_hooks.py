@@ -22,6 +22,7 @@ from rankhub.catalog.discovery import BrokenPlugin
 from rankhub.interfaces.callback import Callback, RunInfo
 from rankhub.interfaces.component import Verb
 from rankhub.interfaces.errors import UserError
+from rankhub.interfaces.evaluate import Reference
 from rankhub.interfaces.guard import Guard
 from rankhub.recipe.shipped import listed, names, shipped
 
@@ -188,6 +189,21 @@ def test_without_one_that_works_plain_lines_are_shown(answer, capsys):
     found.work(1, 2, "evaluate")
     found.finish()
     assert capsys.readouterr().out == "a line\nbefore, top1 0.5\nafter, top1 0.75\n"
+
+
+def referring(answer):
+    @rankhub.hookimpl
+    def rankhub_references():
+        return answer()
+
+    return SimpleNamespace(rankhub_references=rankhub_references)
+
+
+def test_hook_rankhub_references():
+    rows = [Reference(name, lambda parts: None) for name in ("chance", "pixels")]
+    bad, good = referring(lambda: [3]), referring(lambda: rows)
+    with pytest.warns(RuntimeWarning, match="plugin bad does not measure references: its rankhub_references failed"):
+        assert Catalog.of({"bad": bad, "fakes": fakes, "good": good}).references == rows
 
 
 def worder(say):

@@ -9,9 +9,9 @@ from helpers.training import objective, parts_of, recipe, streams
 from torch import nn
 
 from rankhub.engine.cost import planned
-from rankhub.engine.evaluation import calibrated
 from rankhub.engine.network import batch_statistics, has_batch_statistics
 from rankhub_train import words
+from rankhub_train.references import untrained
 
 NORMED = {"use": "flat", "norm": True}
 
@@ -37,7 +37,7 @@ def parts_with(backbone=None, **changes):
 
 
 def before_training(parts):
-    return calibrated(parts.network, parts.datasets["train"], parts.predict, parts.compute, 0).backbone.norm
+    return untrained(parts).network.backbone.norm
 
 
 class Other(nn.Module):
@@ -94,6 +94,7 @@ def test_fresh_statistics_are_measured():
     images = torch.stack([parts.datasets["train"][index].image for index in range(24)]).float() / 255
     cells = parts.network.backbone.conv(images)
     torch.testing.assert_close(before_training(parts).running_mean, cells.mean((0, 2, 3)))
+    assert not before_training(parts).training
     assert torch.equal(parts.network.backbone.norm.running_mean, torch.zeros(8))
 
 

@@ -179,18 +179,6 @@ def test_a_callback_that_fails_is_left_out(caplog):
     assert not watchers.take("save")
 
 
-def test_untouched_batch_statistics_are_measured(tmp_path):
-    from rankhub.engine.evaluation import calibrated
-
-    parts = parts_of(recipe(backbone={"use": "flat", "norm": True}))
-    twin = calibrated(parts.network, parts.datasets["train"], parts.predict, parts.compute, 0)
-    images = torch.stack([parts.datasets["train"][index].image for index in range(24)]).float() / 255
-    cells = parts.network.backbone.conv(images)
-    torch.testing.assert_close(twin.backbone.norm.running_mean, cells.mean((0, 2, 3)))
-    assert torch.equal(parts.network.backbone.norm.running_mean, torch.zeros(8))
-    assert not twin.training
-
-
 def test_asking_for_a_device_that_is_not_there(tmp_path):
     with pytest.raises(UserError, match="fp16 needs a CUDA device"):
         start(tmp_path / "run", precision="fp16", device="cpu")
