@@ -111,8 +111,8 @@ def train(
         recipe: See :data:`Recipe`.
         out: The run's folder; None = ``runs/<name>/<time>``.
         data: Name of a data set of the recipe -> what is taken in its place: a folder, that is all images below it; a
-            :class:`~rankhub.interfaces.data.Dataset`; images, or a pair (images, labels), see
-            :meth:`rankhub.interfaces.data.GivenData.give`. How far images are shrunk when they are read (``resize``),
+            :class:`~rankhub.interfaces.data.Dataset`; images, or a pair (images, labels), in the forms that
+            the component of the role ``given`` takes. How far images are shrunk when they are read (``resize``),
             and which way, in which range and unit scores are given, is said by the data set that is replaced.
             Evaluators whose data are then not there are left out, with a note.
         device: In place of the recipe's.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from inspect import signature
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +15,7 @@ import numpy.typing as npt
 import torch
 from PIL import Image
 
-from rankhub.interfaces.data import DataReport, GivenData, LabelKind, LabelSpec, OpenContext, Sample
+from rankhub.interfaces.data import DataReport, Dataset, GivenData, LabelKind, LabelSpec, OpenContext, Sample
 from rankhub.interfaces.errors import Objection, UserError
 from rankhub.interfaces.options import Ge
 from rankhub_data.folder_report import remarked, size_range
@@ -30,7 +31,11 @@ from rankhub_data.given_labels import (
     plain,
     read_labels,
 )
+from rankhub_data.image_folder import ImageFolder
 from rankhub_data.reading import Folder, Sizes
+
+FOLDER, GIVEN = "rankhub_data/image_folder", "rankhub_data/from_python"
+"""How recipes name them."""
 
 _SEEN = 256
 """Images of a data set of torch after which its progress is told."""
@@ -40,8 +45,15 @@ class FromPython(GivenData):
     """Images, with labels or without, that a program hands over: rankhub.train(..., data={NAME: images}).
 
     No file can hold them, so a run that began with them goes on with the same ones only:
-    ``rankhub.resume(PATH, data={NAME: images})``. For what can be handed over see
-    ``rankhub.interfaces.data.GivenData.give``.
+    ``rankhub.resume(PATH, data={NAME: images})``.
+
+    An image is a path; a PIL image; an array [H, W, 3] or [H, W]; a tensor [3, H, W] or [1, H, W]; arrays and tensors
+    being RGB or grey, uint8 or floats in [0, 1]. Several are a stack [n, H, W, 3] of an array or [n, 3, H, W] of a
+    tensor, a list, or anything else with a length and items, such as a data set of torch, whose items are images or
+    pairs (image, label). Files are decoded as the images of a folder are; files and PIL images are turned upright by
+    EXIF, arrays and tensors are taken as they are. Labels are those of the items, or in a pair ``(images, labels)`` as
+    many class numbers or names, scores, or arrays [n, 2] of points (x, y in pixels from the top left corner of the
+    upright image). A folder is all images below it.
 
     In training, files are decoded once, as those of ``image_folder`` are, and stay in memory, or in a memory-mapped
     file where they would exceed the recipe's ``loader.memory_limit_gb``. Everything else is taken from where it is
@@ -92,8 +104,34 @@ class FromPython(GivenData):
             return None
         return "its images were handed over in Python, which no file can hold; hand them over again: data={NAME: ...}"
 
+    @classmethod
+    def take(
+        cls,
+        value: Any,
+        options: Mapping[str, Any],
+        build: Callable[[Mapping[str, Any]], Any],
+        *,
+        labeled: bool = False,
+        first: int = 0,
+    ) -> tuple[Dataset, Mapping[str, Any]]:
+        """A data set of what is handed over: of one as it is, of a folder, or of images; and how a recipe writes it.
+
+        Raises:
+            UserError: It cannot be taken.
+        """
+        own = {name: option for name, option in options.items() if name in signature(cls).parameters}
+        if isinstance(value, Dataset):
+            return value, {"use": GIVEN, **own, **_meaning(value.label)}
+        if isinstance(value, str | Path) and Path(value).expanduser().is_dir():
+            both = {name: option for name, option in own.items() if name in signature(ImageFolder).parameters}
+            spec = {"use": FOLDER, **both, "root": os.path.abspath(Path(value).expanduser())}
+            return build(spec), spec
+        made: FromPython = build({"use": GIVEN, **own})
+        made.give(value, labeled=labeled, first=first)
+        return made, {"use": GIVEN, **made.options()}
+
     def give(self, value: Any, *, labeled: bool = False, first: int = 0) -> None:
-        """Take images; see :meth:`rankhub.interfaces.data.GivenData.give`.
+        """Take images; without ``labeled``, a pair is two images, and labels of items are passed over.
 
         Raises:
             UserError: They cannot be taken.
@@ -139,10 +177,7 @@ class FromPython(GivenData):
 
     def options(self) -> Mapping[str, Any]:
         """All options, as a recipe writes them."""
-        label = self.label
-        bounds = None if label.range is None else list(label.range)
-        said = {"kind": label.kind, "higher_is_better": label.higher_is_better, "range": bounds, "unit": label.unit}
-        return {**said, "resize": self.limits[0], "max_side": self.limits[1], "given": self.given}
+        return {**_meaning(self.label), "resize": self.limits[0], "max_side": self.limits[1], "given": self.given}
 
     def open(self, context: OpenContext) -> DataReport:
         """Decode what are files, unless they were in this process or an earlier run, and read the labels.
@@ -265,6 +300,12 @@ class FromPython(GivenData):
         folder, rows = self._files
         found = [folder.digests[row] if row >= 0 else items.digest(n) for n, row in enumerate(rows.tolist())]
         return np.array(found, dtype=np.uint64)
+
+
+def _meaning(label: LabelSpec) -> dict[str, Any]:
+    """What labels mean, as options."""
+    bounds = None if label.range is None else list(label.range)
+    return {"kind": label.kind, "higher_is_better": label.higher_is_better, "range": bounds, "unit": label.unit}
 
 
 def _written(label: Any) -> Any:

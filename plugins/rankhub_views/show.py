@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -77,9 +78,10 @@ def _read(path: Path) -> Tensor:
         path.open("rb").close()
     except OSError as error:
         raise UserError(f"--image {path} cannot be read: {(error.strerror or str(error)).lower()}") from None
-    images: GivenData = rankhub.build("dataset", {"use": rankhub.Catalog.discover().in_role("dataset", "given")})
+    catalog = rankhub.Catalog.discover()
+    taker: type[GivenData] = catalog.load(catalog.find("dataset", catalog.in_role("dataset", "given")))
     try:
-        images.give(path)
+        images, _ = taker.take(path, {}, partial(catalog.build, "dataset"))
         return images[0].image
     except UserError as error:
         raise UserError(f"--image {error}") from None

@@ -1,10 +1,9 @@
 """Data that are handed over in Python, in place of those that a recipe names."""
 
 import json
-import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 
 from rankhub.catalog.catalog import Catalog
@@ -18,47 +17,15 @@ from rankhub.recipe.load import LoadedRecipe, load_recipe
 from rankhub.recipe.schema import Recipe
 from rankhub.recipe.shipped import Source
 
-FOLDER, GIVEN = "folder", "given"
-"""The roles of data sets that take what is handed over."""
-
-Spec = dict[str, Any]
+Spec = Mapping[str, Any]
 
 
 def dataset_of(
     value: Any, catalog: Catalog, options: Mapping[str, Any] | None = None, *, labeled: bool = False, first: int = 0
 ) -> tuple[Dataset, Spec]:
-    """A data set of what was handed over, and how a recipe writes it.
-
-    ``value`` is a data set, a folder, or what :meth:`rankhub.interfaces.data.GivenData.give` takes, where ``labeled``
-    and ``first`` are explained. Of the options it gets those that it has.
-    """
-    asked = dict(options or {})
-    if isinstance(value, Dataset):
-        return value, {**_spec(catalog, GIVEN, asked), **_meaning(value.label)}
-    if isinstance(value, str | Path) and Path(value).expanduser().is_dir():
-        spec = {**_spec(catalog, FOLDER, asked), "root": os.path.abspath(Path(value).expanduser())}
-        folder: Dataset = catalog.build("dataset", spec)
-        return folder, spec
-    spec = _spec(catalog, GIVEN, asked)
-    made: GivenData = catalog.build("dataset", spec)
-    made.give(value, labeled=labeled, first=first)
-    return made, {"use": spec["use"], **made.options()}
-
-
-def _spec(catalog: Catalog, role: str, options: Mapping[str, Any]) -> Spec:
-    """The data set of a role, with those of these options that it and the one for images both have."""
-    use = catalog.in_role("dataset", role)
-    known = [
-        {field.alias or name for name, field in catalog.options(catalog.find("dataset", name)).model_fields.items()}
-        for name in {use, catalog.in_role("dataset", GIVEN)}
-    ]
-    return {"use": use, **{name: value for name, value in options.items() if all(name in each for each in known)}}
-
-
-def _meaning(label: LabelSpec) -> dict[str, Any]:
-    """What labels mean, as options."""
-    bounds = None if label.range is None else list(label.range)
-    return {"kind": label.kind, "higher_is_better": label.higher_is_better, "range": bounds, "unit": label.unit}
+    """A data set of what was handed over, and how a recipe writes it: see ``GivenData.take`` in the interfaces."""
+    taker: type[GivenData] = catalog.load(catalog.find("dataset", catalog.in_role("dataset", "given")))
+    return taker.take(value, options or {}, partial(catalog.build, "dataset"), labeled=labeled, first=first)
 
 
 def _replacement(loaded: LoadedRecipe, assembly: Assembly, name: str, value: Any) -> tuple[Dataset, Spec]:
@@ -66,7 +33,7 @@ def _replacement(loaded: LoadedRecipe, assembly: Assembly, name: str, value: Any
     data = loaded.recipe.data
     if name not in data:
         raise UserError(f"the recipe {loaded.name} has no data set {name!r}{suggestion(name, list(data))}")
-    options = {**assembly.at("data", name), **_meaning(assembly.label(name) or LabelSpec())}
+    options = {**assembly.at("data", name), **asdict(assembly.label(name) or LabelSpec())}
     try:
         return dataset_of(value, loaded.catalog, options, labeled=True)
     except UserError as error:

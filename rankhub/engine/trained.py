@@ -97,7 +97,7 @@ class Run(TrainedNetwork):
         """Predict a number for each image, on the scale of the labels that the network was trained on.
 
         Args:
-            images: One image or several, see :meth:`rankhub.interfaces.data.GivenData.give`; an iterator of images; a
+            images: One image or several, see :meth:`rankhub.interfaces.data.GivenData.take`; an iterator of images; a
                 folder, that is all images below it that can be read; or an open data set.
             batch_size: Images that are decoded and predicted together.
 

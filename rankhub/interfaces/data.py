@@ -181,11 +181,8 @@ class Dataset(ABC):
 class GivenData(Dataset):
     """Images that are handed over in Python, and not read from a path that a recipe names.
 
-    A component of this protocol has the role ``given``. Its options say what labels mean, as :class:`LabelSpec` does:
-    ``kind`` (what is expected where labels leave it open), ``higher_is_better``, ``range`` and ``unit``. Of further
-    options it takes over those that the data set has in whose place it is put. Until :meth:`give` is called it is
-    missing. From then on its images can be had without :meth:`open`, each read when it is asked for; :meth:`open` reads
-    labels, and files once for all.
+    A component of this protocol has the role ``given``. Until it has images it is missing; from then on they can be had
+    without :meth:`open`, each read when it is asked for; :meth:`open` reads labels, and files once for all.
 
     Attributes:
         one: Whether an image was given by itself, and not as a list of one.
@@ -193,25 +190,29 @@ class GivenData(Dataset):
 
     one: bool = False
 
+    @classmethod
     @abstractmethod
-    def give(self, value: Any, *, labeled: bool = False, first: int = 0) -> None:
-        """Take images. What is given is never written to, and must not change while it is in use.
+    def take(
+        cls,
+        value: Any,
+        options: Mapping[str, Any],
+        build: Callable[[Mapping[str, Any]], Any],
+        *,
+        labeled: bool = False,
+        first: int = 0,
+    ) -> tuple[Dataset, Mapping[str, Any]]:
+        """A data set of what is handed over, and ``use`` and options by which a recipe writes it.
 
         Args:
-            value: An image: a path; a PIL image; an array [H, W, 3] or [H, W]; a tensor [3, H, W] or [1, H, W]; arrays
-                and tensors being RGB or grey, uint8 or floats in [0, 1]. Or several: a stack [n, H, W, 3] of an array
-                or [n, 3, H, W] of a tensor, a list, or anything else with a length and items, such as a data set of
-                torch, whose items are images or pairs (image, label). Files are decoded as the images of a folder are;
-                files and PIL images are turned upright by EXIF, arrays and tensors are taken as they are.
-            labeled: Whether labels are taken: those of the items, or in a pair ``(images, labels)`` as many class
-                numbers or names, scores, or arrays [n, 2] of points (x, y in pixels from the top left corner of the
-                upright image). Else such a pair is two images, and labels of items are passed over.
+            value: A data set, a folder, or images, one or several, in the forms that the component takes. What is given
+                is never written to, and must not change while it is in use.
+            options: Of the data set in whose place it is put; those that it has too are taken over. What labels mean is
+                said as in :class:`LabelSpec`: ``kind`` (where labels leave it open), ``higher_is_better``, ``range``
+                and ``unit``.
+            build: Makes a data set of ``use`` and options.
+            labeled: Whether labels are taken, of items or of a pair ``(images, labels)``.
             first: Position of the first image, for messages.
 
         Raises:
-            UserError: They cannot be taken; one sentence with the position of the first that cannot.
+            UserError: It cannot be taken; one sentence with the position of the first image that cannot.
         """
-
-    @abstractmethod
-    def options(self) -> Mapping[str, Any]:
-        """All its options as plain data, with what was given: what a recipe writes of it, to be told again by."""
