@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from rankhub.api import resume as resume
     from rankhub.api import train as train
     from rankhub.api import views_of as views_of
+    from rankhub.catalog.blame import called as called
+    from rankhub.catalog.blame import during as during
     from rankhub.catalog.catalog import Catalog as Catalog
     from rankhub.catalog.catalog import ComponentInfo as ComponentInfo
     from rankhub.catalog.discovery import BrokenPlugin as BrokenPlugin
@@ -38,15 +40,17 @@ if TYPE_CHECKING:
     from rankhub.catalog.page import describe as describe
     from rankhub.engine.answers import Answer as Answer
     from rankhub.engine.answers import Prediction as Prediction
+    from rankhub.engine.cost import Cost as Cost
     from rankhub.engine.cost import RunPlanned as RunPlanned
+    from rankhub.engine.cost import Trial as Trial
     from rankhub.engine.data_overrides import open_data as open_data
     from rankhub.engine.data_overrides import without_evaluators as without_evaluators
     from rankhub.engine.feed import make_views as make_views
+    from rankhub.engine.learner import StreamBatch as StreamBatch
     from rankhub.engine.parts import Parts as Parts
     from rankhub.engine.report import RunClosed as RunClosed
     from rankhub.engine.report import RunMeasured as RunMeasured
     from rankhub.engine.source import NetworkForward as NetworkForward
-    from rankhub.engine.speech import talking as talking
     from rankhub.engine.trained import Run as Run
     from rankhub.interfaces.talk import Talk as Talk
     from rankhub.recipe.load import LoadedRecipe as LoadedRecipe
@@ -62,18 +66,19 @@ _HOMES = {
         "RecipeModels build estimate list_components list_recipes load_recipe load_run read_document "
         "recipe_files resume train views_of"
     ),
+    "rankhub.catalog.blame": "called during",
     "rankhub.catalog.catalog": "Catalog ComponentInfo",
     "rankhub.catalog.discovery": "BrokenPlugin Plugin",
     "rankhub.catalog.nearest": "suggestion",
     "rankhub.catalog.page": "ComponentPage describe",
     "rankhub.engine.answers": "Answer Prediction",
-    "rankhub.engine.cost": "RunPlanned",
+    "rankhub.engine.cost": "Cost RunPlanned Trial",
     "rankhub.engine.feed": "make_views",
     "rankhub.engine.data_overrides": "open_data without_evaluators",
+    "rankhub.engine.learner": "StreamBatch",
     "rankhub.engine.parts": "Parts",
     "rankhub.engine.report": "RunClosed RunMeasured",
     "rankhub.engine.source": "NetworkForward",
-    "rankhub.engine.speech": "talking",
     "rankhub.engine.trained": "Run",
     "rankhub.interfaces.talk": "Talk",
     "rankhub.recipe.load": "LoadedRecipe",

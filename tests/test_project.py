@@ -50,6 +50,7 @@ def test_what_plugins_may_import_is_held_for_every_plugin_and_every_part_of_the_
             "rankhub_tables",
             "rankhub_lock",
             "rankhub_train",
+            "rankhub_console",
         ],
         "rankhub",
     )

@@ -33,6 +33,7 @@ from rankhub_active.labeling.handout import hand_out
 from rankhub_active.labeling.pool import Pool
 from rankhub_active.labeling.settings import LabelingOptions
 from rankhub_active.labeling.setup import open_images, set_up
+from rankhub_console.speech import talking
 
 SIDE, SHARE = 64, 0.1
 ORDER = "{use: ranking_uncertainty, draws: 1}"
@@ -69,7 +70,7 @@ def profiled(
     folder: Path, images: Path, count: int, acquirer: str, among: int | None
 ) -> tuple[float, dict[str, float]]:
     """Seconds of choosing and handing out, and of its parts."""
-    talk = rankhub.talking()
+    talk = talking()
     loaded = rankhub.load_recipe("counting_quickstart", RECIPE)
     run = rankhub.train(loaded, folder / "run", progress=talk).path
     made = set_up(folder / "labeling", loaded, LabelingOptions(images), talk.work)

@@ -84,6 +84,7 @@ def _brings(plugin: Plugin) -> str:
         "watches runs": hooks.rankhub_observers,
         "shows what runs say": hooks.rankhub_talks,
         "says what runs do": hooks.rankhub_words,
+        "tries runs": hooks.rankhub_trial,
         "brings references": hooks.rankhub_references,
         "guards components": hooks.rankhub_guards,
         "guards folders of runs": hooks.rankhub_around_run,

@@ -10,7 +10,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from rankhub import Talk
-from rankhub.interfaces.talk import TrainingStep, human_seconds
+from rankhub.interfaces.talk import TrainingStep
+from rankhub_console.speech import human_seconds
 
 PLAIN_INTERVAL = 5.0
 """Seconds between plain lines."""

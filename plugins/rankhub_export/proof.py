@@ -18,6 +18,7 @@ from rankhub.interfaces.predict import Answers
 from rankhub_export.answering import Output
 from rankhub_export.front import Contract
 from rankhub_export.graphs import Array, Call
+from rankhub_use.answering import suited
 
 if TYPE_CHECKING:
     from rankhub import Run
@@ -142,9 +143,9 @@ def examples(run: Run, folder: str | Path | None, progress: Progress) -> Example
     if folder is not None:
         reader = {"use": run.recipe.catalog.in_role("dataset", "folder"), "root": str(folder)}
     data, _ = rankhub.open_data(reader, run.recipe, progress)
-    rows, unsuited = run.suited(data)
+    rows, unsuited = suited(run, data)
     if len(unsuited) == len(data) or not rows:
-        why = f": {unsuited[0]['reason']}" if unsuited else ""
+        why = f": {unsuited[0]}" if unsuited else ""
         raise UserError(f"no image to compare on suits the recipe's predict{why}; name others with --images FOLDER")
     spread = np.unique(np.linspace(0, len(rows) - 1, min(MOST, len(rows))).round().astype(int))
     names = data.facts("path") or [str(row) for row in range(len(data))]

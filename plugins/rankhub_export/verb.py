@@ -8,8 +8,8 @@ from typing import Annotated, cast
 
 import typer
 
-import rankhub
 from rankhub import UserError
+from rankhub_console.speech import talking
 
 
 def export(
@@ -40,7 +40,7 @@ def export(
     from rankhub_export.exporting import export as write
     from rankhub_export.front import Pixels
 
-    talk = rankhub.talking(stderr=as_data)
+    talk = talking(stderr=as_data)
     try:
         done = write(
             run,

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-import rankhub
 from rankhub.interfaces.files import readable
+from rankhub_console.speech import talking
 from rankhub_find.output import as_json, write_table
 from rankhub_find.search_verb import write_sheet_of
 from rankhub_use.shell import SafeOption
@@ -38,7 +38,7 @@ def duplicates(
     checked("--sheet", sheet, force=force, endings=(".png",))
     from rankhub_find.index import Index
 
-    talk = rankhub.talking(stderr=as_data)
+    talk = talking(stderr=as_data)
     found = Index.open(index, talk.work)
     groups = found.duplicates(above, talk.work)
     talk.finish()

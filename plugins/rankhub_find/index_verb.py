@@ -14,6 +14,7 @@ import typer
 import rankhub
 from rankhub import Talk, UserError
 from rankhub.interfaces.files import readable
+from rankhub_console.speech import talking
 from rankhub_find.kinds import Wanted, plan
 from rankhub_find.output import as_json, write_table
 from rankhub_find.store import is_index
@@ -56,7 +57,7 @@ def index(
     """
     if out is None:
         raise UserError("name the index's folder with --out FOLDER")
-    talk = rankhub.talking(stderr=as_data)
+    talk = talking(stderr=as_data)
     busy = f"another `rankhub index` is at work in {out}; let it end"
     if remove:
         if run is not None or sources or from_list is not None or add or force or kind is not None:

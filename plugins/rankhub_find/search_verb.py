@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-import rankhub
 from rankhub import UserError
 from rankhub.interfaces.files import readable
+from rankhub_console.speech import talking
 from rankhub_find.output import as_json, write_table
 from rankhub_use.shell import SafeOption
 from rankhub_use.target import checked
@@ -42,7 +42,7 @@ def search(
     from rankhub_find.index import Index
     from rankhub_use.sources import files_for
 
-    talk = rankhub.talking(stderr=as_data)
+    talk = talking(stderr=as_data)
     asked = [file.path for file in files_for(queries, None)]
     found = Index.open(index, talk.work)
     rows: list[dict[str, Any]] = []

@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from rankhub.interfaces.talk import human_seconds
+from rankhub_console.speech import human_seconds
 from rankhub_report import charts, page
 from rankhub_report.images import picture
 from rankhub_report.kept import Kept

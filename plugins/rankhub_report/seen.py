@@ -21,6 +21,7 @@ from rankhub_ranking.embeddings import unit_rows
 from rankhub_ranking.similarity import similarities
 from rankhub_report.images import encoded
 from rankhub_report.worst import MOST_WORST, Bad
+from rankhub_use.answering import suited
 
 How = Literal["pca", "tsne", "none"]
 Progress = Callable[[int, int, str], None]
@@ -105,7 +106,7 @@ def test_data(run: Run, progress: Progress) -> tuple[Dataset, str]:
 def _lay_out(
     seen: Seen, run: Run, dataset: Dataset, paths: Sequence[str], how: How, most: int, progress: Progress
 ) -> None:
-    rows, _ = run.suited(dataset)
+    rows, _ = suited(run, dataset)
     if len(rows) > most:
         rows = [rows[place] for place in np.linspace(0, len(rows) - 1, most).round().astype(int)]
     if len(rows) < 3:

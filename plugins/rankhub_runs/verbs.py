@@ -12,7 +12,7 @@ import typer
 
 import rankhub
 from rankhub import UserError
-from rankhub.interfaces.talk import human_seconds
+from rankhub_console.speech import human_seconds, talking
 from rankhub_runs.reading import FoundRun, Measured, best_of, measured, read_run, runs_below, settings_of
 from rankhub_tracking.settings import flat
 
@@ -36,7 +36,7 @@ def list_runs(folder: FolderArgument = Path("runs"), as_data: JsonOption = False
     found = [read_run(path) for path in runs_below(folder)]
     if as_data:
         return _print([_plain(run) for run in found])
-    talk = rankhub.talking()
+    talk = talking()
     if not found:
         return talk.line(f"There is no run in {folder}.")
     talk.table([{"run": _name(run.folder, folder), **_cells(run)} for run in found])
@@ -81,7 +81,7 @@ def compare(
                 },
             }
         )
-    talk = rankhub.talking()
+    talk = talking()
     if differ:
         talk.table(
             [{"setting": key, **{name: _cell(value) for name, value in row.items()}} for key, row in differ.items()]
@@ -131,7 +131,7 @@ def best(
     rows = [{"run": str(path), "value": values[path] if isfinite(values[path]) else None} for path in order]
     if as_data:
         return _print({"metric": key, "lower_is_better": way, "runs": rows, "damaged": left_out})
-    talk = rankhub.talking()
+    talk = talking()
     talk.table([{"": number, "run": _name(path, folder), key: values[path]} for number, path in enumerate(order, 1)])
     for sentence in left_out:
         talk.note(sentence)

@@ -32,6 +32,7 @@ from rankhub_active.labeling.replaced_data import find_replaced_data
 from rankhub_active.labeling.settings import RUNS, LabelingOptions
 from rankhub_active.labeling.setup import set_up
 from rankhub_active.labeling.train import train
+from rankhub_console.speech import talking
 from rankhub_lock import locked
 from rankhub_study.fingerprint import fingerprint
 from rankhub_study.plan import Patches, Rounds
@@ -51,7 +52,7 @@ def label_in_rounds(task: Any) -> Record:
     """
     rounds: Rounds = task.rounds
     loaded = rankhub.load_recipe(task.recipe, list(task.overrides), overlays=list(task.overlays), need_data=True)
-    talk = rankhub.talking()
+    talk = talking()
     pool = _true_labels(loaded, rounds, task.pools, talk)
     if task.first is None:
         if not (task.folder / "pool.db").is_file():

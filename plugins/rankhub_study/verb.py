@@ -15,6 +15,7 @@ import rankhub
 from rankhub import Talk, UserError, suggestion
 from rankhub.interfaces.errors import exit_code
 from rankhub.interfaces.files import write_text
+from rankhub_console.speech import talking
 from rankhub_lock import locked
 from rankhub_study.changed import changed
 from rankhub_study.check import check
@@ -92,7 +93,7 @@ def study(
 
     Example: rankhub study cells data.labeled.root=CELLS --out OUT
     """
-    talk = rankhub.talking()
+    talk = talking()
     if plan is None:
         return talk.pairs(
             {name: rankhub.read_document(file, Plan)[0].description for name, file in shipped_plans().items()}

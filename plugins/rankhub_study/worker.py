@@ -21,6 +21,7 @@ from rankhub import ChangedError, Interrupted, Run, UserError
 from rankhub.interfaces.callback import Callback, Request, RunInfo
 from rankhub.interfaces.evaluate import EvaluationResult
 from rankhub.interfaces.files import read_json, write_text
+from rankhub_console.speech import talking
 from rankhub_lock import locked
 from rankhub_study.plan import Rounds
 from rankhub_study.records import read_record, write_record
@@ -131,12 +132,12 @@ def _do(task: JobTask, begun: float) -> None:
 def _trained(task: JobTask, watch: Watch) -> Run:
     if (task.folder / "recipe.resolved.yaml").is_file():
         try:
-            return rankhub.resume(task.folder, progress=rankhub.talking(), callbacks=[watch])
+            return rankhub.resume(task.folder, progress=talking(), callbacks=[watch])
         except ChangedError as changed:
             print(f"begins anew: {changed}")
     shutil.rmtree(task.folder, ignore_errors=True)  # or it ended before its recipe was written
     loaded = rankhub.load_recipe(task.recipe, list(task.overrides), overlays=list(task.overlays), need_data=True)
-    return rankhub.train(loaded, task.folder, progress=rankhub.talking(), callbacks=[watch])
+    return rankhub.train(loaded, task.folder, progress=talking(), callbacks=[watch])
 
 
 def _add_seconds(folder: Path, begun: float) -> float:

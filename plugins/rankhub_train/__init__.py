@@ -8,7 +8,9 @@ import rankhub
 from rankhub import Verb
 
 if TYPE_CHECKING:
-    from rankhub import Talk
+    from collections.abc import Iterable
+
+    from rankhub import Cost, Parts, Talk
     from rankhub.interfaces.evaluate import Reference
 
 
@@ -19,6 +21,14 @@ def rankhub_verbs() -> list[Verb]:
         Verb("run", "rankhub_train.run:run", "Train a recipe, or go on with a run."),
         Verb("validate", "rankhub_train.validate:validate", "Check a recipe without running it."),
     ]
+
+
+@rankhub.hookimpl
+def rankhub_trial(parts: Parts) -> Iterable[Cost]:
+    """Measures a step of each phase on copies, while guards look at all that takes part in it."""
+    from rankhub_train.cost import costs
+
+    return costs(parts)
 
 
 @rankhub.hookimpl

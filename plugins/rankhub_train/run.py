@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from rankhub import UserError
+from rankhub_console.speech import talking
 from rankhub_train.arguments import RECIPE_HELP, Overlays, Overrides
 
 
@@ -42,11 +43,11 @@ def run(
     if resume is not None:
         if strict:
             raise UserError(f"a run goes on as strict as it is: set `strict: true` in {resume}/recipe.resolved.yaml")
-        ended = rankhub.resume(resume, progress=rankhub.talking(), allow_changes=allow_changes)
+        ended = rankhub.resume(resume, progress=talking(), allow_changes=allow_changes)
     else:
         changes = [*(overrides or []), *(["strict=true"] if strict else [])]
         loaded = rankhub.load_recipe(str(recipe), changes, overlays=overlay or [], need_data=True)
-        talk = rankhub.talking(catalog=loaded.catalog)
+        talk = talking(catalog=loaded.catalog)
         if dry_run:
             rankhub.estimate(loaded, progress=talk)
             return talk.line("Dry run: nothing was trained or written.")

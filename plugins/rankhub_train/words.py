@@ -8,7 +8,7 @@ from rich.filesize import decimal
 
 from rankhub import RunClosed, RunMeasured, RunPlanned, Talk
 from rankhub.interfaces.evaluate import EvaluationResult, Evaluator
-from rankhub.interfaces.talk import human_seconds
+from rankhub_console.speech import human_seconds
 
 Row = tuple[str, Mapping[str, EvaluationResult]]
 """Its name, and what evaluators found, by their labels."""

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from rankhub import UserError
+from rankhub.interfaces.data import Dataset, LabelSpec
+from rankhub.interfaces.files import readable
+from rankhub.interfaces.model import Head
 from rankhub_data.scan import UnusedImage
 from rankhub_use.reading import FileBlock, read_blocks
 from rankhub_use.sources import NamedFile
@@ -107,6 +110,37 @@ def _objections(run: Run, block: FileBlock) -> list[UnusedImage | None]:
             block.facts("path") or (), block.sizes().tolist(), found[1].tolist(), strict=True
         )
     ]
+
+
+def suited(run: Run, images: Dataset) -> tuple[list[int], list[str]]:
+    """Positions of the images of an open data set that the recipe's ``predict`` can take, and why it cannot the others.
+
+    Where it can take none at all, the first has all of them, so that asking for them says so.
+    """
+    sizes, every = images.sizes(), list(range(len(images)))
+    objection = run.predictor.check_images(sizes) if sizes is not None and every else None
+    if sizes is None or objection is None or objection[1].all():
+        return every, []
+    why, _, _ = objection[0].partition("; ")
+    others = np.flatnonzero(objection[1]).tolist()
+    reasons = [f"{sizes[row][1]} x {sizes[row][0]} pixels: such images {why}" for row in others]
+    return np.flatnonzero(~objection[1]).tolist(), reasons
+
+
+def remarks_of(run: Run) -> list[str]:
+    """Sentences that belong beside what a run's network says, such as that it is approximate."""
+    forward = run.forward()
+    return list(run.predictor.remarks(forward.outputs, forward.features))
+
+
+def pictures_of(run: Run, answer: Answer, name: str) -> Iterator[tuple[str, npt.NDArray[np.uint8]]]:
+    """(head, picture [H, W, 3] uint8) of each head that draws what it says onto an image; ``name`` is its title."""
+    for head_name in run.recipe.recipe.heads:
+        head, label = cast(Head, run.network.heads[head_name]), run.assembly.head_label(head_name) or LabelSpec()
+        own = {output: answer.outputs[f"{head_name}.{output}"] for output in head.outputs}
+        picture = head.picture(answer.image, own, label, readable(name))
+        if picture is not None:
+            yield head_name, picture
 
 
 def none_answered(count: int, first: UnusedImage) -> UserError:

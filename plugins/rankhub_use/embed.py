@@ -12,7 +12,7 @@ import numpy.typing as npt
 from rankhub import Talk
 from rankhub.interfaces.files import unwritable
 from rankhub_data.scan import UnusedImage
-from rankhub_use.answering import answer_files, vector_of, width_of
+from rankhub_use.answering import answer_files, remarks_of, vector_of, width_of
 from rankhub_use.filling import fill
 from rankhub_use.growing import Growing
 from rankhub_use.meaning import of_run
@@ -78,7 +78,7 @@ class Vectors:
                 what="embed",
                 resume=resume,
                 force=force,
-                found=lambda: {"remarks": list(self.run.remarks())},
+                found=lambda: {"remarks": remarks_of(self.run)},
             )
         if growing.left_out:
             talk.note(f"{growing.left_out:,} of {len(self.files):,} images are skipped, see {growing.skipped.path}")

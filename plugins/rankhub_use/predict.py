@@ -15,7 +15,7 @@ from rankhub.interfaces.files import whole
 from rankhub_data.folder_report import remarked
 from rankhub_data.scan import UnusedImage
 from rankhub_tables.writing import csv_line, fitting
-from rankhub_use.answering import Answers, answer_files, none_answered
+from rankhub_use.answering import Answers, answer_files, none_answered, pictures_of, remarks_of
 from rankhub_use.filling import fill
 from rankhub_use.growing import Growing
 from rankhub_use.meaning import in_words, of_label, of_run
@@ -76,7 +76,7 @@ class Scores:
                 what="predict",
                 resume=resume,
                 force=force,
-                found=lambda: {"remarks": list(self.run.remarks())},
+                found=lambda: {"remarks": remarks_of(self.run)},
             )
         if growing.left_out:
             talk.note(f"{growing.left_out:,} of {len(self.files):,} images are skipped, see {growing.skipped.path}")
@@ -129,7 +129,7 @@ class Scores:
         from PIL import Image
 
         for name, answer in answers.answered:
-            for head, picture in self.run.pictures(answer, name):
+            for head, picture in pictures_of(self.run, answer, name):
                 suffix = f"_{head}.png" if len(self.run.recipe.recipe.heads) > 1 else ".png"
                 with whole(folder / fitting(name.lstrip("/"), suffix), make=True) as beside:
                     Image.fromarray(picture).save(beside, "PNG")
@@ -145,7 +145,7 @@ class Scores:
                 f"{self._drawn} pictures, {self.pictures}" if self._drawn else "no head of this run draws onto images"
             )
             talk.line(said)
-        for remark in self.run.remarks():
+        for remark in remarks_of(self.run):
             talk.note(remark)
         talk.note(f"by {self.run.weights}")
         for column, meaning in self.columns.items():

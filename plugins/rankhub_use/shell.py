@@ -10,9 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-import rankhub
 from rankhub import Talk
-from rankhub.interfaces.talk import human_seconds
+from rankhub_console.speech import human_seconds, talking
 
 RunArgument = Annotated[Path, typer.Argument(help="A run's folder, or one of its checkpoints.")]
 SourcesArgument = Annotated[
@@ -79,7 +78,7 @@ def paced(talk: Talk) -> Callable[[int, int, str], None]:
 
 def talk_beside(standard_output: bool) -> Talk:
     """Where a verb speaks: to standard error where standard output belongs to a table or to JSON."""
-    return rankhub.talking(stderr=standard_output)
+    return talking(stderr=standard_output)
 
 
 def say(summary: Mapping[str, Any]) -> None:

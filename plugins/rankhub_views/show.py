@@ -11,6 +11,7 @@ import typer
 import rankhub
 from rankhub import UserError
 from rankhub.interfaces.files import whole
+from rankhub_console.speech import talking
 from rankhub_use.target import checked
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def generator(
         value = "96" if option == "size" else "VALUE"
         raise UserError(f"{error}; write rankhub show generator {name} {option}={value} --image {image}") from None
     source = _read(image)
-    rankhub.talking()  # what the generator warns of is shown
+    talking()  # what the generator warns of is shown
     batch, spec = rankhub.make_views([step], source, seed)
     sheet = draw_sheet(batch, spec, side, source)
     with whole(target) as beside:

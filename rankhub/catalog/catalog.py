@@ -292,6 +292,11 @@ class Catalog:
         found = self._brought("rankhub_talks", Talk, "show what is done", stream=stream)
         return found[0] if found else Talk(getattr(sys, stream))
 
+    def tried(self, parts: Any) -> list[Any]:
+        """What the first plugin that tries a run says its phases cost; what it raises keeps the run from starting."""
+        answers = (list(answer) for plugin in self.plugins for answer in plugin.hooks.rankhub_trial(parts=parts))
+        return next(answers, [])
+
     def say(self, event: object, talk: Talk) -> None:
         """Let plugins say on ``talk`` what people should know of an event; see ``rankhub_words``."""
         self._brought("rankhub_words", str, "say what a run does", event=event, talk=talk)

@@ -56,6 +56,16 @@ def rankhub_guards() -> Iterable[Guard]:
 
 
 @hookspec
+def rankhub_trial(parts: object) -> Iterable[object]:
+    """Try a run before its first step, and return the :class:`rankhub.Cost` of a step of each of its phases.
+
+    ``parts`` are its :class:`rankhub.Parts`, which are left as they are; see :class:`rankhub.Trial`. What is raised
+    keeps the run from starting. Of several plugins the first serves, by name.
+    """
+    raise NotImplementedError
+
+
+@hookspec
 def rankhub_references() -> Iterable[Reference]:
     """Return rows of the report that training must beat; they stand above those of the trained network."""
     raise NotImplementedError

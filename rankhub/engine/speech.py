@@ -1,7 +1,6 @@
-"""Where a run speaks: to a person, as a plugin shows it, or to a program, by the logger ``rankhub``."""
+"""Where a run speaks: where a program says, or to it, by the logger ``rankhub``."""
 
 import logging
-import os
 from typing import Any
 
 from rankhub.catalog.catalog import Catalog
@@ -45,25 +44,3 @@ def talk_for(progress: Any, catalog: Catalog) -> Talk:
         return progress
     tell = progress if callable(progress) else None
     return _Logged(Talk() if tell or progress is False else catalog.talk("stdout"), tell)
-
-
-def talking(*, stderr: bool = False, catalog: Catalog | None = None) -> Talk:
-    """Where a verb speaks to people: lines, notes, tables, progress of long work.
-
-    Warnings of engine and plugins are shown there as notes, in the place of any that listened before. Of several
-    processes only the first one speaks.
-
-    Args:
-        stderr: Whether it speaks beside standard output, which then belongs to a table.
-        catalog: The plugins; None = those that are installed.
-    """
-    first = os.environ.get("RANK", "0") == "0"
-    talk = (catalog or Catalog.discover()).talk("stderr" if stderr else "stdout") if first else Talk()
-
-    class Handler(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            talk.note(record.getMessage())
-
-    log.handlers = [Handler()]
-    log.propagate = False
-    return talk

@@ -56,7 +56,7 @@ class Run(TrainedNetwork):
         """``HEAD.OUTPUT`` of every output that is one number an image -> the labels that it was trained on."""
         found: dict[str, LabelSpec] = {}
         for name in self.recipe.recipe.heads:
-            head, label = self._head(name), self.assembly.head_label(name) or LabelSpec()
+            head, label = cast(Head, self.network.heads[name]), self.assembly.head_label(name) or LabelSpec()
             found |= {f"{name}.{out}": label for out, spec in head.outputs.items() if spec.kind in ("score", "count")}
         return found
 
@@ -130,11 +130,13 @@ class Run(TrainedNetwork):
         names = self.columns
         unit = {names[output]: label.unit for output, label in labels.items()}
         direction = {names[output]: direction_of(label) for output, label in labels.items()}
-        paths, rows = dataset.facts("path"), None
-        if folder and not isinstance(dataset, GivenData):
-            rows, skipped = self.suited(dataset)
-            for each in skipped:
-                log.warning("%s is skipped: %s", each["path"], each["reason"])
+        paths, rows, sizes = dataset.facts("path"), None, dataset.sizes() if folder else None
+        objection = None if sizes is None or isinstance(dataset, GivenData) else self.predictor.check_images(sizes)
+        if sizes is not None and objection is not None and not objection[1].all():
+            rows, why = np.flatnonzero(~objection[1]).tolist(), objection[0].partition("; ")[0]
+            for row in np.flatnonzero(objection[1]).tolist():
+                name, (height, width) = readable(paths[row] if paths else str(row)), sizes[row]
+                log.warning("%s is skipped: %s x %s pixels: such images %s", name, width, height, why)
         for answer in self.answers(dataset, batch_size, rows):
             values = {names[output]: self.number(answer, output) for output in labels}
             yield Prediction(paths[answer.index] if paths else "", values, unit, direction)
@@ -248,23 +250,6 @@ class Run(TrainedNetwork):
         """One number of an answer, on the scale of the labels."""
         value = answer.outputs[output].double().reshape(1).numpy()
         return float(self.labels[output].turned(value)[0])
-
-    def pictures(self, answer: Answer, name: str) -> Iterator[tuple[str, npt.NDArray[np.uint8]]]:
-        """(head, picture [H, W, 3] uint8) of each head that draws what it says onto an image; ``name`` is its title."""
-        for head_name in self.recipe.recipe.heads:
-            head, label = self._head(head_name), self.assembly.head_label(head_name) or LabelSpec()
-            own = {output: answer.outputs[f"{head_name}.{output}"] for output in head.outputs}
-            picture = head.picture(answer.image, own, label, readable(name))
-            if picture is not None:
-                yield head_name, picture
-
-    def remarks(self) -> list[str]:
-        """Sentences that belong beside what the network says, such as that it is approximate."""
-        forward = self.forward()
-        return list(self.predictor.remarks(forward.outputs, forward.features))
-
-    def _head(self, name: str) -> Head:
-        return cast(Head, self.network.heads[name])
 
     def _open(self, images: Any, first: int = 0) -> Dataset:
         """A data set of images, ready to be read."""

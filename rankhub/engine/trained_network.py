@@ -18,7 +18,6 @@ from rankhub.engine.started import RunStart
 from rankhub.interfaces.acquire import PoolStream
 from rankhub.interfaces.data import Dataset
 from rankhub.interfaces.errors import UserError
-from rankhub.interfaces.files import readable
 from rankhub.interfaces.predict import Predict
 from rankhub.recipe.assembly import Assembly
 from rankhub.recipe.load import LoadedRecipe, load_recipe
@@ -136,25 +135,6 @@ class TrainedNetwork:
         return ImageOutputs(
             self.forward(), self.predictor, images, self.device, f"predict{where}", rows, self._catalog.guards
         )
-
-    def suited(self, images: Dataset) -> tuple[list[int], list[dict[str, str]]]:
-        """Positions of the images that the recipe's ``predict`` can take, and why it cannot take the others.
-
-        The second is a table with the columns of the one of images that cannot be read. Where it can take none at all,
-        the first has all of them, so that asking for them says so.
-        """
-        sizes, every = images.sizes(), list(range(len(images)))
-        objection = self.predictor.check_images(sizes) if sizes is not None and every else None
-        if sizes is None or objection is None or objection[1].all():
-            return every, []
-        paths = images.facts("path") or [str(row) for row in every]
-        others = [row for row in every if objection[1][row]]
-        why, _, remedy = objection[0].partition("; ")
-        reasons = {row: f"{sizes[row][1]} x {sizes[row][0]} pixels: such images {why}" for row in others}
-        return [row for row in every if row not in reasons], [
-            {"path": readable(paths[row]), "kind": "unsuited", "reason": reason, "remedy": remedy}
-            for row, reason in reasons.items()
-        ]
 
     def views(self, stream: str, images: Dataset, purpose: str, seed: int, where: str = "") -> ViewOutputs:
         """What the network says of views of an open data set's images, made by the generator of a stream.

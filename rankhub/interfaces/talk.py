@@ -77,19 +77,6 @@ class Talk:
         """No more progress is shown; called before anything else is said."""
 
 
-def human_seconds(seconds: float) -> str:
-    """``2 h 05 min``."""
-    if seconds < 1:
-        return "under 1 s"
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours >= 48:
-        return f"{hours // 24} days {hours % 24} h"
-    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min"
-
-
 def silence(stream: Any) -> None:
     """Let what is written from now on go nowhere, also by others who write to the same file."""
     with suppress(OSError, ValueError):

@@ -13,6 +13,7 @@ from PIL import Image
 import rankhub
 import rankhub_data
 import rankhub_guards
+import rankhub_train
 from rankhub.catalog.catalog import Catalog
 
 STACK = np.random.default_rng(0).integers(0, 256, (24, 8, 8, 3), dtype=np.uint8)
@@ -22,7 +23,8 @@ SHORT = {"phases.first.epochs": 1}
 
 def installed(monkeypatch) -> Catalog:
     """Install the fakes, the plugin whose data set takes what is handed over, and the guards, and nothing else."""
-    found = Catalog.of({"fakes": fakes, "rankhub_data": rankhub_data, "rankhub_guards": rankhub_guards})
+    official = {"rankhub_data": rankhub_data, "rankhub_guards": rankhub_guards, "rankhub_train": rankhub_train}
+    found = Catalog.of({"fakes": fakes, **official})
     monkeypatch.setattr(Catalog, "discover", classmethod(lambda cls: found))
     return found
 

@@ -18,6 +18,7 @@ from helpers.plugins import plugin
 
 import rankhub
 import rankhub_guards
+import rankhub_train
 from rankhub import Component, UserError
 from rankhub.catalog.catalog import Catalog
 from rankhub.catalog.discovery import PluginSource, ask_all
@@ -75,6 +76,7 @@ def catalog_of(case: Wrong) -> Catalog:
     sources = [
         PluginSource("fakes", "fakes", "1", lambda: fakes),
         PluginSource("rankhub_guards", "rankhub", "1", lambda: rankhub_guards),
+        PluginSource("rankhub_train", "rankhub", "1", lambda: rankhub_train),
         PluginSource(OWNER, "strange-dist", VERSION, lambda: strange),
     ]
     return Catalog(ask_all(sources))

@@ -13,6 +13,7 @@ from rankhub import UserError
 from rankhub_active.verbs.folder_option import DEFAULT, Folder
 from rankhub_active.verbs.serve import serve
 from rankhub_active.verbs.status import status
+from rankhub_console.speech import talking
 from rankhub_lock import locked
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def init(
     from rankhub_active.labeling.setup import set_up
     from rankhub_active.labeling.summary import advice
 
-    talk = rankhub.talking()
+    talk = talking()
     loaded = rankhub.load_recipe(recipe, overrides or [], overlays=overlay or [])
     wishes = LabelingOptions(
         images=images,
@@ -130,7 +131,7 @@ def next(
     from rankhub_active.labeling.pool import Pool
     from rankhub_active.labeling.summary import advice
 
-    talk, pool = rankhub.talking(), Pool(folder)
+    talk, pool = talking(), Pool(folder)
     path = None if run is None else Path(run)
     if path is not None and not path.is_dir():
         raise UserError(f"{path.absolute()} is no run's folder; leave it out to take the last run of `label train`")
@@ -200,7 +201,7 @@ def train(
     from rankhub_active.labeling.summary import advice
     from rankhub_active.labeling.train import train as learn
 
-    talk, pool = rankhub.talking(), Pool(folder)
+    talk, pool = talking(), Pool(folder)
     waiting = len(pool.rows(state="asked"))
     if waiting:
         talk.note(f"images that were asked for and have no answer yet: {waiting}; the run learns from the others")

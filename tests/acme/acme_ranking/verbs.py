@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 import rankhub
+from rankhub_console.speech import talking
 
 
 def rate(
@@ -15,7 +16,7 @@ def rate(
     images: Annotated[Path, typer.Argument(help="A folder of images.")],
 ) -> None:
     """Say the score of each image."""
-    talk = rankhub.talking()
+    talk = talking()
     with rankhub.load_run(run) as trained:
         for prediction in trained.predict(images):
             talk.line(f"{prediction.path} {prediction.value:.3f} {prediction.unit['stars']}")

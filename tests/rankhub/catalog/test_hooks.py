@@ -191,6 +191,23 @@ def test_without_one_that_works_plain_lines_are_shown(answer, capsys):
     assert capsys.readouterr().out == "a line\nbefore, top1 0.5\nafter, top1 0.75\n"
 
 
+def trying(answer):
+    @rankhub.hookimpl
+    def rankhub_trial(parts):
+        return answer(parts)
+
+    return SimpleNamespace(rankhub_trial=rankhub_trial)
+
+
+def test_hook_rankhub_trial():
+    """The first plugin that tries a run serves; what it raises keeps the run from starting."""
+    silent, first, last = trying(lambda parts: None), trying(lambda parts: [parts, 2]), trying(lambda parts: 1 / 0)
+    assert Catalog.of({"a": silent, "b": first, "c": last}).tried("parts") == ["parts", 2]
+    assert Catalog.of({"fakes": fakes}).tried("parts") == []
+    with pytest.raises(ZeroDivisionError):
+        Catalog.of({"a": last, "b": first}).tried("parts")
+
+
 def referring(answer):
     @rankhub.hookimpl
     def rankhub_references():

@@ -13,6 +13,7 @@ from helpers.python_data import LABELS, SHORT, STACK, Made, installed, labeled, 
 import rankhub
 from rankhub.engine.data_overrides import without_evaluators
 from rankhub.interfaces.data import Dataset, LabelSpec
+from rankhub_console.speech import talking
 
 
 @pytest.fixture(autouse=True)
@@ -211,7 +212,7 @@ def test_an_interrupted_run_goes_on_with_the_same_data(tmp_path, files, form, ca
     stopping = unlabeled(
         callbacks=[{"use": "stopper", "after": 3}], **{"checkpoint.every_steps": 1, "log.every_steps": 1}
     )
-    run = rankhub.train(stopping, tmp_path / "run", {"train": given}, progress=rankhub.talking())
+    run = rankhub.train(stopping, tmp_path / "run", {"train": given}, progress=talking())
     assert run.stopped
     assert f"Go on with: rankhub.resume('{tmp_path / 'run'}', data={{...}})" in capsys.readouterr().out
     without_stop = (tmp_path / "run" / "recipe.resolved.yaml").read_text().replace("after: 3", "after: 99")
