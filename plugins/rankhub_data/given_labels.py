@@ -13,6 +13,7 @@ from torch import Tensor
 
 from rankhub.interfaces.data import LabelKind, LabelSpec
 from rankhub.interfaces.errors import UserError
+from rankhub_data.meaning import measured
 from rankhub_data.placed import Floats, doubts, placed
 
 KINDS = "class numbers or names, scores, or arrays [n, 2] of points"
@@ -124,7 +125,7 @@ def read_labels(labels: Sequence[Any], spec: LabelSpec) -> GivenLabels:
     if spec.kind == "class":
         return _classes(known, spec)
     scores = spec.turned(np.array([_score(label, number, spec) for number, label in enumerate(known)]))
-    return GivenLabels(spec.measured(scores), scores)
+    return GivenLabels(measured(spec, scores), scores)
 
 
 def _classes(labels: Sequence[Any], spec: LabelSpec) -> GivenLabels:
@@ -196,7 +197,7 @@ def lay_points(
         laid.append(found.points)
     counts = np.array([len(points) for points in laid], dtype=np.float64)
     density = float(counts.sum() / served.prod(axis=1).sum())
-    return GivenLabels(replace(spec.measured(counts), density=density), counts, laid)
+    return GivenLabels(replace(measured(spec, counts), density=density), counts, laid)
 
 
 def _points(label: Any, number: int) -> Floats:

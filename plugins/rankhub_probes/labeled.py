@@ -14,6 +14,7 @@ from torch import Tensor
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.evaluate import EvaluationSource
+from rankhub_data.meaning import in_classes_of
 from rankhub_probes.classifier import Ints
 from rankhub_probes.features import matrix
 
@@ -44,7 +45,7 @@ class LabeledFeatures:
 
     def in_classes_of(self, train: LabeledFeatures) -> tuple[Ints, list[str]]:
         """[n] the labels by the numbers of ``train``'s classes, -1 where it has no image of that class."""
-        labels = self.spec.in_classes_of(train.spec, self.labels)
+        labels = in_classes_of(self.spec, train.spec, self.labels)
         strange = ~np.isin(labels, train.labels)
         if not strange.any():
             return labels, []

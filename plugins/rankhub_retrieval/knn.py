@@ -14,6 +14,7 @@ from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.evaluate import EvaluationResult, EvaluationSource, Evaluator
 from rankhub.interfaces.options import DataName, Ge, Gt, OutputName
+from rankhub_data.meaning import in_classes_of
 from rankhub_ranking.similarity import RESOLUTION, inner_products, rounded
 from rankhub_ranking.sums import exact_mean
 from rankhub_retrieval.features import Unit, collapsed, labeled_rows, unit_features, without_classes
@@ -135,8 +136,8 @@ class KNearest(Evaluator):
             raise UserError(f"data set {self.train!r} holds a single labeled image, which leaves it no neighbour")
         if k < self.k:
             notes.append(f"k is {k}, not {self.k}: the bank {self.train!r} holds no more images")
-        specs = [source.dataset(data).label for data in (self.test, self.train)]
-        right = specs[0].in_classes_of(specs[1], test_labels)
+        own, known = (source.dataset(data).label for data in (self.test, self.train))
+        right = in_classes_of(own, known, test_labels)
         strange = int((~np.isin(right, bank_labels)).sum())
         if strange:
             notes.append(
@@ -166,7 +167,7 @@ class KNearest(Evaluator):
         metrics = {"accuracy": float(exact_mean(first))}
         if classes > 5:
             metrics["accuracy_top5"] = float(exact_mean(five))
-        table = _per_class(first, test_labels, specs[0].classes)
+        table = _per_class(first, test_labels, own.classes)
         return EvaluationResult(metrics, {"per_class": table}, notes=notes)
 
     def _labelled(self, source: EvaluationSource, data: str) -> tuple[Unit, npt.NDArray[np.int64], list[str]]:

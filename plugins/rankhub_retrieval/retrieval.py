@@ -12,6 +12,7 @@ from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.evaluate import EvaluationResult, EvaluationSource, Evaluator
 from rankhub.interfaces.options import DataName, Ge, OutputName, StreamName
+from rankhub_data.meaning import in_classes_of
 from rankhub_retrieval.features import collapsed, labeled_rows, unit_features, without_classes
 from rankhub_retrieval.ranking import measure
 from rankhub_retrieval.sheet import neighbour_sheet
@@ -109,7 +110,7 @@ class Retrieval(Evaluator):
             table = source.outputs(data, self.output)
             rows, labels, said = labeled_rows(table, data)
             own, asked = source.dataset(data).label, source.dataset(self.queries).label
-            ids = own.in_classes_of(asked, labels)
+            ids = in_classes_of(own, asked, labels)
             ids = np.where(ids < 0, len(asked.classes) + labels, ids)  # classes that no query is of, each by itself
             sides.append(Side(data, unit_features(table, data)[rows], ids, rows.astype(np.int64)))
             notes += said

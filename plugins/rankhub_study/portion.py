@@ -14,6 +14,7 @@ from rankhub.interfaces.data import DataReport, Dataset, OpenContext, Sample
 from rankhub.interfaces.draws import Draws
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.options import Ge, Gt, Lt
+from rankhub_data.meaning import measured
 
 
 class Portion(Dataset):
@@ -67,7 +68,7 @@ class Portion(Dataset):
         labels = self.labels()
         self.label = self.inner.label
         if labels is not None and self.label.kind in ("score", "points"):
-            self.label = self.label.measured(np.asarray(labels, dtype=np.float64))
+            self.label = measured(self.label, np.asarray(labels, dtype=np.float64))
             sizes = self.sizes()
             if self.label.kind == "points" and sizes is not None:
                 self.label = replace(self.label, density=float(labels.sum() / sizes.prod(axis=1).sum()))

@@ -1,6 +1,6 @@
 """Outputs of a network for single images: numbers on the scale of the labels, pictures, vectors."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -43,12 +43,6 @@ class Answer:
     index: int  # its position in its data set
     image: Tensor  # [3, H, W] uint8
     outputs: Mapping[str, Tensor]  # HEAD.OUTPUT or backbone -> [...] float32 on the CPU; of a map [1, h, w]
-
-
-def columns_of(outputs: Iterable[str]) -> dict[str, str]:
-    """``HEAD.OUTPUT`` -> its column in a table: the output's own name where that is unique."""
-    own = {output: output.partition(".")[2] for output in outputs}
-    return {output: name if list(own.values()).count(name) == 1 else output for output, name in own.items()}
 
 
 def direction_of(label: LabelSpec) -> str:

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from rankhub.catalog.blame import blamed
 from rankhub.engine import evaluation, folder
-from rankhub.engine.answers import Answer, Prediction, columns_of, direction_of
+from rankhub.engine.answers import Answer, Prediction, direction_of
 from rankhub.engine.checkpoint import Results
 from rankhub.engine.data_overrides import dataset_of, put_data
 from rankhub.engine.device import preserved
@@ -62,8 +62,9 @@ class Run(TrainedNetwork):
 
     @property
     def columns(self) -> dict[str, str]:
-        """``HEAD.OUTPUT`` of :attr:`labels` -> what it is called in tables and predictions."""
-        return columns_of(self.labels)
+        """``HEAD.OUTPUT`` of :attr:`labels` -> its column in tables: the output's own name where that is unique."""
+        own = {output: output.partition(".")[2] for output in self.labels}
+        return {output: name if list(own.values()).count(name) == 1 else output for output, name in own.items()}
 
     @property
     def metrics(self) -> dict[str, float]:

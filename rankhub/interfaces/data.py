@@ -2,9 +2,9 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -43,28 +43,6 @@ class LabelSpec:
     def turned(self, scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Scores of the data set's own scale as the engine takes them, and back: negated if lower is better."""
         return scores if self.higher_is_better else -scores
-
-    def measured(self, scores: npt.NDArray[np.float64]) -> Self:
-        """The same, with the mean and the standard deviation of [n] turned scores or numbers of points.
-
-        They are NaN where missing. Without any the mean is 0; where all are equal the standard deviation is 1.
-        """
-        known = scores[~np.isnan(scores)]
-        if not len(known):
-            return self
-        spread = float(known.std())
-        return replace(self, mean=float(known.mean()), std=spread if spread > 0 else 1.0)
-
-    def in_classes_of(self, other: Self, labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """[n] class numbers from 0 as ``other`` numbers its classes: two folders number theirs each for itself.
-
-        They are matched by name, -1 where ``other`` has no class of that name. Where one of the two has no names, the
-        numbers are taken to mean the same.
-        """
-        if not self.classes or not other.classes or self.classes == other.classes:
-            return labels
-        number = {name: label for label, name in enumerate(other.classes)}
-        return np.array([number.get(name, -1) for name in self.classes], dtype=np.int64)[labels]
 
 
 @dataclass(frozen=True, slots=True)

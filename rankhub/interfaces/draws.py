@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtri
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -97,11 +96,6 @@ class ViewDraws:
         """[N, count] uniform in [low, high)."""
         unit = (self.bits(slot, count) >> np.uint64(11)).astype(np.float64) * 2.0**-53
         return low + unit * (high - low)
-
-    def normals(self, slot: str, count: int) -> Floats:
-        """[N, count] standard normal, by the inverse of the distribution function."""
-        unit = ((self.bits(slot, count) >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52  # never 0 or 1
-        return np.asarray(ndtri(unit), dtype=np.float64)
 
     def integers(self, slot: str, count: npt.ArrayLike) -> Ints:
         """[N] integers in [0, count); ``count`` may differ from view to view."""

@@ -15,6 +15,7 @@ from rankhub.interfaces.options import Ge, Gt
 from rankhub_counting.data.listing import Marked, annotated
 from rankhub_counting.data.report import refusal, report
 from rankhub_data.labeled_images import LabeledImages
+from rankhub_data.meaning import measured
 from rankhub_data.opened import Listed, Opened
 from rankhub_data.placed import Floats, Placed, placed
 from rankhub_data.reading import Folder
@@ -133,7 +134,7 @@ class PointImages(LabeledImages[Marked]):
                 raise UserError(refusal(opened, marks))
             counts = np.array([len(mark.points) for mark in marks], dtype=np.float64)
             pixels = opened.images.sizes[opened.served].prod(axis=1).sum()
-            self.label = replace(self.label.measured(counts), density=float(counts.sum() / pixels))
+            self.label = replace(measured(self.label, counts), density=float(counts.sum() / pixels))
         labeled = int(self._labeled(opened.rows, opened.sides).sum())
         said = report(self.title, self.unit, self.part, opened, marks, labeled)
         return None if marks is None else [mark.points for mark in marks], said

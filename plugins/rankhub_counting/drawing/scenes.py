@@ -16,6 +16,7 @@ from rankhub.interfaces.errors import Objection
 from rankhub.interfaces.options import Ge, Gt, Le
 from rankhub_counting.drawing.layout import DISC, Style, lay_out
 from rankhub_counting.drawing.paint import Pixels, noise_backdrop, paint, photo_backdrop
+from rankhub_data.meaning import measured
 from rankhub_data.placed import extents
 from rankhub_data.skimage_photos import (
     Piece,
@@ -126,7 +127,7 @@ class DrawnScenes(Dataset):
         if self.label.kind == "points":
             counts = self._counts()
             area = len(self) * self.style.height * self.style.width
-            self.label = replace(self.label.measured(counts), density=float(counts.sum() / area))
+            self.label = replace(measured(self.label, counts), density=float(counts.sum() / area))
         return DataReport(notes=self._notes(), tables={"images": [self._row(index) for index in range(len(self))]})
 
     def draw(self, index: int) -> Scene:

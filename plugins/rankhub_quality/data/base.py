@@ -12,6 +12,7 @@ from rankhub.interfaces.data import DataReport, LabelSpec
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.options import Ge, Gt, Le, Lt
 from rankhub_data.labeled_images import LabeledImages
+from rankhub_data.meaning import measured
 from rankhub_data.opened import Listed, Opened
 from rankhub_data.reading import Folder
 from rankhub_quality.data.choose import of_kinds, served, without_references
@@ -123,7 +124,7 @@ class ScoredImages(LabeledImages[ScoredRow]):
     def read_labels(self, opened: Opened[ScoredRow]) -> tuple[list[float], DataReport]:
         """The scores, negated where lower is better, and the report."""
         turned = self.scale.turned(np.array([row.score for row in opened.served_rows], dtype=np.float64))
-        self.label = self.scale.measured(turned)
+        self.label = measured(self.scale, turned)
         return turned.tolist(), report(self.title, opened, self.split, self.share, self.scale)
 
     def _whole(self) -> ScoreTable:

@@ -13,6 +13,7 @@ from rankhub.interfaces.data import DataReport, LabelSpec, OpenContext, Sample
 from rankhub.interfaces.draws import Draws
 from rankhub.interfaces.errors import Objection
 from rankhub.interfaces.options import Ge, Le
+from rankhub_data.meaning import measured
 from rankhub_data.skimage_photos import PHOTOS, Piece, Pixels, SkimagePhotos, as_tensor, photo_path, read_pieces
 from rankhub_quality.distortion.codecs import reachable
 from rankhub_quality.distortion.kinds import KINDS
@@ -98,7 +99,7 @@ class DistortedPhotos(SkimagePhotos):
             scores.append(similarity(image, self._pieces[made.piece].pixels))
             context.progress(number + 1, len(self._made), "distorting photos")
         self._scores = np.array(scores)
-        self.label = self.label.measured(self._scores)
+        self.label = measured(self.label, self._scores)
         return DataReport(
             notes=[
                 f"{len(self)} distorted pieces of {len(self.photos)} photos: {', '.join(self.photos)}",

@@ -15,6 +15,7 @@ from rankhub.interfaces.data import DataReport, Dataset, LabelSpec, OpenContext,
 from rankhub.interfaces.draws import Draws
 from rankhub.interfaces.generator import ViewSpec, WorkerGenerator
 from rankhub.interfaces.options import Ge
+from rankhub_data.meaning import measured
 
 
 class Stripes(Dataset):
@@ -28,7 +29,7 @@ class Stripes(Dataset):
         self.stripes, self.label = stripes, LabelSpec("score", range=(0.0, 1.0), unit="brightness")
 
     def open(self, context: OpenContext) -> DataReport:
-        self.label = self.label.measured(self.labels())
+        self.label = measured(self.label, self.labels())
         return DataReport()
 
     def __len__(self) -> int:

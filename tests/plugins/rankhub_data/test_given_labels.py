@@ -10,6 +10,7 @@ from PIL import Image
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import UserError
 from rankhub_data.from_python import FromPython
+from rankhub_data.meaning import in_classes_of
 from rankhub_data.placed import extents
 
 IMAGES = np.zeros((4, 20, 30, 3), np.uint8)
@@ -46,7 +47,7 @@ def test_class_names_are_numbered_in_their_order(context):
     assert data.label == LabelSpec("class", classes=("cat", "dog", "emu"))
     assert data.labels().tolist() == [1, 0, -1, 2]
     other = opened(context, ["emu", "emu", "dog", "yak"])
-    assert other.label.in_classes_of(data.label, other.labels()).tolist() == [2, 2, 1, -1]
+    assert in_classes_of(other.label, data.label, other.labels()).tolist() == [2, 2, 1, -1]
 
 
 @pytest.mark.parametrize("better", [True, False])

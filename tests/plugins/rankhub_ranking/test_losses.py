@@ -16,6 +16,7 @@ from rankhub.interfaces.generator import ViewSpec
 from rankhub.interfaces.loss import LossContext
 from rankhub.interfaces.model import Features, FeatureSpec, OutputSpec
 from rankhub.interfaces.order import RankTarget
+from rankhub_data.meaning import measured
 from rankhub_quality.score import Score
 from rankhub_ranking.margin_ranking import MarginRanking
 from rankhub_ranking.regression import L1, MSE, Huber
@@ -136,9 +137,9 @@ def test_missing_labels_cost_nothing_and_errors_are_standardized(make, expected)
 
 def test_the_head_speaks_in_the_unit_of_its_labels_and_its_weights_in_standard_deviations():
     torch.manual_seed(0)
-    spec = LabelSpec("score").measured(np.array([10.0, 30.0, float("nan")]))
+    spec = measured(LabelSpec("score"), np.array([10.0, 30.0, float("nan")]))
     assert (spec.mean, spec.std) == (20.0, 10.0)
-    assert LabelSpec("score").measured(np.array([4.0, 4.0])).std == 1.0
+    assert measured(LabelSpec("score"), np.array([4.0, 4.0])).std == 1.0
     head = Score(FeatureSpec(3), spec, hidden=4, dropout=0.1).eval()
     score = head(Features(torch.zeros(2, 3)))["score"]
     assert score.shape == (2,)
