@@ -14,13 +14,13 @@ from torch import Tensor
 from rankhub.interfaces.batch import Batch
 from rankhub.interfaces.data import Dataset, GivenData
 from rankhub.interfaces.generator import Generator
-from rankhub.interfaces.guard import Guard
 from rankhub.interfaces.loss import Loss, LossContext
 from rankhub.interfaces.optim import Optimizer
 from rankhub.interfaces.order import RankTarget
 from rankhub.interfaces.predict import Forward, Predict
 from rankhub.interfaces.schedule import Clock, Schedule
 from rankhub_guards.contracts import Given, check_answers, digest
+from rankhub_train.trial import TrialGuard
 
 TOLERANCE = 1e-3
 """Relative difference above which two sums are two numbers."""
@@ -29,7 +29,7 @@ PLACES = 256
 """Steps of a phase at which its schedules are asked."""
 
 
-class Rehearsal(Guard):
+class Rehearsal(TrialGuard):
     """Tries components before training, on copies."""
 
     def scheduled(self, schedule: Schedule, start: Clock, low: float, high: float) -> None:

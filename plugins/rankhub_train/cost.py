@@ -14,6 +14,7 @@ from torch import Tensor
 from rankhub import Cost, NetworkForward, Parts, StreamBatch, Trial, called, during
 from rankhub.interfaces.batch import Batch
 from rankhub.interfaces.schedule import Schedule
+from rankhub_train.trial import TrialGuard
 
 
 def costs(parts: Parts) -> Iterator[Cost]:
@@ -22,8 +23,12 @@ def costs(parts: Parts) -> Iterator[Cost]:
         yield trial_cost(parts, number)
     with during("before training"):
         forward = NetworkForward(copy.deepcopy(parts.network), parts.compute)
-        for guard in parts.assembly.catalog.guards:
+        for guard in _guards(parts):
             guard.answered(parts.predict, parts.datasets.values(), forward, parts.compute.device)
+
+
+def _guards(parts: Parts) -> list[TrialGuard]:
+    return [guard for guard in parts.assembly.catalog.guards if isinstance(guard, TrialGuard)]
 
 
 def trial_cost(parts: Parts, number: int) -> Cost:
@@ -48,7 +53,7 @@ def trial_cost(parts: Parts, number: int) -> Cost:
                 batches = trial.batches(plan.streams, guarded=True)
                 _before(trial, batches)
                 trial.step(batches)
-            for guard in learner.guards:
+            for guard in _guards(parts):
                 guard.optimized(optimizer.optimizer)
             for name, portion in batches.items():
                 _after(trial, name, portion)
@@ -78,7 +83,7 @@ def _before(trial: Trial, portions: Mapping[str, StreamBatch]) -> None:
     }
     for (low, high), numbers in ranges.items():
         for schedule in (number for number in numbers if isinstance(number, Schedule)):
-            for guard in learner.guards:
+            for guard in _guards(trial.parts):
                 guard.scheduled(schedule, trial.plan.clock_at(0), low, high)
     for objective, batch in objectives:
         called(learner.guards, objective.loss, objective.loss.count, batch.target)
@@ -93,11 +98,12 @@ def _after(trial: Trial, stream: str, portion: StreamBatch) -> None:
         views = chain.batch([feed.dataset[index]], epoch, feed.dataset.label)
         return chain.on_device(views.to(learner.compute.device), epoch)
 
-    for guard in learner.guards:
+    guards = _guards(trial.parts)
+    for guard in guards:
         guard.drawn(feed.dataset, chain.steps, portion.batch, alone)
     images = [learner.compute.images(stack) for stack in portion.batch.images]
     for objective in portion.objectives:
         with torch.no_grad(), learner.compute.autocast():
             outputs = objective.pick(network(images, [objective.head]))
-        for guard in learner.guards:
+        for guard in guards:
             guard.summed(objective.loss, outputs, target, learner.average is not None and learner.average.teaches)

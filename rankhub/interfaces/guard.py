@@ -7,17 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import torch
-    from torch import Tensor, nn
+    from torch import nn
 
     from rankhub.interfaces.batch import Batch
     from rankhub.interfaces.data import Dataset
     from rankhub.interfaces.errors import ComponentError
     from rankhub.interfaces.generator import Generator
     from rankhub.interfaces.loss import Loss
-    from rankhub.interfaces.optim import Optimizer
-    from rankhub.interfaces.order import RankTarget
-    from rankhub.interfaces.predict import Forward, Predict
     from rankhub.interfaces.schedule import Clock, Schedule
 
 Check = Callable[[Any], None]
@@ -39,7 +35,7 @@ class BrokenStep:
 class Guard:
     """Every method may be left out. What does not fit it raises as :class:`~rankhub.interfaces.errors.ComponentError`.
 
-    What it is handed a guard leaves as it is. ``drawn`` to ``answered`` are told of copies, on a phase's trial step.
+    What it is handed a guard leaves as it is.
     """
 
     def made(self, kind: str, component: Any) -> None:
@@ -64,21 +60,6 @@ class Guard:
 
     def watch(self, part: nn.Module, thorough: Callable[[], bool]) -> None:
         """Backbone, head or loss is about to train; ``thorough`` says whether a step is a trial or the run strict."""
-
-    def scheduled(self, schedule: Schedule, start: Clock, low: float, high: float) -> None:
-        """A schedule gives a number from ``low`` to ``high`` in the phase that is at its ``start``."""
-
-    def drawn(self, dataset: Dataset, steps: Sequence[Generator], batch: Batch, alone: Callable[[int], Batch]) -> None:
-        """A generator has made a batch; ``alone`` makes the views of one image of it by itself."""
-
-    def summed(self, loss: Loss, outputs: Mapping[str, Tensor], target: RankTarget, taught: bool) -> None:
-        """A loss is about to be relied on as the sum that it announces; ``taught``: with a teacher."""
-
-    def optimized(self, optimizer: Optimizer) -> None:
-        """An optimizer has done a step, with gradients that are still there."""
-
-    def answered(self, predict: Predict, datasets: Iterable[Dataset], forward: Forward, device: torch.device) -> None:
-        """Test time will answer for the images of these data sets, on a device."""
 
     def not_finite(self, step: BrokenStep) -> tuple[str, str] | None:
         """Where NaN or infinity first arose, and what to do; None where this guard cannot tell."""
