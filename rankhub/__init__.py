@@ -47,6 +47,9 @@ if TYPE_CHECKING:
     from rankhub.engine.data_overrides import without_evaluators as without_evaluators
     from rankhub.engine.feed import make_views as make_views
     from rankhub.engine.learner import StreamBatch as StreamBatch
+    from rankhub.engine.network import Network as Network
+    from rankhub.engine.network import freeze as freeze
+    from rankhub.engine.network import train_mode as train_mode
     from rankhub.engine.parts import Parts as Parts
     from rankhub.engine.report import RunClosed as RunClosed
     from rankhub.engine.report import RunMeasured as RunMeasured
@@ -76,6 +79,7 @@ _HOMES = {
     "rankhub.engine.feed": "make_views",
     "rankhub.engine.data_overrides": "open_data without_evaluators",
     "rankhub.engine.learner": "StreamBatch",
+    "rankhub.engine.network": "Network freeze train_mode",
     "rankhub.engine.parts": "Parts",
     "rankhub.engine.report": "RunClosed RunMeasured",
     "rankhub.engine.source": "NetworkForward",

@@ -5,14 +5,12 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.modules.instancenorm import _InstanceNorm
 
 from rankhub import NetworkForward, Parts
 from rankhub.interfaces.data import Dataset
@@ -20,6 +18,7 @@ from rankhub.interfaces.draws import Draws
 from rankhub.interfaces.evaluate import Reference
 from rankhub.interfaces.model import FeatureSpec, OutputSpec
 from rankhub.interfaces.predict import Predict, ViewRecorder
+from rankhub_train.norms import batch_statistics
 
 SIDE = 32
 """To which views are resized for the row of raw pixels."""
@@ -49,8 +48,7 @@ def untrained(parts: Parts) -> NetworkForward:
     they have, and so do those that their network keeps in evaluation.
     """
     twin, compute, predict = copy.deepcopy(parts.network).train(), parts.compute, parts.predict
-    layers: list[Any] = [one for one in twin.modules() if one.training and not isinstance(one, _InstanceNorm)]
-    fresh = [layer for layer in layers if _untouched(layer)]
+    fresh = [layer for layer in batch_statistics(twin) if _untouched(layer)]
     twin.eval()
     if not fresh:
         return NetworkForward(twin, compute)

@@ -6,9 +6,10 @@ from typing import Any
 
 from rich.filesize import decimal
 
-from rankhub import RunClosed, RunMeasured, RunPlanned, Talk
+from rankhub import NetworkForward, RunClosed, RunMeasured, RunPlanned, Talk
 from rankhub.interfaces.evaluate import EvaluationResult, Evaluator
 from rankhub_console.speech import human_seconds
+from rankhub_train.norms import has_batch_statistics
 
 Row = tuple[str, Mapping[str, EvaluationResult]]
 """Its name, and what evaluators found, by their labels."""
@@ -41,7 +42,8 @@ def _plan(plan: RunPlanned, talk: Talk) -> None:
 
 def lines(plan: RunPlanned) -> dict[str, str]:
     """Lines by name: device, data, network, steps of phases; where they were measured, memory and time."""
-    parts, mixing = plan.parts, plan.mixing
+    parts = plan.parts
+    mixing = [each for each in parts.plans if has_batch_statistics(parts.network, each.phase.freeze)]
     count = sum(parameter.numel() for parameter in parts.network.parameters())
     found = {
         "recipe": f"{plan.name}, seed {parts.recipe.seed}",
@@ -95,7 +97,9 @@ def _closing_table(closed: RunClosed, talk: Talk) -> None:
     talk.table(closed.table)
     talk.line()
     noted = dict.fromkeys(note for _, found in closed.rows for result in found.values() for note in result.notes)
-    for sentence in (*noted, *undefined(closed.table), *closed.remarks):
+    forward = NetworkForward(closed.parts.network, closed.parts.compute)
+    remarks = closed.parts.predict.remarks(forward.outputs, forward.features)
+    for sentence in (*noted, *undefined(closed.table), *remarks):
         talk.note(sentence)
     talk.line(f"Scored: the {'moving average of the weights' if closed.averaged else 'weights of the last step'}.")
     for sentence in beaten(closed.rows, closed.parts.evaluators):

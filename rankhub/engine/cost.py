@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rankhub.engine.learner import StepInfo, StreamBatch
-from rankhub.engine.network import has_batch_statistics
 from rankhub.engine.parts import Parts
 from rankhub.engine.plan import PhasePlan
 from rankhub.engine.step import take_step
@@ -28,13 +27,11 @@ class RunPlanned:
         name: The recipe's.
         parts: All that it names, built.
         costs: Of one step of each of ``parts.plans``; empty if not measured.
-        mixing: Those of them in which the network mixes the views of a (micro-)batch by its statistics.
     """
 
     name: str
     parts: Parts
     costs: Sequence[Cost]
-    mixing: Sequence[PhasePlan]
 
     @property
     def seconds(self) -> float:
@@ -44,9 +41,7 @@ class RunPlanned:
 
 def planned(parts: Parts, name: str, *, measure: bool) -> RunPlanned:
     """What a run will do, and if wanted what it will cost as a plugin measures it."""
-    costs = parts.assembly.catalog.tried(parts) if measure else []
-    mixing = [plan for plan in parts.plans if has_batch_statistics(parts.network, plan.phase.freeze)]
-    return RunPlanned(name, parts, costs, mixing)
+    return RunPlanned(name, parts, parts.assembly.catalog.tried(parts) if measure else [])
 
 
 class Trial:

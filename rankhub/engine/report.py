@@ -9,7 +9,7 @@ from rankhub.engine import evaluation
 from rankhub.engine.checkpoint import Best, Results
 from rankhub.engine.learner import WeightAverage
 from rankhub.engine.network import Network
-from rankhub.engine.parts import Parts
+from rankhub.engine.parts import Parts, evaluation_chains
 from rankhub.engine.plan import PhasePlan
 from rankhub.engine.source import NetworkForward, NetworkSource
 from rankhub.engine.started import AllowedChange, RunStart
@@ -43,7 +43,6 @@ class RunClosed(RunMeasured):
     Attributes:
         folder: Its own.
         averaged: Whether the moving average of the weights was scored, or those of the last step.
-        remarks: What belongs beside answers.
         history: After which steps it went on though something had changed; the last row's name then ends with ``*``.
         best: Which weights were kept, if some were to be.
         hints: Commands with which callbacks' records are looked at.
@@ -51,7 +50,6 @@ class RunClosed(RunMeasured):
 
     folder: Path
     averaged: bool
-    remarks: Sequence[str]
     history: Sequence[AllowedChange]
     best: Best | None
     hints: Sequence[str]
@@ -91,7 +89,7 @@ class Report:
             row=row,
             forward=forward,
             datasets=parts.datasets,
-            chains=parts.chains(),
+            chains=evaluation_chains(parts.recipe, parts.assembly),
             predict=parts.predict,
             compute=parts.compute,
             pictures=a_network,
@@ -135,24 +133,22 @@ class Report:
 
     def close(self, training: Training, references: list[evaluation.Row]) -> None:
         """Measure what was trained, and tell how the run ended."""
-        parts, rows, remarks, history = self.parts, list[evaluation.Row](), list[str](), list[AllowedChange]()
+        parts, rows, history = self.parts, list[evaluation.Row](), list[AllowedChange]()
         self.talk.line(f"Trained {training.steps} steps, {training.views:,} views.")
         network, averaged = scored(parts, training.learner.average)
         if parts.evaluators:
-            forward = NetworkForward(network, parts.compute)
-            results = self.row(AFTER, forward, training.steps)
+            results = self.row(AFTER, NetworkForward(network, parts.compute), training.steps)
             if not parts.processes.first:
                 return
             training.consider(training.finished(), results)
             start = RunStart.of(self.folder)
             history = start.history if start is not None else []
             rows = [*references, (AFTER + CHANGED * bool(history), results)]
-            remarks = list(parts.predict.remarks(forward.outputs, forward.features))
         table = evaluation.table_rows(rows, parts.evaluators)
         if rows:
             write_text(self.folder / RESULTS, as_csv(table), make=True)
         hints = self.watchers.tell(lambda callback: callback.hint(), asks=False)
-        self._say(RunClosed(parts, rows, table, self.folder, averaged, remarks, history, training.best, hints))
+        self._say(RunClosed(parts, rows, table, self.folder, averaged, history, training.best, hints))
 
     def _say(self, event: RunMeasured) -> None:
         self.parts.assembly.catalog.say(event, self.talk)

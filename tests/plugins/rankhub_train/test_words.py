@@ -40,7 +40,7 @@ def test_each_column_is_named_once_with_its_rows():
 
 def test_a_run_without_evaluators_says_where_it_lies_and_what_to_do(tmp_path):
     parts, out = parts_of(recipe(next_steps=["look at it", "train longer"])), io.StringIO()
-    closed = RunClosed(parts, [], [], tmp_path, False, [], [], None, ["tensorboard --logdir runs"])
+    closed = RunClosed(parts, [], [], tmp_path, False, [], None, ["tensorboard --logdir runs"])
     catalog().say(closed, Talk(out))
     assert out.getvalue().splitlines() == [
         f"Run folder: {tmp_path}",

@@ -9,8 +9,8 @@ from helpers.training import objective, parts_of, recipe, streams
 from torch import nn
 
 from rankhub.engine.cost import planned
-from rankhub.engine.network import batch_statistics, has_batch_statistics
 from rankhub_train import words
+from rankhub_train.norms import batch_statistics, has_batch_statistics
 from rankhub_train.references import untrained
 
 NORMED = {"use": "flat", "norm": True}
