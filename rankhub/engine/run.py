@@ -16,9 +16,7 @@ from rankhub.engine.cost import Lines, describe
 from rankhub.engine.data_overrides import put_data
 from rankhub.engine.device import Compute, preserved
 from rankhub.engine.folder import Journal
-from rankhub.engine.interrupt import Interrupt
 from rankhub.engine.parts import Parts, Resources, build
-from rankhub.engine.processes import Processes, joined
 from rankhub.engine.report import Report, announce, write_reports
 from rankhub.engine.speech import talk_for
 from rankhub.engine.started import AllowedChange, Identities, RunStart
@@ -28,6 +26,7 @@ from rankhub.interfaces.callback import Callback, RunInfo
 from rankhub.interfaces.data import Dataset, LabelSpec
 from rankhub.interfaces.draws import seeded
 from rankhub.interfaces.errors import ENDING
+from rankhub.interfaces.processes import Interrupt, Processes
 from rankhub.interfaces.talk import Talk
 from rankhub.recipe.load import LoadedRecipe
 
@@ -154,7 +153,7 @@ def _identities(parts: Parts) -> Identities:
 
 def _around(path: Path, processes: Processes, catalog: Catalog) -> AbstractContextManager[None]:
     """What plugins hold while the run works in its folder, such as a lock; the first process asks."""
-    return catalog.around(path) if processes.first else nullcontext()
+    return catalog.held("rankhub_around_run", folder=path) if processes.first else nullcontext()
 
 
 def estimate(loaded: LoadedRecipe, host: Host) -> Lines:
@@ -171,7 +170,7 @@ def resume(path: Path, loaded: LoadedRecipe, host: Host, *, allow_changes: bool 
     Raises:
         ChangedError: Recipe or data are others than when it began, and ``allow_changes`` does not stand.
     """
-    with _around(path, Processes.from_environment(), host.catalog):
+    with _around(path, host.catalog.processes(), host.catalog):
         start = RunStart.of(path)
         found = start.edits(path) if start is not None else []
         started.refuse(path, [] if allow_changes else found)
@@ -207,11 +206,12 @@ def _begun(loaded: LoadedRecipe, host: Host, path: Path | None = None, *, fresh:
 
     Of a run that goes on in ``path`` its last checkpoint too, without which, or ``fresh``, its network is initialized.
     """
-    processes = Processes.from_environment()
+    processes, interrupt = host.catalog.processes(), Interrupt()
     if not processes.first:
         host = Host(host.catalog, Talk(), host.data)
     compute = Compute.of(loaded.recipe, processes)
-    with Interrupt(several=processes.count > 1) as interrupt, joined(processes, compute.device):
+    several = processes.count > 1
+    with host.catalog.held("rankhub_signals", interrupt=interrupt, several=several), processes.joined(compute.device):
         state, labels = None, dict[str, LabelSpec]()
         if path is not None:
             checkpoints = checkpoint.Checkpoints(path / "checkpoints", loaded.recipe.checkpoint.keep)

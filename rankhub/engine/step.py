@@ -44,7 +44,6 @@ def take_step(
 
     Raises:
         LossNotFiniteError: A loss or the gradient is not finite. The weights are as they were before the step.
-        PeerLostError: Another process is gone.
     """
     train_mode(learner.network)
     if learner.average is not None:

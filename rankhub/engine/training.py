@@ -11,7 +11,6 @@ from rankhub.engine import checkpoint
 from rankhub.engine.checkpoint import Results
 from rankhub.engine.feed import EpochPosition
 from rankhub.engine.folder import Journal
-from rankhub.engine.interrupt import Interrupt
 from rankhub.engine.learner import Learner, ScheduledOptimizer, StepInfo, StreamBatch, WeightAverage, parameter_groups
 from rankhub.engine.network import freeze, reset
 from rankhub.engine.parts import Parts, build_network
@@ -20,6 +19,7 @@ from rankhub.engine.step import Stepped, take_step
 from rankhub.engine.watch import Watchers, view_sheet
 from rankhub.interfaces.batch import Batch
 from rankhub.interfaces.draws import seeded
+from rankhub.interfaces.processes import Interrupt
 
 Status = Literal["done", "stopped"]
 Show = Callable[[int, PhasePlan, Stepped, float], None]
@@ -92,7 +92,7 @@ class Training:
     checkpoints: checkpoint.Checkpoints
     journal: Journal
     watchers: Watchers
-    interrupt: Interrupt  # set by Ctrl-C
+    interrupt: Interrupt  # set by signals
     show: Show
     evaluate: Callable[[int], Results]  # called with the steps done when the recipe or a callback asks for it
     best: checkpoint.Best | None = None  # if the recipe names a metric

@@ -24,11 +24,11 @@ from torch import Tensor, nn
 
 from rankhub.engine.network import Outputs
 from rankhub.engine.objectives import Objective
-from rankhub.engine.processes import Processes
 from rankhub.interfaces.batch import Batch
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.order import Label, RankTarget
 from rankhub.interfaces.points import Points
+from rankhub.interfaces.processes import Processes
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ class Gathering:
     def _uneven(self, rows: Tensor) -> Tensor:
         if rows.dtype == torch.bool:
             return self._uneven(rows.to(torch.uint8)).bool()
-        return self.processes.gather_uneven(rows)
+        return self.processes.gather(rows, even=False)
 
     def gradient(self, leaves: Outputs) -> Outputs:
         """The gradient at this process's rows, summed over the processes' parts of the loss."""
