@@ -1,6 +1,6 @@
 """What a run reports: rows of measurements against references, and the closing words."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,6 @@ from rankhub.engine.network import Network
 from rankhub.engine.parts import Parts
 from rankhub.engine.plan import PhasePlan
 from rankhub.engine.source import NetworkForward, NetworkSource, RawPixels
-from rankhub.engine.started import RunStart
 from rankhub.engine.step import Stepped
 from rankhub.engine.training import Training
 from rankhub.engine.watch import Watchers
@@ -34,6 +33,7 @@ class Report:
     folder: Path  # the run's
     talk: Talk
     watchers: Watchers
+    changes: Sequence[str] = ()  # in spite of which the run went on
 
     def references(self) -> list[evaluation.Row]:
         """The rows that training must beat. They are computed once a run, before its first step."""
@@ -127,11 +127,9 @@ class Report:
             if not parts.processes.first:
                 return
             training.consider(training.finished(), results)
-            start = RunStart.of(self.folder)
-            changed = start.history if start is not None else []
-            self._table([*references, (AFTER + CHANGED * bool(changed), results)], forward, which)
-            for one in changed:
-                talk.note(f"{AFTER}{CHANGED}: went on after step {one.step} though {'; '.join(one.changes)}")
+            self._table([*references, (AFTER + CHANGED * bool(self.changes), results)], forward, which)
+            for sentence in self.changes:
+                talk.note(f"{AFTER}{CHANGED}: {sentence}")
         if training.best is not None:
             wanted = f"{training.best.label} {training.best.metric}"
             if (kept := training.best.kept()) is not None:
