@@ -19,6 +19,7 @@ def rankhub_guards() -> Iterable[Guard]:
     from rankhub_guards.not_finite import FirstPlace
     from rankhub_guards.rehearsal import Rehearsal
     from rankhub_guards.started import Beginning
+    from rankhub_guards.versions import Versions
     from rankhub_guards.watch import CallWatch
 
-    return [Announcements(), CallWatch(), Rehearsal(), FirstPlace(), Beginning(), Culprits()]
+    return [Announcements(), CallWatch(), Rehearsal(), FirstPlace(), Beginning(), Versions(), Culprits()]

@@ -59,6 +59,11 @@ class Parts:
     during: frozenset[str]  # labels of those that also run in the middle of training
     left_out: list[str]  # why an optional evaluator does not run
 
+    @property
+    def steps(self) -> int:
+        """Steps of the whole run."""
+        return self.plans[-1].first_step + self.plans[-1].steps
+
     def schedule(self, plan: PhasePlan) -> Schedule | None:
         """The factor on a phase's learning rate."""
         number = self.recipe.phases.index(plan.phase)

@@ -94,7 +94,7 @@ class Report:
 
     def step(self, number: int, plan: PhasePlan, stepped: Stepped, speed: float) -> None:
         """Say that ``number`` steps are done."""
-        steps = self.parts.plans[-1].first_step + self.parts.plans[-1].steps
+        steps = self.parts.steps
         done = number - plan.first_step
         epoch = min(done // plan.steps_per_epoch + 1, max(1, -(-plan.steps // plan.steps_per_epoch)))
         left = (steps - number) * stepped.views / speed if speed > 0 else 0.0
@@ -119,11 +119,11 @@ class Report:
     def close(self, training: Training, references: list[evaluation.Row]) -> None:
         """The closing table, where the run lies, how to see it and what to try next."""
         parts, talk = self.parts, self.talk
-        talk.line(f"Trained {training.steps} steps, {training.views:,} views.")
+        talk.line(f"Trained {parts.steps} steps, {training.views:,} views.")
         if parts.evaluators:
             network, which = scored(parts, training.learner.average)
             forward = NetworkForward(network, parts.compute)
-            results = self.row(AFTER, forward, training.steps)
+            results = self.row(AFTER, forward, parts.steps)
             if not parts.processes.first:
                 return
             training.consider(training.finished(), results)

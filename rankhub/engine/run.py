@@ -11,7 +11,7 @@ import torch
 from rankhub.catalog.blame import blamed
 from rankhub.catalog.catalog import Catalog
 from rankhub.engine import checkpoint, folder
-from rankhub.engine.checkpoint import Best
+from rankhub.engine.checkpoint import Best, Results
 from rankhub.engine.cost import Lines, describe
 from rankhub.engine.data_overrides import put_data
 from rankhub.engine.device import Compute, preserved
@@ -65,8 +65,7 @@ class _Begun:
     def train(self, path: Path, changes: Sequence[str] = ()) -> Ended:
         """Train to the end and report, or until Ctrl-C; in spite of ``changes``."""
         parts, first, state = self.parts, self.parts.processes.first, self.state
-        steps = parts.plans[-1].first_step + parts.plans[-1].steps
-        info = RunInfo(self.loaded.name, path, self.loaded.resolved(), 0 if state is None else state.step, steps)
+        info = RunInfo(self.loaded.name, path, self.loaded.resolved(), 0 if state is None else state.step, parts.steps)
         guards = self.host.catalog.guards if first else ()
         said = [one for guard in guards for one in guard.begins(info, parts.datasets, changes)]
         watchers = Watchers(self._callbacks(info) if first else [], self.host.catalog)
@@ -82,17 +81,12 @@ class _Begun:
             references = report.references()
             torch.manual_seed(seeded(parts.recipe.seed, "train"))
             learner = new_learner(parts)
-            training = Training(
-                parts,
-                learner,
-                checkpoints,
-                journal,
-                watchers,
-                interrupt,
-                show=report.step,
-                evaluate=lambda number: report.between(learner.average, number, number == info.step),
-                best=self._best(checkpoints),
-            )
+            average, best = learner.average, self._best(checkpoints)
+
+            def evaluate(number: int) -> Results:
+                return report.between(average, number, again=number == info.step)
+
+            training = Training(parts, learner, checkpoints, journal, watchers, interrupt, report.step, evaluate, best)
             interrupt.waits = True
             status = training.run(state)
             interrupt.waits = False
@@ -136,8 +130,7 @@ def start(loaded: LoadedRecipe, host: Host, out: Path | None = None) -> Ended:
         path = processes.from_first(folder.new_folder(loaded.name, out) if processes.first else Path())
         with _around(path, processes, host.catalog):
             if processes.first:
-                lock = folder.versions(host.catalog)
-                folder.write_start(path, loaded.text, loaded.resolved_text(), loaded.changes, lock)
+                folder.write_start(path, loaded)
                 folder.write_labels(path, parts.assembly.labels)
                 write_reports(parts, path)
             talk.line(f"run folder  {path}")
@@ -181,8 +174,6 @@ def resume(path: Path, loaded: LoadedRecipe, host: Host, *, allow_changes: bool 
             parts, talk, state = begun.parts, begun.host.talk, begun.state
             found = _changes(host, path, parts.datasets, allowed=allow_changes)
             announce(parts, describe(parts, loaded.name, measure=False), talk)
-            for sentence in folder.changed_versions(path, folder.versions(host.catalog)):
-                talk.note(sentence)
             for sentence in found:
                 talk.note(f"goes on though {sentence}")
             if parts.processes.first and (found or state is None):

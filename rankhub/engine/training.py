@@ -101,11 +101,6 @@ class Training:
     _optimizer: ScheduledOptimizer | None = None
     _rate: _Rate = field(default_factory=_Rate)
 
-    @property
-    def steps(self) -> int:
-        """Steps of the whole run."""
-        return self.parts.plans[-1].first_step + self.parts.plans[-1].steps
-
     def run(self, state: checkpoint.State | None) -> Status:
         """Train from ``state``, or from the beginning."""
         if state is not None:
@@ -122,7 +117,7 @@ class Training:
             for number in self._steps(plan, self.done - plan.first_step):
                 self.done = number
                 wanted = [self.interrupt.asked is not None, self.watchers.take("stop")]
-                if any(self.parts.processes.any(wanted)) and number < self.steps:
+                if any(self.parts.processes.any(wanted)) and number < self.parts.steps:
                     self._save(number)
                     return "stopped"
         if state is not None:  # it was killed after its last step: only the closing evaluation is still to come
@@ -216,7 +211,7 @@ class Training:
 
     def finished(self) -> checkpoint.State:
         """What there is to keep after the last step."""
-        return self._state(self.steps)
+        return self._state(self.parts.steps)
 
     def _state(self, number: int, **facts: Any) -> checkpoint.State:
         assert self._optimizer is not None
