@@ -70,10 +70,6 @@ class Parts:
         schedule: Schedule | None = self.assembly.get("phases", number, "schedule") or self.assembly.get("schedule")
         return schedule
 
-    def chains(self) -> dict[str, Chain]:
-        """Stream -> its generator, as evaluators name it."""
-        return evaluation_chains(self.recipe, self.assembly)
-
 
 def build(recipe: Recipe, resources: Resources, *, fresh: bool = True) -> Parts:
     """Open the data and build the network; one that is not ``fresh`` gets its weights from a checkpoint.

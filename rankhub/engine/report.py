@@ -8,7 +8,7 @@ from rankhub.engine import evaluation
 from rankhub.engine.checkpoint import Results
 from rankhub.engine.learner import WeightAverage
 from rankhub.engine.network import Network
-from rankhub.engine.parts import Parts
+from rankhub.engine.parts import Parts, evaluation_chains
 from rankhub.engine.plan import PhasePlan
 from rankhub.engine.source import NetworkForward, NetworkSource, RawPixels
 from rankhub.engine.step import Stepped
@@ -70,7 +70,7 @@ class Report:
             row=row,
             forward=forward,
             datasets=parts.datasets,
-            chains=parts.chains(),
+            chains=evaluation_chains(parts.recipe, parts.assembly),
             predict=parts.predict,
             compute=parts.compute,
             pictures=row != PIXELS,
@@ -126,7 +126,7 @@ class Report:
             results = self.row(AFTER, forward, parts.steps)
             if not parts.processes.first:
                 return
-            training.consider(training.finished(), results)
+            training.consider(parts.steps, results)
             self._table([*references, (AFTER + CHANGED * bool(self.changes), results)], forward, which)
             for sentence in self.changes:
                 talk.note(f"{AFTER}{CHANGED}: {sentence}")

@@ -107,7 +107,7 @@ class Training:
             self.learner.restore(state, self.checkpoints.last())
             self.views = int(state.facts["views"])
             if state.facts.get("evaluate"):  # it was killed before that was done
-                self.consider(replace(state, facts={"views": self.views}), self.evaluate(state.step))
+                self.consider(state.step, self.evaluate(state.step), replace(state, facts={"views": self.views}))
         self.done = 0 if state is None else state.step
         for plan in self.parts.plans:
             if self.done >= plan.first_step + plan.steps:
@@ -201,17 +201,13 @@ class Training:
             self._save(number, evaluate)
         if evaluate:
             self.learner.mean_statistics()
-            self.consider(self._state(number), self.evaluate(number))
+            self.consider(number, self.evaluate(number))
             self._rate.restart()
 
-    def consider(self, state: checkpoint.State, results: Results) -> None:
-        """Keep the weights of ``state`` if these results of theirs are the best so far."""
+    def consider(self, number: int, results: Results, state: checkpoint.State | None = None) -> None:
+        """Keep the weights after a step, by default as they are now, if these results of theirs are the best so far."""
         if self.best is not None and self.parts.processes.first and self.best.improves(results):
-            self.best.save(state, results)
-
-    def finished(self) -> checkpoint.State:
-        """What there is to keep after the last step."""
-        return self._state(self.parts.steps)
+            self.best.save(state or self._state(number), results)
 
     def _state(self, number: int, **facts: Any) -> checkpoint.State:
         assert self._optimizer is not None

@@ -10,6 +10,7 @@ import rankhub_probes
 from rankhub.catalog.catalog import Catalog
 from rankhub.catalog.options import docs_of
 from rankhub.engine.evaluation import evaluate_row, table_rows
+from rankhub.engine.parts import evaluation_chains
 from rankhub.engine.source import NetworkForward, NetworkSource, RawPixels
 
 WANTED = [
@@ -50,7 +51,7 @@ def test_rows_of_the_report(catalog, tmp_path):
             row=row,
             forward=forward,
             datasets=parts.datasets,
-            chains=parts.chains(),
+            chains=evaluation_chains(parts.recipe, parts.assembly),
             predict=parts.predict,
             compute=parts.compute,
             pictures=False,
