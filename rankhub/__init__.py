@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from rankhub.engine.source import NetworkForward as NetworkForward
     from rankhub.engine.trained import Run as Run
     from rankhub.interfaces.talk import Talk as Talk
+    from rankhub.recipe.address import labels_of as labels_of
     from rankhub.recipe.load import LoadedRecipe as LoadedRecipe
     from rankhub.recipe.overrides import Change as Change
     from rankhub.recipe.overrides import apply_overrides as apply_overrides
@@ -85,6 +86,7 @@ _HOMES = {
     "rankhub.engine.source": "NetworkForward",
     "rankhub.engine.trained": "Run",
     "rankhub.interfaces.talk": "Talk",
+    "rankhub.recipe.address": "labels_of",
     "rankhub.recipe.load": "LoadedRecipe",
     "rankhub.recipe.overrides": "Change apply_overrides",
     "rankhub.recipe.reader": "Document",

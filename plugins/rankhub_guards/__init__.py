@@ -16,9 +16,10 @@ def rankhub_guards() -> Iterable[Guard]:
     """What each looks at is said in its module."""
     from rankhub_guards.announced import Announcements
     from rankhub_guards.blame import Culprits
-    from rankhub_guards.identity import Identity
     from rankhub_guards.not_finite import FirstPlace
     from rankhub_guards.rehearsal import Rehearsal
+    from rankhub_guards.started import Beginning
+    from rankhub_guards.versions import Versions
     from rankhub_guards.watch import CallWatch
 
-    return [Announcements(), CallWatch(), Rehearsal(), FirstPlace(), Identity(), Culprits()]
+    return [Announcements(), CallWatch(), Rehearsal(), FirstPlace(), Beginning(), Versions(), Culprits()]

@@ -12,41 +12,41 @@ import numpy as np
 import numpy.typing as npt
 
 from rankhub.interfaces.data import Dataset, GivenData
-from rankhub.interfaces.guard import Guard
 
 LOOKED_AT = 16
 """Images whose pixels stand for all where a data set knows no digests."""
 
 
-class Identity(Guard):
-    """Knows data sets again by digests: ``listing`` of names and sizes in order, ``content`` of pixels, ``labels``."""
+def identity(dataset: Dataset) -> dict[str, Any]:
+    """Digests of an open data set: ``listing`` of names and sizes in order, ``content`` of pixels, ``labels``.
 
-    def identity(self, dataset: Dataset) -> Mapping[str, Any]:
-        """It takes a second or two for a million images. No ``content`` where an image is another when asked again."""
-        paths, label = dataset.facts("path") or (), dataset.label
-        if isinstance(dataset, GivenData):
-            paths = [os.path.basename(path) for path in paths]
-        names = unicodedata.normalize("NFC", "\0".join(paths))
-        told = [label.kind, label.higher_is_better, label.classes, dataset.facts("reference"), dataset.facts("kind")]
-        labels = [repr(told), dataset.labels(), *(dataset.points() or ()), *(dataset.folds() or ())]
-        listing = _digest([names, dataset.sizes()])
-        return {"images": len(dataset), "listing": listing, "content": _content(dataset), "labels": _digest(labels)}
+    It takes a second or two for a million images. No ``content`` where an image is another when asked again.
+    """
+    paths, label = dataset.facts("path") or (), dataset.label
+    if isinstance(dataset, GivenData):
+        paths = [os.path.basename(path) for path in paths]
+    names = unicodedata.normalize("NFC", "\0".join(paths))
+    told = [label.kind, label.higher_is_better, label.classes, dataset.facts("reference"), dataset.facts("kind")]
+    labels = [repr(told), dataset.labels(), *(dataset.points() or ()), *(dataset.folds() or ())]
+    listing = _digest([names, dataset.sizes()])
+    return {"images": len(dataset), "listing": listing, "content": _content(dataset), "labels": _digest(labels)}
 
-    def changes(self, then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
-        """In what a data set differs from what it was."""
-        lacks = [key for key in ("images", "listing", "content", "labels") if key not in then]
-        if lacks:
-            yield f"is not described whole in the run's folder, {', '.join(lacks)} is not there"
-            return
-        contents = then["content"], now["content"]
-        if then["images"] != now["images"]:
-            yield f"had {then['images']} images and has {now['images']}"
-        elif then["listing"] != now["listing"]:
-            yield "has images of other names or sizes, or in another order"
-        elif None not in contents and contents[0] != contents[1]:
-            yield "has other images of the same names"
-        if then["images"] == now["images"] and then["labels"] != now["labels"]:
-            yield "has other labels"
+
+def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    """In what a data set differs from what it was, as ends of sentences."""
+    lacks = [key for key in ("images", "listing", "content", "labels") if key not in then]
+    if lacks:
+        yield f"is not described whole in the run's folder, {', '.join(lacks)} is not there"
+        return
+    contents = then["content"], now["content"]
+    if then["images"] != now["images"]:
+        yield f"had {then['images']} images and has {now['images']}"
+    elif then["listing"] != now["listing"]:
+        yield "has images of other names or sizes, or in another order"
+    elif None not in contents and contents[0] != contents[1]:
+        yield "has other images of the same names"
+    if then["images"] == now["images"] and then["labels"] != now["labels"]:
+        yield "has other labels"
 
 
 def _content(data: Dataset) -> str | None:

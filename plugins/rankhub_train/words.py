@@ -104,8 +104,8 @@ def _closing_table(closed: RunClosed, talk: Talk) -> None:
     talk.line(f"Scored: the {'moving average of the weights' if closed.averaged else 'weights of the last step'}.")
     for sentence in beaten(closed.rows, closed.parts.evaluators):
         talk.note(f"training did not help: {sentence}")
-    for one in closed.history:
-        talk.note(f"{closed.rows[-1][0]}: went on after step {one.step} though {'; '.join(one.changes)}")
+    for sentence in closed.changes:
+        talk.note(f"{closed.rows[-1][0]}: {sentence}")
 
 
 def _farewell(closed: RunClosed, talk: Talk) -> None:

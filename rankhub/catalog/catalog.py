@@ -6,6 +6,7 @@ behind the entry points: a component's own module is imported when a recipe uses
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from collections import Counter
@@ -13,7 +14,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
-from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from rankhub.interfaces.callback import Callback, RunInfo
     from rankhub.interfaces.evaluate import Reference
     from rankhub.interfaces.guard import Guard
+    from rankhub.interfaces.processes import Processes
     from rankhub.interfaces.schedule import Clock
     from rankhub.interfaces.talk import Stream, Talk
 
@@ -325,20 +326,37 @@ class Catalog:
                 found.setdefault(target.partition(":")[0].partition(".")[0], f"plugin {plugin.owner} {plugin.version}")
         return found
 
+    def processes(self) -> Processes:
+        """This process among those of a run that begins; a UserError if there are several, and no plugin knows them."""
+        from rankhub.interfaces.processes import ALONE
+
+        found = self._needed("rankhub_processes")
+        if not found and os.environ.get("WORLD_SIZE", "1") != "1":
+            raise UserError(
+                f"WORLD_SIZE is {os.environ['WORLD_SIZE']}, but no plugin that works takes several processes, so that "
+                "each would train by itself; see `rankhub plugins list`, or start one process"
+            )
+        return found[0] if found else ALONE
+
     @contextmanager
-    def around(self, folder: Path) -> Iterator[None]:
-        """What plugins hold while a run works in its folder; a UserError where one refuses it, or fails."""
-        with ExitStack() as held:
-            for plugin in self.plugins:
-                try:
-                    for context in plugin.hooks.rankhub_around_run(folder=folder):
-                        held.enter_context(context)
-                except Exception as error:  # without what it guards against, a run must not begin in silence
-                    if isinstance(error, UserError) or getattr(error, "errno", None) in REMEDIES:
-                        raise
-                    text = f"plugin {plugin.owner} fails around a run ({brief(error)}); tell its author, or go without"
-                    raise UserError(f"{text} it: RANKHUB_DISABLE={plugin.owner}") from error
+    def held(self, hook: str, **given: Any) -> Iterator[None]:
+        """What plugins enter for a run by a hook; a UserError where one refuses it, or fails."""
+        with ExitStack() as entered:
+            self._needed(hook, entered.enter_context, **given)
             yield
+
+    def _needed(self, hook: str, take: Callable[[Any], Any] | None = None, **given: Any) -> list[Any]:
+        """What all plugins answer to a hook without which no run may begin; a UserError where one fails."""
+        found: list[Any] = []
+        for plugin in self.plugins:
+            try:
+                found += map(take or (lambda answer: answer), getattr(plugin.hooks, hook)(**given))
+            except Exception as error:
+                if isinstance(error, UserError) or getattr(error, "errno", None) in REMEDIES:
+                    raise
+                text = f"plugin {plugin.owner} fails around a run ({brief(error)}); tell its author, or go without"
+                raise UserError(f"{text} it: RANKHUB_DISABLE={plugin.owner}") from error
+        return found
 
 
 def _import(entry: ComponentInfo) -> type:

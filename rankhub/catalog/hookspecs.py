@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rankhub.interfaces.callback import Callback, RunInfo
     from rankhub.interfaces.evaluate import Reference
     from rankhub.interfaces.guard import Guard
+    from rankhub.interfaces.processes import Interrupt, Processes
     from rankhub.interfaces.talk import Stream, Talk
 
 PROJECT = "rankhub"
@@ -76,6 +77,25 @@ def rankhub_around_run(folder: Path) -> AbstractContextManager[object]:
     """Return what is entered before a run works in its folder, and left at its end, such as a lock.
 
     Only the first process of a run asks. What is raised, such as a UserError, keeps the run from its folder.
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def rankhub_processes() -> Processes | None:
+    """Return this process among those that a launcher has started for one run; None where this plugin knows of none.
+
+    Called when a run begins. Of several plugins the first serves, by name. A run does not begin on one of several
+    processes (``WORLD_SIZE``) that no plugin knows.
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def rankhub_signals(interrupt: Interrupt, several: bool) -> AbstractContextManager[object]:
+    """Return what is entered while a run lasts, in each of its processes, and sets ``interrupt.asked`` to end it.
+
+    ``several``: whether it has more than one process.
     """
     raise NotImplementedError
 

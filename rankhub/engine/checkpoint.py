@@ -11,19 +11,18 @@ import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from math import isfinite
+from math import isfinite, nan
 from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import BaseModel, FiniteFloat
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.evaluate import EvaluationResult, Evaluator
-from rankhub.interfaces.files import read_json, unwritable
+from rankhub.interfaces.files import unwritable
 from rankhub.interfaces.tensors import load_tensors
 
 log = logging.getLogger("rankhub")
@@ -120,16 +119,14 @@ class Best:
     def kept(self) -> tuple[Path, float] | None:
         """The best checkpoint and its metric, or None."""
         kept = _complete(self.folder, "best_step_*")
-        found = [(path, read_json(path / "state.json", _Best, f"remove {path}").facts.best) for path in kept]
-        return max(found, key=lambda pair: self.sign * pair[1]) if found else None
+        found = [(path, float(verified(path, "")["facts"]["best"])) for path in kept]
+        return max(found, key=lambda pair: self.sign * pair[1], default=None)
 
     def improves(self, results: Results) -> bool:
         """Whether these are better than all before; a metric that is missing or not finite is not."""
-        if self.label not in results or self.metric not in results[self.label].metrics:
-            return False
+        value = results[self.label].metrics.get(self.metric, nan) if self.label in results else nan
         known = self.kept()
-        value = self.sign * results[self.label].metrics[self.metric]
-        return isfinite(value) and (known is None or value > self.sign * known[1])
+        return isfinite(value) and (known is None or self.sign * value > self.sign * known[1])
 
     def save(self, state: State, results: Results) -> None:
         """Write this state as ``best_step_*`` and remove the best one of before."""
@@ -140,14 +137,6 @@ class Best:
         for old in self.folder.glob("best_step_*"):
             if old != path:
                 shutil.rmtree(old)
-
-
-class _BestFacts(BaseModel):
-    best: FiniteFloat
-
-
-class _Best(BaseModel):
-    facts: _BestFacts
 
 
 def _complete(folder: Path, pattern: str) -> list[Path]:
@@ -227,15 +216,11 @@ def verified(folder: Path, only: str | None = None) -> dict[str, Any]:
             raise UserError(f"{folder} is a checkpoint of format {facts.get('format')}, this version reads {FORMAT}")
         digest, number = facts.pop("digest", None), folder.name.rpartition("step_")[2]
         other_step = number.isdigit() and int(number) != facts["step"]
-        wrong = (
-            ["state.json"]
-            if other_step or (facts["format"] == FORMAT and digest != _digest(facts))
-            else [
-                name
-                for name, kept in facts.get("files", {}).items()
-                if only in (None, name) and digest_of(folder / name) != kept
-            ]
-        )
+        if other_step or (facts["format"] == FORMAT and digest != _digest(facts)):
+            wrong = ["state.json"]
+        else:
+            looked_at = [(name, kept) for name, kept in facts.get("files", {}).items() if only in (None, name)]
+            wrong = [name for name, kept in looked_at if digest_of(folder / name) != kept]
     except FileNotFoundError as error:
         raise UserError(f"checkpoint {folder} is not complete: {error.filename or error}") from error
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:

@@ -9,8 +9,8 @@ from typing import Self
 import numpy as np
 import torch
 
-from rankhub.engine.processes import ALONE, Processes
 from rankhub.interfaces.errors import UserError
+from rankhub.interfaces.processes import ALONE, Processes
 from rankhub.recipe.schema import Recipe
 
 _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}

@@ -14,7 +14,6 @@ from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from rankhub.catalog.blame import called, culprit, during
-from rankhub.engine.processes import ALONE, Processes
 from rankhub.interfaces.batch import Batch, View
 from rankhub.interfaces.data import Dataset, LabelSpec, Sample
 from rankhub.interfaces.draws import Draws
@@ -24,6 +23,7 @@ from rankhub.interfaces.guard import Guard
 from rankhub.interfaces.order import Label, RankTarget
 from rankhub.interfaces.points import Points
 from rankhub.interfaces.predict import Predict
+from rankhub.interfaces.processes import ALONE, Processes
 from rankhub.recipe.assembly import plan_chain
 
 

@@ -8,7 +8,7 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -25,6 +25,7 @@ from rankhub.catalog.catalog import Catalog
 from rankhub.interfaces.data import LabelKind, LabelSpec
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.files import read_json, unwritable, whole, write_text
+from rankhub.recipe.load import LoadedRecipe
 from rankhub.recipe.phases import old_forms
 from rankhub.recipe.reader import read
 from rankhub.recipe.shipped import Source, read_file
@@ -57,11 +58,12 @@ def _made(folder: Path, *, exist_ok: bool) -> Path:
     return folder
 
 
-def write_start(folder: Path, text: str, resolved: str, overrides: Sequence[str], lock: Any) -> None:
+def write_start(folder: Path, loaded: LoadedRecipe) -> None:
     """Write the recipe as given and as resolved, and the lock of versions."""
-    write_text(folder / "recipe.yaml", text)
-    write_text(folder / "lock.json", json.dumps({"overrides": list(overrides), **lock}, indent=1) + "\n")
-    write_text(folder / RESOLVED, resolved)
+    lock = {"overrides": list(loaded.changes), **versions(loaded.catalog)}
+    write_text(folder / "recipe.yaml", loaded.text)
+    write_text(folder / "lock.json", json.dumps(lock, indent=1) + "\n")
+    write_text(folder / RESOLVED, loaded.resolved_text())
 
 
 def home_of(run: Path) -> Path:
@@ -132,7 +134,6 @@ def versions(catalog: Catalog) -> dict[str, Any]:
 
 
 class _Lock(BaseModel):
-    libraries: dict[str, str]
     plugins: dict[str, str]
     distributions: dict[str, str] = {}
 
@@ -150,21 +151,6 @@ def check_plugins(folder: Path, catalog: Catalog) -> None:
             f"the run {folder.absolute()} needs the plugin {owner}, of {source} by its lock.json, which "
             + (f"cannot be used: {reason}" if reason else f"is not installed; install {source.replace(' ', '==')}")
         )
-
-
-def changed_versions(folder: Path, now: Mapping[str, Any]) -> list[str]:
-    """Sentences on what has another version than when the run began; its weights may then differ in the last bits."""
-    try:
-        then = read_json(folder / "lock.json", _Lock, "so what has another version now is not known")
-    except UserError as error:
-        return [str(error)]
-    sentences = []
-    for part in ("libraries", "plugins"):
-        for name, version in now[part].items():
-            before = getattr(then, part).get(name)
-            if before not in (None, version):
-                sentences.append(f"{name} is {version} now and was {before} when the run began")
-    return sentences
 
 
 def write_picture(path: Path, picture: npt.NDArray[np.uint8]) -> None:

@@ -17,13 +17,13 @@ from rankhub.engine.device import Compute
 from rankhub.engine.network import Network, load_weights
 from rankhub.engine.objectives import Objective
 from rankhub.engine.plan import PhasePlan
-from rankhub.engine.processes import ALONE, Processes
 from rankhub.engine.wide import buffers_kept
 from rankhub.interfaces.batch import Batch
 from rankhub.interfaces.errors import ComponentError
 from rankhub.interfaces.guard import Guard
 from rankhub.interfaces.loss import Loss
 from rankhub.interfaces.optim import Optimizer
+from rankhub.interfaces.processes import ALONE, Processes
 from rankhub.interfaces.schedule import Clock, Schedule, value_at
 from rankhub.recipe.assembly import Assembly
 from rankhub.recipe.schema import matching

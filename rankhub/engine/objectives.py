@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from rankhub.engine.network import Network, Outputs
+from rankhub.engine.network import Outputs
 from rankhub.interfaces.loss import Loss, LossContext
 from rankhub.interfaces.order import RankTarget
 from rankhub.interfaces.schedule import Clock, Schedule, value_at
@@ -30,12 +30,6 @@ class Objective:
     def pick(self, outputs: Outputs) -> dict[str, Tensor]:
         """The outputs that the loss is handed."""
         return {name: outputs[f"{self.head}.{name}"] for name in self.outputs}
-
-
-def check_finite(values: Mapping[str, Tensor]) -> tuple[dict[str, float], str | None]:
-    """The values as numbers, and the name of the first that is not finite."""
-    numbers = dict(zip(values, torch.stack(list(values.values())).tolist(), strict=True)) if values else {}
-    return numbers, next((name for name, number in numbers.items() if not math.isfinite(number)), None)
 
 
 @dataclass(slots=True)
@@ -87,10 +81,3 @@ def heads_of(objectives: Sequence[Objective]) -> list[str]:
 def counts_of(objectives: Sequence[Objective], target: RankTarget) -> dict[str, Tensor]:
     """Objective -> the number of terms (views, groups, queries) in its loss on these views, scalar float64."""
     return {objective.name: objective.loss.count(target).to(torch.float64) for objective in objectives}
-
-
-def after_step(network: Network) -> None:
-    """Call :meth:`Loss.after_step` of every loss; the optimizer has just changed the weights."""
-    for module in network.losses.modules():
-        if isinstance(module, Loss):
-            module.after_step()

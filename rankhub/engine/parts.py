@@ -13,12 +13,12 @@ from rankhub.engine.feed import Chain, Feed, check_images
 from rankhub.engine.network import Network, take_over
 from rankhub.engine.objectives import Objective
 from rankhub.engine.plan import PhasePlan, plan_phases
-from rankhub.engine.processes import ALONE, Processes
 from rankhub.interfaces.data import DataReport, Dataset, GivenData, LabelSpec, OpenContext
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.evaluate import Evaluator
 from rankhub.interfaces.loss import Loss
 from rankhub.interfaces.predict import Predict
+from rankhub.interfaces.processes import ALONE, Processes
 from rankhub.interfaces.schedule import Schedule
 from rankhub.recipe.assembly import Assembly
 from rankhub.recipe.schema import Recipe, phase_streams, size_path
@@ -58,6 +58,11 @@ class Parts:
     evaluators: Mapping[str, Evaluator]  # by the label under which they are reported
     during: frozenset[str]  # labels of those that also run in the middle of training
     left_out: list[str]  # why an optional evaluator does not run
+
+    @property
+    def steps(self) -> int:
+        """Steps of the whole run."""
+        return self.plans[-1].first_step + self.plans[-1].steps
 
     def schedule(self, plan: PhasePlan) -> Schedule | None:
         """The factor on a phase's learning rate."""

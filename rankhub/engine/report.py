@@ -12,7 +12,6 @@ from rankhub.engine.network import Network
 from rankhub.engine.parts import Parts, evaluation_chains
 from rankhub.engine.plan import PhasePlan
 from rankhub.engine.source import NetworkForward, NetworkSource
-from rankhub.engine.started import AllowedChange, RunStart
 from rankhub.engine.step import Stepped
 from rankhub.engine.training import Training
 from rankhub.engine.watch import Watchers
@@ -43,14 +42,14 @@ class RunClosed(RunMeasured):
     Attributes:
         folder: Its own.
         averaged: Whether the moving average of the weights was scored, or those of the last step.
-        history: After which steps it went on though something had changed; the last row's name then ends with ``*``.
+        changes: Sentences on what it went on in spite of; the last row's name then ends with ``*``.
         best: Which weights were kept, if some were to be.
         hints: Commands with which callbacks' records are looked at.
     """
 
     folder: Path
     averaged: bool
-    history: Sequence[AllowedChange]
+    changes: Sequence[str]
     best: Best | None
     hints: Sequence[str]
 
@@ -63,6 +62,7 @@ class Report:
     folder: Path  # the run's
     talk: Talk
     watchers: Watchers
+    changes: Sequence[str] = ()  # in spite of which the run went on
 
     def references(self) -> list[evaluation.Row]:
         """The rows that training must beat. They are computed once a run, before its first step."""
@@ -111,7 +111,7 @@ class Report:
 
     def step(self, number: int, plan: PhasePlan, stepped: Stepped, speed: float) -> None:
         """Say that ``number`` steps are done."""
-        steps = self.parts.plans[-1].first_step + self.parts.plans[-1].steps
+        steps = self.parts.steps
         done = number - plan.first_step
         epoch = min(done // plan.steps_per_epoch + 1, max(1, -(-plan.steps // plan.steps_per_epoch)))
         left = (steps - number) * stepped.views / speed if speed > 0 else 0.0
@@ -133,22 +133,20 @@ class Report:
 
     def close(self, training: Training, references: list[evaluation.Row]) -> None:
         """Measure what was trained, and tell how the run ended."""
-        parts, rows, history = self.parts, list[evaluation.Row](), list[AllowedChange]()
-        self.talk.line(f"Trained {training.steps} steps, {training.views:,} views.")
+        parts, rows = self.parts, list[evaluation.Row]()
+        self.talk.line(f"Trained {parts.steps} steps, {training.views:,} views.")
         network, averaged = scored(parts, training.learner.average)
         if parts.evaluators:
-            results = self.row(AFTER, NetworkForward(network, parts.compute), training.steps)
+            results = self.row(AFTER, NetworkForward(network, parts.compute), parts.steps)
             if not parts.processes.first:
                 return
-            training.consider(training.finished(), results)
-            start = RunStart.of(self.folder)
-            history = start.history if start is not None else []
-            rows = [*references, (AFTER + CHANGED * bool(history), results)]
+            training.consider(parts.steps, results)
+            rows = [*references, (AFTER + CHANGED * bool(self.changes), results)]
         table = evaluation.table_rows(rows, parts.evaluators)
         if rows:
             write_text(self.folder / RESULTS, as_csv(table), make=True)
         hints = self.watchers.tell(lambda callback: callback.hint(), asks=False)
-        self._say(RunClosed(parts, rows, table, self.folder, averaged, history, training.best, hints))
+        self._say(RunClosed(parts, rows, table, self.folder, averaged, self.changes, training.best, hints))
 
     def _say(self, event: RunMeasured) -> None:
         self.parts.assembly.catalog.say(event, self.talk)

@@ -10,26 +10,27 @@ import torch
 
 from rankhub.catalog.blame import blamed
 from rankhub.catalog.catalog import Catalog
-from rankhub.engine import checkpoint, folder, started
-from rankhub.engine.checkpoint import Best
+from rankhub.engine import checkpoint, folder
+from rankhub.engine.checkpoint import Best, Results
 from rankhub.engine.cost import RunPlanned, planned
 from rankhub.engine.data_overrides import put_data
 from rankhub.engine.device import Compute, preserved
 from rankhub.engine.folder import Journal
-from rankhub.engine.interrupt import Interrupt
 from rankhub.engine.parts import Parts, Resources, build
-from rankhub.engine.processes import Processes, joined
 from rankhub.engine.report import Report, write_reports
 from rankhub.engine.speech import talk_for
-from rankhub.engine.started import AllowedChange, Identities, RunStart
 from rankhub.engine.training import Status, Training, new_learner
 from rankhub.engine.watch import Watchers
 from rankhub.interfaces.callback import Callback, RunInfo
 from rankhub.interfaces.data import Dataset, LabelSpec
 from rankhub.interfaces.draws import seeded
-from rankhub.interfaces.errors import ENDING
+from rankhub.interfaces.errors import ENDING, ChangedError
+from rankhub.interfaces.processes import Interrupt, Processes
 from rankhub.interfaces.talk import Talk
 from rankhub.recipe.load import LoadedRecipe
+
+SHOWN = 3
+"""Changes that a sentence names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,35 +62,31 @@ class _Begun:
     state: checkpoint.State | None  # from which it goes on
     interrupt: Interrupt
 
-    def train(self, path: Path) -> Ended:
-        """Train to the end and report, or until Ctrl-C."""
+    def train(self, path: Path, changes: Sequence[str] = ()) -> Ended:
+        """Train to the end and report, or until Ctrl-C; in spite of ``changes``."""
         parts, first, state = self.parts, self.parts.processes.first, self.state
-        steps = parts.plans[-1].first_step + parts.plans[-1].steps
-        info = RunInfo(self.loaded.name, path, self.loaded.resolved(), 0 if state is None else state.step, steps)
+        info = RunInfo(self.loaded.name, path, self.loaded.resolved(), 0 if state is None else state.step, parts.steps)
+        guards = self.host.catalog.guards if first else ()
+        said = [one for guard in guards for one in guard.begins(info, parts.datasets, changes)]
         watchers = Watchers(self._callbacks(info) if first else [], self.host.catalog)
         watchers.tell(lambda callback: callback.run_started(info))
         checkpoints = checkpoint.Checkpoints(path / "checkpoints", parts.recipe.checkpoint.keep)
         journal = Journal(path / "metrics.jsonl" if first else None, info.step)
         for remark in journal.remarks:
             self.host.talk.note(remark)
-        report = Report(parts, path, self.host.talk, watchers)
+        report = Report(parts, path, self.host.talk, watchers, said)
         status: Literal["done", "stopped", "failed"] = "failed"
         interrupt, training, asked = self.interrupt, None, ""
         try:
             references = report.references()
             torch.manual_seed(seeded(parts.recipe.seed, "train"))
             learner = new_learner(parts)
-            training = Training(
-                parts,
-                learner,
-                checkpoints,
-                journal,
-                watchers,
-                interrupt,
-                show=report.step,
-                evaluate=lambda number: report.between(learner.average, number, number == info.step),
-                best=self._best(checkpoints),
-            )
+            average, best = learner.average, self._best(checkpoints)
+
+            def evaluate(number: int) -> Results:
+                return report.between(average, number, again=number == info.step)
+
+            training = Training(parts, learner, checkpoints, journal, watchers, interrupt, report.step, evaluate, best)
             interrupt.waits = True
             status = training.run(state)
             interrupt.waits = False
@@ -130,31 +127,31 @@ def start(loaded: LoadedRecipe, host: Host, out: Path | None = None) -> Ended:
     with _begun(loaded, host) as begun:
         parts, processes, talk = begun.parts, begun.parts.processes, begun.host.talk
         host.catalog.say(planned(parts, loaded.name, measure=True), talk)
-        data = _identities(parts)
         path = processes.from_first(folder.new_folder(loaded.name, out) if processes.first else Path())
         with _around(path, processes, host.catalog):
             if processes.first:
-                lock = folder.versions(host.catalog)
-                folder.write_start(path, loaded.text, loaded.resolved_text(), loaded.changes, lock)
+                folder.write_start(path, loaded)
                 folder.write_labels(path, parts.assembly.labels)
-                RunStart.written(path, data)
                 write_reports(parts, path)
             talk.line(f"run folder  {path}")
             return begun.train(path)
 
 
-def _identities(parts: Parts) -> Identities:
-    """What the data sets are; the first process looks."""
-    datasets, guards = parts.datasets if parts.processes.first else {}, parts.assembly.catalog.guards
-    return {
-        name: {key: value for guard in guards for key, value in guard.identity(data).items()}
-        for name, data in datasets.items()
-    }
+def _changes(host: Host, path: Path, datasets: Mapping[str, Dataset], *, allowed: bool) -> list[str]:
+    """In what a run that goes on differs from what it began as; a ChangedError unless that is allowed."""
+    found = [one for guard in host.catalog.guards for one in guard.changes(path, datasets)]
+    if found and not allowed:
+        more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+        raise ChangedError(
+            f"{path} cannot go on as it began, for {'; '.join(found[:SHOWN])}{more}; put that back, or go on all the "
+            "same with --allow-changes (in Python allow_changes=True)"
+        )
+    return found
 
 
 def _around(path: Path, processes: Processes, catalog: Catalog) -> AbstractContextManager[None]:
     """What plugins hold while the run works in its folder, such as a lock; the first process asks."""
-    return catalog.around(path) if processes.first else nullcontext()
+    return catalog.held("rankhub_around_run", folder=path) if processes.first else nullcontext()
 
 
 def estimate(loaded: LoadedRecipe, host: Host) -> RunPlanned:
@@ -171,34 +168,20 @@ def resume(path: Path, loaded: LoadedRecipe, host: Host, *, allow_changes: bool 
     Raises:
         ChangedError: Recipe or data are others than when it began, and ``allow_changes`` does not stand.
     """
-    with _around(path, Processes.from_environment(), host.catalog):
-        start = RunStart.of(path)
-        found = start.edits(path) if start is not None else []
-        started.refuse(path, [] if allow_changes else found)
+    with _around(path, host.catalog.processes(), host.catalog):
+        _changes(host, path, {}, allowed=allow_changes)
         with _begun(loaded, host, path, fresh=allow_changes) as begun:
             parts, talk, state = begun.parts, begun.host.talk, begun.state
-            now = parts.processes.from_first(_identities(parts))
-            found += start.changes(now, host.catalog.guards) if start is not None else []
-            started.refuse(path, [] if allow_changes else found)
+            found = _changes(host, path, parts.datasets, allowed=allow_changes)
             host.catalog.say(planned(parts, loaded.name, measure=False), talk)
-            for sentence in folder.changed_versions(path, folder.versions(host.catalog)):
-                talk.note(sentence)
-            if start is None and state is not None:
-                talk.note("the run was begun by an earlier version, which did not keep what its data were")
             for sentence in found:
                 talk.note(f"goes on though {sentence}")
-            step = 0 if state is None else state.step
-            if parts.processes.first and (found or start is None):
-                history = start.history if start is not None else []
-                if found:
-                    started.set_aside(path, step)
-                    write_reports(parts, path)
-                    history = [*history, AllowedChange(step=step, changes=found)]
+            if parts.processes.first and (found or state is None):
+                write_reports(parts, path)
                 folder.write_labels(path, parts.assembly.labels)
-                RunStart.written(path, now, history)
-            where = f"goes on after step {step}" if state is not None else "has no checkpoint yet and begins again"
+            where = "has no checkpoint yet and begins again" if state is None else f"goes on after step {state.step}"
             talk.line(f"run folder  {path}, {where}")
-            return begun.train(path)
+            return begun.train(path, found)
 
 
 @contextmanager
@@ -207,11 +190,12 @@ def _begun(loaded: LoadedRecipe, host: Host, path: Path | None = None, *, fresh:
 
     Of a run that goes on in ``path`` its last checkpoint too, without which, or ``fresh``, its network is initialized.
     """
-    processes = Processes.from_environment()
+    processes, interrupt = host.catalog.processes(), Interrupt()
     if not processes.first:
         host = Host(host.catalog, Talk(), host.data)
     compute = Compute.of(loaded.recipe, processes)
-    with Interrupt(several=processes.count > 1) as interrupt, joined(processes, compute.device):
+    several = processes.count > 1
+    with host.catalog.held("rankhub_signals", interrupt=interrupt, several=several), processes.joined(compute.device):
         state, labels = None, dict[str, LabelSpec]()
         if path is not None:
             checkpoints = checkpoint.Checkpoints(path / "checkpoints", loaded.recipe.checkpoint.keep)

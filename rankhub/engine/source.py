@@ -11,7 +11,6 @@ from rankhub.catalog.blame import called
 from rankhub.engine.device import Compute
 from rankhub.engine.feed import Chain, check_images
 from rankhub.engine.network import Network, Outputs
-from rankhub.engine.processes import ALONE, Processes
 from rankhub.interfaces.data import Dataset, GivenData
 from rankhub.interfaces.draws import Draws
 from rankhub.interfaces.errors import UserError
@@ -21,6 +20,7 @@ from rankhub.interfaces.guard import Check, Guard
 from rankhub.interfaces.model import Head, OutputSpec
 from rankhub.interfaces.order import RankTarget
 from rankhub.interfaces.predict import Answers, Forward, Predict
+from rankhub.interfaces.processes import ALONE, Processes
 
 T = TypeVar("T")
 
@@ -258,7 +258,7 @@ class NetworkSource:
         """The rows of all processes in the order of the items, each item once."""
         share = self.processes.share(items)
         rows = torch.cat(list(blocks))
-        return self.processes.gather_uneven(rows[:0] if share.start == share.stop else rows)
+        return self.processes.gather(rows[:0] if share.start == share.stop else rows, even=False)
 
 
 _IDS, _LEVEL = "target ids", "target level"

@@ -1,5 +1,6 @@
 """One training step: views, outputs, losses, gradient, and the optimizer's move."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -10,12 +11,13 @@ from rankhub.catalog.blame import title_of
 from rankhub.engine.device import Compute
 from rankhub.engine.learner import Learner, ScheduledOptimizer, StepInfo, StreamBatch
 from rankhub.engine.network import Network, Outputs, train_mode
-from rankhub.engine.objectives import Objective, Setting, Weighed, after_step, check_finite, counts_of, heads_of, weigh
+from rankhub.engine.objectives import Objective, Setting, Weighed, counts_of, heads_of, weigh
 from rankhub.engine.wide import Gathering, Micro, assembled, buffers_kept, leaf, split_by_sample, used_of
 from rankhub.interfaces.batch import Batch
 from rankhub.interfaces.draws import seeded
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.guard import BrokenStep
+from rankhub.interfaces.loss import Loss
 from rankhub.interfaces.schedule import value_at
 
 Note = Callable[[Weighed], None]
@@ -44,7 +46,6 @@ def take_step(
 
     Raises:
         LossNotFiniteError: A loss or the gradient is not finite. The weights are as they were before the step.
-        PeerLostError: Another process is gone.
     """
     train_mode(learner.network)
     if learner.average is not None:
@@ -70,7 +71,8 @@ def take_step(
     if not learner.scaler.is_enabled():  # which passes over steps whose gradient overflows, and does them anew
         norm = _norm(optimizer)
         sums["gradient"] = norm.to(sums["loss"])
-    numbers, broken = check_finite(sums)
+    numbers: dict[str, float] = dict(zip(sums, torch.stack(list(sums.values())).tolist(), strict=True))
+    broken = next((name for name, number in numbers.items() if not math.isfinite(number)), None)
     if broken is not None:
         said = f"the {'' if broken == 'gradient' else 'loss of objective '}{broken} is {numbers[broken]}"
         raise _not_finite(learner, portions, info, said)
@@ -78,7 +80,8 @@ def take_step(
     clipped = _move(learner, optimizer, norm)
     if learner.average is not None:
         learner.average.update(learner.network, value_at(learner.decay, info.clock))
-    after_step(learner.network)
+    for loss in (module for module in learner.network.losses.modules() if isinstance(module, Loss)):
+        loss.after_step()
     shown = {name: float(value) for name, value in parts.items()}
     views = sum(len(portion.batch) for portion in portions.values()) * learner.processes.count
     return Stepped(numbers, shown, views, rate, clipped)

@@ -14,7 +14,6 @@ from rankhub.engine.device import Compute, preserved
 from rankhub.engine.network import Network, load_weights
 from rankhub.engine.parts import build_network, evaluation_chains
 from rankhub.engine.source import ImageOutputs, NetworkForward, ViewOutputs
-from rankhub.engine.started import RunStart
 from rankhub.interfaces.acquire import PoolStream
 from rankhub.interfaces.data import Dataset
 from rankhub.interfaces.errors import UserError
@@ -44,11 +43,9 @@ class TrainedNetwork:
     @cached_property
     def assembly(self) -> Assembly:
         """Makes the recipe's components; knows the labels that the run was trained on."""
-        labels, start = folder.read_labels(self.path), RunStart.of(self.path)
-        if start is not None and not start.knows_labels(self.path):
-            file = self.path / folder.LABELS
-            raise UserError(f"{file} is not as it was written; put it back, or copy the run's folder anew")
-        return Assembly.of(self.recipe.recipe, self._catalog, labels)
+        for guard in self._catalog.guards:
+            guard.answering(self.path)
+        return Assembly.of(self.recipe.recipe, self._catalog, folder.read_labels(self.path))
 
     @cached_property
     def predictor(self) -> Predict:

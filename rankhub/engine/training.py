@@ -11,7 +11,6 @@ from rankhub.engine import checkpoint
 from rankhub.engine.checkpoint import Results
 from rankhub.engine.feed import EpochPosition
 from rankhub.engine.folder import Journal
-from rankhub.engine.interrupt import Interrupt
 from rankhub.engine.learner import Learner, ScheduledOptimizer, StepInfo, StreamBatch, WeightAverage, parameter_groups
 from rankhub.engine.network import freeze, reset
 from rankhub.engine.parts import Parts, build_network
@@ -20,6 +19,7 @@ from rankhub.engine.step import Stepped, take_step
 from rankhub.engine.watch import Watchers, view_sheet
 from rankhub.interfaces.batch import Batch
 from rankhub.interfaces.draws import seeded
+from rankhub.interfaces.processes import Interrupt
 
 Status = Literal["done", "stopped"]
 Show = Callable[[int, PhasePlan, Stepped, float], None]
@@ -92,7 +92,7 @@ class Training:
     checkpoints: checkpoint.Checkpoints
     journal: Journal
     watchers: Watchers
-    interrupt: Interrupt  # set by Ctrl-C
+    interrupt: Interrupt  # set by signals
     show: Show
     evaluate: Callable[[int], Results]  # called with the steps done when the recipe or a callback asks for it
     best: checkpoint.Best | None = None  # if the recipe names a metric
@@ -101,18 +101,13 @@ class Training:
     _optimizer: ScheduledOptimizer | None = None
     _rate: _Rate = field(default_factory=_Rate)
 
-    @property
-    def steps(self) -> int:
-        """Steps of the whole run."""
-        return self.parts.plans[-1].first_step + self.parts.plans[-1].steps
-
     def run(self, state: checkpoint.State | None) -> Status:
         """Train from ``state``, or from the beginning."""
         if state is not None:
             self.learner.restore(state, self.checkpoints.last())
             self.views = int(state.facts["views"])
             if state.facts.get("evaluate"):  # it was killed before that was done
-                self.consider(replace(state, facts={"views": self.views}), self.evaluate(state.step))
+                self.consider(state.step, self.evaluate(state.step), replace(state, facts={"views": self.views}))
         self.done = 0 if state is None else state.step
         for plan in self.parts.plans:
             if self.done >= plan.first_step + plan.steps:
@@ -122,7 +117,7 @@ class Training:
             for number in self._steps(plan, self.done - plan.first_step):
                 self.done = number
                 wanted = [self.interrupt.asked is not None, self.watchers.take("stop")]
-                if any(self.parts.processes.any(wanted)) and number < self.steps:
+                if any(self.parts.processes.any(wanted)) and number < self.parts.steps:
                     self._save(number)
                     return "stopped"
         if state is not None:  # it was killed after its last step: only the closing evaluation is still to come
@@ -206,17 +201,13 @@ class Training:
             self._save(number, evaluate)
         if evaluate:
             self.learner.mean_statistics()
-            self.consider(self._state(number), self.evaluate(number))
+            self.consider(number, self.evaluate(number))
             self._rate.restart()
 
-    def consider(self, state: checkpoint.State, results: Results) -> None:
-        """Keep the weights of ``state`` if these results of theirs are the best so far."""
+    def consider(self, number: int, results: Results, state: checkpoint.State | None = None) -> None:
+        """Keep the weights after a step, by default as they are now, if these results of theirs are the best so far."""
         if self.best is not None and self.parts.processes.first and self.best.improves(results):
-            self.best.save(state, results)
-
-    def finished(self) -> checkpoint.State:
-        """What there is to keep after the last step."""
-        return self._state(self.steps)
+            self.best.save(state or self._state(number), results)
 
     def _state(self, number: int, **facts: Any) -> checkpoint.State:
         assert self._optimizer is not None

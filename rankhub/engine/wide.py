@@ -24,11 +24,11 @@ from torch import Tensor, nn
 
 from rankhub.engine.network import Outputs
 from rankhub.engine.objectives import Objective
-from rankhub.engine.processes import Processes
 from rankhub.interfaces.batch import Batch
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.order import Label, RankTarget
 from rankhub.interfaces.points import Points
+from rankhub.interfaces.processes import Processes
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +80,14 @@ class Gathering:
     def of(cls, batch: Batch, processes: Processes) -> Self:
         """For the views of this process; a UserError if the processes have stacks of different lengths."""
         lengths, total = [len(stack) for stack in batch.images], len(batch)
-        if processes.count > 1:
-            held = processes.gather(torch.tensor([lengths], device=batch.target.index.device)).tolist()
-            if any(one != lengths for one in held):
-                views = ", ".join(str(sum(one)) for one in held)
-                raise UserError(
-                    f"the processes have unequal numbers of views ({views}), which a loss of the whole batch cannot "
-                    "take; use larger images, so that no level is dropped, or one process"
-                )
+        device = batch.target.index.device
+        held = processes.gather(torch.tensor([lengths], device=device)).tolist() if processes.count > 1 else []
+        if any(one != lengths for one in held):
+            views = ", ".join(str(sum(one)) for one in held)
+            raise UserError(
+                f"the processes have unequal numbers of views ({views}), which a loss of the whole batch cannot take; "
+                "use larger images, so that no level is dropped, or one process"
+            )
         order, own, start, offset = [], [], 0, 0
         for length in lengths:
             for rank in range(processes.count):
@@ -96,7 +96,6 @@ class Gathering:
                     own.append(torch.arange(length) + offset)
                 offset += length
             start += length
-        device = batch.target.index.device
         return cls(processes, torch.cat(order).to(device), torch.cat(own).to(device))
 
     @property
@@ -126,7 +125,7 @@ class Gathering:
     def _uneven(self, rows: Tensor) -> Tensor:
         if rows.dtype == torch.bool:
             return self._uneven(rows.to(torch.uint8)).bool()
-        return self.processes.gather_uneven(rows)
+        return self.processes.gather(rows, even=False)
 
     def gradient(self, leaves: Outputs) -> Outputs:
         """The gradient at this process's rows, summed over the processes' parts of the loss."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torch import nn
 
     from rankhub.interfaces.batch import Batch
+    from rankhub.interfaces.callback import RunInfo
     from rankhub.interfaces.data import Dataset
     from rankhub.interfaces.errors import ComponentError
     from rankhub.interfaces.generator import Generator
@@ -64,13 +66,22 @@ class Guard:
     def not_finite(self, step: BrokenStep) -> tuple[str, str] | None:
         """Where NaN or infinity first arose, and what to do; None where this guard cannot tell."""
 
-    def identity(self, dataset: Dataset) -> Mapping[str, Any]:
-        """By what an open data set can be known again when a run goes on, as plain data; it is kept in its folder."""
-        return {}
+    def changes(self, folder: Path, datasets: Mapping[str, Dataset]) -> Iterable[str]:
+        """In what a run that is to go on differs from what it began as, in sentences for one list, without an end.
 
-    def changes(self, then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterable[str]:
-        """In what a data set differs from what it was by ``identity``, of all guards together, as ends of sentences."""
+        Asked before its data are open, with none, and then again. Where there is one, the user must allow changes.
+        """
         return ()
+
+    def begins(self, run: RunInfo, datasets: Mapping[str, Dataset], changes: Sequence[str]) -> Iterable[str]:
+        """A run begins, or goes on after ``run.step`` steps in spite of ``changes``; its folder is written.
+
+        What is returned, sentences on what it went on with before, stands in its report. The first process asks.
+        """
+        return ()
+
+    def answering(self, folder: Path) -> None:
+        """The network of the run in a folder is about to answer."""
 
     def blame(self, error: BaseException, plugins: Mapping[str, str]) -> ComponentError | None:
         """Whose fault an exception is, as a sentence on a component, or (``plugins``: package -> title) on a plugin."""

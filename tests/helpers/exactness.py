@@ -24,7 +24,6 @@ from rankhub.engine.device import Compute
 from rankhub.engine.learner import Learner, ScheduledOptimizer, StepInfo, StreamBatch, WeightAverage
 from rankhub.engine.network import Network
 from rankhub.engine.objectives import Objective
-from rankhub.engine.processes import ALONE, Processes
 from rankhub.engine.step import take_step
 from rankhub.interfaces.batch import Batch
 from rankhub.interfaces.data import LabelSpec
@@ -32,8 +31,10 @@ from rankhub.interfaces.generator import ViewSpec
 from rankhub.interfaces.loss import Loss
 from rankhub.interfaces.model import Backbone, Head, OutputSpec
 from rankhub.interfaces.order import RankTarget
+from rankhub.interfaces.processes import ALONE, Processes
 from rankhub.interfaces.schedule import Clock
 from rankhub.recipe.assembly import Assembly
+from rankhub_torchrun.group import TorchProcesses
 
 SAMPLES, STEPS = 8, 3
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -153,7 +154,7 @@ def _process(rank: int, count: int, port: int, cases: list[Case], box: Any) -> N
     torch.set_num_threads(1)
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     dist.init_process_group("gloo", rank=rank, world_size=count, timeout=timedelta(seconds=60))
-    found = [gradients(case, Processes(rank, count, rank)) for case in cases]
+    found = [gradients(case, TorchProcesses(rank, count, rank)) for case in cases]
     if rank == 0:
         box.put([[tensor.numpy() for tensor in tensors] for tensors in found])
     dist.barrier()

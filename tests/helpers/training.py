@@ -16,11 +16,11 @@ import rankhub_train
 from rankhub.catalog.catalog import Catalog
 from rankhub.engine import checkpoint
 from rankhub.engine.folder import Journal
-from rankhub.engine.interrupt import Interrupt
 from rankhub.engine.parts import Parts, Resources, build
 from rankhub.engine.training import Training, new_learner
 from rankhub.engine.watch import Watchers
 from rankhub.interfaces.draws import seeded
+from rankhub.interfaces.processes import Interrupt
 from rankhub.recipe.phases import write_out
 from rankhub.recipe.reader import Document
 from rankhub.recipe.schema import Recipe

@@ -19,6 +19,7 @@ from helpers.commands import call
 
 import rankhub
 import rankhub_data
+import rankhub_signals
 import rankhub_train
 from rankhub.catalog.catalog import Catalog
 from rankhub.interfaces.callback import Callback
@@ -30,8 +31,9 @@ CHANGES = {"phases.first.epochs": 2, "threads": 2, "device": "cpu"}
 
 @pytest.fixture(autouse=True)
 def catalog(monkeypatch):
-    """The fakes, the plugin whose data set takes what is handed over, and the verbs."""
-    found = Catalog.of({"fakes": fakes, "rankhub_data": rankhub_data, "rankhub_train": rankhub_train})
+    """The fakes, the plugin whose data set takes what is handed over, the verbs, and what listens to signals."""
+    own = {"rankhub_data": rankhub_data, "rankhub_train": rankhub_train, "rankhub_signals": rankhub_signals}
+    found = Catalog.of({"fakes": fakes, **own})
     monkeypatch.setattr(Catalog, "discover", classmethod(lambda cls: found))
     return found
 

@@ -13,6 +13,7 @@ from helpers.commands import call
 
 import rankhub
 import rankhub_data
+import rankhub_guards
 import rankhub_lock
 import rankhub_runs
 from rankhub.catalog.catalog import Catalog
@@ -44,7 +45,7 @@ def made(tmp_path_factory):
 
 def catalog():
     plugins = {"rankhub_data": rankhub_data, "rankhub_lock": rankhub_lock, "rankhub_runs": rankhub_runs}
-    return Catalog.of({"fakes": fakes, **plugins})
+    return Catalog.of({"fakes": fakes, "rankhub_guards": rankhub_guards, **plugins})
 
 
 @pytest.fixture

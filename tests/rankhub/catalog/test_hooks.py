@@ -24,6 +24,7 @@ from rankhub.interfaces.component import Verb
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.evaluate import Reference
 from rankhub.interfaces.guard import Guard
+from rankhub.interfaces.processes import ALONE, Processes
 from rankhub.recipe.shipped import listed, names, shipped
 
 RUN = RunInfo("name", Path("runs"), {}, 0, 10)
@@ -118,6 +119,9 @@ def test_a_guard_that_fails_is_the_fault_of_its_plugin():
         catalog.build("schedule", {"use": "ramp"})
 
 
+HOOK = "rankhub_around_run"
+
+
 def test_hook_rankhub_around_run(tmp_path):
     told = []
 
@@ -130,7 +134,8 @@ def test_hook_rankhub_around_run(tmp_path):
 
         return SimpleNamespace(rankhub_around_run=rankhub.hookimpl(held))
 
-    with Catalog.of({"a": around("a"), "b": plugin(component("b")), "c": around("c")}).around(tmp_path / "run"):
+    catalog = Catalog.of({"a": around("a"), "b": plugin(component("b")), "c": around("c")})
+    with catalog.held(HOOK, folder=tmp_path / "run"):
         told.append("works")
     assert told == ["a enters run", "c enters run", "works", "c leaves", "a leaves"]
 
@@ -143,7 +148,7 @@ def test_what_a_plugin_holds_around_a_run_may_refuse_it(tmp_path):
         yield
 
     catalog = Catalog.of({"mine": SimpleNamespace(rankhub_around_run=rankhub_around_run)})
-    with pytest.raises(rankhub.UserError, match="run is taken"), catalog.around(tmp_path / "run"):
+    with pytest.raises(rankhub.UserError, match="run is taken"), catalog.held(HOOK, folder=tmp_path / "run"):
         pass
 
 
@@ -155,7 +160,69 @@ def test_what_fails_around_a_run_is_one_sentence_that_names_its_plugin(tmp_path,
 
     catalog = Catalog.of({"mine": SimpleNamespace(rankhub_around_run=rankhub_around_run)})
     with pytest.raises(rankhub.UserError, match=r"^plugin mine fails around a run \(.*RANKHUB_DISABLE=mine$"):
-        catalog.around(tmp_path).__enter__()
+        catalog.held(HOOK, folder=tmp_path).__enter__()
+
+
+def knowing(answer):
+    @rankhub.hookimpl
+    def rankhub_processes():
+        return answer() if callable(answer) else answer
+
+    return SimpleNamespace(rankhub_processes=rankhub_processes)
+
+
+def test_hook_rankhub_processes(monkeypatch):
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    second = Processes(1, 2, 1)
+    catalog = Catalog.of({"a": knowing(None), "b": knowing(second), "c": knowing(Processes(0, 3, 0))})
+    assert catalog.processes() is second
+    assert Catalog.of({"a": knowing(None)}).processes() == ALONE
+
+
+@pytest.mark.parametrize("plugins", [{}, {"a": knowing(None)}])
+def test_one_of_several_processes_that_no_plugin_knows_does_not_train_by_itself(monkeypatch, tmp_path, plugins):
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    catalog = Catalog.of({"fakes": fakes, **plugins})
+    loaded = rankhub.load_recipe(fakes.RECIPE, catalog=catalog)
+    with pytest.raises(UserError, match="WORLD_SIZE is 4, but no plugin that works takes several processes"):
+        rankhub.train(loaded, tmp_path / "run", progress=False)
+    with pytest.raises(UserError, match="WORLD_SIZE is 4"):
+        rankhub.estimate(loaded, progress=False)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_plugin_that_cannot_say_who_a_process_is_keeps_it_from_training_alone():
+    catalog = Catalog.of({"mine": knowing(lambda: 1 / 0)})
+    with pytest.raises(UserError, match=r"^plugin mine fails around a run \(ZeroDivisionError.*RANKHUB_DISABLE=mine$"):
+        catalog.processes()
+
+
+def test_hook_rankhub_signals(monkeypatch, tmp_path):
+    """Any plugin may end a run as a signal does, here in its second step."""
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    known = []
+
+    @rankhub.hookimpl
+    @contextmanager
+    def rankhub_signals(interrupt, several):
+        known.append((interrupt, several))
+        yield
+        known.append("left")
+
+    class Ends(Callback):
+        def step_logged(self, step, values):
+            interrupt, _ = known[0]
+            assert interrupt.waits
+            interrupt.asked = "SIGUSR1" if step == 2 else None
+
+    catalog = Catalog.of({"fakes": fakes, "mine": SimpleNamespace(rankhub_signals=rankhub_signals)})
+    loaded = rankhub.load_recipe(fakes.RECIPE, catalog=catalog)
+    with pytest.raises(rankhub.Interrupted) as ended:
+        rankhub.train(loaded, tmp_path / "run", progress=False, callbacks=[Ends()])
+    assert ended.value.code == 75
+    assert (tmp_path / "run/checkpoints/step_000000002").is_dir()
+    assert [several for _, several in known[:1]] == [False]
+    assert known[1:] == ["left"]
 
 
 class Loud(Talk):

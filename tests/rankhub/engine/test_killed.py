@@ -21,6 +21,7 @@ from helpers.commands import call
 from helpers.training import read_journal
 
 import rankhub
+import rankhub_guards
 import rankhub_lock
 import rankhub_train
 from rankhub import Talk
@@ -46,7 +47,8 @@ class Killed(BaseException):
 
 @pytest.fixture(autouse=True)
 def discovered(monkeypatch):
-    found = Catalog.of({"fakes": fakes, "rankhub_lock": rankhub_lock, "rankhub_train": rankhub_train})
+    own = {"rankhub_guards": rankhub_guards, "rankhub_lock": rankhub_lock, "rankhub_train": rankhub_train}
+    found = Catalog.of({"fakes": fakes, **own})
     monkeypatch.setattr(Catalog, "discover", classmethod(lambda cls: found))
 
 
@@ -185,7 +187,7 @@ found = Catalog.of({"fakes": fakes, "rankhub_lock": rankhub_lock, "rankhub_train
 Catalog.discover = classmethod(lambda cls: found)
 class Slow(Callback):
     def step_logged(self, step, values):
-        time.sleep(0.1)
+        time.sleep(60 * (step == 2))
 recipe = rankhub.load_recipe(fakes.RECIPE, {"checkpoint.every_steps": 1})
 rankhub.train(recipe, sys.argv[1], progress=False, callbacks=[Slow()])
 """

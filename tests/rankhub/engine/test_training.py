@@ -44,7 +44,7 @@ def test_a_run_that_is_stopped_anywhere_ends_with_the_same_bits(tmp_path, stop):
         (tmp_path / name).mkdir()
     ours = recipe(**HARD)
     whole = train(parts_of(ours), tmp_path / "whole")
-    assert whole.steps == 16 + 7
+    assert whole.parts.steps == 16 + 7
     train(parts_of(ours), tmp_path / "cut", stop_after=stop)
     again = train(parts_of(ours), tmp_path / "cut", resume=True)
     assert equal(weights(whole), weights(again))

@@ -44,11 +44,9 @@ class Both:
     def __init__(self, rank, held):
         self.rank, self.count, self.held = rank, 2, held
 
-    def gather(self, rows):
+    def gather(self, rows, even=False):
         (number,) = (number for number in range(len(self.held[0])) if self._is(number, rows))
         return torch.cat([part[number] for part in self.held])
-
-    gather_uneven = gather
 
     def _is(self, number, rows):
         mine = self.held[self.rank][number]

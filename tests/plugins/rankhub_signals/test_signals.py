@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from rankhub.engine import interrupt
-from rankhub.engine.interrupt import Interrupt
 from rankhub.interfaces.errors import Signalled
+from rankhub.interfaces.processes import Interrupt
+from rankhub_signals import signals
 
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129, signal.SIGUSR1: 75}
 
@@ -25,14 +25,14 @@ def _own_handlers():
 
 @contextmanager
 def waiting():
-    with Interrupt() as asked:
-        asked.waits = True
+    asked = Interrupt(waits=True)
+    with signals.Signals(asked):
         yield asked
 
 
 @pytest.mark.parametrize(("number", "code"), CODES.items())
 def test_a_signal_ends_what_need_not_be_finished(number, code):
-    with pytest.raises(Signalled) as ended, Interrupt():
+    with pytest.raises(Signalled) as ended, signals.Signals(Interrupt()):
         signal.raise_signal(number)
     assert ended.value.code == code
     assert signal.getsignal(number) == signal.SIG_DFL
@@ -53,12 +53,12 @@ def test_a_terminal_that_closes_sends_several_and_still_the_step_is_finished(num
         assert asked.asked == signal.Signals(number).name
 
 
-@pytest.mark.parametrize(("first", "wait"), [(signal.SIGTERM, 0.0), (signal.SIGHUP, interrupt.SAME + 1)])
+@pytest.mark.parametrize(("first", "wait"), [(signal.SIGTERM, 0.0), (signal.SIGHUP, signals.SAME + 1)])
 def test_a_second_one_that_is_meant_ends_the_program_as_usual(monkeypatch, first, wait):
     seen = []
     signal.signal(signal.SIGTERM, lambda number, frame: seen.append(number))
     clock = [100.0]
-    monkeypatch.setattr(interrupt.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(signals.time, "monotonic", lambda: clock[0])
     with waiting():
         signal.raise_signal(first)
         clock[0] += wait

@@ -199,9 +199,10 @@ def test_allowing_changes_where_there_are_none_changes_nothing(stopped, tmp_path
     assert columns(stopped) == columns(tmp_path / "other")
 
 
-def test_a_run_of_an_earlier_version_goes_on_with_a_note_and_is_known_from_then_on(stopped, monkeypatch):
+def test_a_run_of_an_earlier_version_goes_on_with_a_note_and_is_known_from_then_on(stopped, monkeypatch, caplog):
     (stopped / "start.json").unlink()
-    assert "note: the run was begun by an earlier version, which did not keep what its data were" in resume(stopped)
+    resume(stopped)
+    assert "the run was begun by an earlier version, which did not keep what its data were" in caplog.messages
     changed(monkeypatch, "labels")
     with pytest.raises(ChangedError, match="other labels"):
         resume(stopped)

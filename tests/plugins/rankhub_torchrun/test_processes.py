@@ -14,9 +14,11 @@ from helpers.launched import forked, launch, process_of_rank, steps_of, wait_for
 from safetensors.torch import load_file
 
 from rankhub.engine import checkpoint
-from rankhub.engine.processes import ALONE, Processes
 from rankhub.interfaces.errors import UserError
+from rankhub.interfaces.processes import Processes
 from rankhub_lock import locked
+from rankhub_torchrun import rankhub_processes
+from rankhub_torchrun.group import TorchProcesses
 
 ENDS_WITHIN = 30
 
@@ -157,13 +159,15 @@ def test_shares_cover_all_once_and_in_order(count, items):
 def test_the_launcher_s_variables(monkeypatch):
     for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):
         monkeypatch.delenv(name, raising=False)
-    assert Processes.from_environment() == ALONE
+    assert rankhub_processes() is None
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    assert rankhub_processes() is None
     monkeypatch.setenv("WORLD_SIZE", "4")
     monkeypatch.setenv("RANK", "3")
     with pytest.raises(UserError, match="WORLD_SIZE is set but not LOCAL_RANK"):
-        Processes.from_environment()
+        rankhub_processes()
     monkeypatch.setenv("LOCAL_RANK", "1")
-    assert Processes.from_environment() == Processes(3, 4, 1)
+    assert rankhub_processes() == TorchProcesses(3, 4, 1)
 
 
 if not sys.platform.startswith("linux"):

@@ -1,8 +1,4 @@
-"""The processes of one run: who they are, and what they say to each other.
-
-A run on one process is the case ``count == 1``: every call is then the identity, and nothing is started. All calls
-here must be made by every process, in the same order.
-"""
+"""Processes connected by torch.distributed: what they say to each other."""
 
 import contextlib
 import functools
@@ -12,13 +8,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from rankhub.interfaces.errors import UserError
+from rankhub.interfaces.processes import Processes
 
 T = TypeVar("T")
 
@@ -39,71 +35,52 @@ class PeerLostError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Processes:
-    """This process among those of its run."""
+class TorchProcesses(Processes):
+    """This process among several; torch.distributed connects them."""
 
-    rank: int = 0  # number of this process
-    count: int = 1  # how many there are
-    local_rank: int = 0  # number of this process on its machine
+    @contextlib.contextmanager
+    def joined(self, device: torch.device) -> Iterator[None]:
+        """Connect the processes; tensors on the CPU go by gloo, on CUDA by NCCL.
 
-    @classmethod
-    def from_environment(cls) -> Self:
-        """As ``torchrun`` says it; alone without it. A UserError if the launcher's variables are incomplete."""
-        names = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
-        given = {name: os.environ[name] for name in names if name in os.environ}
-        if int(given.get("WORLD_SIZE", 1)) == 1:
-            return cls()
-        if len(given) < len(names):
-            missing = ", ".join(name for name in names if name not in given)
-            raise UserError(f"WORLD_SIZE is set but not {missing}; start several processes with torchrun")
-        return cls(*(int(given[name]) for name in names))
+        Once another process is lost, this one says so, waits for the launcher to end it, and ends with code 1.
+        """
+        backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+        try:
+            if not dist.is_initialized():
+                _call(lambda: dist.init_process_group(backend, timeout=PATIENCE))
+            yield
+        except PeerLostError as lost:
+            print(f"process {self.rank}: ends because another process is gone ({lost})", file=sys.stderr, flush=True)
+            time.sleep(TOLD_BY_LAUNCHER)
+            os._exit(1)  # a communicator whose peer is gone may never end by itself
+        dist.destroy_process_group()
 
-    @property
-    def first(self) -> bool:
-        """Whether this one writes and speaks."""
-        return self.rank == 0
-
-    def share(self, items: int) -> slice:
-        """Which of ``items`` are this process's: equal parts in order, the first longer by one where they must be."""
-        each, more = divmod(items, self.count)
-        start = self.rank * each + min(self.rank, more)
-        return slice(start, start + each + (self.rank < more))
-
-    def gather(self, rows: Tensor) -> Tensor:
-        """The rows of all processes, [n, ...] -> [count * n, ...], by rank; each must have as many. No graph."""
-        if self.count == 1:
-            return rows.detach()
+    def gather(self, rows: Tensor, even: bool = True) -> Tensor:
+        """The rows of all processes by rank; where they may be uneven, their numbers go first."""
         rows = rows.detach().contiguous()
-        parts = [torch.empty_like(rows) for _ in range(self.count)]
-        _call(lambda: dist.all_gather(parts, rows))
-        return torch.cat(parts)
-
-    def gather_uneven(self, rows: Tensor) -> Tensor:
-        """The rows of all processes by rank, where each may have its own number of them. No graph."""
-        if self.count == 1:
-            return rows.detach()
+        if even:
+            parts = [torch.empty_like(rows) for _ in range(self.count)]
+            _call(lambda: dist.all_gather(parts, rows))
+            return torch.cat(parts)
         counts = self.gather(torch.tensor([len(rows)], device=rows.device)).tolist()
+        if not any(counts):
+            return rows
         padded = rows.new_zeros((max(counts), *rows.shape[1:]))
-        padded[: len(rows)] = rows.detach()
-        parts = torch.split(self.gather(padded), max(counts)) if max(counts) else ()
-        return torch.cat([part[:count] for part, count in zip(parts, counts, strict=False)]) if parts else padded
+        padded[: len(rows)] = rows
+        found = torch.split(self.gather(padded), max(counts))
+        return torch.cat([part[:count] for part, count in zip(found, counts, strict=True)])
 
     def sum(self, values: Tensor) -> Tensor:
-        """The sum over the processes, in place. No graph."""
-        if self.count > 1:
-            _call(lambda: dist.all_reduce(values))
+        """The sum over the processes, in place."""
+        _call(lambda: dist.all_reduce(values))
         return values
 
     def any(self, flags: Sequence[bool]) -> list[bool]:
         """For each flag whether some process has set it."""
-        if self.count == 1:
-            return list(flags)
         return [bool(number) for number in self.sum(torch.tensor(flags, dtype=torch.int64)).tolist()]
 
     def from_first(self, value: T) -> T:
         """The value that the first process has; the others' are not looked at."""
-        if self.count == 1:
-            return value
         box: list[Any] = [value if self.first else None]
         _call(lambda: dist.broadcast_object_list(box, src=0, device=torch.device("cpu")))
         return box[0]  # type: ignore[no-any-return]
@@ -119,8 +96,6 @@ class Processes:
 
     def sum_gradients(self, parameters: Sequence[torch.nn.Parameter]) -> None:
         """Replace each parameter's gradient by the sum over the processes; one that has none on any stays without."""
-        if self.count == 1:
-            return
         present = self.sum(torch.tensor([parameter.grad is not None for parameter in parameters]).long()).tolist()
         for parameter in (p for p, number in zip(parameters, present, strict=True) if number and p.grad is None):
             parameter.grad = torch.zeros_like(parameter)
@@ -131,19 +106,15 @@ class Processes:
 
     def mean_(self, tensors: Sequence[Tensor]) -> None:
         """Replace each tensor by the mean over the processes."""
-        for tensor in tensors if self.count > 1 else ():
+        for tensor in tensors:
             self.sum(tensor).div_(self.count)
 
     def same_weights(self, module: torch.nn.Module) -> None:
         """Give every process the first one's parameters and buffers."""
-        for tensor in module.state_dict().values() if self.count > 1 else ():
+        for tensor in module.state_dict().values():
             sent = tensor.contiguous()
             _call(functools.partial(dist.broadcast, sent, src=0))
             tensor.copy_(sent)
-
-
-ALONE = Processes()
-"""A run on one process."""
 
 
 def _buckets(gradients: Sequence[Tensor]) -> Iterator[list[Tensor]]:
@@ -166,24 +137,3 @@ def _call(collective: Callable[[], Any]) -> None:
         collective()
     except RuntimeError as error:  # gloo's, and torch's DistBackendError, which is one
         raise PeerLostError(str(error).strip().splitlines()[0]) from error
-
-
-@contextlib.contextmanager
-def joined(processes: Processes, device: torch.device) -> Iterator[None]:
-    """Connect the processes of a run while the block is active; tensors on the CPU go by gloo, on CUDA by NCCL.
-
-    Once another process is lost, this one says so in a line, waits for the launcher to end it, and ends with code 1.
-    """
-    if processes.count == 1:
-        yield
-        return
-    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
-    try:
-        if not dist.is_initialized():
-            _call(lambda: dist.init_process_group(backend, timeout=PATIENCE))
-        yield
-    except PeerLostError as lost:
-        print(f"process {processes.rank}: ends because another process is gone ({lost})", file=sys.stderr, flush=True)
-        time.sleep(TOLD_BY_LAUNCHER)
-        os._exit(1)  # a communicator whose peer is gone may never end by itself
-    dist.destroy_process_group()

@@ -6,9 +6,10 @@ import socket
 import threading
 import time
 from types import FrameType
-from typing import Any, Self
+from typing import Any
 
 from rankhub.interfaces.errors import ENDING, Signalled, exit_code
+from rankhub.interfaces.processes import Interrupt
 
 SAME = 5.0
 """Seconds in which a second signal counts as the first one again, where a launcher passes on what the terminal has sent
@@ -20,43 +21,40 @@ PATIENCE = 20.0
 """Seconds that a step may take to end, where it may wait for a process that is gone. Launchers wait 30."""
 
 
-class Interrupt:
-    """While active, the first signal ends the block, by :class:`Signalled`; while ``waits`` it only sets ``asked``.
+class Signals:
+    """While active, the first signal ends the block, by :class:`Signalled`; where the run ``waits`` it only asks it to.
 
     A second Ctrl-C or SIGTERM ends the program as usual. SIGHUP and SIGUSR1 are left to whoever cares for them already,
     such as nohup. One of ``several`` processes ends by itself if it is still active :data:`PATIENCE` seconds after the
     signal, whatever it waits for.
     """
 
-    def __init__(self, several: bool = False) -> None:
-        self.asked: str | None = None
-        self.waits = False
-        self.several = several
+    def __init__(self, interrupt: Interrupt, several: bool = False) -> None:
+        self.interrupt, self.several = interrupt, several
         self._since = 0.0
         self._before: dict[int, Any] = {}
         self._deadline: _Deadline | None = None
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> None:
         if threading.current_thread() is threading.main_thread():
             if self.several:
                 self._deadline = _Deadline()
             for number in (signal.Signals[name] for name in ENDING if hasattr(signal, name)):
                 if number in _HARD or signal.getsignal(number) == signal.SIG_DFL:
                     self._before[number] = signal.signal(number, self._note)
-        return self
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         now, name = time.monotonic(), signal.Signals(number).name
-        if self.asked is not None:
-            again = self.several or name != self.asked
+        if self.interrupt.asked is not None:
+            again = self.several or name != self.interrupt.asked
             if number not in _HARD or (again and now - self._since < SAME):
                 return
             for each, handler in self._before.items():
                 signal.signal(each, handler)
             signal.raise_signal(number)
             return
-        self.asked, self._since = name, now
-        if not self.waits:
+        self.interrupt.asked, self._since = name, now
+        if not self.interrupt.waits:
             raise Signalled(name)
 
     def __exit__(self, *raised: object) -> None:
