@@ -42,7 +42,15 @@ def test_what_plugins_may_import_is_held_for_every_plugin_and_every_part_of_the_
     assert named | {top} | set(bases) == plugins
     assert (top, bases, core) == (
         "rankhub_study",
-        ["rankhub_use", "rankhub_tracking", "rankhub_ranking", "rankhub_data", "rankhub_tables", "rankhub_lock"],
+        [
+            "rankhub_active",
+            "rankhub_use",
+            "rankhub_tracking",
+            "rankhub_ranking",
+            "rankhub_data",
+            "rankhub_tables",
+            "rankhub_lock",
+        ],
         "rankhub",
     )
     parts = {f"rankhub.{path.parent.name}" for path in (repo / "rankhub").glob("*/__init__.py")}
@@ -97,13 +105,13 @@ def test_the_core_names_no_component(repo):
     """Of no kind: neither as it is nor with its plugin, and no plugin either."""
     from rankhub.catalog import hookspecs
     from rankhub.catalog.catalog import Catalog
-    from rankhub.interfaces.kinds import KINDS
 
     catalog = Catalog.discover()
-    entries = [entry for kind in KINDS for entry in catalog.entries(kind)]
-    assert len({entry.component.kind for entry in entries}) >= len(KINDS) - 1
+    entries = [entry for kind in catalog.kinds for entry in catalog.entries(kind)]
+    assert len({entry.component.kind for entry in entries}) >= len(catalog.kinds) - 1
     names = {entry.component.name for entry in entries} | {entry.full_name for entry in entries}
     names |= {plugin.owner for plugin in catalog.plugins}
+    names |= {kind.name for plugin in catalog.plugins for kind in plugin.kinds}
     names -= {*get_args(OutputKind), *get_args(LabelKind), *vars(hookspecs)}  # the interface's own words
     found = []
     for path in (repo / "rankhub").rglob("*.py"):

@@ -4,6 +4,7 @@ pluggy stops a call at the first exception, so every plugin gets a manager of it
 (:class:`BrokenPlugin`), not an exception: the other plugins work, and the list of plugins shows the reason.
 """
 
+import re
 import signal
 import sys
 import threading
@@ -19,10 +20,9 @@ from typing import Any, TypeVar
 from pluggy import HookCaller, HookRelay, PluginManager
 
 from rankhub.catalog import hookspecs
-from rankhub.catalog.nearest import suggestion
 from rankhub.interfaces.component import API_VERSION, Component, Verb
 from rankhub.interfaces.errors import brief
-from rankhub.interfaces.kinds import KINDS
+from rankhub.interfaces.kinds import ANYWHERE, Kind
 
 T = TypeVar("T")
 
@@ -34,6 +34,9 @@ OWN = "rankhub"
 
 MOST = 10_000
 """Items that a plugin may answer to a hook, which an endless answer exceeds."""
+
+TOP = re.compile(r"(\w+)(\[\]|\.\*)?")
+"""A place at a recipe's top: its key, and whether there is a list of components or a mapping from names to them."""
 
 STRAYS: list[threading.Thread] = []
 """Threads that plugins started when they were imported: they would keep the program from ending."""
@@ -68,6 +71,7 @@ class Plugin(Origin):
     ``recipes`` are the packages that hold them.
     """
 
+    kinds: tuple[Kind, ...]
     components: tuple[Component, ...]
     verbs: tuple[Verb, ...]
     recipes: tuple[str, ...]
@@ -146,7 +150,7 @@ def _answered(module: object, facts: tuple[str, str, str]) -> Plugin:
             "install releases of both that fit"
         )
     hooks = _register(module, facts[0])
-    return Plugin(*facts, _components(hooks), _verbs(hooks), _recipes(hooks), hooks)
+    return Plugin(*facts, _kinds(hooks), _components(hooks), _verbs(hooks), _recipes(hooks), hooks)
 
 
 def guarded(call: Callable[[], T]) -> T:
@@ -217,12 +221,21 @@ def answers(hook: HookCaller, record: type[T], wanted: str, **given: Any) -> tup
     return listed
 
 
+def _kinds(hooks: HookRelay) -> tuple[Kind, ...]:
+    kinds = answers(hooks.rankhub_kinds, Kind, "list of rankhub.interfaces.kinds.Kind")
+    for kind in kinds:
+        place, unknown = kind.address, {*kind.wired, *kind.told}.difference(ANYWHERE)
+        if place and not TOP.fullmatch(place):
+            raise InvalidAnswer(f"its kind {kind.name!r} has the place {place!r}; expected NAME, NAME[] or NAME.*")
+        if unknown:
+            expected = f"expected some of {', '.join(ANYWHERE)}"
+            raise InvalidAnswer(f"its kind {kind.name!r} is handed {min(unknown)!r}; {expected}")
+    _refuse_twice(f"kinds {kind.name!r}" for kind in kinds)
+    return kinds
+
+
 def _components(hooks: HookRelay) -> tuple[Component, ...]:
     components = answers(hooks.rankhub_components, Component, "list of rankhub.Component")
-    for component in components:
-        if component.kind not in KINDS:
-            unknown = f"its component {component.name!r} is of the unknown kind {component.kind!r}"
-            raise InvalidAnswer(unknown + suggestion(component.kind, KINDS))
     _refuse_twice(f"components of kind {component.kind} {component.name!r}" for component in components)
     return components
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rankhub.interfaces.data import Dataset
     from rankhub.interfaces.errors import ComponentError
     from rankhub.interfaces.generator import Generator
+    from rankhub.interfaces.kinds import Kind
     from rankhub.interfaces.loss import Loss
     from rankhub.interfaces.optim import Optimizer
     from rankhub.interfaces.order import RankTarget
@@ -42,7 +43,7 @@ class Guard:
     What it is handed a guard leaves as it is. ``drawn`` to ``answered`` are told of copies, on a phase's trial step.
     """
 
-    def made(self, kind: str, component: Any) -> None:
+    def made(self, kind: Kind, component: Any) -> None:
         """A component is made, and nothing relies yet on what it says of itself."""
 
     def planned(self, generator: Generator, views: Any) -> None:
@@ -91,5 +92,10 @@ class Guard:
         """In what a data set differs from what it was by ``identity``, of all guards together, as ends of sentences."""
         return ()
 
-    def blame(self, error: BaseException, plugins: Mapping[str, str]) -> ComponentError | None:
-        """Whose fault an exception is, as a sentence on a component, or (``plugins``: package -> title) on a plugin."""
+    def blame(
+        self, error: BaseException, plugins: Mapping[str, str], kinds: Mapping[str, Kind]
+    ) -> ComponentError | None:
+        """Whose fault an exception is, as a sentence on a component of these kinds, or on a plugin.
+
+        ``plugins``: package -> its plugin's title.
+        """
