@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from rankhub.catalog.catalog import ComponentInfo as ComponentInfo
     from rankhub.catalog.discovery import BrokenPlugin as BrokenPlugin
     from rankhub.catalog.discovery import Plugin as Plugin
+    from rankhub.catalog.discovery import PluginSource as PluginSource
     from rankhub.catalog.nearest import suggestion as suggestion
     from rankhub.catalog.page import ComponentPage as ComponentPage
     from rankhub.catalog.page import describe as describe
@@ -58,7 +59,7 @@ _HOMES = {
         "recipe_files resume train views_of"
     ),
     "rankhub.catalog.catalog": "Catalog ComponentInfo",
-    "rankhub.catalog.discovery": "BrokenPlugin Plugin",
+    "rankhub.catalog.discovery": "BrokenPlugin Plugin PluginSource",
     "rankhub.catalog.nearest": "suggestion",
     "rankhub.catalog.page": "ComponentPage describe",
     "rankhub.engine.answers": "Answer Prediction",

@@ -26,8 +26,9 @@ def test_every_package_is_shipped_and_every_plugin_has_its_entry_point(repo, pyp
         ".".join(path.parent.relative_to(repo / "plugins").parts) for path in repo.glob("plugins/*/*/**/__init__.py")
     }
     assert packages == on_disk | plugins | nested | {"rankhub_recipes"}
-    bases = {"rankhub_tables", "rankhub_tracking"}  # which bring no component: others build on them
-    entered = {*plugins, "rankhub_recipes"} - bases
+    others = {"rankhub_tables", "rankhub_tracking"}  # which answer no hook: others build on them
+    others |= set(pyproject["project"]["entry-points"]["rankhub.askers"])
+    entered = {*plugins, "rankhub_recipes"} - others
     assert pyproject["project"]["entry-points"]["rankhub.plugins"] == {name: name for name in entered}
     assert set(pyproject["tool"]["setuptools"]["package-dir"]) == {"rankhub", "rankhub_recipes"} | plugins
     assert set(pyproject["tool"]["importlinter"]["root_packages"]) == {"rankhub"} | plugins

@@ -28,6 +28,7 @@ from rankhub.catalog.discovery import (
     PluginSource,
     answers,
     ask_all,
+    ask_installed,
     guarded,
 )
 from rankhub.catalog.nearest import nearest, suggestion
@@ -116,8 +117,6 @@ class Catalog:
     @classmethod
     def discover(cls, check: bool = False) -> Catalog:
         """The catalog of the plugins installed in this environment; ``check``: after a trial of each by itself."""
-        from rankhub.catalog.trial import ask_installed
-
         return cls(ask_installed(check))
 
     @classmethod

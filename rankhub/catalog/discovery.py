@@ -8,14 +8,16 @@ import re
 import signal
 import sys
 import threading
+import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import Distribution, EntryPoint, entry_points
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pluggy import HookCaller, HookRelay, PluginManager
 
@@ -28,6 +30,13 @@ T = TypeVar("T")
 
 GROUP = "rankhub.plugins"
 """The entry-point group, for official plugins and for everybody else's."""
+
+ASKERS = "rankhub.askers"
+"""The entry-point group of what asks the installed plugins, in place of plainly: the first by name does.
+
+It names a function ``(sources, ask, check) -> answers``, one for each source. It is handed every :class:`PluginSource`,
+what asks one of them and raises nothing but KeyboardInterrupt, and whether each is to be tried by itself before.
+"""
 
 OWN = "rankhub"
 """The distribution of the core, and of the plugins that come along with it."""
@@ -91,11 +100,11 @@ class BrokenPlugin(Origin):
     off: bool = False
 
 
-def installed() -> list[PluginSource]:
-    """Every installed plugin, in the order of their names. Imports none of them."""
+def installed(group: Iterable[EntryPoint] | None = None) -> list[PluginSource]:
+    """Every installed plugin, in the order of their names. Imports none of them. ``group``: those of :data:`GROUP`."""
     # The same plugin seen twice (two folders on the path) is one plugin.
     points: dict[tuple[str, str], EntryPoint] = {}
-    for point in entry_points(group=GROUP):
+    for point in entry_points(group=GROUP) if group is None else group:
         points.setdefault((point.name, point.value), point)
     facts: dict[Distribution | None, tuple[str, str]] = {None: ("unknown", "unknown")}
     sources = []
@@ -107,18 +116,32 @@ def installed() -> list[PluginSource]:
     return sources
 
 
-def ask_all(
-    sources: Iterable[PluginSource], asking: Callable[[PluginSource], Plugin | BrokenPlugin] | None = None
-) -> Iterator[Plugin | BrokenPlugin]:
+def ask_installed(check: bool = False) -> Iterable[Plugin | BrokenPlugin]:
+    """Every installed plugin's answer, asked as :data:`ASKERS` says; ``check``: after a trial of each by itself."""
+    points = entry_points()
+    sources = installed(points.select(group=GROUP))
+    for point in sorted(points.select(group=ASKERS))[:1]:
+        try:
+            asker = guarded(point.load)
+        except PluginFailure as error:
+            warnings.warn(f"{point.value} asks no plugins, so they are asked plainly: {error}", RuntimeWarning, 2)
+        else:
+            return cast("Iterable[Plugin | BrokenPlugin]", asker(sources, partial(_ask_among, sources), check))
+    return ask_all(sources)
+
+
+def ask_all(sources: Iterable[PluginSource]) -> Iterator[Plugin | BrokenPlugin]:
     """Each plugin's answer. Two of one name are both broken, since ``owner/name`` could not tell them apart."""
     listed = list(sources)
-    for source in listed:
-        others = [other.distribution for other in listed if other.owner == source.owner and other is not source]
-        if others:
-            reason = f"another plugin has the name {source.owner!r} too (of {', '.join(others)}); uninstall one of them"
-            yield BrokenPlugin(source.owner, source.distribution, source.version, reason)
-        else:
-            yield (asking or ask)(source)
+    return map(partial(_ask_among, listed), listed)
+
+
+def _ask_among(listed: Sequence[PluginSource], source: PluginSource) -> Plugin | BrokenPlugin:
+    others = [other.distribution for other in listed if other.owner == source.owner and other is not source]
+    if others:
+        reason = f"another plugin has the name {source.owner!r} too (of {', '.join(others)}); uninstall one of them"
+        return BrokenPlugin(source.owner, source.distribution, source.version, reason)
+    return ask(source)
 
 
 def ask(source: PluginSource) -> Plugin | BrokenPlugin:
