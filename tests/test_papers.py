@@ -19,7 +19,7 @@ from PIL import Image
 
 import rankhub
 from rankhub.catalog.catalog import Catalog
-from rankhub.cli.main import execute
+from rankhub_cli.main import execute
 from rankhub_study.plan import Plan
 
 REPO = Path(__file__).resolve().parents[1]

@@ -27,7 +27,7 @@ def test_every_package_is_shipped_and_every_plugin_has_its_entry_point(repo, pyp
     }
     assert packages == on_disk | plugins | nested | {"rankhub_recipes"}
     others = {"rankhub_tables", "rankhub_tracking"}  # which answer no hook: others build on them
-    others |= set(pyproject["project"]["entry-points"]["rankhub.askers"])
+    others |= {"rankhub_cli", *pyproject["project"]["entry-points"]["rankhub.askers"]}
     entered = {*plugins, "rankhub_recipes"} - others
     assert pyproject["project"]["entry-points"]["rankhub.plugins"] == {name: name for name in entered}
     assert set(pyproject["tool"]["setuptools"]["package-dir"]) == {"rankhub", "rankhub_recipes"} | plugins

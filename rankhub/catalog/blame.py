@@ -35,11 +35,11 @@ def during(what: str) -> Iterator[None]:
 
 
 @contextmanager
-def blamed(catalog: Catalog | None = None) -> Iterator[None]:
+def blamed(catalog: Catalog | None = None, caller: str = "rankhub") -> Iterator[None]:
     """Turn what a component raises into a :class:`ComponentError` with its name; None = the installed plugins.
 
     A component that ends the process by ``sys.exit`` has failed too. What no guard puts down to a component or a plugin
-    passes as it is.
+    passes as it is. No plugin is asked for where only the package that is the ``caller`` was at work.
     """
     from rankhub.catalog.catalog import Catalog
 
@@ -47,7 +47,10 @@ def blamed(catalog: Catalog | None = None) -> Iterator[None]:
         yield
     except (Exception, SystemExit) as error:
         names = {str(frame.f_globals.get("__name__")) for frame, _ in traceback.walk_tb(error.__traceback__)}
-        nobodys = isinstance(error, UserError) or {name.partition(".")[0] for name in names} <= _NO_COMPONENTS
+        nobodys = isinstance(error, UserError) or {name.partition(".")[0] for name in names} <= {
+            *_NO_COMPONENTS,
+            caller,
+        }
         if nobodys and not isinstance(error, ComponentError):
             raise
         known = catalog or Catalog.discover()

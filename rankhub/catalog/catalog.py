@@ -19,7 +19,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rankhub.catalog.discovery import (
-    OWN,
     BrokenPlugin,
     InvalidAnswer,
     Origin,
@@ -30,6 +29,7 @@ from rankhub.catalog.discovery import (
     ask_all,
     ask_installed,
     guarded,
+    installed,
 )
 from rankhub.catalog.nearest import nearest, suggestion
 from rankhub.interfaces.component import Component
@@ -96,7 +96,7 @@ class Catalog:
         listed, kinds = list(answers), dict(KINDS)
         self.plugins = tuple(answer for answer in listed if isinstance(answer, Plugin))
         self.broken = tuple(answer for answer in listed if isinstance(answer, BrokenPlugin))
-        for plugin in sorted(self.plugins, key=lambda plugin: plugin.distribution != OWN):
+        for plugin in sorted(self.plugins, key=lambda plugin: not plugin.official):
             kinds = kinds | {kind.name: kind for kind in plugin.kinds if kind.name not in kinds}
         self.kinds: Mapping[str, Kind] = MappingProxyType(kinds)
         for plugin in self.plugins:
@@ -118,6 +118,11 @@ class Catalog:
     def discover(cls, check: bool = False) -> Catalog:
         """The catalog of the plugins installed in this environment; ``check``: after a trial of each by itself."""
         return cls(ask_installed(check))
+
+    @classmethod
+    def official(cls) -> Catalog:
+        """The catalog of the plugins that come along with rankhub; no other one is imported."""
+        return cls(ask_all(source for source in installed() if source.official))
 
     @classmethod
     def of(cls, plugins: Mapping[str, object], version: str = "0") -> Catalog:
@@ -324,7 +329,7 @@ class Catalog:
     def packages(self) -> dict[str, str]:
         """Package of a third party's component, verb or hook -> its plugin and version, for a sentence."""
         found: dict[str, str] = {}
-        for plugin in (plugin for plugin in self.plugins if plugin.distribution != "rankhub"):
+        for plugin in (plugin for plugin in self.plugins if not plugin.official):
             targets = [each.target for each in plugin.components] + [each.target for each in plugin.verbs]
             targets += [one.function.__module__ for hook in vars(plugin.hooks).values() for one in hook.get_hookimpls()]
             for target in targets:

@@ -65,6 +65,11 @@ class Origin:
     distribution: str
     version: str
 
+    @property
+    def official(self) -> bool:
+        """Whether it comes along with rankhub."""
+        return self.distribution == OWN
+
 
 @dataclass(frozen=True, slots=True)
 class PluginSource(Origin):

@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 
 import rankhub
 from rankhub.catalog.catalog import Catalog
-from rankhub.cli.main import build
+from rankhub_cli.main import build
 from rankhub_study.verb import shipped_plans
 
 SHORT = ["steps=2", "streams.views.batch_size=8"]
