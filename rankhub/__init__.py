@@ -29,12 +29,17 @@ if TYPE_CHECKING:
     from rankhub.api import resume as resume
     from rankhub.api import train as train
     from rankhub.api import views_of as views_of
+    from rankhub.catalog.blame import blamed as blamed
     from rankhub.catalog.blame import called as called
     from rankhub.catalog.blame import during as during
     from rankhub.catalog.catalog import Catalog as Catalog
     from rankhub.catalog.catalog import ComponentInfo as ComponentInfo
+    from rankhub.catalog.discovery import STRAYS as STRAYS
     from rankhub.catalog.discovery import BrokenPlugin as BrokenPlugin
     from rankhub.catalog.discovery import Plugin as Plugin
+    from rankhub.catalog.discovery import PluginFailure as PluginFailure
+    from rankhub.catalog.discovery import PluginSource as PluginSource
+    from rankhub.catalog.discovery import guarded as guarded
     from rankhub.catalog.nearest import suggestion as suggestion
     from rankhub.catalog.page import ComponentPage as ComponentPage
     from rankhub.catalog.page import describe as describe
@@ -70,9 +75,9 @@ _HOMES = {
         "RecipeModels build estimate list_components list_recipes load_recipe load_run read_document "
         "recipe_files resume train views_of"
     ),
-    "rankhub.catalog.blame": "called during",
+    "rankhub.catalog.blame": "blamed called during",
     "rankhub.catalog.catalog": "Catalog ComponentInfo",
-    "rankhub.catalog.discovery": "BrokenPlugin Plugin",
+    "rankhub.catalog.discovery": "BrokenPlugin Plugin PluginFailure PluginSource STRAYS guarded",
     "rankhub.catalog.nearest": "suggestion",
     "rankhub.catalog.page": "ComponentPage describe",
     "rankhub.engine.answers": "Answer Prediction",

@@ -1,6 +1,6 @@
-"""Lets `python -m rankhub` (and so `torchrun -m rankhub`) start the command line."""
+"""Lets `python -m rankhub` (and so `torchrun -m rankhub`) start the command that is installed as `rankhub`."""
 
-from rankhub.cli.main import main
+from importlib.metadata import entry_points
 
 if __name__ == "__main__":
-    main()
+    next(iter(entry_points(group="console_scripts", name="rankhub"))).load()()

@@ -20,15 +20,13 @@ from rankhub.catalog.complaints import complaints
 from rankhub.catalog.nearest import suggestion
 from rankhub.catalog.spec import KIND_KEY, ComponentSpec
 from rankhub.interfaces.errors import Interrupted, UserError
-from rankhub.interfaces.kinds import KINDS
 from rankhub.recipe.load import LoadedRecipe
 from rankhub.recipe.load import load_recipe as read_recipe
 from rankhub.recipe.overrides import Change
 from rankhub.recipe.phases import CHOICE, OF_THE_PHASE
 from rankhub.recipe.reader import Document, read, write_value, write_yaml
 from rankhub.recipe.report import RecipeErrors
-from rankhub.recipe.schema import SPECS, Phase, Stream
-from rankhub.recipe.schema import Recipe as WholeRecipe
+from rankhub.recipe.schema import SPECS, Phase, Stream, shape_of
 from rankhub.recipe.shipped import Shipped, Source, What, find, listed, read_file, shipped
 
 if TYPE_CHECKING:
@@ -262,9 +260,12 @@ class RecipeModels:
         choice: Keys of which a recipe has one at its top.
     """
 
-    recipe, phase, stream = WholeRecipe, Phase, Stream
-    specs: Mapping[str, type[ComponentSpec]] = {kind: SPECS.get(kind, ComponentSpec) for kind in KINDS}
+    phase, stream = Phase, Stream
     mark, of_the_phase, choice = KIND_KEY, OF_THE_PHASE, CHOICE
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.recipe = shape_of(catalog.kinds)
+        self.specs: Mapping[str, type[ComponentSpec]] = {one: SPECS.get(one, ComponentSpec) for one in catalog.kinds}
 
 
 def list_components(kind: str | None = None, catalog: Catalog | None = None) -> list[ComponentInfo]:
@@ -273,10 +274,10 @@ def list_components(kind: str | None = None, catalog: Catalog | None = None) -> 
     Raises:
         UserError: There is no such kind.
     """
-    if kind is not None and kind not in KINDS:
-        raise UserError(f"there is no kind of component {kind!r}{suggestion(kind, KINDS)}")
     catalog = catalog or Catalog.discover()
-    return [info for each in KINDS if kind in (None, each) for info in catalog.entries(each)]
+    if kind is not None and kind not in catalog.kinds:
+        raise UserError(f"there is no kind of component {kind!r}{suggestion(kind, catalog.kinds)}{catalog.elsewhere()}")
+    return [info for each in catalog.kinds if kind in (None, each) for info in catalog.entries(each)]
 
 
 def build(kind: str, spec: Mapping[str, Any], *wired: Any, catalog: Catalog | None = None) -> Any:

@@ -19,11 +19,12 @@ import rankhub
 from rankhub.catalog.catalog import Catalog
 from rankhub.recipe.address import Refused, targets
 from rankhub.recipe.reader import write_value
-from rankhub.recipe.schema import Recipe
+from rankhub.recipe.schema import shape_of
 from rankhub.recipe.shipped import listed
 
 REPO = Path(__file__).parents[1]
-ROOTS = "|".join(sorted(Recipe.model_fields))
+RECIPE = shape_of(Catalog.discover().kinds)
+ROOTS = "|".join(sorted(RECIPE.model_fields))
 VALUE = r"'[^']*'|\"[^\"]*\"|\{[^{}]*\}|\[[^\]]*\]|[^\s`'\",;)\]]+"
 HINT = re.compile(
     rf"""(?<![\w.*/{{}}=-])(?P<path>(?:{ROOTS})(?:\.(?:[\w*]+|\{{[^{{}}]*\}}))+|(?:steps|epochs)(?==\d))=(?P<value>{VALUE})"""
@@ -147,7 +148,7 @@ def change_of(recipe, path, value, code):
     path = re.sub(r"\{[^{}]*\}|\b[A-Z]{3,}\b", "*", path)
     if value == "..." or (code and value.startswith("{")):
         here = resolved(recipe)
-        for key in targets(here, path.split("."))[0]:
+        for key in targets(here, path.split("."), RECIPE)[0]:
             here = here[key] if isinstance(here, list) else (here or {}).get(key)
         value = write_value(224 if here is None else here)  # the only such place is a side in pixels
     return f"{path}={value}"

@@ -19,7 +19,7 @@ from PIL import Image
 
 import rankhub
 from rankhub.catalog.catalog import Catalog
-from rankhub.cli.main import execute
+from rankhub_cli.main import execute
 from rankhub_study.plan import Plan
 
 REPO = Path(__file__).resolve().parents[1]
@@ -163,9 +163,7 @@ def test_a_plugin_has_a_paper_that_names_what_it_brings(plugin):
 def test_every_kind_is_explained():
     text = (REPO / "CONTRIBUTING.md").read_text()
     rows = dict(re.findall(r"^\| `(\w+)` \| `([\w.:]+)`", text, re.MULTILINE))
-    from rankhub.interfaces.kinds import KINDS
-
-    assert rows == {name: kind.protocol for name, kind in KINDS.items()}
+    assert rows == {name: kind.protocol for name, kind in Catalog.discover().kinds.items()}
 
 
 def test_the_plugin_of_contributing_is_whole(tmp_path, monkeypatch):

@@ -26,8 +26,9 @@ def test_every_package_is_shipped_and_every_plugin_has_its_entry_point(repo, pyp
         ".".join(path.parent.relative_to(repo / "plugins").parts) for path in repo.glob("plugins/*/*/**/__init__.py")
     }
     assert packages == on_disk | plugins | nested | {"rankhub_recipes"}
-    bases = {"rankhub_tables", "rankhub_tracking"}  # which bring no component: others build on them
-    entered = {*plugins, "rankhub_recipes"} - bases
+    others = {"rankhub_tables", "rankhub_tracking"}  # which answer no hook: others build on them
+    others |= {"rankhub_cli", *pyproject["project"]["entry-points"]["rankhub.askers"]}
+    entered = {*plugins, "rankhub_recipes"} - others
     assert pyproject["project"]["entry-points"]["rankhub.plugins"] == {name: name for name in entered}
     assert set(pyproject["tool"]["setuptools"]["package-dir"]) == {"rankhub", "rankhub_recipes"} | plugins
     assert set(pyproject["tool"]["importlinter"]["root_packages"]) == {"rankhub"} | plugins
@@ -43,6 +44,7 @@ def test_what_plugins_may_import_is_held_for_every_plugin_and_every_part_of_the_
     assert (top, bases, core) == (
         "rankhub_study",
         [
+            "rankhub_active",
             "rankhub_use",
             "rankhub_tracking",
             "rankhub_ranking",
@@ -106,13 +108,13 @@ def test_the_core_names_no_component(repo):
     """Of no kind: neither as it is nor with its plugin, and no plugin either."""
     from rankhub.catalog import hookspecs
     from rankhub.catalog.catalog import Catalog
-    from rankhub.interfaces.kinds import KINDS
 
     catalog = Catalog.discover()
-    entries = [entry for kind in KINDS for entry in catalog.entries(kind)]
-    assert len({entry.component.kind for entry in entries}) >= len(KINDS) - 1
+    entries = [entry for kind in catalog.kinds for entry in catalog.entries(kind)]
+    assert len({entry.component.kind for entry in entries}) >= len(catalog.kinds) - 1
     names = {entry.component.name for entry in entries} | {entry.full_name for entry in entries}
     names |= {plugin.owner for plugin in catalog.plugins}
+    names |= {kind.name for plugin in catalog.plugins for kind in plugin.kinds}
     names -= {*get_args(OutputKind), *get_args(LabelKind), *vars(hookspecs)}  # the interface's own words
     found = []
     for path in (repo / "rankhub").rglob("*.py"):

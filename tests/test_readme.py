@@ -10,7 +10,7 @@ from helpers.papers import SHORT, blocks
 
 from rankhub.catalog.catalog import Catalog
 from rankhub.catalog.discovery import installed
-from rankhub.cli.main import execute
+from rankhub_cli.main import execute
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Every recipe that comes along trains two steps on data made on the spot, and so does each overlay.
 
-That each validates is tested with the verb, in rankhub/cli/test_validate.py.
+That each validates is tested with the verb, in plugins/rankhub_train/test_validate.py.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from helpers.recipes import shipped_names
 from PIL import Image
 
 import rankhub as rankhub_here
-from rankhub.interfaces.kinds import KINDS
+from rankhub.catalog.catalog import Catalog
 
 ACME = Path(__file__).parent / "acme"
 RECIPE = "acme_stripes"
@@ -105,7 +105,7 @@ def test_it_is_listed_with_all_that_it_brings_and_only_there(rankhub, tmp_path):
     assert found["broken"] == []
     (mine,) = [plugin for plugin in found["plugins"] if plugin["owner"] == "acme"]
     assert (mine["distribution"], mine["version"]) == ("acme-ranking", "2.3")
-    assert sorted(component["kind"] for component in mine["components"]) == sorted(KINDS)
+    assert sorted(component["kind"] for component in mine["components"]) == sorted(Catalog.discover().kinds)
     outside = json.loads(call_forked("plugins", "list", "--json", cwd=tmp_path).out)
     assert [plugin for plugin in found["plugins"] if plugin is not mine] == outside["plugins"]
 
@@ -126,11 +126,11 @@ def test_its_recipe_runs_with_its_own_component_of_every_kind(trained):
         "schedule": resolved["schedule"],
         "predict": resolved["predict"],
         "evaluator": resolved["evaluate"][0],
-        "acquirer": resolved["acquire"],
         "callback": resolved["callbacks"][0],
+        "acquirer": resolved["acquire"],
     }
-    assert list(used) == list(KINDS)
-    assert [spec["use"].partition("/")[0] for spec in used.values()] == ["acme"] * len(KINDS)
+    assert list(used) == list(Catalog.discover().kinds)
+    assert [spec["use"].partition("/")[0] for spec in used.values()] == ["acme"] * len(used)
     assert resolved["optimizer"]["lr"]["use"] == "acme/cosine"
     assert (trained / "run" / "diary.txt").read_text().split() == ["1", "2", "3", "4"]
     with (trained / "run" / "results.csv").open() as file:

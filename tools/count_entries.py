@@ -104,7 +104,7 @@ def count(arguments: Sequence[str]) -> Entries:
     with tempfile.TemporaryDirectory() as scratch, contextlib.redirect_stdout(sys.stderr):
         try:
             with profiled(entries):
-                from rankhub.cli.main import execute
+                from rankhub_cli.main import execute
 
                 code = execute(["run", *arguments, "--out", f"{scratch}/run"])
         except FirstStep:

@@ -2,6 +2,16 @@
 
 import rankhub
 from rankhub import Component, Verb
+from rankhub.interfaces.kinds import Kind
+
+
+@rankhub.hookimpl
+def rankhub_kinds() -> list[Kind]:
+    """The kinds of components of this plugin."""
+    summary = "Which images of a pool to label next."
+    return [
+        Kind("acquirer", summary, "rankhub_active.acquire:Acquirer", "acquire", told=("streams", "numbers")),
+    ]
 
 
 @rankhub.hookimpl

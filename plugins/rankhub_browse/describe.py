@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import rankhub
-from rankhub.interfaces.kinds import KINDS, Kind
+from rankhub import Catalog
 from rankhub_browse.output import console, table
 
 if TYPE_CHECKING:
-    from rankhub import ComponentInfo, ComponentPage
+    from rankhub import ComponentPage
 
 
 def describe(
@@ -27,22 +26,25 @@ def describe(
     if kind is None:
         _kinds()
     elif name is None:
-        _components(rankhub.list_components(kind), KINDS[kind])
+        _components(kind)
     else:
         _page(rankhub.describe(kind, name))
 
 
 def _kinds() -> None:
-    counts = Counter(info.kind for info in rankhub.list_components())
+    catalog = Catalog.discover()
+    counts = Counter(info.kind for info in rankhub.list_components(catalog=catalog))
     rows = table("kind", "what it does", "key in a recipe", "components")
-    for kind in KINDS.values():
+    for kind in catalog.kinds.values():
         rows.add_row(kind.name, kind.summary, kind.address, str(counts[kind.name]))
     console().print(rows)
 
 
-def _components(components: Sequence[ComponentInfo], kind: Kind) -> None:
+def _components(name: str) -> None:
+    catalog = Catalog.discover()
+    components, kind = rankhub.list_components(name, catalog), catalog.kinds[name]
     out, rows = console(), table(kind.name, "what it does", "plugin")
-    out.print(f"{kind.summary} In a recipe: {kind.address}\n")
+    out.print(kind.summary + (f" In a recipe: {kind.address}" if kind.address else ""), "")
     for info in components:
         rows.add_row(info.name, info.summary, info.owner)
     out.print(rows)
@@ -60,6 +62,7 @@ def _page(page: ComponentPage) -> None:
     out.print(rows if page.options else "It has no options.")
     if page.wired:
         out.print("\nHanded in by the engine:")
-        for wired in page.wired:
-            out.print(f"  {wired.name}: {wired.meaning}")
-    out.print(f"\nIn a recipe, at {page.address}:  {{use: {info.name}}}\nClass: {page.target}")
+        for name, meaning in page.wired.items():
+            out.print(f"  {name}: {meaning}")
+    place = f"\nIn a recipe, at {page.address}:  {{use: {info.name}}}" if page.address else ""
+    out.print(f"{place}\nClass: {page.target}")

@@ -11,7 +11,6 @@ from pydantic.json_schema import models_json_schema
 
 import rankhub
 from rankhub import Catalog, ComponentInfo, RecipeModels, UserError
-from rankhub.interfaces.kinds import KINDS
 
 EXTENDS, LIKE = "extends", "like"
 _PARTIAL = "partial."
@@ -23,7 +22,7 @@ def editor_schema(catalog: Catalog) -> dict[str, Any]:
 
     One that cannot be imported is in the schema without its options, so that an editor accepts what it cannot check.
     """
-    models, options = RecipeModels, _options(catalog)
+    models, options = RecipeModels(catalog), _options(catalog)
     own: list[type[BaseModel]] = [models.recipe, models.phase, models.stream, *models.specs.values()]
     known = list(dict.fromkeys([*own, *options.values()]))
     references, schema = models_json_schema([(model, "validation") for model in known], by_alias=True)
@@ -33,7 +32,7 @@ def editor_schema(catalog: Catalog) -> dict[str, Any]:
     bodies = {model: definitions[name] for model, name in names.items() if model not in (models.phase, models.stream)}
     for name in {names[model] for model in bodies}:  # two components may have one class, and one body
         del definitions[name]
-    definitions |= {kind: _kind(kind, catalog, options, bodies) for kind in KINDS}
+    definitions |= {kind: _kind(kind, catalog, options, bodies[models.specs[kind]], bodies) for kind in catalog.kinds}
     whole = {**bodies[models.recipe], "title": "a whole recipe"}
     definitions |= {f"{_PARTIAL}{name}": _partial(body) for name, body in definitions.items()}
     part = _partial(whole)  # a recipe that extends another may leave everything out
@@ -119,10 +118,10 @@ def _kind(
     kind: str,
     catalog: Catalog,
     options: Mapping[ComponentInfo, type[BaseModel]],
+    own: Mapping[str, Any],
     bodies: Mapping[type[BaseModel], dict[str, Any]],
 ) -> dict[str, Any]:
     """A component of a kind: its name, the recipe's own keys beside it, and the options that each name has."""
-    own = bodies[RecipeModels.specs[kind]]
     beside = {key: value for key, value in own["properties"].items() if key != "use"}
     shown = sorted((info.name for info in catalog.entries(kind)), key=lambda name: "/" in name)  # owner/name come last
     schema = {
@@ -131,7 +130,7 @@ def _kind(
         "required": own["required"],
         "allOf": [_branch(info, beside, bodies[model]) for info, model in options.items() if info.kind == kind],
     }
-    described = {"description": KINDS[kind].summary}
+    described = {"description": catalog.kinds[kind].summary}
     if kind != "dataset":
         return {**described, **schema}
     like = {

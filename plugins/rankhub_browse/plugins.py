@@ -12,7 +12,6 @@ from typing import Annotated, Any
 import typer
 
 from rankhub import BrokenPlugin, Catalog, Plugin, UserError
-from rankhub.interfaces.kinds import KINDS
 
 NARROWEST = 24
 """Letters in which the last column of a table can be read."""
@@ -43,7 +42,7 @@ def list_plugins(
     else:
         _print(catalog)
     wrong: list[object] = [plugin for plugin in catalog.broken if not plugin.off]
-    for entry in [entry for kind in KINDS for entry in catalog.entries(kind)] if check else ():
+    for entry in [entry for kind in catalog.kinds for entry in catalog.entries(kind)] if check else ():
         try:
             catalog.options(entry)
         except UserError as error:
@@ -60,8 +59,12 @@ def as_data(catalog: Catalog) -> dict[str, Any]:
         return {"owner": plugin.owner, "distribution": plugin.distribution, "version": plugin.version}
 
     def brought(plugin: Plugin) -> dict[str, Any]:
-        components, verbs = map(asdict, plugin.components), map(asdict, plugin.verbs)
-        return {"components": [*components], "verbs": [*verbs], "recipes": [*plugin.recipes]}
+        records: dict[str, tuple[Any, ...]] = {
+            "kinds": plugin.kinds,
+            "components": plugin.components,
+            "verbs": plugin.verbs,
+        }
+        return {key: [*map(asdict, found)] for key, found in records.items()} | {"recipes": [*plugin.recipes]}
 
     return {
         "plugins": [facts(plugin) | brought(plugin) for plugin in catalog.plugins],
@@ -77,6 +80,7 @@ def _brings(plugin: Plugin) -> str:
     kinds = Counter(component.kind for component in plugin.components)
     plural = {kind: f"{kind}es" if kind.endswith("s") else f"{kind}s" for kind in kinds}
     parts = [f"{count} {kind if count == 1 else plural[kind]}" for kind, count in kinds.items()]
+    parts = [f"the kind {kind.name}" for kind in plugin.kinds] + parts
     if plugin.verbs:
         parts.append(f"{'verb' if len(plugin.verbs) == 1 else 'verbs'} {' '.join(verb.name for verb in plugin.verbs)}")
     hooks = plugin.hooks

@@ -14,7 +14,7 @@ from rankhub.interfaces.data import LabelKind, LabelSpec
 from rankhub.interfaces.errors import ComponentError
 from rankhub.interfaces.generator import Generator, Levels, ViewSpec
 from rankhub.interfaces.guard import Guard
-from rankhub.interfaces.kinds import KINDS
+from rankhub.interfaces.kinds import Kind
 from rankhub.interfaces.loss import Scope
 from rankhub.interfaces.model import FeatureSpec, OutputKind, OutputSpec
 
@@ -22,9 +22,9 @@ _NEAR = 0.85
 """How alike a method's name and one of the contract must be to take the first for a misspelled second."""
 
 
-def _methods(kind: str, cls: type) -> Iterator[str]:
+def _methods(kind: Kind, cls: type) -> Iterator[str]:
     """A method that looks like one of the contract and is never called, such as ``after_steps``."""
-    module, _, name = KINDS[kind].protocol.partition(":")
+    module, _, name = kind.protocol.partition(":")
     protocol = getattr(import_module(module), name)
     package = cls.__module__.partition(".")[0]
     # A base of another package, such as one for trackers, has a contract of its own.
@@ -36,7 +36,7 @@ def _methods(kind: str, cls: type) -> Iterator[str]:
         if own.startswith("_") or own in known:
             continue
         # Whatever a callback does it does because it is told; other components may be asked by their own plugin.
-        if kind == "callback" or difflib.get_close_matches(own.lower(), known, 1, _NEAR):
+        if kind.name == "callback" or difflib.get_close_matches(own.lower(), known, 1, _NEAR):
             yield f"has a method {own!r} that nothing calls{suggestion(own, known)}"
 
 
@@ -105,9 +105,9 @@ _SAYS: Mapping[str, Callable[[Any], Iterator[str]]] = MappingProxyType(
 class Announcements(Guard):
     """Looks at what components say of themselves."""
 
-    def made(self, kind: str, component: Any) -> None:
+    def made(self, kind: Kind, component: Any) -> None:
         """It says of itself what the contract of its kind asks for."""
-        for said in (*_methods(kind, type(component)), *_SAYS.get(kind, _nothing)(component)):
+        for said in (*_methods(kind, type(component)), *_SAYS.get(kind.name, _nothing)(component)):
             raise ComponentError(component, said)
 
     def planned(self, generator: Generator, views: Any) -> None:

@@ -64,7 +64,7 @@ def label_in_rounds(task: Any) -> Record:
         shutil.copytree(task.first, half, ignore=shutil.ignore_patterns("study.json"))
         half.rename(task.folder)
     wanted = rounds.labels[:1] if task.first is None else rounds.labels
-    chain = LabelingJob(task.folder, rounds, loaded.resolved()["acquire"] or RANDOM, pool / LABELS, talk)
+    chain = LabelingJob(task.folder, rounds, loaded.resolved().get("acquire") or RANDOM, pool / LABELS, talk)
     begun = time.monotonic()
     for labels in wanted:
         chain.round(labels)

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rankhub.interfaces.errors import ComponentError, UserError, kind_of
+from rankhub.interfaces.kinds import KINDS, Kind
 
 if TYPE_CHECKING:
     from rankhub.catalog.catalog import Catalog
@@ -34,11 +35,11 @@ def during(what: str) -> Iterator[None]:
 
 
 @contextmanager
-def blamed(catalog: Catalog | None = None) -> Iterator[None]:
+def blamed(catalog: Catalog | None = None, caller: str = "rankhub") -> Iterator[None]:
     """Turn what a component raises into a :class:`ComponentError` with its name; None = the installed plugins.
 
     A component that ends the process by ``sys.exit`` has failed too. What no guard puts down to a component or a plugin
-    passes as it is.
+    passes as it is. No plugin is asked for where only the package that is the ``caller`` was at work.
     """
     from rankhub.catalog.catalog import Catalog
 
@@ -46,11 +47,15 @@ def blamed(catalog: Catalog | None = None) -> Iterator[None]:
         yield
     except (Exception, SystemExit) as error:
         names = {str(frame.f_globals.get("__name__")) for frame, _ in traceback.walk_tb(error.__traceback__)}
-        nobodys = isinstance(error, UserError) or {name.partition(".")[0] for name in names} <= _NO_COMPONENTS
+        nobodys = isinstance(error, UserError) or {name.partition(".")[0] for name in names} <= {
+            *_NO_COMPONENTS,
+            caller,
+        }
         if nobodys and not isinstance(error, ComponentError):
             raise
         known = catalog or Catalog.discover()
-        found = error if isinstance(error, ComponentError) else culprit(error, known.guards, known.packages)
+        asked = known.guards, known.packages, known.kinds
+        found = error if isinstance(error, ComponentError) else culprit(error, *asked)
         if found is not None and found.cls is not object:
             found.title = title_of(found.cls, known)
         if found in (None, error):
@@ -59,10 +64,13 @@ def blamed(catalog: Catalog | None = None) -> Iterator[None]:
 
 
 def culprit(
-    error: BaseException, guards: Sequence[Guard], packages: Mapping[str, str] = MappingProxyType({})
+    error: BaseException,
+    guards: Sequence[Guard],
+    packages: Mapping[str, str] = MappingProxyType({}),
+    kinds: Mapping[str, Kind] = KINDS,
 ) -> ComponentError | None:
     """What the first guard that knows it says of the component, or the plugin, that raised something."""
-    return next((found for guard in guards if (found := guard.blame(error, packages)) is not None), None)
+    return next((found for guard in guards if (found := guard.blame(error, packages, kinds)) is not None), None)
 
 
 def called(
@@ -80,5 +88,6 @@ def title_of(cls: type, catalog: Catalog | None = None) -> str:
     """A component with its plugin and version, for a sentence; None = of the installed plugins."""
     from rankhub.catalog.catalog import Catalog
 
-    entry = (catalog or Catalog.discover()).entry_of(cls)
-    return f"{kind_of(cls)} {cls.__name__}, given in Python," if entry is None else f"{entry.title} {entry.version}"
+    catalog = catalog or Catalog.discover()
+    entry, kind = catalog.entry_of(cls), kind_of(cls, catalog.kinds)
+    return f"{kind} {cls.__name__}, given in Python," if entry is None else f"{entry.title} {entry.version}"

@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pkgutil import resolve_name
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rankhub.catalog.discovery import (
@@ -26,13 +27,15 @@ from rankhub.catalog.discovery import (
     PluginSource,
     answers,
     ask_all,
+    ask_installed,
     guarded,
+    installed,
 )
 from rankhub.catalog.nearest import nearest, suggestion
 from rankhub.interfaces.component import Component
 from rankhub.interfaces.errors import UserError, brief
 from rankhub.interfaces.files import REMEDIES
-from rankhub.interfaces.kinds import KINDS
+from rankhub.interfaces.kinds import KINDS, Kind
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -86,12 +89,22 @@ class ComponentInfo(Origin):
 
 
 class Catalog:
-    """All components of all ``plugins`` that work, and the reasons of those that are ``broken``. Never changes."""
+    """All components of all ``plugins`` that work, and the reasons of those that are ``broken``. Never changes.
+
+    ``kinds``: the core's kinds of components and those that plugins bring, by name.
+    """
 
     def __init__(self, answers: Iterable[Plugin | BrokenPlugin]) -> None:
-        listed = list(answers)
+        listed, kinds = list(answers), dict(KINDS)
         self.plugins = tuple(answer for answer in listed if isinstance(answer, Plugin))
         self.broken = tuple(answer for answer in listed if isinstance(answer, BrokenPlugin))
+        for plugin in sorted(self.plugins, key=lambda plugin: not plugin.official):
+            kinds = kinds | {kind.name: kind for kind in plugin.kinds if kind.name not in kinds}
+        self.kinds: Mapping[str, Kind] = MappingProxyType(kinds)
+        for plugin in self.plugins:
+            if reason := self._misfit(plugin):
+                self.plugins = tuple(other for other in self.plugins if other is not plugin)
+                self.broken += (BrokenPlugin(plugin.owner, plugin.distribution, plugin.version, reason),)
         found = [(plugin, component) for plugin in self.plugins for component in plugin.components]
         count = Counter((component.kind, component.name) for _, component in found)
         self._table: dict[tuple[str, str], tuple[ComponentInfo, ...]] = {}
@@ -106,9 +119,12 @@ class Catalog:
     @classmethod
     def discover(cls, check: bool = False) -> Catalog:
         """The catalog of the plugins installed in this environment; ``check``: after a trial of each by itself."""
-        from rankhub.catalog.trial import ask_installed
-
         return cls(ask_installed(check))
+
+    @classmethod
+    def official(cls) -> Catalog:
+        """The catalog of the plugins that come along with rankhub; no other one is imported."""
+        return cls(ask_all(source for source in installed() if source.official))
 
     @classmethod
     def of(cls, plugins: Mapping[str, object], version: str = "0") -> Catalog:
@@ -118,6 +134,17 @@ class Catalog:
             return lambda: plugin
 
         return cls(ask_all(PluginSource(owner, owner, version, give(plugin)) for owner, plugin in plugins.items()))
+
+    def _misfit(self, plugin: Plugin) -> str | None:
+        """Why a plugin cannot be used beside the others; None if it can."""
+        for kind in plugin.kinds:
+            if self.kinds[kind.name] != kind:
+                return f"another plugin, or rankhub itself, has the kind {kind.name!r} that it brings"
+        for component in plugin.components:
+            if component.kind not in self.kinds:
+                text = f"its component {component.name!r} is of the unknown kind {component.kind!r}"
+                return text + suggestion(component.kind, self.kinds) + self.elsewhere()
+        return None
 
     def names(self, kind: str) -> list[str]:
         """The names of one kind, in order."""
@@ -158,8 +185,9 @@ class Catalog:
         Raises:
             CatalogError: There is none, or several plugins give one of that name.
         """
-        if kind not in KINDS:
-            raise CatalogError(f"there is no kind of component {kind!r}{suggestion(kind, KINDS)}")
+        if kind not in self.kinds:
+            text = f"there is no kind of component {kind!r}{suggestion(kind, self.kinds)}"
+            raise CatalogError(text + self.elsewhere())
         owner, slash, bare = name.rpartition("/")
         found = [entry for entry in self._table.get((kind, bare), ()) if not slash or entry.owner == owner]
         if not found:
@@ -187,7 +215,7 @@ class Catalog:
 
     def _unknown(self, kind: str, name: str) -> str:
         text = f"no {kind} is called {name!r}"
-        elsewhere = [entry for of in KINDS for entry in self._table.get((of, name), ())]
+        elsewhere = [entry for of in self.kinds for entry in self._table.get((of, name), ())]
         if elsewhere:
             text += f" (it is the {elsewhere[0].title})"
         near = nearest(name, self.names(kind))
@@ -205,7 +233,7 @@ class Catalog:
     def load(self, entry: ComponentInfo) -> type:
         """Import a component's class; a CatalogError shows the plugin's own error, or that it is not of its kind."""
         if entry not in self._classes:
-            self._classes[entry] = _import(entry)
+            self._classes[entry] = _import(entry, self.kinds[entry.kind].protocol)
         return self._classes[entry]
 
     def options(self, entry: ComponentInfo) -> type[BaseModel]:
@@ -214,7 +242,7 @@ class Catalog:
             from rankhub.catalog.options import UnreadableConstructor, options_model
 
             try:
-                self._models[entry] = options_model(self.load(entry), KINDS[entry.kind])
+                self._models[entry] = options_model(self.load(entry), self.kinds[entry.kind])
             except UnreadableConstructor as error:
                 raise CatalogError(f"{entry.title} has a constructor that no recipe can use: {error}") from error
         return self._models[entry]
@@ -254,7 +282,7 @@ class Catalog:
     ) -> Any:
         """Make a component; CatalogError if it cannot be found or loaded, or its options do not fit.
 
-        ``wired`` is what the engine hands to every component of the kind (see ``KINDS``). With a ``clock``, the
+        ``wired`` is what the engine hands to every component of the kind (see :class:`.Kind`). With a ``clock``, the
         constructor gets numbers in place of schedules (optimizers want that).
         """
         from rankhub.catalog.blame import blamed
@@ -263,7 +291,7 @@ class Catalog:
         with blamed(self):
             made = cls(*wired, **self.arguments(kind, spec, clock))
             for guard in self.guards:
-                guard.made(kind, made)
+                guard.made(self.kinds[kind], made)
         return made
 
     def observers(self, run: RunInfo) -> list[Callback]:
@@ -319,7 +347,7 @@ class Catalog:
     def packages(self) -> dict[str, str]:
         """Package of a third party's component, verb or hook -> its plugin and version, for a sentence."""
         found: dict[str, str] = {}
-        for plugin in (plugin for plugin in self.plugins if plugin.distribution != "rankhub"):
+        for plugin in (plugin for plugin in self.plugins if not plugin.official):
             targets = [each.target for each in plugin.components] + [each.target for each in plugin.verbs]
             targets += [one.function.__module__ for hook in vars(plugin.hooks).values() for one in hook.get_hookimpls()]
             for target in targets:
@@ -359,8 +387,8 @@ class Catalog:
         return found
 
 
-def _import(entry: ComponentInfo) -> type:
-    target, protocol = entry.component.target, KINDS[entry.kind].protocol
+def _import(entry: ComponentInfo, protocol: str) -> type:
+    target = entry.component.target
     try:
         cls = guarded(lambda: resolve_name(target))
     except PluginFailure as error:

@@ -4,36 +4,48 @@ pluggy stops a call at the first exception, so every plugin gets a manager of it
 (:class:`BrokenPlugin`), not an exception: the other plugins work, and the list of plugins shows the reason.
 """
 
+import re
 import signal
 import sys
 import threading
+import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import Distribution, EntryPoint, entry_points
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pluggy import HookCaller, HookRelay, PluginManager
 
 from rankhub.catalog import hookspecs
-from rankhub.catalog.nearest import suggestion
 from rankhub.interfaces.component import API_VERSION, Component, Verb
 from rankhub.interfaces.errors import brief
-from rankhub.interfaces.kinds import KINDS
+from rankhub.interfaces.kinds import ANYWHERE, Kind
 
 T = TypeVar("T")
 
 GROUP = "rankhub.plugins"
 """The entry-point group, for official plugins and for everybody else's."""
 
+ASKERS = "rankhub.askers"
+"""The entry-point group of what asks the installed plugins, in place of plainly: the first by name does.
+
+It names a function ``(sources, ask, check) -> answers``, one for each source. It is handed every :class:`PluginSource`,
+what asks one of them and raises nothing but KeyboardInterrupt, and whether each is to be tried by itself before.
+"""
+
 OWN = "rankhub"
 """The distribution of the core, and of the plugins that come along with it."""
 
 MOST = 10_000
 """Items that a plugin may answer to a hook, which an endless answer exceeds."""
+
+TOP = re.compile(r"(\w+)(\[\]|\.\*)?")
+"""A place at a recipe's top: its key, and whether there is a list of components or a mapping from names to them."""
 
 STRAYS: list[threading.Thread] = []
 """Threads that plugins started when they were imported: they would keep the program from ending."""
@@ -53,6 +65,11 @@ class Origin:
     distribution: str
     version: str
 
+    @property
+    def official(self) -> bool:
+        """Whether it comes along with rankhub."""
+        return self.distribution == OWN
+
 
 @dataclass(frozen=True, slots=True)
 class PluginSource(Origin):
@@ -68,6 +85,7 @@ class Plugin(Origin):
     ``recipes`` are the packages that hold them.
     """
 
+    kinds: tuple[Kind, ...]
     components: tuple[Component, ...]
     verbs: tuple[Verb, ...]
     recipes: tuple[str, ...]
@@ -87,11 +105,11 @@ class BrokenPlugin(Origin):
     off: bool = False
 
 
-def installed() -> list[PluginSource]:
-    """Every installed plugin, in the order of their names. Imports none of them."""
+def installed(group: Iterable[EntryPoint] | None = None) -> list[PluginSource]:
+    """Every installed plugin, in the order of their names. Imports none of them. ``group``: those of :data:`GROUP`."""
     # The same plugin seen twice (two folders on the path) is one plugin.
     points: dict[tuple[str, str], EntryPoint] = {}
-    for point in entry_points(group=GROUP):
+    for point in entry_points(group=GROUP) if group is None else group:
         points.setdefault((point.name, point.value), point)
     facts: dict[Distribution | None, tuple[str, str]] = {None: ("unknown", "unknown")}
     sources = []
@@ -103,18 +121,32 @@ def installed() -> list[PluginSource]:
     return sources
 
 
-def ask_all(
-    sources: Iterable[PluginSource], asking: Callable[[PluginSource], Plugin | BrokenPlugin] | None = None
-) -> Iterator[Plugin | BrokenPlugin]:
+def ask_installed(check: bool = False) -> Iterable[Plugin | BrokenPlugin]:
+    """Every installed plugin's answer, asked as :data:`ASKERS` says; ``check``: after a trial of each by itself."""
+    points = entry_points()
+    sources = installed(points.select(group=GROUP))
+    for point in sorted(points.select(group=ASKERS))[:1]:
+        try:
+            asker = guarded(point.load)
+        except PluginFailure as error:
+            warnings.warn(f"{point.value} asks no plugins, so they are asked plainly: {error}", RuntimeWarning, 2)
+        else:
+            return cast("Iterable[Plugin | BrokenPlugin]", asker(sources, partial(_ask_among, sources), check))
+    return ask_all(sources)
+
+
+def ask_all(sources: Iterable[PluginSource]) -> Iterator[Plugin | BrokenPlugin]:
     """Each plugin's answer. Two of one name are both broken, since ``owner/name`` could not tell them apart."""
     listed = list(sources)
-    for source in listed:
-        others = [other.distribution for other in listed if other.owner == source.owner and other is not source]
-        if others:
-            reason = f"another plugin has the name {source.owner!r} too (of {', '.join(others)}); uninstall one of them"
-            yield BrokenPlugin(source.owner, source.distribution, source.version, reason)
-        else:
-            yield (asking or ask)(source)
+    return map(partial(_ask_among, listed), listed)
+
+
+def _ask_among(listed: Sequence[PluginSource], source: PluginSource) -> Plugin | BrokenPlugin:
+    others = [other.distribution for other in listed if other.owner == source.owner and other is not source]
+    if others:
+        reason = f"another plugin has the name {source.owner!r} too (of {', '.join(others)}); uninstall one of them"
+        return BrokenPlugin(source.owner, source.distribution, source.version, reason)
+    return ask(source)
 
 
 def ask(source: PluginSource) -> Plugin | BrokenPlugin:
@@ -146,7 +178,7 @@ def _answered(module: object, facts: tuple[str, str, str]) -> Plugin:
             "install releases of both that fit"
         )
     hooks = _register(module, facts[0])
-    return Plugin(*facts, _components(hooks), _verbs(hooks), _recipes(hooks), hooks)
+    return Plugin(*facts, _kinds(hooks), _components(hooks), _verbs(hooks), _recipes(hooks), hooks)
 
 
 def guarded(call: Callable[[], T]) -> T:
@@ -217,12 +249,21 @@ def answers(hook: HookCaller, record: type[T], wanted: str, **given: Any) -> tup
     return listed
 
 
+def _kinds(hooks: HookRelay) -> tuple[Kind, ...]:
+    kinds = answers(hooks.rankhub_kinds, Kind, "list of rankhub.interfaces.kinds.Kind")
+    for kind in kinds:
+        place, unknown = kind.address, {*kind.wired, *kind.told}.difference(ANYWHERE)
+        if place and not TOP.fullmatch(place):
+            raise InvalidAnswer(f"its kind {kind.name!r} has the place {place!r}; expected NAME, NAME[] or NAME.*")
+        if unknown:
+            expected = f"expected some of {', '.join(ANYWHERE)}"
+            raise InvalidAnswer(f"its kind {kind.name!r} is handed {min(unknown)!r}; {expected}")
+    _refuse_twice(f"kinds {kind.name!r}" for kind in kinds)
+    return kinds
+
+
 def _components(hooks: HookRelay) -> tuple[Component, ...]:
     components = answers(hooks.rankhub_components, Component, "list of rankhub.Component")
-    for component in components:
-        if component.kind not in KINDS:
-            unknown = f"its component {component.name!r} is of the unknown kind {component.kind!r}"
-            raise InvalidAnswer(unknown + suggestion(component.kind, KINDS))
     _refuse_twice(f"components of kind {component.kind} {component.name!r}" for component in components)
     return components
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rankhub.interfaces.callback import Callback, RunInfo
     from rankhub.interfaces.evaluate import Reference
     from rankhub.interfaces.guard import Guard
+    from rankhub.interfaces.kinds import Kind
     from rankhub.interfaces.processes import Interrupt, Processes
     from rankhub.interfaces.talk import Stream, Talk
 
@@ -33,6 +34,16 @@ def rankhub_components() -> Iterable[Component]:
 
     Called at the start of every command, so the module must import nothing heavy: a component's own
     module is imported only when a recipe uses it.
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def rankhub_kinds() -> Iterable[Kind]:
+    """Name the kinds of components that this plugin brings, whose protocols stand in public modules of it.
+
+    Called at the start of every command. Of two kinds of one name the first counts, the core's and those of plugins
+    that come along with rankhub before others; the other plugin cannot be used.
     """
     raise NotImplementedError
 

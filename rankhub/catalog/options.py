@@ -117,7 +117,7 @@ def _parameters(cls: type, kind: Kind) -> dict[str, inspect.Parameter]:
     constructors = _constructors(cls)
     wired = [p for p in constructors[0][1] if p.kind is p.POSITIONAL_ONLY]
     if len(wired) != len(kind.wired):
-        expected = ", ".join(w.name for w in kind.wired) or "none"
+        expected = ", ".join(kind.wired) or "none"
         raise UnreadableConstructor(
             f"it takes {len(wired)} positional-only parameters, a {kind.name} is handed {len(kind.wired)} ({expected})"
         )

@@ -1,9 +1,10 @@
 """The description of a component: its text, options and what the engine passes to it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rankhub.catalog.catalog import Catalog, ComponentInfo
-from rankhub.interfaces.kinds import KINDS, Wired
+from rankhub.interfaces.kinds import HANDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +28,15 @@ class ComponentPage:
         info: Its line in lists.
         text: Its docstring without the options.
         options: What a recipe may write beside ``use``.
-        wired: What the engine hands to it.
-        address: Where a recipe names one.
+        wired: What the engine hands to it: name -> what that is.
+        address: Where a recipe names one; "" if none does.
         target: ``module:attribute`` of its class.
     """
 
     info: ComponentInfo
     text: str
     options: tuple[OptionInfo, ...]
-    wired: tuple[Wired, ...]
+    wired: Mapping[str, str]
     address: str
     target: str
 
@@ -59,5 +60,6 @@ def describe(kind: str, name: str, catalog: Catalog | None = None) -> ComponentP
         own = field.alias or attribute
         default = None if field.is_required() else show(field.default)
         options.append(OptionInfo(own, words(hints[own]), default, field.description or ""))
-    row = KINDS[kind]
-    return ComponentPage(entry, docs_of(cls).body, tuple(options), row.wired, row.address, entry.component.target)
+    row = catalog.kinds[kind]
+    wired = {name: HANDED[name] for name in row.wired}
+    return ComponentPage(entry, docs_of(cls).body, tuple(options), wired, row.address, entry.component.target)

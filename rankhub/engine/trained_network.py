@@ -14,9 +14,9 @@ from rankhub.engine.device import Compute, preserved
 from rankhub.engine.network import Network, load_weights
 from rankhub.engine.parts import build_network, evaluation_chains
 from rankhub.engine.source import ImageOutputs, NetworkForward, ViewOutputs
-from rankhub.interfaces.acquire import PoolStream
 from rankhub.interfaces.data import Dataset
 from rankhub.interfaces.errors import UserError
+from rankhub.interfaces.generator import StreamSpec
 from rankhub.interfaces.predict import Predict
 from rankhub.recipe.assembly import Assembly
 from rankhub.recipe.load import LoadedRecipe, load_recipe
@@ -111,9 +111,9 @@ class TrainedNetwork:
         return NetworkForward(self.network, self.compute)
 
     @property
-    def streams(self) -> Mapping[str, PoolStream]:
+    def streams(self) -> Mapping[str, StreamSpec]:
         """The recipe's streams: what each makes of an image, and which outputs it trains."""
-        return self.assembly.pool_streams()
+        return self.assembly.streams()
 
     @property
     def numbers(self) -> Mapping[str, float]:

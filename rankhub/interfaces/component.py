@@ -10,7 +10,8 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
-def _check(what: str, name: str, target: str) -> None:
+def check_record(what: str, name: str, target: str) -> None:
+    """Raise a ValueError where a record's name or target is not of its form."""
     if not _NAME.fullmatch(name):
         raise ValueError(f"{what} name {name!r} must be lower case letters, digits and underscores")
     if not _TARGET.fullmatch(target):
@@ -22,7 +23,8 @@ class Component:
     """One part that a recipe can use, named but not yet imported; a ValueError where a name is not of its form.
 
     Args:
-        kind: One of the names in :data:`rankhub.interfaces.kinds.KINDS`, such as ``"loss"``.
+        kind: Its name, such as ``"loss"``: one of :data:`rankhub.interfaces.kinds.KINDS`, or of a kind that a plugin
+            brings.
         name: What a recipe writes after ``use:``; lower case, digits and underscores.
         target: ``"module:attribute"`` of the class; imported when a recipe uses it.
         summary: One line for lists and for ``rankhub describe``.
@@ -40,7 +42,7 @@ class Component:
     role: str = ""
 
     def __post_init__(self) -> None:
-        _check("component", self.name, self.target)
+        check_record("component", self.name, self.target)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,4 +61,4 @@ class Verb:
     summary: str
 
     def __post_init__(self) -> None:
-        _check("verb", self.name, self.target)
+        check_record("verb", self.name, self.target)

@@ -2,9 +2,10 @@
 
 import signal
 import sys
+from collections.abc import Mapping
 from typing import Any
 
-from rankhub.interfaces.kinds import KINDS
+from rankhub.interfaces.kinds import KINDS, Kind
 
 SWITCH = "RANKHUB_TRACEBACK"
 """Environment variable: set, the command line also shows the whole traceback."""
@@ -82,9 +83,9 @@ class ComponentError(UserError):
         return f"{self.title} {self.said}{f' ({where})' if where else ''}" + (f"; {self.advice}" if self.advice else "")
 
 
-def kind_of(cls: type) -> str:
+def kind_of(cls: type, kinds: Mapping[str, Kind] = KINDS) -> str:
     """The kind of component that a class is; "" if it is none."""
-    for kind in KINDS.values():
+    for kind in kinds.values():
         module, _, name = kind.protocol.partition(":")
         protocol = getattr(sys.modules.get(module), name, None)  # of what was not imported there is no component
         if protocol is not None and issubclass(cls, protocol):

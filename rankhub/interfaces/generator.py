@@ -37,6 +37,19 @@ class ViewSpec:
     fewer: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class StreamSpec:
+    """A stream of the recipe, as far as others need to know it.
+
+    Attributes:
+        views: What its generator makes of one image.
+        outputs: ``HEAD.OUTPUT`` that its objectives train, in their order.
+    """
+
+    views: ViewSpec
+    outputs: tuple[str, ...]
+
+
 class Generator(ABC):
     """One step of a stream's chain. Derive from :class:`WorkerGenerator` or :class:`DeviceGenerator`."""
 

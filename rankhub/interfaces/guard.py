@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rankhub.interfaces.data import Dataset
     from rankhub.interfaces.errors import ComponentError
     from rankhub.interfaces.generator import Generator
+    from rankhub.interfaces.kinds import Kind
     from rankhub.interfaces.loss import Loss
     from rankhub.interfaces.schedule import Clock, Schedule
 
@@ -40,7 +41,7 @@ class Guard:
     What it is handed a guard leaves as it is.
     """
 
-    def made(self, kind: str, component: Any) -> None:
+    def made(self, kind: Kind, component: Any) -> None:
         """A component is made, and nothing relies yet on what it says of itself."""
 
     def planned(self, generator: Generator, views: Any) -> None:
@@ -83,5 +84,10 @@ class Guard:
     def answering(self, folder: Path) -> None:
         """The network of the run in a folder is about to answer."""
 
-    def blame(self, error: BaseException, plugins: Mapping[str, str]) -> ComponentError | None:
-        """Whose fault an exception is, as a sentence on a component, or (``plugins``: package -> title) on a plugin."""
+    def blame(
+        self, error: BaseException, plugins: Mapping[str, str], kinds: Mapping[str, Kind]
+    ) -> ComponentError | None:
+        """Whose fault an exception is, as a sentence on a component of these kinds, or on a plugin.
+
+        ``plugins``: package -> its plugin's title.
+        """

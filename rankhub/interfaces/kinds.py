@@ -1,52 +1,62 @@
-"""The one table of every kind of component.
+"""The core's kinds of components, and what a kind is.
 
-The command line, the documentation, the recipe's schema and the checks are made from it. A new kind is a
-new row here, its protocol beside it, and its address in the recipe.
+The command line, the documentation, the recipe's schema and the checks are made from such rows. A plugin brings kinds
+of its own by the hook ``rankhub_kinds``; :attr:`rankhub.Catalog.kinds` has all of them.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from rankhub.interfaces.component import check_record
 
-@dataclass(frozen=True, slots=True)
-class Wired:
-    """A positional-only constructor parameter that the engine fills in, the same for all of a kind."""
+HANDED: Mapping[str, str] = MappingProxyType(
+    {
+        "features": "FeatureSpec: width of the pooled features, channels and stride of the maps",
+        "label": "LabelSpec of the labeled stream that trains this head; kind None without labels",
+        "outputs": "name -> OutputSpec of the head's outputs that the objective uses",
+        "params": "parameter groups; a group with `vector: True` holds biases and norm weights",
+        "streams": "name -> StreamSpec: what each stream makes of an image, and which outputs it trains",
+        "numbers": "HEAD.OUTPUT that is one number an image -> one standardized unit; scores and counts come first",
+    }
+)
+"""What components can be handed, and what it is."""
 
-    name: str
-    meaning: str
+ANYWHERE = ("features", "streams", "numbers")
+"""Of these what does not depend on the place in the recipe: components of a plugin's kind can be handed them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of component.
+    """A kind of component; a ValueError where a name is not of its form.
 
     Attributes:
         name: What stands in :class:`~rankhub.interfaces.component.Component`.
         summary: One line that says what such a component does.
         protocol: ``"module:attribute"`` of the class that a component of this kind derives from.
-        wired: The positional-only parameters that the engine hands to the constructor, in order.
-        address: Where a recipe names one, with ``*`` for a name and ``[]`` for a list's item. A place at the
-            recipe's top that its schema does not know (``NAME``, ``NAME[]``, ``NAME.*``) becomes a key of it.
+        address: Where a recipe names one, with ``*`` for a name and ``[]`` for a list's item; "" = nowhere. That of a
+            plugin's kind is ``NAME``, ``NAME[]`` or ``NAME.*``, which becomes a key at the recipe's top.
+        wired: The positional-only parameters that the engine hands to the constructor, in order, see :data:`HANDED`.
+        told: What the protocol's method ``check`` is handed, in order, once nothing else is wrong with a recipe that
+            names the component; it returns sentences of what is wrong with that. Empty: it is not asked.
         reserved: Keys that stand beside ``use`` and are the recipe's own; no constructor may have such an option.
     """
 
     name: str
     summary: str
     protocol: str
-    wired: tuple[Wired, ...]
-    address: str
+    address: str = ""
+    wired: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
     reserved: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        check_record("kind", self.name, self.protocol)
 
-def _kind(name: str, summary: str, protocol: str, address: str, *wired: Wired, reserved: tuple[str, ...] = ()) -> Kind:
-    return Kind(name, summary, f"rankhub.interfaces.{protocol}", wired, address, reserved)
 
+def _kind(name: str, summary: str, protocol: str, address: str, *wired: str, reserved: tuple[str, ...] = ()) -> Kind:
+    return Kind(name, summary, f"rankhub.interfaces.{protocol}", address, wired, reserved=reserved)
 
-_FEATURES = Wired("features", "FeatureSpec: width of the pooled features, channels and stride of the maps")
-_LABEL = Wired("label", "LabelSpec of the labeled stream that trains this head; kind None without labels")
-_OUTPUTS = Wired("outputs", "name -> OutputSpec of the head's outputs that the objective uses")
-_PARAMS = Wired("params", "parameter groups; a group with `vector: True` holds biases and norm weights")
 
 _ROWS = (
     _kind("dataset", "Images, with labels or without.", "data:Dataset", "data.*"),
@@ -57,16 +67,16 @@ _ROWS = (
         "streams.*.generator[]",
     ),
     _kind("backbone", "Images to features.", "model:Backbone", "backbone"),
-    _kind("head", "Features to named outputs.", "model:Head", "heads.*", _FEATURES, _LABEL),
+    _kind("head", "Features to named outputs.", "model:Head", "heads.*", "features", "label"),
     _kind(
         "loss",
         "Outputs and their order to a number.",
         "loss:Loss",
         "streams.*.objectives[]",
-        _OUTPUTS,
+        "outputs",
         reserved=("head", "output", "weight"),
     ),
-    _kind("optimizer", "Gradients to a step.", "optim:Optimizer", "optimizer", _PARAMS),
+    _kind("optimizer", "Gradients to a step.", "optim:Optimizer", "optimizer", "params"),
     _kind("schedule", "A number that changes in training.", "schedule:Schedule", "schedule"),
     _kind("predict", "How one image becomes one answer at test time.", "predict:Predict", "predict"),
     _kind(
@@ -76,7 +86,6 @@ _ROWS = (
         "evaluate[]",
         reserved=("optional", "during_training"),
     ),
-    _kind("acquirer", "Which images of a pool to label next.", "acquire:Acquirer", "acquire"),
     _kind("callback", "Watches a run; may ask to stop, save or evaluate.", "callback:Callback", "callbacks[]"),
 )
 

@@ -32,7 +32,7 @@ class Forward(Protocol):
 
 
 class Predict(ABC):
-    """One definition of test time for evaluators, acquirers and every verb.
+    """One definition of test time for evaluators, verbs and whatever else asks the network.
 
     The same image gives the same answer every time: random crops are seeded by the image's content.
     """

@@ -8,7 +8,6 @@ from rankhub.catalog.nearest import suggestion
 from rankhub.recipe.extends import source_of
 from rankhub.recipe.phases import OF_A_STREAM, PHASES, STREAMS
 from rankhub.recipe.reader import mapping_at
-from rankhub.recipe.schema import Recipe
 
 NO_OVERRIDE = "this is no override; expected the form a.b.c=value"
 NO_PATH = "this is no path in a recipe; expected the form a.b.c"
@@ -47,14 +46,14 @@ class Refused(Exception):
         self.steps = steps
 
 
-def targets(data: dict[str, Any], segments: Sequence[str], shape: Any = Recipe) -> list[KeyPath]:
+def targets(data: dict[str, Any], segments: Sequence[str], shape: Any) -> list[KeyPath]:
     """The addresses that a path means, in a recipe of the long form. Mappings on the way may not be there yet.
 
     An item of a list goes by its position or by its label: the component's name, ``NAME_2`` for the second of that
     name, the name of a phase. ``*`` means every entry; those behind it that lack an item are passed over. ``shape`` is
     the type of the data, None any mapping. A path to no address is Refused.
     """
-    if shape is Recipe:
+    if shape is not None:
         _refuse_old(segments)
     found = list(_below(data, segments, (), data, shape))
     if not found:

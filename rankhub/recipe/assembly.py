@@ -17,17 +17,15 @@ from rankhub.catalog.catalog import Catalog
 from rankhub.catalog.hints import KeyPath, walk
 from rankhub.catalog.nearest import suggestion
 from rankhub.catalog.spec import Uses
-from rankhub.interfaces.acquire import PoolStream
 from rankhub.interfaces.data import Dataset, LabelSpec
 from rankhub.interfaces.errors import Objection
-from rankhub.interfaces.generator import DeviceGenerator, Generator, ViewSpec, WorkerGenerator
+from rankhub.interfaces.generator import DeviceGenerator, Generator, StreamSpec, ViewSpec, WorkerGenerator
 from rankhub.interfaces.guard import Guard
-from rankhub.interfaces.kinds import KINDS
 from rankhub.interfaces.model import FeatureSpec, OutputSpec
 from rankhub.interfaces.schedule import Clock
 from rankhub.recipe.address import labels_of
 from rankhub.recipe.reader import at, list_at, mapping_at
-from rankhub.recipe.schema import Recipe
+from rankhub.recipe.schema import Recipe, shape_of
 
 T = TypeVar("T")
 Outputs = Mapping[str, OutputSpec]
@@ -69,14 +67,14 @@ class Assembly:
     @cached_property
     def sites(self) -> Mapping[KeyPath, str]:
         """Where components stand -> their kinds, in the order of the recipe's keys."""
-        spots = (spot for spot in walk(Recipe, self.data) if isinstance(spot.mark, Uses))
+        spots = (spot for spot in walk(shape_of(self.catalog.kinds), self.data) if isinstance(spot.mark, Uses))
         return {spot.steps: spot.mark.kind for spot in spots if isinstance(spot.value, Mapping)}
 
     def get(self, *steps: str | int) -> Any:
         """The component at an address; None if there is none, or it cannot be made."""
         if steps not in self._made:
             kind = self.sites.get(steps)
-            wired = [] if kind is None else [_WIRES[row.name](self, steps) for row in KINDS[kind].wired]
+            wired = [] if kind is None else self.handed(steps, self.catalog.kinds[kind].wired)
             lacks = kind is None or any(value is None for value in wired)
             self._made[steps] = None if lacks else self.new(*steps, wired=wired)
         return self._made[steps]
@@ -94,7 +92,12 @@ class Assembly:
 
     def _spec(self, steps: KeyPath) -> dict[str, Any]:
         """The component at an address without the keys beside it that are the recipe's own."""
-        return {name: value for name, value in self.at(*steps).items() if name not in KINDS[self.sites[steps]].reserved}
+        reserved = self.catalog.kinds[self.sites[steps]].reserved
+        return {name: value for name, value in self.at(*steps).items() if name not in reserved}
+
+    def handed(self, steps: KeyPath, names: Sequence[str]) -> list[Any]:
+        """What a component at an address is handed, see :data:`rankhub.interfaces.kinds.HANDED`; None if unknown."""
+        return [_WIRES[name](self, steps) for name in names]
 
     def again(self) -> Self:
         """The same recipe, of which nothing is made yet."""
@@ -180,16 +183,16 @@ class Assembly:
             views = planned
         return steps, views
 
-    def pool_streams(self) -> dict[str, PoolStream]:
-        """The streams as acquirers know them; one that could not be made is left out."""
-        found: dict[str, PoolStream] = {}
+    def streams(self) -> dict[str, StreamSpec]:
+        """What the streams make of an image and train; one that could not be made is left out."""
+        found: dict[str, StreamSpec] = {}
         for name in self.names("streams"):
             chain, addresses = self.chain(name), self.addresses("streams", name, "objectives")
             trained = [
                 f"{self.at(*address, 'head')}.{output}" for address in addresses for output in self.used(address) or ()
             ]
             if chain is not None:
-                found[name] = PoolStream(chain[1], tuple(dict.fromkeys(trained)))
+                found[name] = StreamSpec(chain[1], tuple(dict.fromkeys(trained)))
         return found
 
 
@@ -223,6 +226,8 @@ _WIRES: Mapping[str, Callable[[Assembly, KeyPath], Any]] = MappingProxyType(
             {"params": [nn.Parameter(torch.zeros(2, 2))], "vector": False, "lr_scale": 1.0},
             {"params": [nn.Parameter(torch.zeros(2))], "vector": True, "lr_scale": 1.0},
         ],
+        "streams": lambda assembly, steps: assembly.streams(),
+        "numbers": lambda assembly, steps: assembly.numbers(),
     }
 )
-"""What can be wired into a component, by the names that its kind's row has."""
+"""What a component can be handed, by the names that its kind's row has."""

@@ -24,13 +24,12 @@ from rankhub.catalog.nearest import nearest, suggestion
 from rankhub.catalog.options import plain, validate_options
 from rankhub.catalog.spec import Uses
 from rankhub.interfaces.errors import UserError, brief
-from rankhub.interfaces.kinds import KINDS
 from rankhub.interfaces.options import Refers
 from rankhub.recipe.address import labels_of
 from rankhub.recipe.phases import PHASES, STREAMS, is_short
 from rankhub.recipe.reader import Document, at, list_at, mapping_at
 from rankhub.recipe.report import Problem
-from rankhub.recipe.schema import LENGTHS, Recipe, Stream
+from rankhub.recipe.schema import LENGTHS, Recipe, Stream, shape_of
 
 if TYPE_CHECKING:
     from rankhub.interfaces.data import Dataset
@@ -61,8 +60,10 @@ class Draft:
     recipe: Recipe | None = None  # once its shape is right
     components: dict[KeyPath, Checked] = field(default_factory=dict)
     wrong: set[KeyPath] = field(default_factory=set)  # addresses at which something is
+    shape: type[Recipe] = field(init=False)
 
     def __post_init__(self) -> None:
+        self.shape = shape_of(self.catalog.kinds)
         self.wrong.update(problem.steps for problem in self.problems)
 
     def add(self, steps: KeyPath, text: str, owner: str = "") -> None:
@@ -137,12 +138,13 @@ def check_shape(draft: Draft) -> None:
     data = draft.document.data
     known = [problem.steps[:2] for problem in draft.problems if problem.steps[2:] == ("like",)]
     try:
-        draft.recipe = Recipe.model_validate_json(json.dumps(data))
+        draft.recipe = draft.shape.model_validate_json(json.dumps(data))
     except ValidationError as error:
-        for complaint in complaints(error, Recipe, data):
+        for complaint in complaints(error, draft.shape, data):
             caused = complaint.steps[:2] in known  # without `use` only because its `like` could not be followed
             if complaint.steps and not caused:
-                draft.add(complaint.steps, complaint.text)
+                unknown = len(complaint.steps) == 1 and complaint.text.startswith("unknown key")
+                draft.add(complaint.steps, complaint.text + (draft.catalog.elsewhere() if unknown else ""))
     _check_phases(draft)
 
 
@@ -169,7 +171,7 @@ def _check_phases(draft: Draft) -> None:
 
 def check_components(draft: Draft) -> None:
     """Each ``use`` against the catalog, each option against the constructor."""
-    for spot in walk(Recipe, draft.document.data):
+    for spot in walk(draft.shape, draft.document.data):
         if isinstance(spot.mark, Uses):
             _check_component(draft, spot.steps, spot.mark.kind, spot.value)
 
@@ -191,7 +193,7 @@ def _check_component(draft: Draft, steps: KeyPath, kind: str, value: Any) -> Non
     if before:
         with suppress(CatalogError):
             _drop_defaults(draft, steps, draft.catalog.options(draft.catalog.find(kind, str(before))), model)
-    own = ("use", *KINDS[kind].reserved)
+    own = ("use", *draft.catalog.kinds[kind].reserved)
     options = {name: option for name, option in value.items() if name not in own}
     for spot in walk(model, options):
         if isinstance(spot.mark, Uses):
@@ -224,7 +226,7 @@ def _drop_defaults(draft: Draft, steps: KeyPath, before: type[BaseModel], model:
 def check_names(draft: Draft) -> None:
     """Names of data sets, heads and streams; and streams that nobody uses."""
     used: set[Any] = set()
-    for spot in walk(Recipe, draft.document.data):
+    for spot in walk(draft.shape, draft.document.data):
         if isinstance(spot.mark, Refers):
             _check_name(draft, spot.steps, spot.mark.to, spot.value)
         elif isinstance(spot.mark, Uses) and spot.steps not in draft.components and isinstance(spot.value, Mapping):

@@ -13,7 +13,7 @@ from rankhub.recipe.extends import expand_extends, expand_like
 from rankhub.recipe.overrides import Change, apply_overlay, apply_overrides
 from rankhub.recipe.reader import Document, read, write_yaml
 from rankhub.recipe.report import RecipeErrors
-from rankhub.recipe.schema import Recipe
+from rankhub.recipe.schema import Recipe, shape_of
 from rankhub.recipe.shipped import Source, find
 
 _ANSWERING = [("backbone",), ("heads",), ("predict",)]
@@ -48,8 +48,12 @@ class LoadedRecipe:
         return str(self.recipe.name)
 
     def resolved(self) -> dict[str, Any]:
-        """The whole recipe as plain data: no ``extends``, ``like`` or override, every default. Loads to itself."""
-        return self.recipe.model_dump(mode="json")
+        """The whole recipe as plain data: no ``extends``, ``like`` or override, every default. Loads to itself.
+
+        A key that a plugin brings is there only where it says something, so that others need not have the plugin.
+        """
+        data = self.recipe.model_dump(mode="json")
+        return {key: value for key, value in data.items() if value is not None or key in Recipe.model_fields}
 
     def resolved_text(self) -> str:
         """:meth:`resolved` as YAML."""
@@ -76,10 +80,11 @@ def load_recipe(
     """
     found = source if isinstance(source, Source) else find(source, catalog)
     laid_over = [find(name, catalog, "overlay") for name in overlays]
+    shape = shape_of(catalog.kinds)
     document = read(found.text, found.file, origin=found.origin)
     base = expand_extends(document, found, catalog)
-    problems = [problem for overlay in laid_over for problem in apply_overlay(document, overlay)]
-    problems += apply_overrides(document, overrides)
+    problems = [problem for overlay in laid_over for problem in apply_overlay(document, overlay, shape)]
+    problems += apply_overrides(document, overrides, shape)
     problems += expand_like(document)
     draft = Draft(document, catalog, problems)
     check(draft, need_data=need_data)
@@ -91,7 +96,7 @@ def load_recipe(
         draft.problems = needed
     if draft.problems or draft.recipe is None:
         raise RecipeErrors(draft.problems, found.file)
-    recipe = Recipe.model_validate(draft.resolved())
+    recipe = shape.model_validate(draft.resolved())
     if recipe.name is None:
         recipe = recipe.model_copy(update={"name": _name_of(found.file)})
     text = found.text + (_quoted(f"extends {base.file}, which says:", base) if base is not None else "")

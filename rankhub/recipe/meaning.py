@@ -16,7 +16,6 @@ from torch import nn
 from rankhub.catalog.blame import blamed
 from rankhub.catalog.hints import KeyPath, dotted
 from rankhub.catalog.nearest import nearest, suggestion
-from rankhub.interfaces.acquire import Acquirer
 from rankhub.interfaces.data import Dataset, LabelSpec
 from rankhub.interfaces.errors import ComponentError, UserError, brief
 from rankhub.interfaces.evaluate import Evaluator
@@ -90,10 +89,13 @@ class _Meaning:
                 self.check_division((*phase, "streams", name), name)
         self.check_anchors()
         self.check_predict()
+        for steps, component in self.draft.components.items():
+            if assembly.get(*steps) is not None:
+                self.check_outputs(steps, component)
         for steps in assembly.addresses("evaluate"):
             self.check_evaluator(steps)
         self.check_keep_best()
-        self.check_acquirer()
+        self.check_whole()
         self.check_patterns()
         reading: list[KeyPath] = [*(("data", name) for name in assembly.names("data")), ("backbone",)]
         return {steps: part for steps in reading if (part := assembly.get(*steps)) is not None}
@@ -215,22 +217,19 @@ class _Meaning:
         if text:
             self.draft.add(("keep_best",), text)
 
-    def check_acquirer(self) -> None:
-        """The acquirer of a recipe whose streams and heads are all known."""
-        steps = ("acquire",)
-        acquirer: Acquirer | None = self.assembly.get(*steps)
-        if acquirer is None:
-            return
-        self.check_outputs(steps, self.draft.components[steps])
-        if not self.draft.problems:
-            self.hear(steps, lambda: acquirer.check(self.assembly.pool_streams(), self.assembly.numbers()))
+    def check_whole(self) -> None:
+        """The components that are told of streams and heads, where all of those are known."""
+        for steps, component in self.draft.components.items():
+            told = self.draft.catalog.kinds[component.entry.kind].told
+            part = self.assembly.get(*steps) if told and not self.draft.problems else None
+            if part is not None:
+                self.hear(steps, partial(part.check, *self.assembly.handed(steps, told)))
 
     def check_evaluator(self, steps: KeyPath) -> None:
         evaluator: Evaluator | None = self.assembly.get(*steps)
         if evaluator is None:
             return
         component = self.draft.components[steps]
-        self.check_outputs(steps, component)
         missing = self.assembly.builder.attempt(steps, evaluator.requires)
         if missing:
             self.draft.add((*steps, "use"), missing, component.entry.owner)
@@ -243,7 +242,7 @@ class _Meaning:
         self.hear(steps, lambda: evaluator.check(self.labels))
 
     def check_outputs(self, steps: KeyPath, component: Checked) -> None:
-        """The outputs that an evaluator names; of heads that have failed nothing is known."""
+        """The outputs that a component names; of heads that have failed nothing is known."""
         names = ["backbone", *self.assembly.all_outputs()]
         failed = [head for head in self.assembly.names("heads") if self.assembly.outputs(head) is None]
         for below, what, name in component.refers():

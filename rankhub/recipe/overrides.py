@@ -40,14 +40,14 @@ class Change:
 def apply_overrides(document: Document, overrides: Iterable[str | Change], shape: Any = Recipe) -> list[Problem]:
     """Change ``document`` in place, one override after the other; what each sets stands at the override from then on.
 
-    The value is read as YAML. Paths lead through the recipe's long form, or through any mapping where ``shape`` is
-    None. A key that is not there yet is made where the recipe's schema has one of that name; whether it is a good one
-    is checked with the rest of the recipe. Returned are the overrides that cannot be applied.
+    The value is read as YAML. Paths lead through a recipe's long form, whose type is ``shape``, or through any mapping
+    where that is None. A key that is not there yet is made where the recipe's schema has one of that name; whether it
+    is a good one is checked with the rest of the recipe. Returned are the overrides that cannot be applied.
 
     Raises:
         RecipeErrors: A value has the form of recipes of an earlier version.
     """
-    problems = phases.write_out(document) if shape is Recipe else []
+    problems = phases.write_out(document) if shape is not None else []
     for override in overrides:
         change = override
         if isinstance(change, str):
@@ -66,11 +66,11 @@ def apply_overrides(document: Document, overrides: Iterable[str | Change], shape
         except Refused as refused:
             problems.append(Problem(change.location, refused.steps, str(refused)))
             continue
-        problems += phases.write_out(document) if shape is Recipe else []
+        problems += phases.write_out(document) if shape is not None else []
     return problems
 
 
-def apply_overlay(document: Document, overlay: Source) -> list[Problem]:
+def apply_overlay(document: Document, overlay: Source, shape: Any) -> list[Problem]:
     """Change ``document`` in place: each path of the overlay, from top to bottom, as an override would.
 
     What it sets stands at the overlay's lines from then on. Returned are the lines that cannot be applied.
@@ -84,7 +84,7 @@ def apply_overlay(document: Document, overlay: Source) -> list[Problem]:
     for path, value in read_in.data.items():
         inside = {steps[1:]: where for steps, where in read_in.locations.items() if steps[:1] == (path,) and steps[1:]}
         changes.append(Change(path.strip(), value, read_in.location((path,)), inside))
-    return apply_overrides(document, changes)
+    return apply_overrides(document, changes, shape)
 
 
 def _apply(document: Document, change: Change, shape: Any) -> None:
@@ -95,7 +95,7 @@ def _apply(document: Document, change: Change, shape: Any) -> None:
         raise Refused((), NO_OVERRIDE if override else NO_PATH)
     if segments == [EXTENDS]:
         raise Refused((), "what a recipe extends is said in its file alone; write `extends:` there")
-    if shape is Recipe:
+    if shape is not None:
         segments = _long(document, segments, override)
     for steps in targets(document.data, segments, shape):
         _set(document, steps, copy.deepcopy(change.value), change)

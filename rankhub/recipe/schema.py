@@ -3,18 +3,20 @@
 What a component's own options may be stands in that component's constructor.
 """
 
-import re
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
+from functools import cache
 from itertools import chain
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
+from rankhub.catalog.discovery import TOP
 from rankhub.catalog.hints import Reads
 from rankhub.catalog.spec import ComponentSpec, Uses
-from rankhub.interfaces.kinds import KINDS
+from rankhub.interfaces.kinds import KINDS, Kind
 from rankhub.interfaces.options import Refers
 
 Name = Annotated[
@@ -172,9 +174,6 @@ class Recipe(RecipeModel):
     phases: Annotated[list[Phase], Field(min_length=1)]
     predict: Annotated[ComponentSpec, Uses("predict")]
     evaluate: list[Annotated[EvaluatorSpec, Uses("evaluator")]] = []
-    acquire: Annotated[ComponentSpec, Uses("acquirer")] | None = Field(
-        default=None, description="which images of a pool are labeled next"
-    )
     evaluate_every_epochs: Annotated[int, Field(ge=1)] | None = None
     keep_best: str | None = Field(default=None, description="EVALUATOR or EVALUATOR.METRIC whose best weights are kept")
     callbacks: list[Annotated[ComponentSpec, Uses("callback")]] = []
@@ -199,22 +198,26 @@ class Recipe(RecipeModel):
         return {self.streams[name].data for name in self.trained_streams} | (named & set(self.data))
 
 
-def _with_all_kinds(base: type[Recipe]) -> type[Recipe]:
-    """The recipe with a key for every kind whose address it does not know: such a kind is a row of its table alone."""
-    known = {re.split(r"[.\[]", row.address)[0]: row for row in KINDS.values() if re.fullmatch(_TOP, row.address)}
-    fields: dict[str, Any] = {}
-    for key, row in known.items():
-        one = Annotated[ComponentSpec, Uses(row.name)]
-        info = Field(default=None, description=row.summary)
-        shape = {"[]": list[one], ".*": dict[Name, one]}.get(row.address.removeprefix(key), one)
-        if key not in base.model_fields:
-            fields[key] = (shape | None, info)
-    return create_model(base.__name__, __base__=base, __module__=base.__module__, **fields) if fields else base
+def shape_of(kinds: Mapping[str, Kind]) -> type[Recipe]:
+    """A recipe with a key for every kind whose place at the top is none of its own; absent, it is None."""
+    return _shape(tuple(kinds.values()))
 
 
-_TOP = r"\w+(\[\]|\.\*)?"
-if not TYPE_CHECKING:
-    Recipe = _with_all_kinds(Recipe)
+@cache
+def _shape(kinds: tuple[Kind, ...]) -> type[Recipe]:
+    own, fields = {*Recipe.model_fields, *Phase.model_fields, "extends"}, dict[str, Any]()
+    for kind in kinds:
+        place = TOP.fullmatch(kind.address)
+        if place is None or kind.name in KINDS:
+            continue
+        if place[1] in own | fields.keys():
+            text = f"recipes have a key {place[1]!r} already, so none can name a component of the kind {kind.name!r}"
+            warnings.warn(text, RuntimeWarning, stacklevel=2)
+            continue
+        one = Annotated[ComponentSpec, Uses(kind.name)]
+        shape = {"[]": list[one], ".*": dict[Name, one]}.get(place[2], one)
+        fields[place[1]] = (shape | None, Field(default=None, description=kind.summary))
+    return create_model("Recipe", __base__=Recipe, __module__=__name__, **fields) if fields else Recipe
 
 
 def stream_in(recipe: Recipe, phase: Phase, name: str) -> Stream:

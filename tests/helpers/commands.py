@@ -12,7 +12,7 @@ from pathlib import Path
 from helpers.zygote import zygote
 
 import rankhub
-from rankhub.cli.main import execute
+from rankhub_cli.main import execute
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ import typer
 from typer.core import TyperGroup
 
 import rankhub
-from rankhub.cli.main import build
-from rankhub.interfaces.kinds import KINDS
+from rankhub.catalog.catalog import Catalog
+from rankhub_cli.main import build
 from rankhub_study.verb import shipped_plans
 
 SHORT = ["steps=2", "streams.views.batch_size=8"]
@@ -75,7 +75,7 @@ def paths_in_prose(text: str) -> set[str]:
 def components(text: str) -> set[tuple[str, str]]:
     """(kind, name) of each row of a table of components; verbs are of the kind ``verb``."""
     rows = re.findall(r"^\| (\w+) \| `(\w+)` \|", text, re.MULTILINE)
-    return {(kind, name) for kind, name in rows if kind in {*KINDS, "verb"}}
+    return {(kind, name) for kind, name in rows if kind in {*Catalog.discover().kinds, "verb"}}
 
 
 def fault(command: str, repo: Path) -> str | None:

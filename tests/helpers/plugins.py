@@ -15,7 +15,11 @@ from rankhub.catalog.discovery import PluginSource, ask_all
 
 
 def plugin(
-    *components: Component, verbs: Sequence[Any] | None = None, recipes: Sequence[Any] | None = None, **attributes: Any
+    *components: Component,
+    verbs: Sequence[Any] | None = None,
+    recipes: Sequence[Any] | None = None,
+    kinds: Sequence[Any] | None = None,
+    **attributes: Any,
 ) -> SimpleNamespace:
     """An object that answers the hooks, with further attributes as a module may have them."""
 
@@ -31,9 +35,14 @@ def plugin(
     def rankhub_recipes():
         return recipes
 
+    @rankhub.hookimpl
+    def rankhub_kinds():
+        return kinds
+
     hooks = {"rankhub_components": rankhub_components}
     hooks |= {} if verbs is None else {"rankhub_verbs": rankhub_verbs}
     hooks |= {} if recipes is None else {"rankhub_recipes": rankhub_recipes}
+    hooks |= {} if kinds is None else {"rankhub_kinds": rankhub_kinds}
     return SimpleNamespace(**hooks, **attributes)
 
 

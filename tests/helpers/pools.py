@@ -8,14 +8,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 
-from rankhub.interfaces.acquire import PoolSource, PoolStream, Rows
 from rankhub.interfaces.evaluate import OutputTable
-from rankhub.interfaces.generator import ViewSpec
+from rankhub.interfaces.generator import StreamSpec, ViewSpec
 from rankhub.interfaces.order import RankTarget
+from rankhub_active.acquire import PoolSource, Rows
 
 CPU = torch.device("cpu")
-RANKED = PoolStream(ViewSpec(4, 1, "ordered"), ("head.score",))
-PLAIN = PoolStream(ViewSpec(2, 1, "equal"), ("head.embedding",))
+RANKED = StreamSpec(ViewSpec(4, 1, "ordered"), ("head.score",))
+PLAIN = StreamSpec(ViewSpec(2, 1, "equal"), ("head.embedding",))
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class MemoryPool:
     answers: Mapping[str, torch.Tensor | Sequence[torch.Tensor]] = field(default_factory=dict)
     seen: Sequence[Sequence[Seen]] = ()
     seed: int = 0
-    streams: Mapping[str, PoolStream] = field(default_factory=lambda: {"plain": PLAIN, "ranked": RANKED})
+    streams: Mapping[str, StreamSpec] = field(default_factory=lambda: {"plain": PLAIN, "ranked": RANKED})
     numbers: Mapping[str, float] = field(default_factory=lambda: {"head.score": 1.0})
     device: torch.device = CPU
     block: int = 3

@@ -105,7 +105,7 @@ def rankhub(
         code = 1
         try:
             sys.argv = ["rankhub", *map(str, arguments)]
-            importlib.import_module("rankhub.cli.main").main()
+            importlib.import_module("rankhub_cli.main").main()
             code = 0
         except SystemExit as ending:
             code = ending.code if isinstance(ending.code, int) else int(ending.code is not None)
@@ -185,7 +185,7 @@ def _import(names: Sequence[str]) -> None:
 
 def _imported_by(command: Sequence[object]) -> list[str]:
     with contextlib.suppress(BaseException):
-        importlib.import_module("rankhub.cli.main").execute(list(map(str, command)))
+        importlib.import_module("rankhub_cli.main").execute(list(map(str, command)))
     return list(sys.modules)
 
 

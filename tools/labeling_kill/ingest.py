@@ -24,7 +24,7 @@ When = Literal["before", "in", "after"]
 _INGEST = """
 import sys
 import rankhub_active.labeling.answers, rankhub_active.labeling.pool, rankhub_active.labeling.summary
-from rankhub.cli.main import execute
+from rankhub_cli.main import execute
 print("ready", flush=True)
 sys.stdin.readline()
 execute(["label", "ingest", sys.argv[2], "--folder", sys.argv[1]])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from rankhub.interfaces.acquire import Acquired, Acquirer, PoolSource, Rows
 from rankhub.interfaces.draws import Draws
+from rankhub_active.acquire import Acquired, Acquirer, PoolSource, Rows
 
 
 class Random(Acquirer):

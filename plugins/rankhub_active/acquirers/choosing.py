@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from rankhub import UserError
-from rankhub.interfaces.acquire import PoolSource, Rows
 from rankhub.interfaces.evaluate import OutputTable
+from rankhub_active.acquire import PoolSource, Rows
 from rankhub_active.acquirers.centres import Coverage, Floats, greedy
 from rankhub_ranking.embeddings import full_precision
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from rankhub.interfaces.acquire import Acquired, Acquirer, PoolSource, Rows
 from rankhub.interfaces.options import OutputName
+from rankhub_active.acquire import Acquired, Acquirer, PoolSource, Rows
 from rankhub_active.acquirers.centres import Coverage, Metric, greedy
 from rankhub_active.acquirers.choosing import embeddings
 

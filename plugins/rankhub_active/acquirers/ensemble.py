@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 import numpy as np
 
 from rankhub import UserError
-from rankhub.interfaces.acquire import Acquired, Acquirer, PoolSource, PoolStream, Rows
+from rankhub.interfaces.generator import StreamSpec
 from rankhub.interfaces.options import Ge, OutputName
+from rankhub_active.acquire import Acquired, Acquirer, PoolSource, Rows
 from rankhub_active.acquirers.centres import Floats
 from rankhub_active.acquirers.choosing import most_uncertain, number_problem, one_number, quoted
 
@@ -53,7 +54,7 @@ class EnsembleVariance(Acquirer):
         self.members, self.passes, self.output, self.relative = members, passes, output, relative
         self.diversity, self.embedding = diversity, embedding
 
-    def check(self, streams: Mapping[str, PoolStream], numbers: Mapping[str, float]) -> Iterable[str]:
+    def check(self, streams: Mapping[str, StreamSpec], numbers: Mapping[str, float]) -> Iterable[str]:
         """A sentence if it is not clear on which number the networks may disagree."""
         try:
             self._number(numbers)

@@ -12,11 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from rankhub import Run, UserError
-from rankhub.interfaces.acquire import PoolSource, PoolStream, Rows
 from rankhub.interfaces.data import Dataset
 from rankhub.interfaces.draws import seeded
 from rankhub.interfaces.evaluate import OutputTable
+from rankhub.interfaces.generator import StreamSpec
 from rankhub.interfaces.predict import Answers
+from rankhub_active.acquire import PoolSource, Rows
 
 BLOCK, VIEWED = 256, 64
 """Images that are decoded and predicted at a time, and images whose views are."""
@@ -29,7 +30,7 @@ _DROPS = re.compile(r"Drop(out|path)", re.IGNORECASE)
 
 @dataclass(slots=True)
 class NetworkPool:
-    """See :class:`rankhub.interfaces.acquire.PoolSource`.
+    """See :class:`rankhub_active.acquire.PoolSource`.
 
     Attributes:
         run: Whose network sees the pool.
@@ -44,7 +45,7 @@ class NetworkPool:
     seed: int
     progress: Callable[[int, int, str], None]
     dropout: int | None = None
-    streams: Mapping[str, PoolStream] = field(init=False)
+    streams: Mapping[str, StreamSpec] = field(init=False)
     numbers: Mapping[str, float] = field(init=False)
     _predicted: Callable[[Sequence[int]], Answers] = field(init=False)
     _positions: Rows = field(init=False)
@@ -137,11 +138,11 @@ class NetworkPool:
 
 @dataclass(slots=True)
 class NoNetwork:
-    """A pool that no network has seen; see :class:`rankhub.interfaces.acquire.PoolSource`."""
+    """A pool that no network has seen; see :class:`rankhub_active.acquire.PoolSource`."""
 
     count: int
     seed: int
-    streams: Mapping[str, PoolStream] = field(default_factory=dict)
+    streams: Mapping[str, StreamSpec] = field(default_factory=dict)
     numbers: Mapping[str, float] = field(default_factory=dict)
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 

@@ -8,9 +8,10 @@ from typing import Annotated, Literal
 import numpy as np
 
 from rankhub import UserError
-from rankhub.interfaces.acquire import Acquired, Acquirer, PoolSource, PoolStream, Rows
+from rankhub.interfaces.generator import StreamSpec
 from rankhub.interfaces.options import Ge, OutputName, StreamName
 from rankhub.interfaces.order import RankTarget
+from rankhub_active.acquire import Acquired, Acquirer, PoolSource, Rows
 from rankhub_active.acquirers.centres import Floats
 from rankhub_active.acquirers.choosing import most_uncertain, number_problem, one_number, quoted, turns
 from rankhub_ranking.pairs import ordered_pairs
@@ -140,7 +141,7 @@ class RankingUncertainty(Acquirer):
         self.strata = strata
         self.diversity, self.embedding = diversity, embedding
 
-    def check(self, streams: Mapping[str, PoolStream], numbers: Mapping[str, float]) -> Iterable[str]:
+    def check(self, streams: Mapping[str, StreamSpec], numbers: Mapping[str, float]) -> Iterable[str]:
         """A sentence if it is not clear which stream ranks its views and which number ought to follow."""
         try:
             self._asked(streams, numbers)
@@ -185,7 +186,7 @@ class RankingUncertainty(Acquirer):
             notes.append(f"{alone:,} of {n:,} images have no comparable views; they come last")
         return notes
 
-    def _asked(self, streams: Mapping[str, PoolStream], numbers: Mapping[str, float]) -> tuple[str, str]:
+    def _asked(self, streams: Mapping[str, StreamSpec], numbers: Mapping[str, float]) -> tuple[str, str]:
         """The stream and the output, by the options or found."""
         stream = self._ranked_stream(streams)
         if self.output is not None:
@@ -203,7 +204,7 @@ class RankingUncertainty(Acquirer):
             )
         return stream, trained[0]
 
-    def _ranked_stream(self, streams: Mapping[str, PoolStream]) -> str:
+    def _ranked_stream(self, streams: Mapping[str, StreamSpec]) -> str:
         ranked = [name for name, stream in streams.items() if _comparable(stream)]
         if self.stream is not None:
             if self.stream in ranked:
@@ -222,6 +223,6 @@ class RankingUncertainty(Acquirer):
         return ranked[0]
 
 
-def _comparable(stream: PoolStream) -> bool:
+def _comparable(stream: StreamSpec) -> bool:
     """Whether views are ranked, and some group has two of them."""
     return stream.views.levels != "equal" and stream.views.views > stream.views.groups

@@ -11,9 +11,9 @@ import numpy as np
 
 import rankhub
 from rankhub import Run, UserError
-from rankhub.interfaces.acquire import Acquired, Acquirer, PoolSource, Rows
 from rankhub.interfaces.data import Dataset
 from rankhub.interfaces.draws import Draws, seeded
+from rankhub_active.acquire import Acquired, Acquirer, PoolSource, Rows
 from rankhub_active.acquirers.network_pool import NetworkPool, NoNetwork
 from rankhub_active.labeling.moved import images_of
 from rankhub_active.labeling.pool import Pool, PoolRow, Round
@@ -144,7 +144,7 @@ def _of_run(path: Path, changes: Sequence[str]) -> tuple[Run, Mapping[str, Any]]
     """
     own = _of_acquirer(changes)
     run = rankhub.load_run(path, overrides=[change for change in changes if change not in own])
-    said: Mapping[str, Any] = run.recipe.resolved()["acquire"] or BY_ORDER
+    said: Mapping[str, Any] = run.recipe.resolved().get("acquire") or BY_ORDER
     if own:
         said = rankhub.load_recipe(run.recipe, [f"acquire={as_value(said)}", *own]).resolved()["acquire"]
     return run, said

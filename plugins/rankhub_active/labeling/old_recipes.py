@@ -15,7 +15,8 @@ from typing import Any
 import yaml
 
 import rankhub
-from rankhub.interfaces.kinds import KINDS
+from rankhub import Catalog
+from rankhub.interfaces.kinds import Kind
 
 KeyPath = tuple[str | int, ...]
 
@@ -192,15 +193,15 @@ def _renamed(patterns: Any, losses: Mapping[str, str]) -> Any:
     return [rename(pattern) for pattern in patterns] if isinstance(patterns, list) else patterns
 
 
-def _owners() -> Callable[[str, str], list[str]]:
-    """The plugins that give a component: kind and name -> owners."""
-    found: dict[tuple[str, str], list[str]] = {}
-    for one in rankhub.list_components():
+def _owners() -> Callable[[KeyPath, str], list[str]]:
+    """The plugins that give a component: its address and name -> owners."""
+    catalog, found = Catalog.discover(), dict[tuple[str, str], list[str]]()
+    for one in rankhub.list_components(catalog=catalog):
         found.setdefault((one.kind, one.name.rpartition("/")[2]), []).append(one.owner)
-    return lambda kind, name: found.get((kind, name), [])
+    return lambda path, name: found.get((_kind(path, catalog.kinds), name), [])
 
 
-def _own(here: Any, owners: Callable[[str, str], list[str]], path: KeyPath = ()) -> None:
+def _own(here: Any, owners: Callable[[KeyPath, str], list[str]], path: KeyPath = ()) -> None:
     """Let every ``OWNER/NAME`` whose owner gives it no more name the plugin that does, where there is one."""
     if isinstance(here, list):
         for number, item in enumerate(here):
@@ -211,18 +212,18 @@ def _own(here: Any, owners: Callable[[str, str], list[str]], path: KeyPath = ())
         _own(value, owners, (*path, key))
     owner, slash, name = str(here.get("use", "")).rpartition("/")
     if slash:
-        there = owners(_kind(path), name)
+        there = owners(path, name)
         if owner not in there and len(there) == 1:
             here["use"] = f"{there[0]}/{name}"
 
 
-def _kind(path: KeyPath) -> str:
+def _kind(path: KeyPath, kinds: Mapping[str, Kind]) -> str:
     """The kind of a component by its address; inside another component it is a schedule."""
-    for kind in KINDS.values():
+    for kind in kinds.values():
         pattern = kind.address.replace("[]", ".[]").split(".")
         if len(pattern) == len(path) and all(map(_fits, pattern, path)):
             return kind.name
-    return str(path[-1]) if path and path[-1] in KINDS else "schedule"
+    return str(path[-1]) if path and path[-1] in kinds else "schedule"
 
 
 def _fits(pattern: str, step: str | int) -> bool:

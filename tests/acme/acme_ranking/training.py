@@ -9,12 +9,12 @@ from typing import Annotated, Any
 import numpy as np
 import torch
 
-from rankhub.interfaces.acquire import Acquired, Acquirer, PoolSource, Rows
 from rankhub.interfaces.callback import Callback, Request, RunInfo
 from rankhub.interfaces.evaluate import EvaluationResult, EvaluationSource, Evaluator
 from rankhub.interfaces.optim import Optimizer
 from rankhub.interfaces.options import DataName, Gt, OutputName, Scheduled
 from rankhub.interfaces.schedule import Clock, Schedule
+from rankhub_active.acquire import Acquired, Acquirer, PoolSource, Rows
 
 
 class Descent(Optimizer, torch.optim.SGD):

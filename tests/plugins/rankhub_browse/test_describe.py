@@ -9,7 +9,6 @@ from helpers.plugins import component, plugin
 
 import rankhub_browse
 from rankhub.catalog.catalog import Catalog
-from rankhub.interfaces.kinds import KINDS
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +25,7 @@ def fake(monkeypatch):
 
 def test_every_kind_is_listed_with_its_place(capsys):
     out = call(capsys, "describe").out
-    for kind in KINDS.values():
+    for kind in Catalog.discover().kinds.values():
         assert kind.name in out
         assert kind.summary in out
         assert kind.address in out
@@ -81,7 +80,7 @@ def test_wrong_names(capsys, arguments, said):
 
 def test_every_official_component_has_a_page_with_each_option(capsys):
     catalog = Catalog.discover()
-    for kind in KINDS:
+    for kind in Catalog.discover().kinds:
         for entry in catalog.entries(kind):
             called = call(capsys, "describe", kind, entry.full_name)
             assert called.code == 0, called.err

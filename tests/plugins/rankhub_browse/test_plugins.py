@@ -58,6 +58,7 @@ def test_as_json(capsys):
         "owner": "one",
         "distribution": "one",
         "version": "0",
+        "kinds": [],
         "components": [
             {"kind": "loss", "name": "a", "target": "helpers.fakes:Pull", "summary": "The loss a.", "role": ""}
         ],

@@ -227,7 +227,7 @@ def test_directions_are_those_of_the_evaluators():
 
 NO_TORCH = """
 import sys
-from rankhub.cli.main import execute
+from rankhub_cli.main import execute
 assert execute(["runs", "list", sys.argv[1]]) == 0
 assert execute(["runs", "best", sys.argv[1], "--metric", "spread"]) == 0
 assert execute(["runs", "compare", sys.argv[1] + "/0", sys.argv[1] + "/1"]) == 0

@@ -16,7 +16,7 @@ from helpers.commands import call
 from helpers.studies import jobs_of, write_plan
 
 import rankhub
-from rankhub.cli.main import execute
+from rankhub_cli.main import execute
 from rankhub_lock import locked
 from rankhub_study.results import Results
 

@@ -62,7 +62,7 @@ def run(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def trained(run):
-    from rankhub.cli.main import execute
+    from rankhub_cli.main import execute
 
     assert execute(["run", str(run / "tiny.yaml"), f"loader.cache={run}/cache", "--out", str(run / "out")]) == 0
     return run

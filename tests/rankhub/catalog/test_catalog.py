@@ -11,7 +11,6 @@ from rankhub.catalog.catalog import Catalog, CatalogError
 from rankhub.catalog.spec import ComponentSpec
 from rankhub.interfaces.component import Component
 from rankhub.interfaces.errors import UserError
-from rankhub.interfaces.kinds import KINDS
 from rankhub.interfaces.model import FeatureSpec, OutputSpec
 from rankhub.interfaces.schedule import Clock
 
@@ -120,7 +119,7 @@ class TestBuild:
 
 
 def test_every_component_can_have_another_name(catalog):
-    new = {(kind, name): f"{name}_{kind}_2" for kind in KINDS for name in catalog.names(kind)}
+    new = {(kind, name): f"{name}_{kind}_2" for kind in catalog.kinds for name in catalog.names(kind)}
     other = renamed(catalog, new)
     assert other.names("loss") == ["fit_loss_2", "follow_loss_2", "pull_loss_2"]
     assert other.load(other.find("loss", "pull_loss_2")) is fakes.Pull
@@ -129,7 +128,7 @@ def test_every_component_can_have_another_name(catalog):
 
 def test_official_components_can_all_be_loaded_and_described():
     catalog = Catalog.discover()
-    entries = [entry for kind in KINDS for entry in catalog.entries(kind)]
+    entries = [entry for kind in catalog.kinds for entry in catalog.entries(kind)]
     assert entries
     for entry in entries:
         model = catalog.options(entry)

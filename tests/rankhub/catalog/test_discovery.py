@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+from importlib.metadata import EntryPoint, EntryPoints
 from types import SimpleNamespace
 
 import pytest
@@ -61,10 +62,6 @@ def test_a_plugin_that_works_is_listed_with_its_distribution():
         (hook(7), "its rankhub_components returned 7, not a list of rankhub.Component"),
         (hook(["loss"]), "its rankhub_components returned 'loss' in place of an item of a list of rankhub.Component"),
         (hook([component("a"), component("a")]), "it names two components of kind loss 'a'"),
-        (
-            hook([component("a", kind="los")]),
-            "its component 'a' is of the unknown kind 'los'; did you mean 'loss'?",
-        ),
         (SimpleNamespace(), "it answers no hook; mark its function `rankhub_components` with @rankhub.hookimpl"),
         (
             plugin(component("a"), RANKHUB_API=2),
@@ -218,3 +215,36 @@ def test_the_official_plugins_are_installed_with_their_version():
     assert found["rankhub_s2r2"].distribution == "rankhub"
     assert found["rankhub_s2r2"].version == rankhub.__version__
     assert Catalog.discover().broken == ()
+
+
+def only_first(sources, ask, check):
+    for number, source in enumerate(sources):
+        facts = (source.owner, source.distribution, source.version)
+        yield BrokenPlugin(*facts, f"not asked, {check}", off=True) if number else ask(source)
+
+
+@pytest.fixture
+def two(monkeypatch):
+    """Two plugins, and what asks them, by the value of an entry point."""
+
+    def install(asker):
+        named = {"a": "helpers.fakes", "b": "helpers.fakes"}
+        points = [EntryPoint(name, value, discovery.GROUP) for name, value in named.items()]
+        points += [EntryPoint(*one, discovery.ASKERS) for one in (("z", "no_such_module:z"), ("asker", asker))]
+        monkeypatch.setattr(discovery, "entry_points", lambda: EntryPoints(points))
+
+    return install
+
+
+def test_what_an_entry_point_names_asks_the_plugins(two):
+    two(f"{__name__}:only_first")
+    catalog = Catalog.discover(check=True)
+    assert [one.owner for one in catalog.plugins] == ["a"]
+    assert [(one.owner, one.reason) for one in catalog.broken] == [("b", "not asked, True")]
+
+
+def test_where_that_cannot_be_imported_all_are_asked_plainly(two):
+    two("no_such_module:ask")
+    with pytest.warns(RuntimeWarning, match="no_such_module:ask asks no plugins, so they are asked plainly: ModuleNot"):
+        catalog = Catalog.discover()
+    assert [one.owner for one in catalog.plugins] == ["a", "b"]

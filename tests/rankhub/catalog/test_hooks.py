@@ -24,6 +24,7 @@ from rankhub.interfaces.component import Verb
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.evaluate import Reference
 from rankhub.interfaces.guard import Guard
+from rankhub.interfaces.kinds import Kind
 from rankhub.interfaces.processes import ALONE, Processes
 from rankhub.recipe.shipped import listed, names, shipped
 
@@ -82,7 +83,7 @@ class Noting(Guard):
         self.seen = []
 
     def made(self, kind, component):
-        self.seen.append((kind, type(component).__name__))
+        self.seen.append((kind.name, type(component).__name__))
 
 
 def test_hook_rankhub_guards():
@@ -117,6 +118,16 @@ def test_a_guard_that_fails_is_the_fault_of_its_plugin():
     catalog = Catalog.of({"bad": guarding([Failing()]), "rankhub_guards": rankhub_guards, "fakes": fakes})
     with pytest.raises(UserError, match=r"^plugin bad 0 failed in made: ZeroDivisionError: mine"):
         catalog.build("schedule", {"use": "ramp"})
+
+
+def test_hook_rankhub_kinds():
+    kind = Kind("greeter", "Says something.", "helpers.fakes:Ramp", "greeter")
+    mine = plugin(component("loud", "helpers.fakes:Ramp", "greeter"), kinds=[kind])
+    catalog = Catalog.of({"mine": mine, "fakes": fakes})
+    assert catalog.kinds["greeter"] is kind
+    assert catalog.build("greeter", {"use": "loud"}).start == catalog.build("schedule", {"use": "ramp"}).start
+    with pytest.raises(UserError, match=r"must derive from helpers\.fakes\.Ramp"):
+        Catalog.of({"mine": plugin(component("x", kind="greeter"), kinds=[kind])}).build("greeter", {"use": "x"})
 
 
 HOOK = "rankhub_around_run"

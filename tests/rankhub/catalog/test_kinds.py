@@ -12,8 +12,7 @@ from helpers.plugins import component, plugin
 from rankhub.catalog.catalog import Catalog, CatalogError
 from rankhub.catalog.hints import fields_of, members, unwrap
 from rankhub.catalog.spec import ComponentSpec, Uses
-from rankhub.interfaces.kinds import KINDS
-from rankhub.recipe.schema import SPECS, Recipe
+from rankhub.recipe.schema import SPECS, shape_of
 
 
 def addresses(hint: Any, address: str = "") -> list[tuple[str, str, type]]:
@@ -31,7 +30,8 @@ def addresses(hint: Any, address: str = "") -> list[tuple[str, str, type]]:
     return found
 
 
-ADDRESSES = addresses(Recipe)
+KINDS = Catalog.discover().kinds
+ADDRESSES = addresses(shape_of(KINDS))
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)

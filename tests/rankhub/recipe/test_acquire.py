@@ -1,4 +1,4 @@
-"""The key `acquire` of a recipe."""
+"""The key `acquire` of a recipe, which a plugin brings with the kind of its components."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from helpers import fakes
 from helpers.plugins import component, plugin
 from helpers.recipes import load_text
 
+import rankhub_active
 import rankhub_guards
 from rankhub.catalog.catalog import Catalog
-from rankhub.interfaces.acquire import Acquirer
+from rankhub.catalog.discovery import BrokenPlugin
 from rankhub.interfaces.options import Ge, OutputName, StreamName
 from rankhub.recipe.report import RecipeErrors
+from rankhub_active.acquire import Acquirer
 from rankhub_browse.editor_schema import editor_schema
 
 TOLD = []
@@ -55,6 +57,7 @@ class Picky(Acquirer):
 CATALOG = Catalog.of(
     {
         "fakes": fakes,
+        "rankhub_active": rankhub_active,
         "rankhub_guards": rankhub_guards,
         "mine": plugin(component("picky", f"{__name__}:Picky", "acquirer")),
     }
@@ -73,6 +76,7 @@ def problems(*overrides, text=fakes.RECIPE):
 
 def test_the_resolved_recipe_has_all_its_options():
     assert load().recipe.acquire is None
+    assert "acquire" not in load().resolved()
     resolved = load("acquire={use: picky, draws: 5}")
     written = yaml.safe_load(resolved.resolved_text())["acquire"]
     assert written == {"use": "mine/picky", "stream": None, "output": "backbone", "draws": 5, "broken": False}
@@ -132,8 +136,20 @@ def test_editors_know_it():
     schema = editor_schema(CATALOG)
     for recipe in (schema["else"], schema["$defs"]["partial.recipe"]):
         entry = recipe["properties"]["acquire"]
-        assert "which images of a pool" in entry["description"]
+        assert "Which images of a pool" in entry["description"]
         assert "acquirer" in str(entry["anyOf"][0])
     acquirers = json.dumps(schema["$defs"]["acquirer"])
     for known in ('"picky"', '"draws"', "How often.", '"minimum": 1'):
         assert known in acquirers
+
+
+def test_without_the_plugin_of_the_kind_its_key_is_unknown_and_who_might_bring_it_is_said():
+    off = BrokenPlugin("rankhub_active", "rankhub", "1", "it is switched off", off=True)
+    alone = Catalog([*Catalog.of({"fakes": fakes}).plugins, off])
+    with pytest.raises(RecipeErrors) as caught:
+        load_text(fakes.RECIPE + "acquire: {use: picky}\n", [], alone, file="f")
+    (problem,) = caught.value.problems
+    assert "unknown key 'acquire'" in problem.text
+    assert "or is it in plugin rankhub_active, which cannot be used: it is switched off" in problem.text
+    resolved = load().resolved_text()
+    assert load_text(resolved, [], alone, file="f").resolved() == load().resolved()

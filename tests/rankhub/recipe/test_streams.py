@@ -11,11 +11,12 @@ from helpers.plugins import component, plugin
 from helpers.recipes import TWO, load_text, problems_of
 
 import rankhub
+import rankhub_active
 from rankhub.catalog.catalog import Catalog
-from rankhub.interfaces.acquire import Acquirer
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.options import StreamName
 from rankhub.recipe.schema import phase_streams
+from rankhub_active.acquire import Acquirer
 
 
 class Looks(fakes.Spread):
@@ -36,7 +37,7 @@ class Takes(Acquirer):
 
 
 MINE = plugin(component("looks", f"{__name__}:Looks", "evaluator"), component("takes", f"{__name__}:Takes", "acquirer"))
-CATALOG = Catalog.of({"fakes": fakes, "mine": MINE})
+CATALOG = Catalog.of({"fakes": fakes, "mine": MINE, "rankhub_active": rankhub_active})
 ALONE = "phases=[{name: one, streams: [labeled], steps: 2}]"
 
 

@@ -13,8 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rankhub import UserError
-from rankhub.interfaces.acquire import PoolStream
-from rankhub.interfaces.generator import ViewSpec
+from rankhub.interfaces.generator import StreamSpec, ViewSpec
 from rankhub_active.acquirers.choosing import turns
 from rankhub_active.acquirers.uncertainty import RankingUncertainty
 
@@ -198,7 +197,7 @@ def test_a_network_that_diverged_is_a_sentence() -> None:
         RankingUncertainty(draws=1)(pool, NONE, rows(0), 1)
 
 
-COUNTED = PoolStream(ViewSpec(5, 1, "ordered"), ("density.map", "density.pooled", "density.count"))
+COUNTED = StreamSpec(ViewSpec(5, 1, "ordered"), ("density.map", "density.pooled", "density.count"))
 NUMBERS = {"head.score": 1.0, "density.pooled": 0.1, "density.count": 30.0}
 
 
@@ -211,8 +210,8 @@ NUMBERS = {"head.score": 1.0, "density.pooled": 0.1, "density.count": 30.0}
         ({"stream": "b"}, {"a": RANKED, "b": COUNTED}, None),
         ({"stream": "plain"}, {"a": RANKED, "plain": PLAIN}, "'plain' does not rank its views; those that do: 'a'"),
         ({"stream": "plain"}, {"plain": PLAIN}, "'plain' does not rank its views; no stream of this recipe does"),
-        ({}, {"a": PoolStream(ViewSpec(2, 2, "ordered"), ("head.score",))}, "no stream whose generator ranks"),
-        ({}, {"a": PoolStream(ViewSpec(2, 1, "ordered"), ("head.map",))}, "stream 'a' trains no output that is one"),
+        ({}, {"a": StreamSpec(ViewSpec(2, 2, "ordered"), ("head.score",))}, "no stream whose generator ranks"),
+        ({}, {"a": StreamSpec(ViewSpec(2, 1, "ordered"), ("head.map",))}, "stream 'a' trains no output that is one"),
         ({"output": "head.map"}, {"a": RANKED}, "output 'head.map' is not one number an image; those that are"),
         ({"output": "density.count"}, {"a": RANKED}, None),
     ],

@@ -232,7 +232,7 @@ def test_the_recipes_own_acquirer_is_the_one_that_chooses(pool, learned, tmp_pat
     (trained,) = (one.trained for one in pool.rounds() if one.trained)
     shutil.copytree(trained, run)
     file = run / "recipe.resolved.yaml"
-    file.write_text(file.read_text().replace("acquire: null", "acquire: {use: ranking_uncertainty, draws: 2}"))
+    file.write_text(file.read_text() + "acquire: {use: ranking_uncertainty, draws: 2}\n")
     chosen = choose(pool, Request(2, run, ["acquire.by=margin"]), quiet)
     assert chosen.round.by.startswith("ranking_uncertainty draws=2 by=margin")
 

@@ -190,7 +190,7 @@ def test_a_component_whose_owner_gives_it_no_more_gets_the_one_that_does(new):
 def test_an_owner_that_nobody_or_several_could_be_stays(monkeypatch):
     twins = [one for one in rankhub.list_components() if one.name != "coreset"]
     twins += [dataclasses.replace(one, owner="twin") for one in twins if one.name == "adamw"]
-    monkeypatch.setattr(rankhub, "list_components", lambda: twins)
+    monkeypatch.setattr(rankhub, "list_components", lambda catalog: twins)
     found = yaml.safe_load(convert(OLD).text)
     assert (found["optimizer"]["use"], found["acquire"]["use"]) == ("gone/adamw", "gone/coreset")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rankhub.interfaces.acquire import Acquired
+from rankhub_active.acquire import Acquired
 from rankhub_active.labeling.choose import wrong_choice
 
 CANDIDATES = np.array([2, 3, 5, 8])

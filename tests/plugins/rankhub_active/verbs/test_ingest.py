@@ -76,9 +76,9 @@ def test_without_a_pool(capsys, tmp_path, monkeypatch):
 
 def test_verbs_that_need_no_network_do_not_import_torch():
     code = (
-        "import sys, rankhub.cli.main\n"
+        "import sys, rankhub_cli.main\n"
         "from rankhub_active.labeling import answers, export, summary\n"
-        "rankhub.cli.main.execute(['label', 'status', '--help'])\n"
+        "rankhub_cli.main.execute(['label', 'status', '--help'])\n"
         "sys.exit('torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL, check=False)

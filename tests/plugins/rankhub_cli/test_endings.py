@@ -18,9 +18,9 @@ from helpers.commands import call
 from helpers.training import read_journal
 
 from rankhub import UserError
-from rankhub.cli.main import execute
 from rankhub.engine import checkpoint, evaluation, folder, training
 from rankhub.engine.report import Report
+from rankhub_cli.main import execute
 
 TINY = ["quickstart", "steps=6", "evaluate=[]", "checkpoint.every_steps=2", "threads=1"]
 

@@ -47,7 +47,7 @@ evaluate:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """Ten photos of some beans each, and a run on four of them."""
-    from rankhub.cli.main import execute
+    from rankhub_cli.main import execute
 
     root = tmp_path_factory.mktemp("counting")
     (root / "photos").mkdir()

@@ -24,7 +24,7 @@ def imported(repo, *arguments):
     """Top-level modules that a command line has imported when it ends."""
     code = (
         "import json, sys\n"
-        "from rankhub.cli.main import execute\n"
+        "from rankhub_cli.main import execute\n"
         f"code = execute({list(arguments)!r})\n"
         "print(json.dumps([code, sorted({name.partition('.')[0] for name in sys.modules})]))\n"
     )

@@ -1,4 +1,4 @@
-"""Plugins that end or hang the program which imports them, and those that the user has switched off.
+"""Official plugin: goes on without plugins that end or hang the program, and without those that are switched off.
 
 Which plugin is about to be imported is noted in a file that is locked while its process lives. A note without its lock
 is of a process that ended meanwhile, for whatever reason: that plugin is tried in a child process first, and is left
@@ -8,12 +8,14 @@ out where that ends too. Nothing is noted where no file can be written or locked
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from typing import Any
 
-from rankhub.catalog.discovery import BrokenPlugin, Plugin, PluginSource, ask, ask_all, installed
+from rankhub import BrokenPlugin, Plugin, PluginSource
+
+Ask = Callable[[PluginSource], Plugin | BrokenPlugin]
 
 try:
     import fcntl
@@ -29,13 +31,17 @@ LIMIT, AT_START = 10.0, 5.0
 AGAIN = " again"
 """Ends the note of a plugin that an ended process had noted too: if this one ends as well, no other trial is made."""
 
+ONLY: list[str] = []
+"""In a child process that tries a plugin: that one."""
+
 _ANSWERED = b"\nrankhub: answered\n"
 _own: set[str] = set()
 
 
-def ask_installed(check: bool = False) -> Iterator[Plugin | BrokenPlugin]:
+def ask_installed(sources: Sequence[PluginSource], ask: Ask, check: bool) -> Iterator[Plugin | BrokenPlugin]:
     """The answer of every installed plugin; ``check``: after a trial of each in a child process."""
-    sources = installed()
+    if ONLY:
+        _answer(sources, ask)
     off = {name.strip() for name in os.environ.get(DISABLE, "").split(",")} - {""}
     if unknown := off.difference(source.owner for source in sources):
         _say(f"{DISABLE} names {sorted(unknown)[0]!r}, which is no installed plugin; see `rankhub plugins list`")
@@ -66,7 +72,7 @@ def ask_installed(check: bool = False) -> Iterator[Plugin | BrokenPlugin]:
         return ask(source)
 
     try:
-        yield from ask_all(sources, asking)
+        yield from map(asking, sources)
     except KeyboardInterrupt:
         note.end(keep=True)
         raise
@@ -79,7 +85,7 @@ def tried(source: PluginSource, seconds: float = LIMIT) -> str | None:
     import subprocess
     import tempfile
 
-    code = f"from rankhub.catalog.trial import answer; answer({source.owner!r})"
+    code = f"import {__name__} as own, rankhub; own.ONLY.append({source.owner!r}); rankhub.Catalog.discover()"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     with tempfile.TemporaryFile() as said:
         command, nothing = [sys.executable, "-P", "-c", code], subprocess.DEVNULL
@@ -99,10 +105,10 @@ def tried(source: PluginSource, seconds: float = LIMIT) -> str | None:
     return f"it ends the program ({signal.Signals(-ended).name if ended < 0 else f'exit code {ended}'})"
 
 
-def answer(owner: str) -> None:
+def _answer(sources: Sequence[PluginSource], ask: Ask) -> None:
     """What a child process does: ask one plugin, say so, and end, whatever threads it left."""
-    for source in installed():
-        if source.owner == owner:
+    for source in sources:
+        if source.owner in ONLY:
             ask(source)
     os.write(1, _ANSWERED)
     os._exit(0)

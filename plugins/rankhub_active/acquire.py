@@ -1,4 +1,4 @@
-"""Acquirers: which images of a pool to label next."""
+"""The contract of acquirers: which images of a pool to label next. Other plugins may bring some of their own."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,22 +10,9 @@ import numpy.typing as npt
 import torch
 
 from rankhub.interfaces.evaluate import OutputTable
-from rankhub.interfaces.generator import ViewSpec
+from rankhub.interfaces.generator import StreamSpec
 
 Rows = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class PoolStream:
-    """A stream of the recipe, as far as an acquirer needs to know it.
-
-    Attributes:
-        views: What its generator makes of one image.
-        outputs: ``HEAD.OUTPUT`` that its objectives train, in their order.
-    """
-
-    views: ViewSpec
-    outputs: tuple[str, ...]
 
 
 class PoolSource(Protocol):
@@ -39,7 +26,7 @@ class PoolSource(Protocol):
     """
 
     seed: int
-    streams: Mapping[str, PoolStream]
+    streams: Mapping[str, StreamSpec]
     numbers: Mapping[str, float]
 
     @property
@@ -91,7 +78,7 @@ class Acquirer(ABC):
     Options annotated ``StreamName`` or ``OutputName`` are checked against the recipe.
     """
 
-    def check(self, streams: Mapping[str, PoolStream], numbers: Mapping[str, float]) -> Iterable[str]:
+    def check(self, streams: Mapping[str, StreamSpec], numbers: Mapping[str, float]) -> Iterable[str]:
         """Sentences against the recipe's streams and the outputs that are one number an image; none if fine."""
         return ()
 

@@ -85,7 +85,7 @@ def stopped(request, tmp_path):
 
 
 def run(place, *arguments):
-    from rankhub.cli.main import execute
+    from rankhub_cli.main import execute
 
     before = os.getcwd()
     os.chdir(place)

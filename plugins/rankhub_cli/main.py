@@ -17,12 +17,8 @@ import typer
 from typer.core import TyperGroup
 
 import rankhub
-from rankhub.catalog.blame import blamed
-from rankhub.catalog.catalog import Catalog
-from rankhub.catalog.discovery import OWN, STRAYS, Plugin, PluginFailure, ask_all, guarded, installed
-from rankhub.catalog.nearest import suggestion
-from rankhub.interfaces.component import Verb
-from rankhub.interfaces.errors import SWITCH, UserError
+from rankhub import STRAYS, Catalog, Plugin, PluginFailure, UserError, Verb, blamed, guarded, suggestion
+from rankhub.interfaces.errors import SWITCH
 from rankhub.interfaces.files import REMEDIES, unwritable
 from rankhub.interfaces.talk import silence
 
@@ -52,7 +48,7 @@ def main() -> None:
 def execute(arguments: Sequence[str]) -> int:
     """Run one command line; returns its exit code. What is not the user's to mend is raised."""
     try:
-        with blamed():
+        with blamed(caller=__package__):
             build(arguments)(args=list(arguments), prog_name="rankhub")
     except SystemExit as ending:
         return ending.code if isinstance(ending.code, int) else int(ending.code is not None)
@@ -114,8 +110,7 @@ def build(arguments: Sequence[str]) -> typer.Typer:
         rich_markup_mode="rich" if called else None,  # what draws a list of verbs takes as long as all else
     )
     app.callback()(_options)
-    own = (source for source in installed() if source.distribution == OWN)
-    catalog = Catalog(ask_all(own)) if called == LISTING else Catalog.discover()
+    catalog = Catalog.official() if called == LISTING else Catalog.discover()
     verbs = plugin_verbs(catalog)
     if called is not None and called not in verbs and catalog.broken:
         raise UserError(f"no verb is called {called!r}{suggestion(called, verbs)}{catalog.elsewhere()}")
@@ -133,11 +128,11 @@ def plugin_verbs(catalog: Catalog) -> dict[str, Verb]:
     A verb that comes along with rankhub keeps its name, so that no other plugin changes what is typed every day.
     """
     found = [(plugin, verb) for plugin in catalog.plugins for verb in plugin.verbs]
-    own = [verb.name for plugin, verb in found if plugin.distribution == OWN]
+    own = [verb.name for plugin, verb in found if plugin.official]
     taken = [LISTING, *(verb.name for _, verb in found)]
 
     def alone(plugin: Plugin, verb: Verb) -> bool:
-        return (own if plugin.distribution == OWN else taken).count(verb.name) == 1
+        return (own if plugin.official else taken).count(verb.name) == 1
 
     return {verb.name if alone(plugin, verb) else f"{plugin.owner}/{verb.name}": verb for plugin, verb in found}
 

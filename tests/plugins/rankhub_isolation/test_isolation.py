@@ -100,7 +100,7 @@ def test_a_plugin_that_hangs_is_named_at_the_next_start(place):
     place.until_it_imports(process)
     process.kill()
     process.communicate()
-    quick = "from rankhub.catalog import trial; trial.AT_START = 1.0; from rankhub.cli.main import execute; "
+    quick = "import rankhub_isolation; rankhub_isolation.AT_START = 1.0; from rankhub_cli.main import execute; "
     code, out, err = place.run(code=quick + "execute(['plugins', 'list'])")
     assert code == 0
     assert "rankhub ended as it imported plugin stranger, which is tried now" in err

@@ -1,1 +1,0 @@
-"""The command line: one file a verb. torch is imported only inside a verb that needs it."""
