@@ -128,6 +128,8 @@ class TimmBackbone(Backbone):
 
     def train(self, mode: bool = True) -> TimmBackbone:
         """Training or evaluation; frozen norms stay in evaluation, and so does a frozen network."""
+        if self.once is not None and not self.training:
+            return self
         super().train(mode and self.once is None)
         if self.norms == "frozen":
             freeze_norms(self.network)

@@ -105,9 +105,12 @@ def _bytes(tensor: Tensor) -> memoryview:
 
 def _digests(images: Tensor, last: bool) -> list[bytes]:
     """Of each view: its size and its numbers in the order in which they lie."""
-    rows = (images.permute(0, 2, 3, 1) if last else images).cpu()
-    head = f"{images.dtype} {tuple(images.shape[1:])}".encode()
-    return [hashlib.sha256(b"".join([head, _bytes(row)])).digest() for row in rows]
+    rows, found = (images.permute(0, 2, 3, 1) if last else images).cpu(), []
+    for row in rows:
+        digest = hashlib.sha256(f"{images.dtype} {tuple(images.shape[1:])}".encode())
+        digest.update(_bytes(row))
+        found.append(digest.digest())
+    return found
 
 
 _DTYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
