@@ -189,7 +189,7 @@ class TimmBackbone(Backbone):
         return None if self.weights is None else no_file(Path(self.weights).expanduser())
 
     def initialize(self) -> None:
-        """Load pretrained weights, if the options ask for them, and warn if they want another normalization.
+        """Load pretrained weights, if the options ask for them; warn where they want another normalization or lack.
 
         Raises:
             UserError: They are not there or do not fit.
@@ -225,6 +225,10 @@ class TimmBackbone(Backbone):
                     ) from error
             fit_weights(self.network, stored, left_out, f"backbone.pretrained: {self.model}")
             self._compare_normalization()
+        elif self.once is not None:
+            log.warning(
+                "backbone.frozen: the weights are drawn at random and never learn, unless start_from brings others"
+            )
 
     def forward(self, images: Tensor, maps: bool = False) -> Features:
         """Features of one stack [n, 3, H, W] in [0, 1]."""

@@ -40,7 +40,8 @@ def hold_constant(network: nn.Module) -> None:
 
 def can_remember(images: Tensor) -> bool:
     """Whether these are pixels: no gradient is asked for, and no graph of the network is being drawn."""
-    drawn = torch.jit.is_tracing() or torch.compiler.is_compiling() or type(images) is not Tensor
+    traced: bool = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+    drawn = traced or torch.compiler.is_compiling() or type(images) is not Tensor
     return not (drawn or images.is_meta or (images.requires_grad and torch.is_grad_enabled()))
 
 
@@ -100,7 +101,7 @@ class Once:
 
 def _bytes(tensor: Tensor) -> memoryview:
     """The numbers of a tensor of any type, row by row."""
-    return memoryview(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+    return tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data
 
 
 def _digests(images: Tensor, last: bool) -> list[bytes]:

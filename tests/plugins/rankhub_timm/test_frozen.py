@@ -175,6 +175,15 @@ def test_a_cache_is_of_a_network_that_does_not_learn():
         TimmBackbone(model="test_resnet", cache=True)
 
 
+def test_random_weights_that_never_learn_are_said(caplog):
+    TimmBackbone(model="test_resnet").initialize()
+    assert not caplog.messages
+    TimmBackbone(model="test_resnet", frozen=True).initialize()
+    assert caplog.messages == [
+        "backbone.frozen: weights are drawn at random and never learn, unless start_from brings others"
+    ]
+
+
 TWO = streams(
     a={"generator": [{"use": "jitter"}], "objectives": [objective("pull")], "draws": 2},
     b={"objectives": [objective("fit")], "statistics": False},
