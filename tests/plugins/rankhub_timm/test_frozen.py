@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 
 import pytest
 import torch
@@ -176,6 +177,7 @@ def test_a_cache_is_of_a_network_that_does_not_learn():
 
 
 def test_random_weights_that_never_learn_are_said(caplog):
+    caplog.set_level(logging.WARNING, "rankhub")
     TimmBackbone(model="test_resnet").initialize()
     assert not caplog.messages
     TimmBackbone(model="test_resnet", frozen=True).initialize()
