@@ -226,9 +226,7 @@ class TimmBackbone(Backbone):
             fit_weights(self.network, stored, left_out, f"backbone.pretrained: {self.model}")
             self._compare_normalization()
         elif self.once is not None:
-            log.warning(
-                "backbone.frozen: the weights are drawn at random and never learn, unless start_from brings others"
-            )
+            log.warning("backbone.frozen: weights are drawn at random and never learn, unless start_from brings others")
 
     def forward(self, images: Tensor, maps: bool = False) -> Features:
         """Features of one stack [n, 3, H, W] in [0, 1]."""
