@@ -129,8 +129,9 @@ def test_each_recipe_says_what_it_is_for():
 def test_blocks_and_overlays_are_used_and_share_no_name_with_a_recipe():
     extended = {yaml.safe_load(shipped_text(name)).get("extends") for name in RECIPES}
     assert set(shipped_names("block")) <= extended
-    # offline_backbone is laid over all that it is for in plugins/rankhub_timm/test_offline_backbone.py.
-    assert {overlay for _, overlay in OVERLAID} | {"offline_backbone"} == set(shipped_names("overlay"))
+    # Two are laid over all that they are for in plugins/rankhub_timm/test_offline_backbone.py.
+    others = {"offline_backbone", "frozen_backbone"}
+    assert {overlay for _, overlay in OVERLAID} | others == set(shipped_names("overlay"))
     assert len({*RECIPES, *shipped_names("block")}) == len(RECIPES) + len(shipped_names("block"))
     for name in shipped_names("block", "overlay"):
         assert shipped_text(name, "block", "overlay").startswith("# ")

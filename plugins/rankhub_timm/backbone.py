@@ -19,6 +19,7 @@ from torch import Tensor
 from rankhub.interfaces.errors import Objection, UserError
 from rankhub.interfaces.model import Backbone, Features
 from rankhub.interfaces.options import Ge
+from rankhub_timm.frozen import Computed, Once, can_remember, default_folder, hold_constant
 from rankhub_timm.hub import hub
 from rankhub_timm.installed import EXTRA, SOURCES, source_of
 from rankhub_timm.lite import is_lite, pads_as_tensorflow
@@ -73,6 +74,11 @@ class TimmBackbone(Backbone):
             standard deviation of the three channels.
         norms: frozen = normalization layers keep the statistics of the weights that were loaded, in training too, so
             that a view's features do not depend on the other views of its batch; scale and shift still learn.
+        frozen: The network learns in no phase: its weights are constants and no parameters that `freeze` or `lr_scale`
+            could name, and it stays in evaluation. Each view passes it once, by itself; features are remembered by the
+            view's pixels, up to 256 MiB in memory. It pays where views come again: see a stream's `draws`.
+        cache: Keep the features of a frozen network on disk too, for other runs and processes: `true` for the user's
+            cache folder, or a folder. 5 KB a view for 1,280 pooled features; a map takes 4 bytes a channel and cell.
     """
 
     network: Any
@@ -90,10 +96,14 @@ class TimmBackbone(Backbone):
         weights: str | None = None,
         normalize: Normalize = "imagenet",
         norms: Literal["train", "frozen"] = "train",
+        frozen: bool = False,
+        cache: bool | str = False,
     ) -> None:
         super().__init__()
         if pretrained and weights is not None:
             raise Objection("give pretrained or weights, not both")
+        if cache and not frozen:
+            raise Objection("cache keeps the features of a network that does not learn; set frozen: true")
         self.model, self.stem, self.args, self.norms = model, stem, dict(args or {}), norms
         self.pretrained, self.weights = pretrained, weights
         self.starts_trained = pretrained or weights is not None
@@ -109,10 +119,18 @@ class TimmBackbone(Backbone):
             self.cut, self.left_out = cut_at(self.network, model, stride)
         self.spec = feature_spec(self.network, self.cut)
         self._set_normalization(normalize)
+        self.once: Once | None = None
+        if frozen:
+            hold_constant(self.network)
+            folder = default_folder() if cache is True else Path(cache).expanduser() if cache else None
+            self.once = Once(repr((model, stem, sorted(self.args.items()), self.cut, self.normalization)), folder)
+            self.train()
 
     def train(self, mode: bool = True) -> TimmBackbone:
-        """Training or evaluation; frozen norms stay in evaluation."""
-        super().train(mode)
+        """Training or evaluation; frozen norms stay in evaluation, and so does a frozen network."""
+        if self.once is not None and not self.training:
+            return self
+        super().train(mode and self.once is None)
         if self.norms == "frozen":
             freeze_norms(self.network)
         return self
@@ -171,7 +189,7 @@ class TimmBackbone(Backbone):
         return None if self.weights is None else no_file(Path(self.weights).expanduser())
 
     def initialize(self) -> None:
-        """Load pretrained weights, if the options ask for them, and warn if they want another normalization.
+        """Load pretrained weights, if the options ask for them; warn where they want another normalization or lack.
 
         Raises:
             UserError: They are not there or do not fit.
@@ -207,13 +225,19 @@ class TimmBackbone(Backbone):
                     ) from error
             fit_weights(self.network, stored, left_out, f"backbone.pretrained: {self.model}")
             self._compare_normalization()
+        elif self.once is not None:
+            log.warning("backbone.frozen: weights are drawn at random and never learn, unless start_from brings others")
 
     def forward(self, images: Tensor, maps: bool = False) -> Features:
         """Features of one stack [n, 3, H, W] in [0, 1]."""
         self._check_size(images.shape[-2], images.shape[-1])
-        if self.normalizes:
-            images = (images - self.mean) / self.std
-        pooled, found = pass_through(self.network, images, self.cut, maps)
+
+        def compute(views: Tensor) -> Computed:
+            views = (views - self.mean) / self.std if self.normalizes else views
+            return pass_through(self.network, views, self.cut, maps)
+
+        once = self.once if self.once is not None and can_remember(images) else None
+        pooled, found = compute(images) if once is None else once(self.network, images, maps, compute)
         return Features(pooled, None if found is None else [found])
 
     def _check_size(self, height: int, width: int) -> None:

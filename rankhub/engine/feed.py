@@ -107,10 +107,12 @@ class Chain:
     address: str  # the name under which views are drawn
     guards: Sequence[Guard] = ()  # asked whose fault a failure is
     guarded: bool = False  # whether they look at every image and at every step
+    repeat: int | None = None  # training's views are those of so many epochs, in turn
 
     def drawn(self, purpose: str, seed: int | None = None) -> Self:
         """The same generator, which draws other views: for a purpose other than training, perhaps by another seed."""
-        return replace(self, address=f"{purpose}/{self.address}", seed=self.seed if seed is None else seed)
+        seed = self.seed if seed is None else seed
+        return replace(self, address=f"{purpose}/{self.address}", seed=seed, repeat=None)
 
     @property
     def own_size(self) -> list[Generator]:
@@ -132,6 +134,8 @@ class Chain:
             return views
 
     def _apply(self, step: Any, handed: Any, draws: Draws) -> Any:
+        if self.repeat is not None:
+            draws = replace(draws, epoch=draws.epoch % self.repeat)
         if not self.guarded:
             return step.apply(handed, draws)
         plan = plan_chain(self.steps[: draws.step + 1], self.guards)

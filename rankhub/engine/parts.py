@@ -194,7 +194,7 @@ def chain_of(recipe: Recipe, assembly: Assembly, stream: str, address: str) -> C
     """The generator of a stream, which draws its views under a name."""
     made = assembly.chain(stream)
     assert made is not None  # the assembly of a checked recipe raises what fails
-    return Chain(*made, recipe.seed, address, assembly.catalog.guards)
+    return Chain(*made, recipe.seed, address, assembly.catalog.guards, repeat=recipe.streams[stream].draws)
 
 
 def evaluation_chains(recipe: Recipe, assembly: Assembly) -> dict[str, Chain]:

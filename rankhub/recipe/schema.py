@@ -66,6 +66,9 @@ class Stream(RecipeModel):
     objectives: Annotated[list[Annotated[ObjectiveSpec, Uses("loss")]], Field(min_length=1)]
     accumulate: Annotated[int, Field(ge=1, description="micro-batches a step")] = 1
     statistics: bool = Field(default=True, description="whether BatchNorm's running statistics learn from its views")
+    draws: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="how many times its views are drawn: those of epoch e are those of e modulo draws"
+    )
 
 
 class StreamUse(RecipeModel):

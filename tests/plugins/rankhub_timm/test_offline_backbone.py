@@ -1,4 +1,4 @@
-"""The overlay with installed weights fits every recipe of quality and of counting: each takes two steps."""
+"""The overlays with installed weights fit every recipe of quality and of counting: with one each takes two steps."""
 
 from __future__ import annotations
 
@@ -69,6 +69,21 @@ def test_it_changes_the_network_alone(name):
     assert backbone["stride"] in ({8, 16} if counts else {None})
 
 
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_frozen_one_changes_what_cannot_learn_and_how_often_views_are_drawn(name):
+    ours, theirs = recipe(name, "frozen_backbone"), recipe(name, OVERLAY)
+    backbone = ours.backbone.options
+    assert (backbone["frozen"], backbone["cache"]) == (True, True)
+    assert {**backbone, "frozen": False, "cache": False} == theirs.backbone.options
+    streams = {key: stream.model_copy(update={"draws": None}) for key, stream in ours.streams.items()}
+    assert {stream.draws for stream in ours.streams.values()} == {4}
+    assert streams == theirs.streams
+    phases = [phase.model_copy(update={"lr_scale": {}}) for phase in theirs.phases]
+    assert ours.phases == phases
+    changed = {"backbone", "streams", "phases", "optimizer", "name"}
+    assert ours.model_dump(exclude=changed) == theirs.model_dump(exclude=changed)
+
+
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     """Tiny data in the layouts that the recipes read."""
@@ -109,13 +124,29 @@ def shrunk(name, data):
     return changes | {f"phases.{number}.steps": 2 for number in range(len(given.phases))}
 
 
-@pytest.mark.parametrize("name", RECIPES)
-def test_it_takes_two_steps(name, lite0, data, tmp_path, monkeypatch):
+def two_steps(name, overlay, data, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(data))  # where caches go
     for attribute, value in scored_layouts.SIZES.items():
         monkeypatch.setattr(attribute, value)
-    loaded = rankhub.load_recipe(name, shrunk(name, data), overlays=[OVERLAY], catalog=catalog(), need_data=True)
-    run = rankhub.train(loaded, tmp_path / "run")
+    loaded = rankhub.load_recipe(name, shrunk(name, data), overlays=[overlay], catalog=catalog(), need_data=True)
+    return rankhub.train(loaded, tmp_path / "run")
+
+
+@pytest.mark.parametrize("name", ["quality_finetune", "ucf_cc_50"])
+def test_a_frozen_one_takes_two_steps(name, lite0, data, tmp_path, monkeypatch):
+    run = two_steps(name, "frozen_backbone", data, tmp_path, monkeypatch)
+    stored = in_timms_names(read_weights(lite0.path(), lite0.sha256))
+    trained = run.network.backbone.network.state_dict()
+    assert all(torch.equal(value, stored[key]) for key, value in trained.items() if not key.endswith("tracked"))
+    assert list((data / ".cache/rankhub/features").glob("*.sqlite"))
+    photos = sorted((data / "photos").iterdir())[:2]
+    again = rankhub.load_run(run.path)
+    assert [one.values for one in again.predict(photos)] == [one.values for one in run.predict(photos)]
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_it_takes_two_steps(name, lite0, data, tmp_path, monkeypatch):
+    run = two_steps(name, OVERLAY, data, tmp_path, monkeypatch)
     lines = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines if "step" in line][:2] == [1, 2]
     assert run.metrics

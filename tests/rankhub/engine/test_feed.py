@@ -1,9 +1,12 @@
 """A stream's batches are a function of their position alone."""
 
+from dataclasses import replace
+
 import torch
 from helpers.fakes import Dimmer, Jitter, Patches
 
 from rankhub.engine.feed import Chain, EpochPosition, Feed
+from rankhub.interfaces.data import LabelSpec
 from rankhub.recipe.assembly import plan_chain
 
 
@@ -60,3 +63,20 @@ def test_groups_and_levels_come_through():
     assert len(batch) == 15
     assert torch.equal(batch.target.group, batch.target.index)
     torch.testing.assert_close(batch.target.level[:3], torch.tensor([1, 2 / 3, 1 / 3]))
+
+
+def test_views_come_again_after_so_many_draws_and_evaluation_draws_its_own():
+    steps = [Dimmer(levels=2), Jitter(views=2)]
+    chain = Chain(steps, plan_chain(steps), 3, "p/s")
+    samples = [Patches(count=23)[index] for index in range(5)]
+
+    def views(of, epoch):
+        return of.on_device(of.batch(samples, epoch, LabelSpec()), epoch).images[0]
+
+    again = replace(chain, repeat=3)
+    for epoch in range(7):
+        assert torch.equal(views(again, epoch), views(chain, epoch % 3))
+    assert not torch.equal(views(chain, 3), views(chain, 0))
+    assert torch.equal(views(again.drawn("evaluate"), 5), views(chain.drawn("evaluate"), 5))
+    shuffled = [Feed(Patches(count=23), again, 5, 0).indices(EpochPosition(epoch, 0)).tolist() for epoch in (0, 3)]
+    assert shuffled[0] != shuffled[1]
