@@ -75,7 +75,7 @@ def write_photos(folder: Path, count: int, sides: tuple[int, int]) -> None:
         photo = photos[number % len(photos)]
         share = rng.uniform(0.5, 1)
         width, height = int(photo.width * share), int(photo.height * share)
-        left, top = rng.integers(0, photo.width - width + 1), rng.integers(0, photo.height - height + 1)
+        left, top = (int(rng.integers(0, room + 1)) for room in (photo.width - width, photo.height - height))
         crop = photo.resize(sides, Image.Resampling.BILINEAR, (left, top, left + width, top + height))
         crop.save(folder / f"{number:06d}.jpg", quality=90)
     rows = [f"{number:06d}.jpg,{number}" for number in range(8)]
