@@ -33,9 +33,32 @@ def did(capsys, *arguments):
     return done
 
 
+def looked_at(file):
+    """What a browser has to say against a file: errors, and what it asks of a network. Without a browser it is read."""
+    text = file.read_text()
+    assert "retrieval" in text
+    assert text.rstrip().endswith("</html>")
+    try:
+        from helpers.label_browser import FOUND, launched
+    except pytest.skip.Exception:
+        return []
+    if FOUND is None:
+        return []
+    said = []
+    with launched() as chromium:
+        page = chromium.new_page()
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("console", lambda one: said.append(one.text) if one.type in ("error", "warning") else None)
+        page.on("request", lambda one: None if one.url.startswith(("file:", "data:")) else said.append(one.url))
+        page.goto(file.as_uri())
+        page.locator(".chart svg.main-svg").first.wait_for()
+    return said
+
+
 def test_photos_are_trained_on_embedded_indexed_and_searched(home, capsys):
     did(capsys, "run", "s2r2_folder", "data.photos.root=photos", *SMALL["s2r2_folder"], "--out", "runs/photos")
-    # `rankhub report` belongs here.
+    did(capsys, "report", "runs/photos", "--out", "report.html")
+    assert looked_at(home / "report.html") == []
     did(capsys, "embed", "runs/photos", "photos", "--out", "vectors")
     vectors = np.load("vectors/embeddings.npy")
     assert len(vectors) == 40

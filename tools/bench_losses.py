@@ -5,10 +5,11 @@
 
 Each measurement is a process of its own: forward and backward of one loss on normal embeddings, the best of several
 runs, and the peak of the process's memory above what it held with the embeddings made and the library warm. A loss
-that does not fit into --memory-gb above the embeddings is reported as such. At the end: from which N on ramp_ap, which
-sorts, overtakes smooth_ap, which visits every pair of a positive and an item; the larger the groups, the sooner, so
-these two are also measured in groups of 16 and 32. pytorch-metric-learning is no dependency of rankhub: without it its
-columns (PML) stay empty. Figures to keep are taken on an idle machine.
+that does not fit into --memory-gb above the embeddings is reported as such. `functional.smooth_ap` is the function
+for any training loop; its value is PML's where there are as many groups as rows of each. At the end: from which N on
+ramp_ap, which sorts, overtakes smooth_ap, which visits every pair of a positive and an item; the larger the groups,
+the sooner, so these two are also measured in groups of 16 and 32. pytorch-metric-learning is no dependency of
+rankhub: without it its columns (PML) stay empty. Figures to keep are taken on an idle machine.
 """
 
 from __future__ import annotations
@@ -29,12 +30,13 @@ CROSSING = ("ramp_ap", "smooth_ap")
 CROSSING_VIEWS = (16, 32)
 
 
-def _cell(found: Found | None, case: LossCase) -> tuple[str, str]:
+def _cell(found: Found | None, case: LossCase) -> tuple[str, str, str]:
     if found is None:
-        return "", ""
+        return "", "", ""
     if found.seconds is None or found.megabytes is None:
-        return "", f"over {case.memory_gb:g} GB"
-    return f"{found.seconds:.4f}", f"{found.megabytes:,.0f}"
+        return "", f"over {case.memory_gb:g} GB", ""
+    value = "" if found.value is None else f"{found.value:.5f}"
+    return f"{found.seconds:.4f}", f"{found.megabytes:,.0f}", value
 
 
 def compare(loss: str, cases: Sequence[LossCase], with_rival: bool, console: Console) -> dict[LossCase, Found]:
@@ -43,7 +45,7 @@ def compare(loss: str, cases: Sequence[LossCase], with_rival: bool, console: Con
     Once the other library's loss does not fit, it is not tried at larger N in groups of the same size.
     """
     table = Table(title=f"{loss}: forward and backward, {cases[0].threads} thread(s), best of {cases[0].repeats}")
-    for column in ("views", "N", "rankhub s", "MB", "PML s", "MB", "times faster"):
+    for column in ("views", "N", "rankhub s", "MB", "value", "PML s", "MB", "value", "times faster"):
         table.add_column(column, justify="right")
     results: dict[LossCase, Found] = {}
     fails: set[int] = set()

@@ -115,12 +115,12 @@ def export(
 def _check_place(folder: Path, force: bool) -> None:
     if not folder.absolute().parent.is_dir():
         raise UserError(f"--out {folder}: there is no folder {folder.absolute().parent}; make it first")
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise UserError(f"--out {folder} is a file, or a link; name a folder")
     if not folder.exists():
         return
-    if not folder.is_dir():
-        raise UserError(f"--out {folder} is a file; name a folder")
-    ours = {PROOF, CARD, *FILES.values()}
-    if any(path.name not in ours and not path.name.startswith("model.onnx") for path in folder.iterdir()):
+    ours = {PROOF, CARD, "model.onnx.data", *FILES.values()}
+    if any(path.name not in ours or path.is_symlink() or not path.is_file() for path in folder.iterdir()):
         raise UserError(f"--out {folder} holds other things than an export; name another folder")
     if not force and any(folder.iterdir()):
         raise UserError(f"there is an export at {folder} already; --force replaces it")

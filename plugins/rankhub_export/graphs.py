@@ -19,6 +19,7 @@ from torch.export import Dim, ExportedProgram
 from rankhub import UserError
 from rankhub_export.answering import Answering, Output, described
 from rankhub_export.front import Contract
+from rankhub_use.onnx import open_onnx
 
 Array = npt.NDArray[Any]
 Call = Callable[[Array], Mapping[str, Array]]
@@ -53,8 +54,11 @@ def traced(module: Answering, contract: Contract) -> ExportedProgram:
                 prefer_deferred_runtime_asserts_over_guards=True,
             )
     except Exception as error:  # whatever torch says of code that it cannot trace
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise UserError(f"torch cannot trace this network: {reason[:300]}; export it as safetensors") from error
+        raise UserError(f"torch cannot trace this network: {_first_line(error)}; export it as safetensors") from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
 
 
 def write_torch(program: ExportedProgram, path: Path) -> None:
@@ -90,16 +94,23 @@ def need_onnx() -> None:
 
 
 def write_onnx(program: ExportedProgram, path: Path, contract: Contract, outputs: list[Output]) -> None:
-    """As ``.onnx``, with what it takes and gives in its notes."""
-    with _quiet():
-        found = torch.onnx.export(
-            program,
-            input_names=["images"],
-            output_names=[output.name for output in outputs],
-            opset_version=OPSET,
-            dynamo=True,
-            verbose=False,
-        )
+    """As ``.onnx``, with what it takes and gives in its notes.
+
+    Raises:
+        UserError: The network cannot be written as ONNX.
+    """
+    try:
+        with _quiet():
+            found = torch.onnx.export(
+                program,
+                input_names=["images"],
+                output_names=[output.name for output in outputs],
+                opset_version=OPSET,
+                dynamo=True,
+                verbose=False,
+            )
+    except Exception as error:  # whatever onnx and torch say of what ONNX has no words for
+        raise UserError(f"ONNX cannot hold this network: {_first_line(error)}; export it as torch-export") from error
     assert found is not None
     notes = {"takes": f"{contract.takes} {contract.shape} {contract.pixels}", "outputs": json.dumps(described(outputs))}
     found.model.metadata_props.update({f"rankhub.{name}": text for name, text in notes.items()})
@@ -108,15 +119,11 @@ def write_onnx(program: ExportedProgram, path: Path, contract: Contract, outputs
 
 def read_onnx(path: Path) -> Call:
     """Load a ``.onnx`` anew, in onnxruntime."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    compute, session = open_onnx(path, f"the written {path.name}")
     names = [output.name for output in session.get_outputs()]
 
     def call(images: Array) -> Mapping[str, Array]:
-        return dict(zip(names, session.run(None, {"images": np.ascontiguousarray(images)}), strict=True))
+        return dict(zip(names, compute({"images": np.ascontiguousarray(images)}), strict=True))
 
     return call
 

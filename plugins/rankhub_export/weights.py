@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import safetensors.torch
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 import rankhub
@@ -101,14 +102,14 @@ def load_network(path: Path, run: Run) -> None:
     """Read a ``.safetensors`` into the network of a run of the same recipe, whose weights are forgotten before.
 
     Raises:
-        UserError: Names or shapes differ.
+        UserError: Names or shapes differ, or it is no such file.
     """
     with torch.no_grad():
         for value in run.network.state_dict().values():
             value.zero_()
     try:
         run.network.load_state_dict(safetensors.torch.load_file(path), strict=True)
-    except RuntimeError as error:
+    except (RuntimeError, SafetensorError) as error:
         raise UserError(f"{path} does not fit the network: {str(error).splitlines()[0]}") from error
 
 

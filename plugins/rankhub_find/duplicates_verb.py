@@ -10,9 +10,9 @@ import typer
 
 from rankhub.interfaces.files import readable
 from rankhub_console.speech import talking
-from rankhub_find.output import as_json, write_table
+from rankhub_find.output import write_table
 from rankhub_find.search_verb import write_sheet_of
-from rankhub_use.shell import SafeOption
+from rankhub_use.shell import SafeOption, as_json, number_option
 from rankhub_use.target import checked
 
 COLUMNS = ("group", "path", "similarity")
@@ -20,7 +20,7 @@ COLUMNS = ("group", "path", "similarity")
 
 def duplicates(
     index: Annotated[Path, typer.Argument(help="A folder that `rankhub index` made.")],
-    above: Annotated[float, typer.Option(min=-1, max=1, help="Cosine from which two images look alike.")] = 0.95,
+    above: Annotated[float, number_option("--above", float, -1, 1, help="Cosine from which on two are alike.")] = 0.95,
     out: Annotated[Path | None, typer.Option(help="Write the groups: .csv or .json.")] = None,
     sheet: Annotated[Path | None, typer.Option(help="Write a picture of the groups: .png.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
@@ -48,7 +48,7 @@ def duplicates(
         for name, value in zip(group.names, group.similarity, strict=True)
     ]
     if as_data:
-        typer.echo(as_json(rows))
+        typer.echo(as_json(rows, indent=1))
     elif out is None:
         for row in rows:
             typer.echo(f"{row['group']:>5}  {row['similarity']:.4f}  {readable(os.path.relpath(row['path']))}")

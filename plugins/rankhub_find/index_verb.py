@@ -16,9 +16,10 @@ from rankhub import Talk, UserError
 from rankhub.interfaces.files import readable
 from rankhub_console.speech import talking
 from rankhub_find.kinds import Wanted, plan
-from rankhub_find.output import as_json, write_table
+from rankhub_find.output import write_table
 from rankhub_find.store import is_index
 from rankhub_lock import locked
+from rankhub_use.shell import as_json
 
 if TYPE_CHECKING:
     from rankhub import Run
@@ -67,7 +68,7 @@ def index(
         opened = Index.open(out)
         with locked(out / "index.lock", sentence=busy):
             done = _remove(opened, remove, out, talk)
-        return typer.echo(as_json(done)) if as_data else None
+        return typer.echo(as_json(done, indent=1)) if as_data else None
     if run is None or (not sources and from_list is None):
         raise UserError("name a run and images: rankhub index RUN SOURCES... --out FOLDER")
     _check_place(out, add, force)
@@ -83,7 +84,7 @@ def index(
         with suppress(OSError):
             out.rmdir()  # where nothing came of it
     if as_data:
-        typer.echo(as_json(done))
+        typer.echo(as_json(done, indent=1))
     if done["stopped"]:
         raise typer.Exit(130)
 

@@ -11,8 +11,8 @@ import typer
 from rankhub import UserError
 from rankhub.interfaces.files import readable
 from rankhub_console.speech import talking
-from rankhub_find.output import as_json, write_table
-from rankhub_use.shell import SafeOption
+from rankhub_find.output import write_table
+from rankhub_use.shell import SafeOption, as_json, number_option
 from rankhub_use.target import checked
 
 COLUMNS = ("query", "rank", "similarity", "path")
@@ -21,7 +21,7 @@ COLUMNS = ("query", "rank", "similarity", "path")
 def search(
     index: Annotated[Path, typer.Argument(help="A folder that `rankhub index` made.")],
     queries: Annotated[list[str], typer.Argument(help="Images to search for: files, or folders of them.")],
-    k: Annotated[int, typer.Option("-k", min=1, help="How many images to find for each.")] = 20,
+    k: Annotated[int, number_option("-k", int, 1, help="How many images to find for each.")] = 20,
     out: Annotated[Path | None, typer.Option(help="Write the table: .csv or .json.")] = None,
     sheet: Annotated[Path | None, typer.Option(help="Write a picture of what was found: .png.")] = None,
     run: Annotated[Path | None, typer.Option(help="The network of the index, where it is elsewhere by now.")] = None,
@@ -66,7 +66,7 @@ def search(
     if not pictures:
         raise UserError(f"no query could be read, such as {readable(failed[0][0])}: {failed[0][1]}")
     if as_data:
-        typer.echo(as_json(rows))
+        typer.echo(as_json(rows, indent=1))
     elif out is None:
         _show(rows, len(pictures))
     if out is not None:

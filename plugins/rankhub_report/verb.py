@@ -11,7 +11,7 @@ import typer
 from rankhub import UserError
 from rankhub.interfaces.files import write_text
 from rankhub_report.kept import Kept, read_run
-from rankhub_use.shell import ForceOption, JsonOption, paced, say, talk_beside
+from rankhub_use.shell import ForceOption, JsonOption, number_option, paced, say, talk_beside
 
 LIMIT = 15_000_000
 """Bytes of a report at most."""
@@ -24,7 +24,7 @@ def report(
     layout: Annotated[
         str, typer.Option("--map", help="How features are laid out: pca, tsne, or none for no map.")
     ] = "pca",
-    images: Annotated[int, typer.Option(min=3, max=5000, help="Test images on a map at most.")] = 1000,
+    images: Annotated[int, number_option("--images", int, 3, 5000, help="Test images on a map at most.")] = 1000,
     data: Annotated[
         bool,
         typer.Option("--data/--no-data", help="Whether to read the runs' data and networks for map and thumbnails."),

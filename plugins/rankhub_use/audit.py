@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from rankhub import Talk, UserError
-from rankhub.interfaces.files import as_csv, unwritable, write_text
+from rankhub.interfaces.files import as_csv, write_text
 from rankhub_data.decode import Pixels
 from rankhub_data.scan import UnusedImage
 from rankhub_use.audit_page import draw, page
@@ -26,9 +26,10 @@ from rankhub_use.growing import Growing, digest_of
 from rankhub_use.ordered import Orders
 from rankhub_use.reading import read_blocks
 from rankhub_use.scorers import Picture, Scorer
+from rankhub_use.shell import as_json
 from rankhub_use.sources import NamedFile
 from rankhub_use.tables import JsonTable, Row
-from rankhub_use.target import SCORES
+from rankhub_use.target import SCORES, made
 
 COLUMNS = ("path", "kinds", "levels", "scores", "plain", "flip", "jpeg95", "batch")
 
@@ -61,13 +62,10 @@ def run_audit(
     """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory())) if out is None else out
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise unwritable(folder, error, "name a folder that can be made") from error
+        stack.enter_context(made("--out", folder))
         about = {
             "scorer": scorer.about,
-            "higher_is_better": scorer.higher_is_better,
+            "direction": scorer.direction,
             "generator": list(orders.about),
             "seed": seed,
             "sources": {"count": len(files), "digest": digest_of(files)},
@@ -135,7 +133,7 @@ def summary_of(scorer: Scorer, orders: Orders, found: Findings) -> dict[str, Any
     """The tables as plain data, with scorer, direction, generator and verdict."""
     return {
         "scorer": scorer.name,
-        "direction": "higher is better" if scorer.higher_is_better else "lower is better",
+        "direction": scorer.direction,
         "generator": list(orders.about),
         "images": found.images,
         "kinds": found.by_kind(orders),
@@ -148,9 +146,9 @@ def verdict(scorer: Scorer, found: Findings) -> str:
     """One sentence, with the direction that was taken."""
     if not found.all.pairs:
         return "the generator orders no two versions of these images"
-    cells, taken = found.all.cells(), "higher" if scorer.higher_is_better else "lower"
+    cells = found.all.cells()
     said = (
-        f"{taken} is better: {100 * cells['right']:.1f} % of {found.all.pairs:,} pairs right, "
+        f"{scorer.direction}: {100 * cells['right']:.1f} % of {found.all.pairs:,} pairs right, "
         f"{100 * cells['ties']:.1f} % tied, {100 * cells['wrong']:.1f} % wrong"
     )
     if cells["wrong"] > 0.5:
@@ -164,7 +162,7 @@ def _write(out: Path, scorer: Scorer, orders: Orders, found: Findings) -> None:
     write_text(out / "kinds.csv", as_csv(summary["kinds"]))
     write_text(out / "levels.csv", as_csv(levels))
     write_text(out / "invariance.csv", as_csv(summary["invariance"]))
-    write_text(out / "audit.json", json.dumps({**summary, "levels": levels}, indent=1, ensure_ascii=False) + "\n")
+    write_text(out / "audit.json", as_json({**summary, "levels": levels}, indent=1) + "\n")
     write_text(out / "audit.md", page(summary, levels))
     logging.getLogger("matplotlib").setLevel(logging.WARNING)
     draw(summary, levels, out / "audit.png")

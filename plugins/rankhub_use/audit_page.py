@@ -31,7 +31,7 @@ def page(summary: Mapping[str, Any], levels: Rows) -> str:
         _table(summary["kinds"]),
         "What should not change a score; `spread` is the standard deviation of all scores:",
         _table([{**row, "change": CHANGES[row["change"]]} for row in summary["invariance"]]),
-        "Pairs by both levels (the higher level is the better version):",
+        "Pairs by both levels (the version of the level `above` is to come first):",
         _table(levels),
     ]
     return "\n\n".join(parts) + "\n"

@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from rankhub import Talk
-from rankhub.interfaces.files import unwritable
 from rankhub_data.scan import UnusedImage
 from rankhub_use.answering import answer_files, remarks_of, vector_of, width_of
 from rankhub_use.filling import fill
@@ -18,6 +17,7 @@ from rankhub_use.growing import Growing
 from rankhub_use.meaning import of_run
 from rankhub_use.sources import NamedFile
 from rankhub_use.tables import Row
+from rankhub_use.target import made
 from rankhub_use.vectors import EMBEDDINGS, VectorParquet, VectorTable
 
 if TYPE_CHECKING:
@@ -63,13 +63,9 @@ class Vectors:
         if out.suffix.lower() == ".parquet":
             table, named = VectorParquet(out, self.width), out
         else:
-            try:
-                out.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise unwritable(out, error, "name a folder that can be made") from error
             table, named = VectorTable(out, self.width, safe), out / EMBEDDINGS
         growing = Growing(table, named, self.about(), safe)
-        with growing.kept():
+        with made("--out", named.parent), growing.kept():
             written, _ = fill(
                 growing,
                 self.files,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from rankhub.interfaces.evaluate import EvaluationResult
 from rankhub.interfaces.files import as_csv, whole, write_text
 from rankhub_tables.writing import fitting
 from rankhub_train.references import RawPixels
-from rankhub_use.shell import paced
+from rankhub_use.shell import as_json, paced
 
 if TYPE_CHECKING:
     from rankhub import Run
@@ -72,7 +71,7 @@ def write_found(folder: Path, rows: Sequence[Mapping[str, Any]], found: Found) -
     written = [folder / "results.csv", folder / "metrics.json"]
     write_text(written[0], as_csv(rows), make=True)
     plain = {label: {"metrics": dict(one.metrics), "notes": list(one.notes)} for label, one in found.items()}
-    write_text(written[1], json.dumps(plain, indent=1) + "\n")
+    write_text(written[1], as_json(plain, indent=1) + "\n")
     for label, result in found.items():
         for name, table in result.tables.items():
             written.append(folder / fitting(f"{label}_{name}", ".csv"))

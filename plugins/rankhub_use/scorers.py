@@ -8,7 +8,6 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from PIL import Image
 import rankhub
 from rankhub import UserError
 from rankhub_use.meaning import file_digest
+from rankhub_use.onnx import open_onnx
 
 if TYPE_CHECKING:
     from rankhub import Run
@@ -37,6 +37,7 @@ class Scorer:
         higher_is_better: Which way the numbers run.
         about: What it is, as plain data.
         run: The run, if it is one.
+        counts: Whether the number is one of things, of which more are not better.
     """
 
     name: str
@@ -44,6 +45,12 @@ class Scorer:
     higher_is_better: bool
     about: dict[str, Any]
     run: Run | None = None
+    counts: bool = False
+
+    @property
+    def direction(self) -> str:
+        """Which way the numbers run, in words."""
+        return "higher is more" if self.counts else f"{'higher' if self.higher_is_better else 'lower'} is better"
 
 
 def scorer_for(name: str, lower_is_better: bool, changes: Sequence[str] = (), output: str | None = None) -> Scorer:
@@ -59,6 +66,8 @@ def scorer_for(name: str, lower_is_better: bool, changes: Sequence[str] = (), ou
         UserError: There is none, or it cannot be used.
     """
     if Path(name).expanduser().is_dir():
+        if lower_is_better:
+            raise UserError("--lower-is-better goes with a file or a function; a run knows which way its numbers run")
         return _of_run(name, changes, output)
     if changes or output is not None:
         raise UserError(f"--set and --output go with a run's folder, which {name} is not")
@@ -85,7 +94,8 @@ def _of_run(name: str, changes: Sequence[str], output: str | None) -> Scorer:
         return [float(one.values[column]) for one in run.predict(list(images), batch_size=len(images))]
 
     about = {"run": str(run.path.absolute()), "weights": str(run.weights.absolute()), "output": column}
-    return Scorer(name, score, label.kind != "score" or label.higher_is_better, about, run)
+    higher = label.kind != "score" or label.higher_is_better
+    return Scorer(name, score, higher, about, run, counts=label.kind == "points")
 
 
 def _function(name: str) -> Callable[[Sequence[Picture]], list[float]]:
@@ -117,30 +127,26 @@ def _number(value: Any, name: str) -> float:
 
 def _onnx(name: str) -> Callable[[Sequence[Picture]], list[float]]:
     """Takes RGB, uint8 or float32 in [0, 1], channels first or last; where it has a fixed size, images are resized."""
-    if find_spec("onnxruntime") is None:
-        raise UserError("an .onnx file needs the package onnxruntime: pip install rankhub[onnx]")
-    import onnxruntime
-
     path = Path(name).expanduser()
     if not path.is_file():
         raise UserError(f"there is no file {name}")
-    try:
-        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's own types, one for each kind of damage
-        raise UserError(f"{name} cannot be loaded: {str(error).splitlines()[0]}") from None
-    (given, *more) = session.get_inputs()
-    shape = list(given.shape)
+    call, session = open_onnx(path, name)
+    inputs = session.get_inputs()
+    shape, taken = (list(inputs[0].shape), inputs[0].type) if inputs else ([], "")
     kinds = {"tensor(uint8)": np.uint8, "tensor(float)": np.float32}
-    if more or len(shape) != 4 or given.type not in kinds or 3 not in (shape[1], shape[3]):
-        raise UserError(f"{name} must take one input [n, 3, H, W] or [n, H, W, 3], uint8 or float32; it has {shape}")
+    if len(inputs) != 1 or len(shape) != 4 or taken not in kinds or 3 not in (shape[1], shape[3]):
+        said = "; ".join(f"{one.name}, {one.type} {one.shape}" for one in inputs) or "nothing"
+        raise UserError(f"{name} must take one input [n, 3, H, W] or [n, H, W, 3], uint8 or float32; it takes {said}")
     first = shape[1] == 3
     size = [side if isinstance(side, int) else None for side in (shape[2:] if first else shape[1:3])]
     most = shape[0] if isinstance(shape[0], int) else None
+    if most not in (None, 1):
+        raise UserError(f"{name} takes exactly {most} images at a time; write it for any number, or for one")
 
     def stack(images: Sequence[Picture]) -> npt.NDArray[Any]:
         made = np.stack([_resized(image, size[0], size[1]) for image in images])
         laid = made.transpose(0, 3, 1, 2) if first else made
-        return np.ascontiguousarray(laid if given.type == "tensor(uint8)" else laid.astype(np.float32) / 255)
+        return np.ascontiguousarray(laid if taken == "tensor(uint8)" else laid.astype(np.float32) / 255)
 
     def score(images: Sequence[Picture]) -> list[float]:
         found: list[float] = []
@@ -149,10 +155,11 @@ def _onnx(name: str) -> Callable[[Sequence[Picture]], list[float]]:
             end = start + 1  # images of one size pass together
             while end < len(images) and images[end].shape == images[start].shape and most is None:
                 end += 1
-            said = np.asarray(session.run(None, {given.name: stack(images[start:end])})[0]).reshape(end - start, -1)
-            if said.shape[1] != 1:
-                raise UserError(f"{name} gives {said.shape[1]} numbers an image; it must give one")
-            found += [_number(value, name) for value in said[:, 0]]
+            said = call({inputs[0].name: stack(images[start:end])})[0]
+            if not isinstance(said, np.ndarray) or said.size != end - start:
+                gave = f"{list(said.shape)}" if isinstance(said, np.ndarray) else f"a {type(said).__name__}"
+                raise UserError(f"{name} gives {gave} for {end - start} images; it must give one number an image")
+            found += [_number(value, name) for value in said.ravel()]
             start = end
         return found
 

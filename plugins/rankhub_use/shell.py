@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,8 +11,41 @@ from typing import Annotated, Any
 
 import typer
 
-from rankhub import Talk
+from rankhub import Talk, UserError
+from rankhub.interfaces.files import readable
 from rankhub_console.speech import human_seconds, talking
+
+
+def number_option(
+    name: str, kind: type[int] | type[float], least: float = -math.inf, most: float = math.inf, *, help: str
+) -> Any:
+    """An option that is a number of a range; what is none gets a sentence, as does NaN.
+
+    Args:
+        name: As it is typed, such as ``--above``.
+        kind: ``int`` or ``float``.
+        least: The smallest that it may be.
+        most: The largest.
+        help: What it is.
+
+    Returns:
+        What ``typer.Option`` gives.
+    """
+    what = "a whole number" if kind is int else "a number"
+    if (least, most) != (-math.inf, math.inf):
+        what += f" from {least:,} to {most:,}" if most < math.inf else f", at least {least:,}"
+
+    def parsed(text: str) -> int | float:
+        try:
+            value = kind(text)
+        except (ValueError, OverflowError):
+            value = math.nan
+        if not least <= value <= most:
+            raise UserError(f"{name} {text} is not {what}")
+        return value
+
+    return typer.Option(name, parser=parsed, metavar=kind.__name__.upper(), help=help)
+
 
 RunArgument = Annotated[Path, typer.Argument(help="A run's folder, or one of its checkpoints.")]
 SourcesArgument = Annotated[
@@ -24,7 +58,7 @@ SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", help="A change to the recipe, such as device=cpu or predict.count=10. May be repeated."),
 ]
-BatchOption = Annotated[int, typer.Option(min=1, help="Images that are predicted together.")]
+BatchOption = Annotated[int, number_option("--batch-size", int, 1, help="Images that are predicted together.")]
 ForceOption = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
 ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on with what an earlier call has begun, if it has.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="End with one JSON object on standard output.")]
@@ -83,4 +117,19 @@ def talk_beside(standard_output: bool) -> Talk:
 
 def say(summary: Mapping[str, Any]) -> None:
     """One JSON object on standard output."""
-    typer.echo(json.dumps(summary, ensure_ascii=False, default=str))
+    typer.echo(as_json(summary))
+
+
+def as_json(value: Any, indent: int | None = None) -> str:
+    """JSON that every program reads: names of any bytes can be written, and what is no finite number is null."""
+    return json.dumps(_plain(value), ensure_ascii=False, indent=indent, default=str)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {_plain(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, str):
+        return readable(value)
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -14,6 +14,9 @@ from rankhub_use.tables import CsvTable, Row, arrow
 
 EMBEDDINGS, INDEX = "embeddings.npy", "index.csv"
 
+WRITTEN = (EMBEDDINGS, INDEX, f"{EMBEDDINGS}.json", "embeddings_skipped.csv")
+"""All that is written into a folder of vectors."""
+
 _HEADER = 128
 """Bytes before the numbers: of one length whatever the number of rows, which is known at the end."""
 

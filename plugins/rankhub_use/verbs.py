@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,6 @@ import typer
 
 import rankhub
 from rankhub import UserError
-from rankhub.interfaces.files import unwritable
 from rankhub_use.options import read_options
 from rankhub_use.shell import (
     BATCH,
@@ -22,10 +22,11 @@ from rankhub_use.shell import (
     SafeOption,
     SetOption,
     SourcesArgument,
+    number_option,
     say,
     talk_beside,
 )
-from rankhub_use.target import SCORES, checked
+from rankhub_use.target import SCORES, TABLES, apart, checked, made
 
 
 def audit(
@@ -42,8 +43,8 @@ def audit(
     lower_is_better: Annotated[
         bool, typer.Option("--lower-is-better", help="Of a file or function: lower scores are better.")
     ] = False,
-    limit: Annotated[int | None, typer.Option(min=1, help="So many images, spread over the folder.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of what the generator draws.")] = 0,
+    limit: Annotated[int | None, number_option("--limit", int, 1, help="Images, spread over the folder.")] = None,
+    seed: Annotated[int, number_option("--seed", int, help="Seed of what the generator draws.")] = 0,
     changes: SetOption = None,
     out: Annotated[Path | None, typer.Option(help="Folder for tables and figure, made if absent.")] = None,
     force: ForceOption = False,
@@ -58,7 +59,7 @@ def audit(
 
     Example: rankhub audit mymetric:sharpness ~/photos --generator distortions --option set=live
     """
-    checked("--out", out, force=force, resume=resume, folder=True)
+    checked("--out", out, force=force, resume=resume, folder=(SCORES, f"{SCORES}.json", "scores_skipped.csv", *TABLES))
     if out is not None and out.is_dir():
         checked("--out", out / SCORES, force=force)
     if option and generator is None:
@@ -110,10 +111,10 @@ def embed(
 
     Example: rankhub embed runs/s2r2/2026-01-31_12-00-00 ~/photos --out vectors
     """
-    from rankhub_use.vectors import EMBEDDINGS, INDEX
+    from rankhub_use.vectors import EMBEDDINGS, INDEX, WRITTEN
 
     in_folder = out.suffix.lower() != ".parquet"
-    checked("--out", out, force=force, resume=resume, folder=in_folder)
+    checked("--out", out, force=force, resume=resume, folder=WRITTEN if in_folder else None)
     if in_folder:
         for name in (EMBEDDINGS, INDEX):
             checked("--out", out / name if out.is_dir() else None, force=force)
@@ -204,16 +205,12 @@ def predict(
 
     talk = talk_beside(out is None or as_json)
     files = files_for(sources or [], from_file)
+    if pictures is not None:
+        apart("--pictures", pictures, sources or [], files)
     with rankhub.load_run(run, overrides=changes or []) as trained:
-        if pictures is not None:
-            try:
-                pictures.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise unwritable(f"--pictures {pictures}", error, "name a folder that can be made") from error
         scores = Scores(trained, files, batch_size, pictures)
-        if out is None:
-            scores.print(talk, safe_csv)
-        else:
+        with nullcontext() if pictures is None else made("--pictures", pictures):
+            if out is None:
+                return scores.print(talk, safe_csv)
             summary = scores.write(out, talk, force=force, resume=resume, safe=safe_csv)
-            if as_json:
-                say(summary)
+    return say(summary) if as_json else None

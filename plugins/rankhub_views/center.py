@@ -8,12 +8,12 @@ from typing import Annotated
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from rankhub.interfaces.errors import Objection
 from rankhub.interfaces.model import FeatureSpec, OutputSpec
 from rankhub.interfaces.options import Ge
 from rankhub.interfaces.predict import Answers, Forward, Predict
-from rankhub_views.render import views_at_once
 from rankhub_views.resample import Interpolation, Window, resample
 from rankhub_views.scratch import scratch_for
 from rankhub_views.whole import counts_refused
@@ -58,23 +58,27 @@ class Center(Predict):
     @torch.no_grad()
     def views(self, images: Sequence[Tensor]) -> Tensor:
         """[n, 3, size, size] float in [0, 1]: the middle of each of n images [3, H, W] uint8."""
-        device = images[0].device
-        out = torch.empty((len(images), 3, self.size, self.size), device=device)
-        alike: dict[tuple[int, int], list[int]] = {}
-        for row, image in enumerate(images):
-            alike.setdefault((image.shape[-2], image.shape[-1]), []).append(row)
-        with torch.autocast(device.type, enabled=False):
-            for (height, width), rows in alike.items():
-                step = views_at_once(images[rows[0]], 1, self.size)
-                for first in range(0, len(rows), step):
-                    part = rows[first : first + step]
-                    stack = torch.stack([images[row] for row in part])
-                    seen = torch.empty((len(part), *out.shape[1:]), device=device)
-                    windows = self._window(height, min(height, width)), self._window(width, min(height, width))
-                    down, across = (window.repeated(len(part)) for window in windows)
-                    resample(stack, down, across, self.interpolation, seen, scratch_for(device))
-                    out[torch.tensor(part, device=device)] = seen
+        out = torch.empty((len(images), 3, self.size, self.size), device=images[0].device)
+        with torch.autocast(out.device.type, enabled=False):
+            for row, image in enumerate(images):
+                self._view(image, out[row])
         return out
+
+    def _view(self, image: Tensor, out: Tensor) -> None:
+        """One image at a time, whose sparse weights torch applies several times as fast as a product does."""
+        height, width = image.shape[-2:]
+        shorter = min(height, width)
+        if shorter < self.resize:  # a strip of few pixels would become huge where all of it is enlarged
+            down, across = self._window(height, shorter), self._window(width, shorter)
+            return resample(image[None], down, across, self.interpolation, out[None], scratch_for(out.device))
+        sides = [self.resize * side // shorter for side in (height, width)]
+        top, left = (round((side - self.size) / 2) for side in sides)
+        source = scratch_for(out.device).take("source", 1, 3, height, width).copy_(image[None])
+        small = F.interpolate(source, sides, mode=self.interpolation, antialias=True)[0]
+        unit = 1.0 if image.is_floating_point() else 1 / 255
+        seen = small[:, top : top + self.size, left : left + self.size]
+        torch.mul(seen, unit, out=out).clamp_(0, 1)
+        return None
 
     def _window(self, side: int, shorter: int) -> Window:
         """Along a side, by torchvision's rules: the side is rounded down after the resize, the crop's start rounded."""

@@ -40,12 +40,6 @@ class Window:
     stop: Ints
     flip: Bools | None = None
 
-    def repeated(self, count: int) -> Window:
-        """Every view ``count`` times."""
-        flip = None if self.flip is None else np.repeat(self.flip, count)
-        start, step = np.repeat(self.start, count), np.repeat(self.step, count)
-        return Window(start, step, np.repeat(self.first, count), np.repeat(self.stop, count), flip)
-
 
 def windows(boxes: Boxes, size: int) -> tuple[Window, Window]:
     """Down and across: what crop boxes show in views of ``size`` pixels a side, and nothing beside them."""

@@ -129,12 +129,18 @@ def frozen(model: str) -> Backbone:
     return backbone
 
 
-def gradients(case: Case, processes: Processes = ALONE) -> list[Tensor]:
-    """The gradient of each step, and at the end what the loss holds in its buffers."""
+def built(case: Case) -> tuple[Network, Loss, str, int]:
+    """The network, and what :func:`build_loss` gives."""
     torch.manual_seed(5)
     backbone = fakes.Flat(width=7, norm=case.norm) if case.timm is None else frozen(case.timm)
     loss, output, views = build_loss(case.loss)
     network = Network(backbone, {"both": Both(backbone.spec.width)}, {("stream", "loss"): loss}).double()
+    return network, loss, output, views
+
+
+def gradients(case: Case, processes: Processes = ALONE) -> list[Tensor]:
+    """The gradient of each step, and at the end what the loss holds in its buffers."""
+    network, loss, output, views = built(case)
     objectives = [Objective("stream/loss", "both", (output,), loss)]
     average = WeightAverage(network, teaches=True)
     compute = Compute(torch.device("cpu"))

@@ -17,7 +17,11 @@ OURS: tuple[str, ...] = ("smooth_ap", "ramp_ap", "sup_ap", "pnp", "graded_ap", "
 OURS += ("nt_xent", "moco", "swav", "dino", "barlow_twins", "vicreg")
 """Names of the losses, which are measured with their default options."""
 
-RIVALS = ("smooth_ap", "pnp", "fast_ap", "nt_xent", "vicreg")
+FUNCTIONAL = "functional.smooth_ap"
+"""The same loss as a function on tensors, a query among its own positives as pytorch-metric-learning has it."""
+OURS += (FUNCTIONAL,)
+
+RIVALS = (FUNCTIONAL, "smooth_ap", "pnp", "fast_ap", "nt_xent", "vicreg")
 """Losses of which pytorch-metric-learning has one with the same maths.
 
 Its smooth_ap and pnp count a query among its own positives, at the same cost; its smooth_ap moreover takes the number
@@ -33,13 +37,20 @@ def unfit(name: str, views: int) -> list[str]:
     from rankhub.interfaces.data import LabelSpec
     from rankhub.interfaces.generator import ViewSpec
 
-    return list(_component(name, 16).check(ViewSpec(views=views, sizes=((views, 32),)), LabelSpec()))
+    return list(
+        _component(name.removeprefix("functional."), 16).check(ViewSpec(views=views, sizes=((views, 32),)), LabelSpec())
+    )
 
 
 def ours(name: str, rows: int, views: int, dim: int, **options: Any) -> LossOf:
     """One of rankhub's losses, as the engine calls it on views that are stored image by image."""
     from rankhub.interfaces.loss import LossContext
 
+    if name == FUNCTIONAL:
+        from rankhub_s2r2.functional import smooth_ap
+
+        group = _target(rows, views).group
+        return lambda z: smooth_ap(z, group, tau=0.05, include_self=True)
     component, target = _component(name, dim, **options), _target(rows, views)
     count = component.count(target)
 
@@ -63,7 +74,7 @@ def rival(name: str, rows: int, views: int) -> LossOf | None:
         "pnp": lambda: losses.PNPLoss(variant="Dq", alpha=1, anneal=0.01),
         "fast_ap": lambda: losses.FastAPLoss(num_bins=10),
         "nt_xent": lambda: losses.SupConLoss(temperature=0.5),  # the mean over positives outside the logarithm
-    }[name]()
+    }[name.removeprefix("functional.")]()
     group = _target(rows, views).group
     return lambda z: loss(z, group)
 

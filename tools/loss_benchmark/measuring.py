@@ -32,10 +32,11 @@ class LossCase:
 
 @dataclass(frozen=True)
 class Found:
-    """What came out: seconds and MB above the embeddings, or None where the memory did not suffice."""
+    """What came out: seconds, MB above the embeddings, value; None where the memory did not suffice."""
 
     seconds: float | None = None
     megabytes: float | None = None
+    value: float | None = None
 
 
 def measure(case: LossCase) -> Found:
@@ -58,7 +59,8 @@ def measure(case: LossCase) -> Found:
         for _ in range(case.repeats):
             z.grad = None
             start = time.perf_counter()
-            loss(z).backward()
+            value = loss(z)
+            value.backward()
             best = min(best, time.perf_counter() - start)
             if time.perf_counter() - started > _ENOUGH_SECONDS:
                 break
@@ -66,7 +68,7 @@ def measure(case: LossCase) -> Found:
         if not is_of_memory(error):
             raise
         return Found()
-    return Found(best, (status("VmHWM") - held) / 2**20)
+    return Found(best, (status("VmHWM") - held) / 2**20, float(value))
 
 
 def in_a_process(case: LossCase) -> Found:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from helpers.counted import COUNTED
 from helpers.scored_photos import write_photos
 from PIL import Image
 from skimage import data
@@ -28,25 +29,6 @@ device: cpu
 threads: 1
 predict: {predict}
 evaluate: [{{use: quality, data: scored}}]
-"""
-
-COUNTED = """
-name: counted
-data:
-  annotated: {{use: drawn_scenes, part: train, labels: 4, images: 8}}
-backbone: {{use: timm, model: test_resnet, stride: 8}}
-heads: {{density: {{use: density}}}}
-optimizer: {{use: adamw, lr: 1.0e-3}}
-streams:
-  labeled:
-    data: annotated
-    batch_size: 2
-    generator: [{{use: scaled_crops, size: 64, smallest: 64, largest: 96, count: 1}}]
-    objectives: [{{use: density_mse, head: density, sigma: 5}}]
-steps: 1
-device: cpu
-threads: 1
-predict: {{use: whole}}
 """
 
 
@@ -79,5 +61,5 @@ def scored(tmp_path_factory):
 def counted(tmp_path_factory):
     """A run that counts."""
     folder = tmp_path_factory.mktemp("counted") / "run"
-    rankhub.train(COUNTED.format(), folder, progress=False)
+    rankhub.train(COUNTED, folder, progress=False)
     return folder

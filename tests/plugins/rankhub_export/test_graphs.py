@@ -163,3 +163,11 @@ def test_images_that_a_graph_does_not_take_prove_nothing(counted, tmp_path):
     Image.fromarray(np.zeros((40, 40, 3), np.uint8)).save(tmp_path / "small" / "a.png")
     with pytest.raises(UserError, match="no image to compare on"):
         export(counted, "torch-export", tmp_path / "out", images=tmp_path / "small")
+
+
+def test_what_the_exporters_say_is_a_sentence(tmp_path):
+    with pytest.raises(UserError, match=r"^ONNX cannot hold this network: .*; export it as torch-export$"):
+        graphs.write_onnx(None, tmp_path / "x.onnx", None, [])
+    (tmp_path / "x.onnx").write_bytes(b"xx")
+    with pytest.raises(UserError, match=r"^the written x\.onnx cannot be loaded: No graph was found in the protobuf"):
+        graphs.read_onnx(tmp_path / "x.onnx")

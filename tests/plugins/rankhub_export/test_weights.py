@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -12,7 +13,9 @@ from helpers.commands import call
 from safetensors import safe_open
 
 import rankhub
+from rankhub import UserError
 from rankhub_export import export
+from rankhub_export.weights import load_network
 
 CENTER = "{use: center, size: 48, resize: 52}"
 
@@ -86,3 +89,51 @@ def test_an_export_is_not_replaced_unless_asked_for_and_other_files_never(scored
 
 def test_photographs_come_along(scored, tmp_path):
     assert len(export(scored(CENTER), "timm", tmp_path / "out").proof["images"]) == 9
+
+
+class Bomb:
+    """Runs code where it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return (exec, (f"open({str(self.path)!r}, 'w')",))
+
+
+def lying(header, body=b"\0" * 64):
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + body
+
+
+def test_a_hostile_file_of_weights_is_a_sentence_and_no_code_is_run(scored, tmp_path):
+    tensor = {"dtype": "F32", "shape": [4], "data_offsets": [0, 16]}
+    contents = [
+        pickle.dumps(Bomb(tmp_path / "ran")),
+        b"",
+        (2**60).to_bytes(8, "little") + b"{}",
+        lying({"a": {**tensor, "data_offsets": [0, 2**40]}}),
+        lying({"a": {**tensor, "shape": [2**62, 4]}}),
+        lying({"a": {**tensor, "dtype": "OBJECT"}}),
+        lying({"a": tensor}, b""),
+        lying([1]),
+        lying({"a": tensor}, b"\0" * 16),  # sound, and of another network
+    ]
+    with rankhub.load_run(scored(CENTER)) as run:
+        for content in contents:
+            (tmp_path / "x.safetensors").write_bytes(content)
+            with pytest.raises(UserError, match=r"x\.safetensors does not fit the network: ") as caught:
+                load_network(tmp_path / "x.safetensors", run)
+            assert "\n" not in str(caught.value)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_force_replaces_an_export_alone(scored, tmp_path, capsys):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "proof.json").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "mine")
+    for name, said in (("mine", "holds other things than an export"), ("link", "is a file, or a link")):
+        done = call(capsys, "export", scored(CENTER), "--to", "safetensors", "--out", tmp_path / name, "--force")
+        assert (done.code, done.err.count("\n")) == (2, 1)
+        assert said in done.err
+    assert (tmp_path / "mine" / "proof.json").is_dir()

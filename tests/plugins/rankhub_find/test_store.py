@@ -125,6 +125,11 @@ def test_a_link_is_not_followed(folder, tmp_path):
         {"extra": 1},
         {"files": {}},
         {"network": {"digest": "x"}},
+        {"rows": 2**39, "dim": 2**20},
+        {"rows": [50]},
+        {"files": []},
+        {"kind": None},
+        {"network": "run"},
     ],
 )
 def test_a_manifest_that_does_not_fit_is_refused(folder, change):
@@ -197,3 +202,33 @@ def test_names_that_are_no_text_come_back(tmp_path):
     names = ['a\n,"b', "\udce9.jpg", "日本.png"]
     Index.build(names, np.eye(3, dtype=np.float32)).save(tmp_path / "index")
     assert Index.open(tmp_path / "index").names == names
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"null", b"[" * 100_000, b"IxF2" + bytes(60), b"\x93NUMPY\x01\x00"])
+def test_a_manifest_of_another_kind_is_refused(folder, content):
+    place = folder("flat")
+    (place / MANIFEST).write_bytes(content)
+    refused(place, "is damaged")
+
+
+@pytest.mark.parametrize("cut", [4, 40, None])
+@pytest.mark.parametrize("name", ["vectors", "levels", "links"])
+def test_no_file_of_faiss_or_of_numpy_passes_for_numbers(folder, tmp_path, name, cut):
+    faiss = pytest.importorskip("faiss")
+    index = faiss.IndexFlatL2(8)
+    index.add(np.ones((3, 8), np.float32))
+    np.save(tmp_path / "x.npy", np.array([{}]), allow_pickle=True)
+    place = folder("hnsw")
+    manifest = (place / MANIFEST).read_text()
+    for content in (faiss.serialize_index(index).tobytes(), (tmp_path / "x.npy").read_bytes()):
+        (place / MANIFEST).write_text(manifest)
+        forge(place, name, content[:cut])
+        refused(place, "is damaged")
+
+
+def test_a_size_that_is_declared_is_not_believed(folder):
+    place = folder("flat")
+    manifest = json.loads((place / MANIFEST).read_text())
+    manifest["files"]["vectors"]["bytes"] = 2**39
+    (place / MANIFEST).write_text(json.dumps(manifest))
+    refused(place, "not 549,755,813,888")

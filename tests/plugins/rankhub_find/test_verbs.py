@@ -170,6 +170,9 @@ def test_an_index_finds_its_network_or_is_told_where_it_is(made, tmp_path, capsy
         (["search", "{tmp}/none", "{made}/photos/1.png"], "there is no index at"),
         (["search", "{made}/photos", "{made}/photos/1.png"], "is no index"),
         (["duplicates", "{tmp}/none"], "there is no index at"),
+        (["duplicates", "{made}/index", "--above", "nan"], "--above nan is not a number from -1 to 1"),
+        (["duplicates", "{made}/index", "--above", "95%"], "--above 95% is not a number from -1 to 1"),
+        (["search", "{made}/index", "{made}/photos/1.png", "-k", "0"], "-k 0 is not a whole number, at least 1"),
         (["duplicates", "{tmp}/none", "--out", "groups.txt"], "has to end in .csv or .json"),
     ],
 )

@@ -4,9 +4,11 @@ import math
 
 import pytest
 import torch
+from helpers.exactness import Case, batch, built, gradients
 
 import rankhub_contrastive.functional as contrastive
 import rankhub_s2r2.functional as s2r2
+from rankhub.engine.processes import ALONE
 from rankhub_ranking.functional import margin_ranking
 from rankhub_retrieval.functional import retrieval
 
@@ -165,3 +167,15 @@ def test_values_agree_with_pytorch_metric_learning():
     # Theirs takes rows of wrong classes as positives unless there are as many classes as rows of each.
     fours, smooth = torch.arange(24) // 4, losses.SmoothAPLoss(temperature=0.05)
     assert abs(smooth(z[:24], fours) - s2r2.smooth_ap(z[:24], fours, include_self=True)) > 0.04
+
+
+@pytest.mark.parametrize("loss", [*RETRIEVAL, contrastive.nt_xent], ids=lambda loss: loss.__name__)
+def test_the_gradient_is_that_of_a_step_of_the_engine(loss):
+    engines = gradients(Case(loss.__name__))[0]
+    network, _, output, views = built(Case(loss.__name__))
+    shown = batch(views, 0, ALONE)
+    said = network(list(shown.images), ["both"])
+    loss(said[f"both.{output}"], shown.target.index).backward()
+    ours = torch.cat([one.grad.flatten() for one in network.parameters() if one.grad is not None])
+    assert ours.norm() > 1e-6
+    torch.testing.assert_close(ours, engines, rtol=1e-10, atol=1e-12)

@@ -154,6 +154,7 @@ def test_links_that_lead_out_of_the_folder_are_not_followed(run, tmp_path):
         (["{run}", "--out", "{tmp}"], "is a folder; name a file"),
         (["{run}", "--out", "{tmp}/there.html"], "is there already"),
         (["{run}", "--map", "umap"], "is not one of pca, tsne, none"),
+        (["{run}", "--images", "2"], "--images 2 is not a whole number from 3 to 5,000"),
     ],
 )
 def test_bad_input_is_one_sentence(capsys, run, tmp_path, monkeypatch, arguments, sentence):

@@ -9,6 +9,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 from helpers.commands import call
+from helpers.counted import COUNTED
 from PIL import Image
 
 import rankhub
@@ -55,6 +56,19 @@ def here(tmp_path, monkeypatch):
         Image.fromarray(pixels).save(tmp_path / "photos" / f"{number}.png")
     (tmp_path / "photos" / "broken.png").write_text("no image")
     return name
+
+
+def write_onnx(path, operator, shape=("n", 3, "h", "w"), domain="", **options):
+    """A file of one operator on an image."""
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    helper, kind = onnx.helper, onnx.TensorProto
+    nodes = [helper.make_node(operator, ["image"], ["said"], domain=domain, **options)]
+    given = helper.make_tensor_value_info("image", kind.FLOAT, shape)
+    graph = helper.make_graph(nodes, "g", [given], [helper.make_tensor_value_info("said", kind.FLOAT, None)])
+    domains = {domain: 1, "": 13}
+    imports = [helper.make_opsetid(*one) for one in domains.items()]
+    onnx.save(helper.make_model(graph, opset_imports=imports, ir_version=8), path)
 
 
 def audited(capsys, *arguments):
@@ -140,14 +154,7 @@ def test_a_run_is_audited_by_its_recipes_own_generator_and_direction(place, caps
 
 
 def test_an_onnx_file_scores_as_the_function_that_it_is(here, capsys, tmp_path):
-    onnx = pytest.importorskip("onnx")
-    pytest.importorskip("onnxruntime")
-    helper, kind = onnx.helper, onnx.TensorProto
-    nodes = [helper.make_node("ReduceMean", ["image"], ["mean"], axes=[1, 2, 3], keepdims=0)]
-    given = helper.make_tensor_value_info("image", kind.FLOAT, ["n", 3, "h", "w"])
-    graph = helper.make_graph(nodes, "g", [given], [helper.make_tensor_value_info("mean", kind.FLOAT, ["n"])])
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
-    onnx.save(model, tmp_path / "mean.onnx")
+    write_onnx(tmp_path / "mean.onnx", "ReduceMean", axes=[1, 2, 3], keepdims=0)
     (tmp_path / f"{here}2.py").write_text("def mean(image):\n    return (image / 255.0).mean()\n")
     options = ("photos", "--generator", "distortions", "--option", "set=[{kind: gaussian_noise, levels: [9, 30, 60]}]")
     found, same = audited(capsys, "mean.onnx", *options), audited(capsys, f"{here}2:mean", *options)
@@ -168,14 +175,17 @@ def test_an_onnx_file_scores_as_the_function_that_it_is(here, capsys, tmp_path):
         (("{here}:sharpness", "photos", "--generator", "random_views", "--option", "size=9"), "puts no order"),
         (("{here}:sharpness", "photos", "--option", "set=live"), "--option goes with --generator"),
         (("{here}:sharpness", "photos", "--set", "device=cpu"), "go with a run's folder"),
-        (("gone.onnx", "photos"), "gone.onnx"),
+        (("gone.onnx", "photos"), "there is no file gone.onnx"),
+        (("{here}:sharpness", "photos", "--out", "photos"), "--out photos holds other things, such as 0.png"),
+        (("{here}:sharpness", "photos", "--limit", "0"), "--limit 0 is not a whole number, at least 1"),
+        (("{here}:sharpness", "photos", "--seed", "x"), "--seed x is not a whole number"),
     ],
 )
 def test_mistakes_are_sentences(here, capsys, arguments, sentence):
     done = call(capsys, "audit", *(argument.format(here=here) for argument in arguments))
     assert done.code == 2
     assert sentence in done.err
-    assert "Traceback" not in done.err
+    assert done.err.count("\n") == 1
 
 
 def slow(kinds, levels, scores):
@@ -229,3 +239,45 @@ def test_a_name_may_be_of_any_bytes(here, capsys, tmp_path):
     assert done.code == 0, done.err
     rows = [json.loads(line) for line in (tmp_path / "found" / "scores.jsonl").read_text().splitlines()]
     assert rows[-1]["path"] == "\\xff=\n.png"
+
+
+@pytest.mark.parametrize(
+    ("model", "sentence"),
+    [
+        (None, "cannot be loaded: No graph was found in the protobuf; write it anew"),
+        ({"operator": "Unknown", "domain": "elsewhere"}, "cannot be loaded: elsewhere:Unknown(-1) is not a registered"),
+        ({"operator": "Identity"}, "gives [1, 3, 40, 48] for 1 images; it must give one number an image"),
+        ({"operator": "Reshape", "shape": (3, 3, "h", "w")}, "cannot be loaded"),
+        ({"operator": "Identity", "shape": (3, 3, "h", "w")}, "takes exactly 3 images at a time"),
+        ({"operator": "Identity", "shape": ("n", 1, "h", "w")}, "it takes image, tensor(float) ['n', 1, 'h', 'w']"),
+        ({"operator": "DepthToSpace", "blocksize": 2}, "cannot compute with pixels [1, 3, 40, 48]: DepthToSpace: "),
+    ],
+)
+def test_what_onnxruntime_objects_to_is_a_sentence(here, capfd, tmp_path, model, sentence):
+    if model is None:
+        (tmp_path / "x.onnx").write_bytes(b"xx")
+    else:
+        write_onnx(tmp_path / "x.onnx", **model)
+    done = call(capfd, "audit", "x.onnx", "photos", *BLUR)
+    assert done.code == 2
+    assert sentence in done.err
+    assert done.err.count("\n") == 1
+    assert "[ONNXRuntimeError]" not in done.err
+
+
+def test_a_count_is_not_called_better(here, capsys, tmp_path):
+    run = tmp_path / "run"
+    rankhub.train(COUNTED, out=run, progress=False)
+    found = audited(capsys, run, "photos", "--generator", "nested_crops", *NESTED)
+    assert found["direction"] == "higher is more"
+    assert found["verdict"].startswith("higher is more: ")
+    assert "better" not in json.dumps({**found, "generator": None})
+    turned = call(capsys, "audit", run, tmp_path / "photos", "--lower-is-better")
+    assert "a run knows which way its numbers run" in turned.err
+
+
+def test_what_is_infinite_is_null_in_json(here, capsys, tmp_path):
+    (tmp_path / f"{here}3.py").write_text("def corner(image):\n    return float(image[0, 0, 0] > image[0, -1, 0])\n")
+    Image.fromarray(np.tile(np.arange(48, dtype=np.uint8)[None, :, None], (40, 1, 3)) * 5).save(tmp_path / "ramp.png")
+    found = audited(capsys, f"{here}3:corner", "ramp.png", *BLUR)
+    assert {row["change"]: (row["most"], row["most_of_spread"]) for row in found["invariance"]}["flip"] == (1, None)

@@ -95,6 +95,11 @@ def test_the_header_has_one_length(rows):
         (("--output", "score.nothing"), "there are backbone, score.score"),
         (("--out", "a/b/x.parquet"), "there is no folder"),
         (("--out", "photos/00.png"), "is a file; name a folder"),
+        (("--out", "photos"), "--out photos holds other things, such as 00.png; name another folder"),
+        (("--out", "photos", "--force"), "holds other things"),
+        (("--out", "photos", "--resume"), "holds other things"),
+        (("--batch-size", "0"), "--batch-size 0 is not a whole number, at least 1"),
+        (("--batch-size", "1e3"), "--batch-size 1e3 is not a whole number, at least 1"),
     ],
 )
 def test_mistakes_are_sentences(place, capsys, monkeypatch, tmp_path, arguments, sentence):
@@ -103,3 +108,16 @@ def test_mistakes_are_sentences(place, capsys, monkeypatch, tmp_path, arguments,
     done = call(capsys, "embed", "run", "photos", *arguments, *out)
     assert done.code == 2
     assert sentence in done.err
+    assert done.err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_no_folder_stays_where_nothing_came_of_it(place, capsys, tmp_path):
+    (tmp_path / "broken.jpg").write_text("no image")
+    for verb in ("embed", "audit"):
+        done = call(capsys, verb, place / "run", tmp_path / "broken.jpg", "--out", tmp_path / "a" / "b")
+        assert (done.code, list(tmp_path.iterdir())) == (2, [tmp_path / "broken.jpg"])
+        assert "1 of 1 images have no answer" in done.err
+    (tmp_path / "there").mkdir()  # the user's own stays
+    assert call(capsys, "embed", place / "run", tmp_path / "broken.jpg", "--out", tmp_path / "there").code == 2
+    assert (tmp_path / "there").is_dir()
