@@ -147,7 +147,7 @@ def test_no_function_of_the_core_takes_more_than_six_parameters(repo):
 def test_the_quickstart_fits_on_a_screen(repo):
     lines = (repo / "recipes" / "quickstart.yaml").read_text().splitlines()
     code = [re.sub(r"\s#.*", "", line) for line in lines if not line.startswith("#")]
-    assert "epochs: 20" in code
+    assert "epochs: 7" in code
     assert len(code) <= 30, f"{len(code)} lines"
     assert not [line for line in code if len(line) > 100]
 

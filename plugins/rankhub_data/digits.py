@@ -57,6 +57,7 @@ class PlacedDigits(Dataset):
         placements: How often each digit is placed, each time differently; to train on.
         rotation: Largest angle in degrees, either way.
         scale: Lowest and highest side of the digit's box, as a share of the canvas's.
+        shift: How far from the middle the box may lie, as a share of the way to the canvas's edge.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class PlacedDigits(Dataset):
         placements: Annotated[int, Ge(1), Le(64)] = 1,
         rotation: Annotated[float, Ge(0), Le(180)] = 30.0,
         scale: tuple[Share, Share] = (0.4, 0.75),
+        shift: Annotated[float, Ge(0), Le(1)] = 1.0,
     ) -> None:
         if scale[0] > scale[1]:
             raise Objection(f"scale is (lowest, highest), got ({scale[0]:g}, {scale[1]:g}); exchange the two")
@@ -82,6 +84,7 @@ class PlacedDigits(Dataset):
         self.placements = placements
         self.rotation = rotation
         self.scale = (float(scale[0]), float(scale[1]))
+        self.shift = shift
         self.label = LabelSpec(kind="class", classes=_CLASSES)
         self._images = torch.empty(0, 3, size, size, dtype=torch.uint8)
         self._labels: Ints = np.empty(0, np.int64)
@@ -99,7 +102,7 @@ class PlacedDigits(Dataset):
         for start in range(0, len(rows), _RENDER_AT_ONCE):
             chunk = slice(start, start + _RENDER_AT_ONCE)
             draws = Draws(self.seed, "placed_digits", 0).at(digits[rows[chunk]], placement[chunk])
-            images[chunk] = render(ink[rows[chunk]], draws, self.size, self.rotation, self.scale)
+            images[chunk] = render(ink[rows[chunk]], draws, self.size, self.rotation, self.scale, self.shift)
             context.progress(min(start + _RENDER_AT_ONCE, len(rows)), len(rows), "placing digits")
         self._images = torch.from_numpy(images)
         self._labels = source.target[digits][rows].astype(np.int64)
@@ -153,7 +156,7 @@ def smooth_ink(digits: Floats) -> Floats:
 
 
 def render(
-    ink: Floats, draws: ViewDraws, size: int, rotation: float, scale: tuple[float, float]
+    ink: Floats, draws: ViewDraws, size: int, rotation: float, scale: tuple[float, float], shift: float
 ) -> npt.NDArray[np.uint8]:
     """Place each digit on its canvas.
 
@@ -163,22 +166,25 @@ def render(
         size: Side of the canvas in pixels.
         rotation: Largest angle in degrees, either way.
         scale: Lowest and highest side of the digit's box, as a share of the canvas's.
+        shift: How far from the middle the box may lie, as a share of the way to the canvas's edge.
 
     Returns:
         [n, 3, size, size] images.
     """
-    cover = _placed(ink, draws, size, rotation, scale)
+    cover = _placed(ink, draws, size, rotation, scale, shift)
     back, front = _colours(draws)
     blend = back[:, :, None, None] + cover[:, None] * (front - back)[:, :, None, None]
     return np.rint(255.0 * blend).astype(np.uint8)
 
 
-def _placed(ink: Floats, draws: ViewDraws, size: int, rotation: float, scale: tuple[float, float]) -> Floats:
+def _placed(
+    ink: Floats, draws: ViewDraws, size: int, rotation: float, scale: tuple[float, float], shift: float
+) -> Floats:
     """[n, size, size] cover of the canvas: scaled and moved so that the digit's box lies on the canvas, then turned."""
     n, side = len(ink), ink.shape[-1]
     angle = np.deg2rad(draws.uniform("angle", -rotation, rotation))
     height = draws.uniform("scale", *scale) * size
-    slack = (size - height) / 2
+    slack = shift * (size - height) / 2
     centre = size / 2 + draws.uniforms("place", 2, -1.0, 1.0) * slack[:, None]
     grid = np.arange(size) + 0.5
     y, x = np.meshgrid(grid, grid, indexing="ij")

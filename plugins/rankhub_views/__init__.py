@@ -20,7 +20,7 @@ def rankhub_components() -> list[Component]:
             "generator",
             "random_views",
             "rankhub_views.random_views:RandomViews",
-            "Random crop, rotation, flip, colour jitter, grey and blur, in batches on the device.",
+            "Random crop, rotation, flip, negative, colour jitter, grey and blur, in batches on the device.",
         ),
         Component("predict", "center", "rankhub_views.center:Center", "Resize, crop the middle, one pass."),
         Component("predict", "crops", "rankhub_views.crops:Crops", "Mean over random crops that the content decides."),

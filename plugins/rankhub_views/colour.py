@@ -1,4 +1,4 @@
-"""Colour jitter and greyscale for many views at once, each view with its own factors and its own order.
+"""Negative, colour jitter and greyscale for many views at once, each view with its own factors and its own order.
 
 Every function agrees with torchvision's on the same parameters; the tests hold them to 2/255. Images are
 [n, 3, P] float32 in [0, 1], contiguous, and are changed in place; factors are [n], on the CPU, where the few numbers of
@@ -125,6 +125,12 @@ def jitter_(images: Tensor, rows: Ints, factors: Floats, order: Ints, scratch: S
                 change(held[part], factors[rows[part], number], scratch)
         at = np.arange(len(rows))
     images.index_copy_(0, torch.from_numpy(rows).to(images.device), held)
+
+
+def invert_(images: Tensor, rows: Ints) -> None:
+    """Replace some views of [n, 3, P] by their negative: 1 - x."""
+    at = torch.from_numpy(rows).to(images.device)
+    images.index_copy_(0, at, 1 - images[at])
 
 
 def grey_(images: Tensor, rows: Ints, scratch: Scratch) -> None:

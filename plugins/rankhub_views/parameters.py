@@ -141,6 +141,7 @@ class Parameters:
 
     Attributes:
         boxes: Crop, turn and flip.
+        invert: [N] whether the view becomes its negative.
         jitter: [N] whether the colours change.
         factors: [N, 4] brightness, contrast, saturation (factors), hue (share of the circle).
         order: [N, k] the changes that the options leave, by column of ``factors``, first to last.
@@ -150,6 +151,7 @@ class Parameters:
     """
 
     boxes: Boxes
+    invert: Bools
     jitter: Bools
     factors: Floats
     order: Ints
@@ -162,7 +164,7 @@ class Parameters:
 
     def rows(self, rows: slice) -> Parameters:
         """The parameters of consecutive views."""
-        colours = (self.jitter[rows], self.factors[rows], self.order[rows])
+        colours = (self.invert[rows], self.jitter[rows], self.factors[rows], self.order[rows])
         return Parameters(self.boxes.rows(rows), *colours, self.grey[rows], self.blur[rows], self.sigma[rows])
 
 
@@ -178,6 +180,7 @@ class Law:
     blur: float
     blur_sigma: Span
     rotation: float = 0.0
+    invert: float = 0.0
 
     def draw(self, draws: ViewDraws, sizes: Ints, scale: Span) -> Parameters:
         """The parameters of N views whose images have the ``sizes`` [N, 2] (height, width)."""
@@ -192,6 +195,7 @@ class Law:
             )
         return Parameters(
             boxes=boxes,
+            invert=draws.chance("invert", self.invert),
             jitter=draws.chance("jitter", self.jitter_p),
             factors=low + draws.uniforms("factors", len(strength)) * (high - low),
             order=active[draws.permutations("order", len(active))],

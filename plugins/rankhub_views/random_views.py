@@ -47,7 +47,7 @@ class ViewSet:
 
 
 class RandomViews(DeviceGenerator):
-    """Random crop, rotation, flip, colour jitter, grey and blur, each view with its own parameters.
+    """Random crop, rotation, flip, negative, colour jitter, grey and blur, each view with its own parameters.
 
     The defaults are those of MIX'EM (Varamesh, Tuytelaars, ACCV 2020), the closest public code of the authors of
     S2R2, which are SimCLR's (Chen et al., ICML 2020) with a jitter of strength 1. A view's parameters depend on the
@@ -64,6 +64,7 @@ class RandomViews(DeviceGenerator):
         ratio: Lowest and highest width / height of a crop, before it is resized to a square.
         flip: Probability that left and right are exchanged.
         rotation: Largest angle in degrees, either way, by which a crop is turned about its middle.
+        invert: Probability that a view becomes its negative (1 - x), where dark on light and light on dark are alike.
         jitter: Strength of brightness, contrast, saturation (factors from 1 - s, at least 0, to 1 + s) and hue (shift
             of up to this share of the circle, at most 0.5), done in random order.
         jitter_p: Probability that the colours are jittered.
@@ -85,6 +86,7 @@ class RandomViews(DeviceGenerator):
         ratio: tuple[Positive, Positive] = (3 / 4, 4 / 3),
         flip: Probability = 0.5,
         rotation: Angle = 0.0,
+        invert: Probability = 0.0,
         jitter: tuple[Strength, Strength, Strength, Annotated[float, Ge(0), Le(0.5)]] = (0.8, 0.8, 0.8, 0.2),
         jitter_p: Probability = 0.8,
         grey: Probability = 0.2,
@@ -102,7 +104,7 @@ class RandomViews(DeviceGenerator):
                 raise Objection(f"{name} is (lowest, highest), got ({low:g}, {high:g}); exchange the two")
         if blur_kernel is not None and blur_kernel % 2 == 0:
             raise Objection(f"blur_kernel must be odd, got {blur_kernel}; take {blur_kernel - 1} or {blur_kernel + 1}")
-        self.law = Law(ratio, flip, jitter, jitter_p, grey, blur, blur_sigma, rotation)
+        self.law = Law(ratio, flip, jitter, jitter_p, grey, blur, blur_sigma, rotation, invert)
         kernels = [blur_kernel or kernel_for(size), *(kernel_for(one.size) for one in self.sets[1:])]
         self.renderers = [
             Renderer(one.size, interpolation, kernel) for one, kernel in zip(self.sets, kernels, strict=True)

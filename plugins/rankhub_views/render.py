@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from rankhub_views.blur import blur_
-from rankhub_views.colour import grey_, jitter_
+from rankhub_views.colour import grey_, invert_, jitter_
 from rankhub_views.parameters import Boxes, Parameters
 from rankhub_views.resample import Interpolation, resample, windows
 from rankhub_views.scratch import Scratch, scratch_for
@@ -48,8 +48,9 @@ class Renderer:
     def render(self, images: Tensor, parameters: Parameters, out: Tensor) -> None:
         """Make B * V views of B images, those of an image together.
 
-        Crop, turn, flip and resize; then brightness, contrast, saturation and hue; then grey; then blur: the order of
-        SimCLR's authors and of torchvision's and lightly's pipelines.
+        Crop, turn, flip and resize; then the negative; then brightness, contrast, saturation and hue; then grey; then
+        blur: but for the negative the order of SimCLR's authors and of torchvision's and lightly's pipelines. The
+        negative comes before the jitter, so that what was black gets any brightness too.
 
         ``images`` [B, 3, H, W] uint8, or float in [0, 1], in which all boxes lie; ``out`` [B * V, 3, S, S] float32, on
         their device, is where the views are written.
@@ -81,9 +82,10 @@ class Renderer:
 
     def _colour(self, views: Tensor, parameters: Parameters, scratch: Scratch) -> None:
         flat = views.view(len(views), 3, -1)
-        jittered, greyed, blurred = (
-            np.flatnonzero(chosen) for chosen in (parameters.jitter, parameters.grey, parameters.blur)
-        )
+        chosen = (parameters.invert, parameters.jitter, parameters.grey, parameters.blur)
+        inverted, jittered, greyed, blurred = (np.flatnonzero(one) for one in chosen)
+        if len(inverted):
+            invert_(flat, inverted)
         if len(jittered):
             jitter_(flat, jittered, parameters.factors, parameters.order, scratch)
         if len(greyed):

@@ -120,6 +120,19 @@ def test_scale_is_the_side_of_the_digits_box(context):
         PlacedDigits(part="train", scale=(0.9, 0.3))
 
 
+def test_shift_is_how_far_from_the_middle_the_digit_lies(context):
+    """Of the way to the edge: at 0 in the middle, at 1 anywhere, in between in proportion."""
+    at = []
+    for shift in (0.0, 0.5, 1.0):
+        rows, columns = ink_of(context, rotation=0, scale=(0.5, 0.5), shift=shift)
+        places = np.arange(64) + 0.5 - 32
+        at.append(np.stack([rows @ places / rows.sum(1), columns @ places / columns.sum(1)]))
+    for half, none, all_of_it in zip(at[1].T, at[0].T, at[2].T, strict=True):
+        np.testing.assert_allclose(half, (none + all_of_it) / 2, atol=1.5)
+    assert abs(at[0]).max() < 6  # the ink of a digit is not quite in the middle of its box
+    assert 14 < abs(at[2] - at[0]).max() < 17.5  # the box is 32 of 64 pixels wide, so that 16 are left either way
+
+
 def test_rotation_turns_the_digit_about_its_middle(context):
     """Turned by up to 10 degrees digits resemble the upright ones less than by none, and more than by up to 90."""
     upright, little, much = (pixels(opened(context, part="test", rotation=angle)) for angle in (0, 10, 90))

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torchvision.transforms.v2 import functional as V
 
-from rankhub_views.colour import CHANGES, grey_, jitter_
+from rankhub_views.colour import CHANGES, grey_, invert_, jitter_
 from rankhub_views.scratch import Scratch
 
 CLOSE = 2 / 255
@@ -79,3 +79,13 @@ def test_grey_equals_torchvisions():
     for row, (mine, image) in enumerate(zip(changed.view_as(images), images, strict=True)):
         expected = V.rgb_to_grayscale(image, num_output_channels=3) if row in (0, 3, 6) else image
         assert (mine - expected).abs().max() < 1e-6
+
+
+def test_the_negative_equals_torchvisions_and_twice_is_the_view_itself():
+    images = torch.stack(list(pictures().values()))
+    changed, rows = images.flatten(2).clone(), np.array([0, 4, 6])
+    invert_(changed, rows)
+    for row, (mine, image) in enumerate(zip(changed.view_as(images), images, strict=True)):
+        torch.testing.assert_close(mine, V.invert(image) if row in rows else image, rtol=0, atol=0)
+    invert_(changed, rows)
+    torch.testing.assert_close(changed.view_as(images), images, rtol=0, atol=1e-7)

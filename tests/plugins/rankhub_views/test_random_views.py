@@ -39,7 +39,7 @@ SIZES = [(40, 40), (33, 21), (40, 57), (2, 3), (1, 1)]
 
 @pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
 def test_every_view_equals_torchvisions_pipeline_on_the_same_parameters(interpolation):
-    step = RandomViews(views=8, size=20, interpolation=interpolation)
+    step = RandomViews(views=8, size=20, interpolation=interpolation, invert=0.3)
     batch = make_batch(SIZES)
     views = step.apply(batch, DRAWS).images[0]
     source = np.repeat(np.arange(5), 8)
@@ -53,12 +53,14 @@ def test_every_view_equals_torchvisions_pipeline_on_the_same_parameters(interpol
         view = V.resized_crop(batch.images[0][image] / 255, *box, [20, 20], interpolation=mode, antialias=True)
         view = view.clamp(0, 1)
         view = V.horizontal_flip(view) if chosen.boxes.flip[row] else view
+        view = V.invert(view) if chosen.invert[row] else view
         if chosen.jitter[row]:
             for number in chosen.order[row]:
                 view = COLOURS[number](view, float(chosen.factors[row, number]))
         view = V.rgb_to_grayscale(view, num_output_channels=3) if chosen.grey[row] else view
         view = V.gaussian_blur(view, [3, 3], [float(chosen.sigma[row])] * 2) if chosen.blur[row] else view
         assert (views[row] - view).abs().max() < 2 / 255 / 10
+    assert 0 < chosen.invert.mean() < 1
     assert 0 < chosen.jitter.mean() < 1
     assert 0 < chosen.grey.mean() < 1
     assert 0 < chosen.blur.mean() < 1
@@ -160,9 +162,23 @@ def test_rotation_has_draws_of_its_own():
         assert abs(np.corrcoef(boxes, degrees)[0, 1]) < 0.06
 
 
-def test_a_rotation_of_0_changes_no_bit():
+def test_negatives_have_draws_of_their_own_and_are_as_many_as_stated():
+    step, plain = (RandomViews(views=4, size=20, jitter_p=0, grey=0, blur=0, invert=share) for share in (0.5, 0))
     batch = make_batch(SIZES)
-    plain, zero = (RandomViews(views=4, size=20, **more).apply(batch, DRAWS) for more in ({}, {"rotation": 0.0}))
+    views, same = (one.apply(batch, DRAWS).images[0] for one in (step, plain))
+    source = np.repeat(np.arange(5), 4)
+    drawn = DRAWS.at(source + 40, np.tile(np.arange(4), 5))
+    inverted = step.law.draw(drawn, batch.sizes.numpy()[source], (0.08, 1.0)).invert
+    assert 0 < inverted.sum() < 20
+    torch.testing.assert_close(views, torch.where(torch.from_numpy(inverted)[:, None, None, None], 1 - same, same))
+    many = step.law.draw(DRAWS.at(np.arange(3000), 0), np.tile([9, 9], (3000, 1)), (0.08, 1.0))
+    assert abs(many.invert.mean() - 0.5) < 0.03
+
+
+@pytest.mark.parametrize("option", ["rotation", "invert"])
+def test_what_is_0_changes_no_bit(option):
+    batch = make_batch(SIZES)
+    plain, zero = (RandomViews(views=4, size=20, **more).apply(batch, DRAWS) for more in ({}, {option: 0.0}))
     assert torch.equal(plain.images[0], zero.images[0])
     assert torch.equal(plain.maps, zero.maps)
 

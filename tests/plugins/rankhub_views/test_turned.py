@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import affine_transform
 from torchvision.transforms.v2 import functional as V
 
-from rankhub_views.parameters import Boxes, Turn
+from rankhub_views.parameters import Boxes, Turn, compose
 from rankhub_views.resample import resample, windows
 from rankhub_views.scratch import Scratch
 from rankhub_views.turned import askew, resample_turned
@@ -129,6 +129,22 @@ def test_turns_the_way_torchvision_does():
     expected = V.rotate(picture[0], 25, interpolation=V.InterpolationMode.BILINEAR)
     middle = (slice(None), slice(16, 48), slice(16, 48))
     torch.testing.assert_close(view[middle], expected[middle], rtol=0, atol=0.01)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.floats(-180, 180), st.sampled_from(FILTERS), st.booleans())
+def test_law_a_turn_and_the_turn_back_give_the_picture_again(degrees, interpolation, flip):
+    """A flipped view shows its content turned the other way, so that there the same turn leads back."""
+    lines, columns = np.mgrid[:64, :64] + 0.5
+    picture = torch.from_numpy(smooth(columns, lines)).float().expand(1, 3, -1, -1)
+    there, back = (
+        turned_boxes([(0, 0, 64, 64, flip)], [angle], [(64, 64)]) for angle in (degrees, degrees if flip else -degrees)
+    )
+    again = ours(ours(picture, there, 64, interpolation), back, 64, interpolation)
+    middle = (..., slice(20, 44), slice(20, 44))  # what a turn by any angle keeps inside the picture
+    torch.testing.assert_close(again[middle], picture[middle], rtol=0, atol=0.01)
+    same = compose(there.maps(64), back.maps(64))[0]
+    torch.testing.assert_close(same, torch.eye(3, dtype=torch.float64)[:2], rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize(("degrees", "turns"), [(0, 0), (90, 1), (180, 2), (-90, 3)])
