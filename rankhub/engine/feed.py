@@ -15,6 +15,7 @@ from torch.utils.data import Dataset as TorchDataset
 
 from rankhub.catalog.blame import called, culprit, during
 from rankhub.engine.processes import ALONE, Processes
+from rankhub.engine.shuffle import Shuffle
 from rankhub.interfaces.batch import Batch, View
 from rankhub.interfaces.data import Dataset, LabelSpec, Sample
 from rankhub.interfaces.draws import Draws
@@ -182,12 +183,18 @@ class Feed(TorchDataset[Batch | Exception]):
     """Batches of one stream, from any position on; there are at least as many images as in a batch."""
 
     def __init__(
-        self, dataset: Dataset, chain: Chain, batch_size: int, workers: int, processes: Processes = ALONE
+        self,
+        dataset: Dataset,
+        chain: Chain,
+        batch_size: int,
+        workers: int = 0,
+        processes: Processes = ALONE,
+        block: int = 1,
     ) -> None:
+        self.block = block  # of the shuffle
         self.dataset, self.chain, self.batch_size, self.workers = dataset, chain, batch_size, workers
         self.batches_per_epoch = len(dataset) // batch_size
         self.share = processes.share(batch_size)  # of each batch's images
-        self._shuffled: tuple[int, npt.NDArray[np.int64]] | None = None
 
     def in_epoch(self, position: int) -> EpochPosition:
         """Epoch, and number inside it, of the batch at ``position`` (batches since the phase began)."""
@@ -198,11 +205,8 @@ class Feed(TorchDataset[Batch | Exception]):
 
         The batch of a step is the same for any number of processes.
         """
-        if self._shuffled is None or self._shuffled[0] != at.epoch:
-            draws = Draws(self.chain.seed, self.chain.address, at.epoch)
-            self._shuffled = (at.epoch, draws.shuffled(len(self.dataset)))
-        order = self._shuffled[1]
-        return order[at.number * self.batch_size : (at.number + 1) * self.batch_size][self.share]
+        order = Shuffle(len(self.dataset), Draws(self.chain.seed, self.chain.address, at.epoch), self.block)
+        return order(at.number * self.batch_size + np.arange(self.batch_size)[self.share])
 
     def fetch(self, at: EpochPosition) -> Batch:
         """One batch on the CPU, the worker steps done."""
@@ -231,7 +235,6 @@ class Feed(TorchDataset[Batch | Exception]):
 
     def batches(self, position: int, stop: int, *, pin: bool = False) -> Iterator[tuple[EpochPosition, Batch]]:
         """The batches from ``position`` on, before ``stop``, fetched ahead of their use."""
-        positions = [self.in_epoch(p) for p in range(position, stop)]
         if self.workers:
             fetched: Iterator[Batch | Exception] = iter(
                 DataLoader(
@@ -244,19 +247,19 @@ class Feed(TorchDataset[Batch | Exception]):
                 )
             )
         else:
-            fetched = self._ahead(positions)
-        for at, batch in zip(positions, fetched, strict=True):
+            fetched = self._ahead(range(position, stop))
+        for at, batch in zip(map(self.in_epoch, range(position, stop)), fetched, strict=True):
             if isinstance(batch, Exception):
                 raise batch
             images = tuple(stack.pin_memory() for stack in batch.images) if pin else batch.images
             yield at, replace(batch, images=images)
 
-    def _ahead(self, positions: Sequence[EpochPosition]) -> Iterator[Batch]:
+    def _ahead(self, positions: range) -> Iterator[Batch]:
         """Fetch the next batch in a thread while this one is used."""
         with ThreadPoolExecutor(1, thread_name_prefix="feed") as pool:
-            pending = [pool.submit(self.fetch, at) for at in positions[:1]]
-            for following in [*positions[1:], None]:
+            pending = [pool.submit(self.fetch, self.in_epoch(first)) for first in positions[:1]]
+            for number in positions:
                 batch = pending.pop().result()
-                if following is not None:
-                    pending.append(pool.submit(self.fetch, following))
+                if number + 1 in positions:
+                    pending.append(pool.submit(self.fetch, self.in_epoch(number + 1)))
                 yield batch

@@ -178,7 +178,10 @@ def resume(path: Path, loaded: LoadedRecipe, host: Host, *, allow_changes: bool 
         with _begun(loaded, host, path, fresh=allow_changes) as begun:
             parts, talk, state = begun.parts, begun.host.talk, begun.state
             now = parts.processes.from_first(_identities(parts))
-            found += start.changes(now, host.catalog.guards) if start is not None else []
+            if start is not None:
+                found += start.changes(now, host.catalog.guards)
+            elif state is not None:
+                found.append(started.OTHER_ORDER)
             started.refuse(path, [] if allow_changes else found)
             announce(parts, describe(parts, loaded.name, measure=False), talk)
             for sentence in folder.changed_versions(path, folder.versions(host.catalog)):

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from rankhub.engine import folder
 from rankhub.engine.checkpoint import digest_of
+from rankhub.engine.shuffle import VERSION
 from rankhub.interfaces.errors import ChangedError, UserError
 from rankhub.interfaces.files import write_text
 from rankhub.interfaces.guard import Guard
@@ -19,6 +20,9 @@ from rankhub.recipe.reader import read
 START, GIVEN = "start.json", "recipe.yaml"
 FREE = frozenset({"name", "description", "strict", "device", "callbacks", "next_steps", "checkpoint", "log", "loader"})
 """Entries of a recipe that change no result, so that anybody may edit them."""
+
+OTHER_ORDER = "it was begun by a version that drew images in another order"
+"""What a run without a version of the order, or with another, is told."""
 
 SHOWN = 3
 """Changes that a sentence names."""
@@ -41,13 +45,14 @@ class RunStart(BaseModel):
     files: dict[str, str]  # digests of the recipe as it was given, and of the scale of the labels
     data: dict[str, dict[str, Any]]  # by what guards know each again
     history: list[AllowedChange] = []
+    order: int = 1  # version of the order of images; kept since the second
 
     @classmethod
     def written(cls, path: Path, data: Identities, history: Sequence[AllowedChange] = ()) -> None:
         """Keep it, once the other files of the folder are there."""
         files = {name: digest_of(path / name) for name in (GIVEN, folder.LABELS) if (path / name).exists()}
         known = {name: dict(identity) for name, identity in data.items()}
-        start = cls(recipe=_resolved(path), files=files, data=known, history=list(history))
+        start = cls(recipe=_resolved(path), files=files, data=known, history=list(history), order=VERSION)
         write_text(path / START, start.model_dump_json(indent=1) + "\n")
 
     @classmethod
@@ -66,6 +71,7 @@ class RunStart(BaseModel):
         found = list(_differences(self.recipe, _resolved(path)))
         if (path / GIVEN).exists() and digest_of(path / GIVEN) != self.files.get(GIVEN):
             found.append(f"{GIVEN} was edited, which counts in {folder.RESOLVED} only")
+        found += [] if self.order == VERSION else [OTHER_ORDER]
         return found + ([] if self.knows_labels(path) else [f"{folder.LABELS} was edited"])
 
     def knows_labels(self, path: Path) -> bool:

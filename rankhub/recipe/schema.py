@@ -60,6 +60,7 @@ class Stream(RecipeModel):
 
     data: Annotated[str, Refers("data")]
     batch_size: Annotated[int, Field(ge=1, description="images (not views) a step")]
+    block: Annotated[int, Field(ge=1, description="neighbours that the shuffle keeps together")] = 1
     generator: list[Annotated[ComponentSpec, Uses("generator")]] = []
     objectives: Annotated[list[Annotated[ObjectiveSpec, Uses("loss")]], Field(min_length=1)]
     accumulate: Annotated[int, Field(ge=1, description="micro-batches a step")] = 1
