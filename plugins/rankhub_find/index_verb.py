@@ -18,6 +18,7 @@ from rankhub_find.kinds import Wanted, plan
 from rankhub_find.output import as_json, write_table
 from rankhub_find.store import is_index
 from rankhub_lock import locked
+from rankhub_use.waiting import spinning
 
 if TYPE_CHECKING:
     from rankhub import Run
@@ -74,6 +75,8 @@ def index(
 
     paths = list(dict.fromkeys(os.path.abspath(file.path) for file in files_for(sources or [], from_list)))
     wanted = _wanted(kind)
+    with spinning():
+        import torch  # noqa: F401
     try:
         trained = rankhub.load_run(run, overrides=changes or [])
         with trained, locked(out / "index.lock", sentence=busy):

@@ -1,8 +1,11 @@
 """The order of an epoch: a permutation without a table, and how well it shuffles."""
 
+from contextlib import closing
+
 import numpy as np
 import pytest
 from helpers.fakes import Dimmer, Patches
+from helpers.training import objective, parts_of, recipe, streams, train, weights
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chi2
@@ -89,6 +92,33 @@ def test_processes_share_the_batches_of_one():
 
 def test_batches_of_a_long_phase_are_not_listed_beforehand():
     steps = [Dimmer(levels=3)]
-    batches = Feed(Patches(count=23), Chain(steps, plan_chain(steps), 3, "p/s"), 5).batches(0, 10**15)
-    assert next(batches)[0] == EpochPosition(0, 0)
-    batches.close()
+    with closing(Feed(Patches(count=23), Chain(steps, plan_chain(steps), 3, "p/s"), 5).batches(0, 10**15)) as batches:
+        assert next(batches)[0] == EpochPosition(0, 0)
+
+
+@pytest.mark.parametrize("block", [1, 4])
+def test_a_run_that_goes_on_inside_an_epoch_draws_the_images_that_are_left(tmp_path, monkeypatch, block):
+    """24 images, 5 a step: stopped after the second step of the second epoch."""
+    views = {"batch_size": 5, "block": block, "generator": [{"use": "jitter", "views": 2}]}
+    ours = recipe(streams=streams(views={**views, "objectives": [objective("pull")]}))
+    drawn, fetch = {}, Feed.fetch
+    for name in ("whole", "half"):
+        (tmp_path / name).mkdir()
+
+    def noted(self, at):
+        drawn[at] = self.indices(at).tolist()
+        return fetch(self, at)
+
+    monkeypatch.setattr(Feed, "fetch", noted)
+    whole = train(parts_of(ours), tmp_path / "whole")
+    expected = dict(drawn)
+    train(parts_of(ours), tmp_path / "half", stop_after=6)
+    drawn.clear()
+    rest = train(parts_of(ours), tmp_path / "half", resume=True)
+    assert list(drawn) == [EpochPosition(1, 2), EpochPosition(1, 3), *(EpochPosition(2, number) for number in range(4))]
+    assert drawn.items() <= expected.items()
+    for epoch in range(3):
+        images = [index for at, indices in expected.items() if at.epoch == epoch for index in indices]
+        assert len(set(images)) == 20
+    for name, value in weights(whole).items():
+        assert value.equal(weights(rest)[name]), name
