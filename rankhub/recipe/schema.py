@@ -146,6 +146,7 @@ class Loader(RecipeModel):
     """How images reach the device."""
 
     workers: Annotated[int, Field(ge=0, description="processes for worker steps; 0 = in the training process")] = 0
+    start: Literal["fork", "spawn"] = Field(default="fork", description="of the processes; data are copied to spawned")
     memory_limit_gb: Annotated[float, Field(gt=0, description="decoded images held in memory")] = 8.0
     cache: str | None = Field(default=None, description="folder of decoded images; default: the user's cache folder")
 
