@@ -1,13 +1,18 @@
-"""Views per second of training, end to end, beside lightly's SimCLR on the same folder of images.
+"""Steps per second of training, end to end, beside the bare network and, in two profiles, lightly's SimCLR.
 
-    python tools/bench_training.py FOLDER            # test_resnet at 32 px, resnet10t at 64 px
-    python tools/bench_training.py FOLDER --seconds 60
+    python tools/bench_training.py FOLDER                                # all profiles, three turns of 20 s
+    python tools/bench_training.py FOLDER --turns 5 --profiles quickstart quality
+    python tools/bench_training.py FOLDER --wait passive                 # as with threads that sleep
 
-Both train the same network (timm backbone, two linear layers) with AdamW on the same number of images and views a
-step, with augmentations of the same parameters, which are printed side by side. Each measurement has a process of
-its own; the two take turns, and the ratio is taken turn by turn. What comes before the first step (decoding the
-folder into memory and trial steps here, listing it there) is printed but not counted; reading and decoding during
-training is. lightly is not a dependency of rankhub: `pip install lightly` first.
+The bare network is that of the recipe, with its loss and its optimizer, on one batch of views that stays: in the
+better of two memory formats (each gets half of the time), without reading, views, checks or a journal. Where views are
+made by worker steps (quality, counting), what could be reached is 1 / (1 / bare + 1 / generator), the generator being
+measured by itself; elsewhere it is the bare network. lightly trains the same network with AdamW on the same number of
+images and views a step, with augmentations of the same parameters, which are printed; `pip install lightly` first.
+
+Each measurement has a process of its own; all have the same wait policy of OpenMP's threads. They take turns, shares
+and ratios are taken turn by turn, and the machine's load before each is printed: on an idle one it is small. What comes
+before the first step is not counted; reading and decoding during training is.
 """
 
 from __future__ import annotations
@@ -15,16 +20,17 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import os
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 from measured import in_a_process
 
-SETTINGS = {"test_resnet at 32 px": ("test_resnet", 32), "resnet10t at 64 px": ("resnet10t", 64)}
-IMAGES, WARM_UP = 128, 10
+IMAGES, WARM_UP, HELD = 128, 10, 3
 
 RECIPE = """
 name: bench
@@ -39,12 +45,64 @@ streams:
     generator: [{{use: random_views, views: 2, size: {size}}}]
     objectives: [{{use: smooth_ap, head: embedding}}]
 steps: 1000000
+channels_last: {channels_last}
 predict: {{use: center, size: {size}}}
 checkpoint: {{every_epochs: null}}
 """
 
+LONG = ["checkpoint.every_epochs=null", "evaluate=[]", "evaluate_every_epochs=null", "keep_best=null"]
+"""Changes by which a recipe that comes along does nothing but train."""
 
-def ours(folder: Path, model: str, size: int, seconds: float) -> dict[str, float]:
+
+class Profile(NamedTuple):
+    """What is trained.
+
+    Attributes:
+        recipe: A recipe that comes along; empty: that of this file.
+        changes: To it; FOLDER stands for the folder of images.
+        model: Of the recipe of this file, and of lightly.
+        size: Pixels, of these two.
+        generated: Whether worker steps make the views.
+    """
+
+    recipe: str = ""
+    changes: tuple[str, ...] = ()
+    model: str = ""
+    size: int = 0
+    generated: bool = False
+
+
+PROFILES = {
+    "quickstart": Profile("quickstart", ("epochs=100000",)),
+    "folder": Profile(
+        "s2r2_folder",
+        (
+            "data.photos.root=FOLDER",
+            "epochs=100000",
+            "streams.views.generator.random_views.size=96",
+            "predict.size=96",
+        ),
+    ),
+    "quality": Profile("quality_quickstart_ranking", ("steps=1000000",), generated=True),
+    "counting": Profile("counting_quickstart", ("steps=1000000",), generated=True),
+    "lightly_32": Profile(model="test_resnet", size=32),
+    "lightly_64": Profile(model="resnet10t", size=64),
+}
+
+
+def loaded(profile: Profile, folder: Path) -> Any:
+    """The recipe of a profile."""
+    import rankhub
+
+    if profile.recipe:
+        root = str(folder.absolute())
+        return rankhub.load_recipe(profile.recipe, [*LONG, *(one.replace("FOLDER", root) for one in profile.changes)])
+    root, last = json.dumps(str(folder.absolute())), json.dumps(profile.size >= 64)
+    text = RECIPE.format(folder=root, model=profile.model, size=profile.size, images=IMAGES, channels_last=last)
+    return rankhub.load_recipe(text)
+
+
+def ours(profile: Profile, folder: Path, seconds: float) -> dict[str, float]:
     """Train with rankhub for about ``seconds``."""
     import rankhub
     from rankhub.interfaces.callback import Callback
@@ -59,13 +117,76 @@ def ours(folder: Path, model: str, size: int, seconds: float) -> dict[str, float
             marks.append(time.perf_counter())
             return "stop" if step > WARM_UP and marks[-1] - marks[WARM_UP] > seconds else None
 
-    recipe = RECIPE.format(folder=json.dumps(str(folder.absolute())), model=model, size=size, images=IMAGES)
     with tempfile.TemporaryDirectory() as scratch:
-        rankhub.train(recipe, scratch, progress=False, callbacks=[StepTimer()])
+        rankhub.train(loaded(profile, folder), scratch, progress=False, callbacks=[StepTimer()])
     return {"opened": marks[0] - start, "rate": rate(marks[1:])}
 
 
-def lightly(folder: Path, model: str, size: int, seconds: float) -> dict[str, float]:
+def bare(profile: Profile, folder: Path, seconds: float) -> dict[str, float]:
+    """The network, its losses and its optimizer for about ``seconds``; then the generator by itself, as long."""
+    import torch
+
+    from rankhub.engine.network import train_mode
+    from rankhub.engine.objectives import Setting, counts_of, heads_of, weigh
+    from rankhub.engine.parts import Resources, build
+    from rankhub.engine.training import new_learner, new_optimizer
+
+    recipe = loaded(profile, folder)
+    parts = build(recipe.recipe, Resources(recipe.catalog, lambda done, total, what: None))
+    plan, network, compute = parts.plans[0], parts.network, parts.compute
+    new_learner(parts)  # the mode of a phase that begins
+    optimizer = new_optimizer(parts, plan).optimizer
+    feeds = {name: parts.feeds[plan.phase.name, name] for name in plan.active(0)}
+
+    def made(step: int) -> list[Any]:
+        at = {name: feed.in_epoch(step) for name, feed in feeds.items()}
+        return [
+            feed.chain.on_device(feed.fetch(at[name]).to(compute.device), at[name].epoch)
+            for name, feed in feeds.items()
+        ]
+
+    streams = [(parts.objectives[plan.phase.name, name], batch) for name, batch in zip(feeds, made(0), strict=True)]
+    found = {"views": float(sum(len(batch) for _, batch in streams))}
+    for memory_format in (torch.contiguous_format, torch.channels_last):
+        network.to(memory_format=memory_format)
+        train_mode(network)
+        held = [
+            (objectives, [stack.contiguous(memory_format=memory_format) for stack in batch.images], batch.target)
+            for objectives, batch in streams
+        ]
+
+        def step(number: int, held: list[tuple[Any, list[Any], Any]] = held) -> None:
+            optimizer.zero_grad(set_to_none=True)
+            for objectives, images, target in held:
+                with compute.autocast():
+                    outputs = network(images, heads_of(objectives))
+                setting = Setting(plan.clock_at(0), False, counts_of(objectives, target))
+                torch.autograd.backward(weigh(objectives, outputs, None, target, setting).total)
+            optimizer.step()
+            compute.synchronize()
+
+        found[str(memory_format).removeprefix("torch.")] = timed(step, seconds / 2)
+    found["rate"] = max(found["contiguous_format"], found["channels_last"])
+    found["generator"] = timed(lambda number: void(made(number)), seconds)
+    return found
+
+
+def void(value: object) -> None:
+    """Nothing more is done with it."""
+
+
+def timed(step: Callable[[int], None], seconds: float) -> float:
+    """Steps per second after a warm-up of three."""
+    for number in range(HELD):
+        step(number)
+    start, done = time.perf_counter(), 0
+    while done == 0 or time.perf_counter() - start < seconds:
+        step(HELD + done)
+        done += 1
+    return done / (time.perf_counter() - start)
+
+
+def lightly(profile: Profile, folder: Path, seconds: float) -> dict[str, float]:
     """Train lightly's SimCLR as its documentation does, for about ``seconds``."""
     import timm
     import torch
@@ -75,11 +196,11 @@ def lightly(folder: Path, model: str, size: int, seconds: float) -> dict[str, fl
     from lightly.transforms import SimCLRTransform
 
     start = time.perf_counter()
-    dataset = LightlyDataset(str(folder), transform=SimCLRTransform(input_size=size))
+    dataset = LightlyDataset(str(folder), transform=SimCLRTransform(input_size=profile.size))
     loader = torch.utils.data.DataLoader(
         dataset, batch_size=IMAGES, shuffle=True, drop_last=True, num_workers=2, persistent_workers=True
     )
-    backbone = timm.create_model(model, num_classes=0)
+    backbone = timm.create_model(profile.model, num_classes=0)
     head = SimCLRProjectionHead(backbone.num_features, 512, 128, batch_norm=False)
     loss = NTXentLoss()
     optimizer = torch.optim.AdamW([*backbone.parameters(), *head.parameters()], lr=1e-3)
@@ -99,8 +220,8 @@ def lightly(folder: Path, model: str, size: int, seconds: float) -> dict[str, fl
 
 
 def rate(marks: list[float]) -> float:
-    """Views per second after the warm-up."""
-    return (len(marks) - WARM_UP) * 2 * IMAGES / (marks[-1] - marks[WARM_UP - 1])
+    """Steps per second after the warm-up."""
+    return (len(marks) - WARM_UP) / (marks[-1] - marks[WARM_UP - 1])
 
 
 def augmentations(size: int) -> dict[str, object]:
@@ -114,37 +235,62 @@ def augmentations(size: int) -> dict[str, object]:
     return {**vars(own), "lightly": " | ".join(" ".join(str(step).split()) for step in theirs)}
 
 
-def answer(which: str, folder: str, model: str, size: str, seconds: str) -> None:
+WAYS = {"rankhub": ours, "bare": bare, "lightly": lightly}
+
+
+def answer(which: str, profile: str, folder: str, seconds: str) -> None:
     """Measure what another process asks for, and print what came out."""
-    print(json.dumps({"ours": ours, "lightly": lightly}[which](Path(folder), model, int(size), float(seconds))))
+    print(json.dumps(WAYS[which](PROFILES[profile], Path(folder), float(seconds))))
+
+
+def turn_of(name: str, ways: list[str], folder: Path, seconds: float) -> dict[str, float]:
+    """Measure each way once and print it; what rankhub reaches of what could be reached, and of lightly's."""
+    found, loads = {}, {}
+    for which in ways:
+        loads[which] = os.getloadavg()[0]
+        found[which] = in_a_process("bench_training", which, which, name, str(folder), str(seconds))
+    own, views = found["rankhub"]["rate"], found["bare"]["views"]
+    possible = found["bare"]["rate"]
+    said = [f"{which} {found[which]['rate'] * views:,.0f} views/s (load {loads[which]:.2f})" for which in ways]
+    formats = [f"{one} {found['bare'][one] * views:,.0f}" for one in ("contiguous_format", "channels_last")]
+    said.append(f"bare {', '.join(formats)}; generator alone {found['bare']['generator'] * views:,.0f}")
+    if PROFILES[name].generated:
+        possible = 1 / (1 / possible + 1 / found["bare"]["generator"])
+        said.append(f"possible {possible * views:,.0f}")
+    shares = {"of what is possible": own / possible}
+    if "lightly" in found:
+        shares["times lightly"] = own / found["lightly"]["rate"]
+    print("  " + "; ".join(said + [f"{share:.2f} {what}" for what, share in shares.items()]), flush=True)
+    return shares
 
 
 def main() -> None:
-    """Measure, and print a table."""
+    """Measure, and print what came out turn by turn."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="a folder of images, nested or flat")
     parser.add_argument("--seconds", type=float, default=20.0, help="of each measurement")
     parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--profiles", nargs="+", choices=PROFILES, default=list(PROFILES))
+    parser.add_argument("--wait", choices=["active", "passive"], default="active", help="of OpenMP's threads")
     options = parser.parse_args()
     if not options.folder.is_dir():
         parser.error(f"{options.folder} is no folder")
-    if importlib.util.find_spec("lightly") is None:
-        parser.error("lightly is not installed here; pip install lightly")
-    for name, (model, size) in SETTINGS.items():
-        print(f"{name}, {IMAGES} images x 2 views a step, AdamW")
-        for option, value in augmentations(size).items():
-            print(f"  {option:16} {value}")
-        ratios = []
-        for turn in range(options.turns):
-            words = (str(options.folder), model, str(size), str(options.seconds))
-            one, other = (in_a_process("bench_training", which, which, *words) for which in ("ours", "lightly"))
-            ratios.append(one["rate"] / other["rate"])
-            print(
-                f"  turn {turn + 1}: rankhub {one['rate']:,.0f} views/s (opened in {one['opened']:.1f} s), "
-                f"lightly {other['rate']:,.0f} views/s, ratio {ratios[-1]:.2f}",
-                flush=True,
-            )
-        print(f"  median ratio {statistics.median(ratios):.2f}\n", flush=True)
+    beside = [name for name in options.profiles if PROFILES[name].model]
+    if beside and importlib.util.find_spec("lightly") is None:
+        parser.error(f"lightly is not installed here; pip install lightly, or leave out {' and '.join(beside)}")
+    os.environ["OMP_WAIT_POLICY"] = options.wait.upper()
+    os.environ["GOMP_SPINCOUNT"] = "1000000" if options.wait == "active" else "0"
+    print(f"{os.cpu_count()} cores, threads wait {options.wait}ly, {options.turns} turns of {options.seconds:g} s")
+    for name in options.profiles:
+        profile = PROFILES[name]
+        print(f"{name}: {profile.recipe or f'{profile.model} at {profile.size} px, {IMAGES} images x 2 views'}")
+        for option, value in augmentations(profile.size).items() if profile.model else ():
+            print(f"    {option:16} {value}")
+        ways = ["rankhub", "bare", *(["lightly"] if profile.model else [])]
+        turns = [turn_of(name, ways, options.folder, options.seconds) for _ in range(options.turns)]
+        for what in turns[0]:
+            every = [turn[what] for turn in turns]
+            print(f"  median {statistics.median(every):.2f} {what}, from {min(every):.2f} to {max(every):.2f}")
 
 
 if __name__ == "__main__":

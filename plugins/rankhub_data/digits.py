@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from scipy.ndimage import map_coordinates, zoom
+from torch import Tensor
 
 from rankhub.interfaces.data import DataReport, Dataset, LabelSpec, OpenContext, Sample
 from rankhub.interfaces.draws import Draws, ViewDraws
@@ -116,6 +118,10 @@ class PlacedDigits(Dataset):
     def __getitem__(self, index: int) -> Sample:
         index = range(len(self))[index]
         return Sample(self._images[index], index, label=int(self._labels[index]))
+
+    def batch(self, indices: Sequence[int]) -> Tensor:
+        """The images at ``indices``."""
+        return self._images[list(indices)]
 
     def labels(self) -> Ints:
         """[len] the digits."""

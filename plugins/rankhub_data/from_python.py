@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from PIL import Image
+from torch import Tensor
 
 from rankhub.interfaces.data import DataReport, Dataset, GivenData, LabelKind, LabelSpec, OpenContext, Sample
 from rankhub.interfaces.errors import Objection, UserError
@@ -264,6 +265,13 @@ class FromPython(GivenData):
         label = None if self._labels is None else self._labels.label(index)
         path = items.paths[index]
         return Sample(image, index, label, Path(path) if path else None)
+
+    def batch(self, indices: Sequence[int]) -> Tensor | Sequence[Tensor]:
+        """The images at ``indices``; of files that were decoded, of one size, by one gather."""
+        rows = None if self._files is None else self._files[1][list(indices)]
+        if self._files is None or rows is None or (rows < 0).any():
+            return super().batch(indices)
+        return self._files[0].decoded.images.batch(rows)
 
     def labels(self) -> npt.NDArray[np.int64] | npt.NDArray[np.float64] | None:
         """[len] class numbers, turned scores or numbers of points, once the data set is open; None without labels."""

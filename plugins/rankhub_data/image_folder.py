@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
+from torch import Tensor
 
 from rankhub.interfaces.data import DataReport, Dataset, LabelSpec, OpenContext, Sample
 from rankhub.interfaces.errors import UserError
@@ -168,6 +170,11 @@ class ImageFolder(Dataset):
         row = int(self._rows[index])
         label = None if self._labels is None else int(self._labels[index])
         return Sample(self._folder.image(row), index, label=label, path=self._folder.path(row))
+
+    def batch(self, indices: Sequence[int]) -> Tensor | list[Tensor]:
+        """The images at ``indices``, by one gather where they are of one size."""
+        assert self._folder is not None
+        return self._folder.decoded.images.batch(self._rows[list(indices)])
 
     def labels(self) -> npt.NDArray[np.int64] | None:
         """[len] class numbers with ``labels: folder``, else None."""

@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Generic, Literal
 
 import numpy as np
 import numpy.typing as npt
+from torch import Tensor
 
 from rankhub.interfaces.data import DataReport, Dataset, OpenContext, Sample
 from rankhub.interfaces.options import Ge
@@ -133,6 +134,11 @@ class LabeledImages(Dataset, Generic[R]):
         meta: dict[str, Any] = opened.known(row, self.known)
         label = None if self._labels is None else self._labels[index]
         return Sample(opened.images.image(row), index, label, opened.images.path(row), meta)
+
+    def batch(self, indices: Sequence[int]) -> Tensor | list[Tensor]:
+        """The images at ``indices``, by one gather where they are of one size."""
+        assert self._opened is not None
+        return self._opened.images.decoded.images.batch(self._opened.served[list(indices)])
 
     def folds(self) -> list[npt.NDArray[np.int64]] | None:
         """Positions of each fold's images with folds and ``part: all``; else None."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from rankhub.interfaces.data import DataReport, Dataset, LabelSpec, OpenContext, Sample
 from rankhub.interfaces.errors import Objection, UserError
@@ -129,13 +130,25 @@ class Stl10(Dataset, Fetchable):
         row = int(self._rows[index])
         label = None if self._labels is None else int(self._labels[row])
         meta = {} if self.fold is None else {"fold": self.fold}
-        part = 0
-        while row >= len(self._images[part]):
-            row -= len(self._images[part])
-            part += 1
-        # Each plane is stored column by column, so rows and columns change places.
-        pixels = np.array(self._images[part][row].transpose(0, 2, 1), order="C")
-        return Sample(torch.from_numpy(pixels), index, label=label, meta=meta)
+        return Sample(self.batch([index])[0], index, label=label, meta=meta)
+
+    def batch(self, indices: Sequence[int]) -> Tensor:
+        """The images at ``indices``."""
+        rows, first = self._rows[list(indices)], 0
+        found = np.empty((len(rows), 3, SIDE, SIDE), np.uint8)
+        for part in self._images:
+            here = (rows >= first) & (rows < first + len(part))
+            # Each plane is stored column by column, so rows and columns change places.
+            found[here] = part[rows[here] - first].transpose(0, 1, 3, 2)
+            first += len(part)
+        return torch.from_numpy(found)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_images": len(self._images)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._images = [_map_images(self.folder / f"{part}_X.bin") for part in self._parts[: state["_images"]]]
 
     def labels(self) -> npt.NDArray[np.int64] | None:
         """[len] class numbers from 0, -1 where unlabeled; None for the split ``unlabeled``."""

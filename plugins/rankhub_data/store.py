@@ -53,6 +53,17 @@ class Images:
         # A read-only map handed on as it is would end the process at the first write to it.
         return torch.from_numpy(np.array(self._mapped[start : start + 3 * height * width])).view(3, height, width)
 
+    def batch(self, rows: npt.NDArray[np.int64]) -> Tensor | list[Tensor]:
+        """[n, 3, H, W] uint8, a copy; or, of unequal sizes, a list of single ones."""
+        shapes = self.shapes[rows]
+        if not len(rows) or (shapes != shapes[0]).any():
+            return [self[row] for row in rows.tolist()]
+        flat = self._memory.numpy() if self._mapped is None and self._memory is not None else self._mapped
+        assert flat is not None
+        height, width = shapes[0].tolist()
+        images = np.lib.stride_tricks.sliding_window_view(flat, 3 * height * width)[self._ends[rows]]
+        return torch.from_numpy(images.view(np.ndarray)).view(-1, 3, height, width)
+
     def __reduce__(self) -> tuple[Any, ...]:
         return Images, (self.source, self.shapes)
 

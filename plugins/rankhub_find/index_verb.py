@@ -19,6 +19,7 @@ from rankhub_find.kinds import Wanted, plan
 from rankhub_find.output import write_table
 from rankhub_find.store import is_index
 from rankhub_lock import locked
+from rankhub_train.waiting import spinning
 from rankhub_use.shell import as_json
 
 if TYPE_CHECKING:
@@ -76,6 +77,8 @@ def index(
 
     paths = list(dict.fromkeys(os.path.abspath(file.path) for file in files_for(sources or [], from_list)))
     wanted = _wanted(kind)
+    with spinning():
+        import torch  # noqa: F401
     try:
         trained = rankhub.load_run(run, overrides=changes or [])
         with trained, locked(out / "index.lock", sentence=busy):

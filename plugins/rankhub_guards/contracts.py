@@ -175,11 +175,20 @@ def check_dataset(dataset: Dataset) -> None:
     for number, fold in enumerate(dataset.folds() or ()):
         fine = np.isin(fold, np.arange(count)).all() and len(np.unique(fold)) == len(fold)
         given.must(fine, f"gave fold {number} with positions that are not different ones from 0 to {count - 1}")
-    for index in sorted({0, count - 1}) if count else ():
+    ends = sorted({0, count - 1}) if count else []
+    for index in ends:
         sample = dataset[index]
         check_sample(dataset, index, sample)
         fine = isinstance(dataset, GivenData) or digest(sample) == digest(dataset[index])  # a user's may draw at random
         given.must(fine, f"gave image {index} with other pixels the second time")
+    if not ends or type(dataset).batch is Dataset.batch:
+        return
+    images = dataset.batch(ends)
+    given.must(len(images) == len(ends), f"gave {len(images)} images of a batch of {len(ends)}")
+    for index, image in zip(ends, images, strict=True):
+        given.image(f"image {index} in a batch", image)
+        fine = isinstance(dataset, GivenData) or torch.equal(image, dataset[index].image)
+        given.must(fine, f"gave image {index} with other pixels in a batch")
 
 
 def check_views(step: object, plan: ViewSpec, views: Any, index: int) -> None:

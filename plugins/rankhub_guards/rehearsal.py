@@ -43,10 +43,12 @@ class Rehearsal(TrialGuard):
     def summed(self, loss: Loss, outputs: Mapping[str, Tensor], target: RankTarget, taught: bool) -> None:
         """Whether a loss is the sum that it announces: over views, over samples, or over queries."""
         every = torch.arange(len(target), device=target.index.device)
+        narrow = (torch.bfloat16, torch.float16)  # in which two sums of one law may differ by more than its tolerance
+        wide = {name: value.float() if value.dtype in narrow else value for name, value in outputs.items()}
 
         def total(rows: Tensor, seed: int = 0, queries: Tensor | None = None) -> float:
             torch.manual_seed(seed)
-            picked = {name: value[rows] for name, value in outputs.items()}
+            picked = {name: wide[name][rows] for name in outputs}
             context = LossContext(queries=queries, teacher=picked if taught else None)
             with torch.no_grad():
                 return float(copy.deepcopy(loss)(picked, target.rows(rows), context).total)  # it may keep a queue

@@ -16,6 +16,7 @@ import rankhub
 from rankhub import UserError
 from rankhub.interfaces.callback import RunInfo
 from rankhub.interfaces.data import Dataset
+from rankhub.interfaces.draws import ORDER
 from rankhub.interfaces.files import write_text
 from rankhub.interfaces.guard import Guard
 from rankhub_guards.identity import differences, identity
@@ -25,6 +26,8 @@ START, GIVEN, RESOLVED, LABELS = "start.json", "recipe.yaml", "recipe.resolved.y
 
 FREE = frozenset({"name", "description", "strict", "device", "callbacks", "next_steps", "checkpoint", "log", "loader"})
 """Entries of a recipe that change no result, so that anybody may edit them."""
+
+OTHER_ORDER = "it was begun by a version that drew images in another order"
 
 log = logging.getLogger("rankhub")
 
@@ -43,6 +46,7 @@ class RunStart(BaseModel):
     files: dict[str, str]  # digests of the recipe as it was given, and of the scale of the labels
     data: dict[str, dict[str, Any]]  # by what each is known again
     history: list[AllowedChange] = []
+    order: int = 1  # version of the order of images; kept since the second
 
     @classmethod
     def of(cls, path: Path) -> Self | None:
@@ -60,6 +64,8 @@ class RunStart(BaseModel):
         yield from _differences(self.recipe, _resolved(path))
         if (path / GIVEN).exists() and _digest_of(path / GIVEN) != self.files.get(GIVEN):
             yield f"{GIVEN} was edited, which counts in {RESOLVED} only"
+        if self.order != ORDER:
+            yield OTHER_ORDER
         if not self.knows_labels(path):
             yield f"{LABELS} was edited"
 
@@ -82,6 +88,8 @@ class Beginning(Guard):
         """What was edited in the folder, and which data sets are others."""
         start = RunStart.of(folder)
         if start is None:
+            if datasets and any((folder / "checkpoints").glob("step_*")):  # of a version that kept nothing
+                yield OTHER_ORDER
             return
         yield from start.edits(folder)
         for name, then in start.data.items():
@@ -100,7 +108,7 @@ class Beginning(Guard):
         if changes or start is None:
             files = {name: _digest_of(path / name) for name in (GIVEN, LABELS) if (path / name).exists()}
             known = {name: dict(identity(data)) for name, data in datasets.items()}
-            start = RunStart(recipe=_resolved(path), files=files, data=known, history=history)
+            start = RunStart(recipe=_resolved(path), files=files, data=known, history=history, order=ORDER)
             write_text(path / START, start.model_dump_json(indent=1) + "\n")
         return [f"went on after step {one.step} though {'; '.join(one.changes)}" for one in history]
 

@@ -8,6 +8,7 @@ import typer
 from rankhub import UserError
 from rankhub_console.speech import talking
 from rankhub_train.arguments import RECIPE_HELP, Overlays, Overrides
+from rankhub_train.waiting import spinning
 
 
 def run(
@@ -43,10 +44,13 @@ def run(
     if resume is not None:
         if strict:
             raise UserError(f"a run goes on as strict as it is: set `strict: true` in {resume}/recipe.resolved.yaml")
+        with spinning():
+            import torch  # noqa: F401
         ended = rankhub.resume(resume, progress=talking(), allow_changes=allow_changes)
     else:
         changes = [*(overrides or []), *(["strict=true"] if strict else [])]
-        loaded = rankhub.load_recipe(str(recipe), changes, overlays=overlay or [], need_data=True)
+        with spinning():
+            loaded = rankhub.load_recipe(str(recipe), changes, overlays=overlay or [], need_data=True)
         talk = talking(catalog=loaded.catalog)
         if dry_run:
             rankhub.estimate(loaded, progress=talk)

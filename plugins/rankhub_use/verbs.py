@@ -10,6 +10,7 @@ import typer
 
 import rankhub
 from rankhub import UserError
+from rankhub_train.waiting import spinning
 from rankhub_use.options import read_options
 from rankhub_use.shell import (
     BATCH,
@@ -64,7 +65,8 @@ def audit(
         checked("--out", out / SCORES, force=force)
     if option and generator is None:
         raise UserError("--option goes with --generator")
-    from rankhub_use.audit import run_audit, spread, summary_of, verdict
+    with spinning():
+        from rankhub_use.audit import run_audit, spread, summary_of, verdict
     from rankhub_use.ordered import orders_of, orders_of_run
     from rankhub_use.scorers import scorer_for
     from rankhub_use.sources import files_for
@@ -118,7 +120,8 @@ def embed(
     if in_folder:
         for name in (EMBEDDINGS, INDEX):
             checked("--out", out / name if out.is_dir() else None, force=force)
-    from rankhub_use.embed import Vectors
+    with spinning():
+        from rankhub_use.embed import Vectors
     from rankhub_use.sources import files_for
 
     talk = talk_beside(as_json)
@@ -152,7 +155,8 @@ def evaluate(
     """
     if out is not None and out.exists() and not (out.is_dir() and (force or not any(out.iterdir()))):
         raise UserError(f"--out {out} is there already; name another folder, or --force to write into it")
-    from rankhub_use.evaluate import measure, write_found
+    with spinning():
+        from rankhub_use.evaluate import measure, write_found
 
     talk = talk_beside(as_json)
     asked = [read_options([f"evaluator={text}"])["evaluator"] for text in evaluators or ()]
@@ -200,7 +204,8 @@ def predict(
         raise UserError("--resume goes with --out: what is printed cannot be gone on with")
     if out is None and as_json:
         raise UserError("--json goes with --out: without it the table is printed")
-    from rankhub_use.predict import Scores
+    with spinning():
+        from rankhub_use.predict import Scores
     from rankhub_use.sources import files_for
 
     talk = talk_beside(out is None or as_json)

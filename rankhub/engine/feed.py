@@ -1,9 +1,11 @@
 """A stream's batches. Which images a batch holds, and how their views are drawn, follows from its position alone."""
 
 import copy
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from pickle import PicklingError
 from typing import Any, Self
 
 import numpy as np
@@ -14,6 +16,7 @@ from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from rankhub.catalog.blame import called, culprit, during
+from rankhub.engine.shuffle import Shuffle
 from rankhub.interfaces.batch import Batch, View
 from rankhub.interfaces.data import Dataset, LabelSpec, Sample
 from rankhub.interfaces.draws import Draws
@@ -25,6 +28,7 @@ from rankhub.interfaces.points import Points
 from rankhub.interfaces.predict import Predict
 from rankhub.interfaces.processes import ALONE, Processes
 from rankhub.recipe.assembly import plan_chain
+from rankhub.recipe.schema import Loader
 
 
 def first_view(sample: Sample) -> View:
@@ -54,9 +58,15 @@ def _labels(views: Sequence[View], sizes: Tensor, maps: Tensor, label: LabelSpec
     return torch.tensor([float("nan") if value is None else float(value) for value in kept], dtype=torch.float32)
 
 
-def collate(views: Sequence[View], groups: int, label: LabelSpec) -> Batch:
-    """One batch of one stack from views; a sample's views stand together. Group id: index * ``groups`` + kind."""
-    stack, sizes = stack_images([view.image for view in views])
+def collate(views: Sequence[View], groups: int, label: LabelSpec, stack: Tensor | None = None) -> Batch:
+    """One batch of one stack from views; a sample's views stand together. Group id: index * ``groups`` + kind.
+
+    ``stack``: where their images are one already.
+    """
+    if stack is None:
+        stack, sizes = stack_images([view.image for view in views])
+    else:
+        sizes = torch.tensor([list(stack.shape[-2:])]).repeat(len(stack), 1)
     index = torch.tensor([view.index for view in views], dtype=torch.int64)
     kind = torch.tensor([view.kind for view in views], dtype=torch.int64)
     maps = torch.from_numpy(np.stack([view.map for view in views]))
@@ -174,6 +184,13 @@ def make_views(generators: Sequence[Generator], image: Tensor, seed: int = 0) ->
     return chain.on_device(chain.batch([Sample(image, 0)], 0, LabelSpec()), 0), chain.views
 
 
+def _serves_batches(dataset: Dataset) -> bool:
+    """Whether a class of it says how, and none that is derived from that one serves other images one by one."""
+    classes = type(dataset).__mro__
+    batch, single = (next(cls for cls in classes if name in vars(cls)) for name in ("batch", "__getitem__"))
+    return batch is not Dataset and issubclass(batch, single)
+
+
 @dataclass(frozen=True, slots=True)
 class EpochPosition:
     """Position of a batch in its stream: the epoch, and the batch's number in it, both from 0."""
@@ -186,12 +203,23 @@ class Feed(TorchDataset[Batch | Exception]):
     """Batches of one stream, from any position on; there are at least as many images as in a batch."""
 
     def __init__(
-        self, dataset: Dataset, chain: Chain, batch_size: int, workers: int, processes: Processes = ALONE
+        self,
+        dataset: Dataset,
+        chain: Chain,
+        batch_size: int,
+        loader: Loader | None = None,
+        processes: Processes = ALONE,
+        block: int = 1,
     ) -> None:
-        self.dataset, self.chain, self.batch_size, self.workers = dataset, chain, batch_size, workers
+        self.block = block  # of the shuffle
+        self.dataset, self.chain, self.batch_size, self.loader = dataset, chain, batch_size, loader or Loader()
         self.batches_per_epoch = len(dataset) // batch_size
         self.share = processes.share(batch_size)  # of each batch's images
-        self._shuffled: tuple[int, npt.NDArray[np.int64]] | None = None
+        self._labels: Sequence[Any] | None = None  # where images are read a batch at a time
+        if _serves_batches(dataset) and not any(isinstance(step, WorkerGenerator) for step in chain.steps):
+            kind = dataset.label.kind
+            known: Any = dataset.points() if kind == "points" else dataset.labels()
+            self._labels = [None] * len(dataset) if kind is None else known
 
     def in_epoch(self, position: int) -> EpochPosition:
         """Epoch, and number inside it, of the batch at ``position`` (batches since the phase began)."""
@@ -202,15 +230,18 @@ class Feed(TorchDataset[Batch | Exception]):
 
         The batch of a step is the same for any number of processes.
         """
-        if self._shuffled is None or self._shuffled[0] != at.epoch:
-            draws = Draws(self.chain.seed, self.chain.address, at.epoch)
-            self._shuffled = (at.epoch, draws.shuffled(len(self.dataset)))
-        order = self._shuffled[1]
-        return order[at.number * self.batch_size : (at.number + 1) * self.batch_size][self.share]
+        order = Shuffle(len(self.dataset), Draws(self.chain.seed, self.chain.address, at.epoch), self.block)
+        return order(at.number * self.batch_size + np.arange(self.batch_size)[self.share])
 
     def fetch(self, at: EpochPosition) -> Batch:
         """One batch on the CPU, the worker steps done."""
-        return self.chain.batch(map(self._sample, self.indices(at).tolist()), at.epoch, self.dataset.label)
+        indices, chain, label = self.indices(at).tolist(), self.chain, self.dataset.label
+        if self._labels is None or chain.guarded:
+            return chain.batch(map(self._sample, indices), at.epoch, label)
+        with during(f"{len(indices)} images, the first of them {indices[0]}"):
+            images = self.dataset.batch(indices)
+        views = [View(image, one, label=self._labels[one]) for image, one in zip(images, indices, strict=True)]
+        return collate(views, chain.views.groups, label, images if isinstance(images, Tensor) else None)
 
     def _sample(self, index: int) -> Sample:
         with during(f"image {index}"):
@@ -235,32 +266,42 @@ class Feed(TorchDataset[Batch | Exception]):
 
     def batches(self, position: int, stop: int, *, pin: bool = False) -> Iterator[tuple[EpochPosition, Batch]]:
         """The batches from ``position`` on, before ``stop``, fetched ahead of their use."""
-        positions = [self.in_epoch(p) for p in range(position, stop)]
-        if self.workers:
-            fetched: Iterator[Batch | Exception] = iter(
-                DataLoader(
-                    self,
-                    batch_size=None,
-                    sampler=range(position, stop),
-                    num_workers=self.workers,
-                    multiprocessing_context="fork",
-                    prefetch_factor=2,
-                )
-            )
-        else:
-            fetched = self._ahead(positions)
-        for at, batch in zip(positions, fetched, strict=True):
+        ahead = self._by_workers if self.loader.workers else self._ahead
+        fetched: Iterator[Batch | Exception] = ahead(range(position, stop))
+        for at, batch in zip(map(self.in_epoch, range(position, stop)), fetched, strict=True):
             if isinstance(batch, Exception):
                 raise batch
             images = tuple(stack.pin_memory() for stack in batch.images) if pin else batch.images
             yield at, replace(batch, images=images)
 
-    def _ahead(self, positions: Sequence[EpochPosition]) -> Iterator[Batch]:
+    def _by_workers(self, positions: range) -> Iterator[Batch | Exception]:
+        """Fetch in processes, two batches ahead in each."""
+        loader = DataLoader(
+            self,
+            batch_size=None,
+            sampler=positions,
+            num_workers=self.loader.workers,
+            multiprocessing_context=self.loader.start,
+            prefetch_factor=2,
+        )
+        try:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "Got pickle error")  # which is said below
+                return iter(loader)
+        except (PicklingError, TypeError, AttributeError) as error:
+            if self.loader.start == "fork":
+                raise
+            raise UserError(
+                f"processes cannot be spawned for loader.workers, as {type(self.dataset).__name__} and what makes its "
+                f"views cannot be copied to them ({error}); set loader.start=fork or loader.workers=0"
+            ) from error
+
+    def _ahead(self, positions: range) -> Iterator[Batch]:
         """Fetch the next batch in a thread while this one is used."""
         with ThreadPoolExecutor(1, thread_name_prefix="feed") as pool:
-            pending = [pool.submit(self.fetch, at) for at in positions[:1]]
-            for following in [*positions[1:], None]:
+            pending = [pool.submit(self.fetch, self.in_epoch(first)) for first in positions[:1]]
+            for number in positions:
                 batch = pending.pop().result()
-                if following is not None:
-                    pending.append(pool.submit(self.fetch, following))
+                if number + 1 in positions:
+                    pending.append(pool.submit(self.fetch, self.in_epoch(number + 1)))
                 yield batch

@@ -185,7 +185,7 @@ def build_feeds(
             check_images(f"stream {name!r}", dataset, chain.own_size)
         except UserError as error:
             faults.append(str(error))
-        feeds[phase, name] = Feed(dataset, chain, size, recipe.loader.workers, processes)
+        feeds[phase, name] = Feed(dataset, chain, size, recipe.loader, processes, stream.block)
     _refuse(faults)
     return feeds
 

@@ -124,6 +124,14 @@ class Dataset(ABC):
     def __getitem__(self, index: int) -> Sample:
         """The image at ``index``, decoded. Must give the same bytes every time, and be safe in forked workers."""
 
+    def batch(self, indices: Sequence[int]) -> Tensor | Sequence[Tensor]:
+        """The same images as one by one: a uint8 tensor [n, 3, H, W] that the caller may keep, or a list of images.
+
+        May be left out. Where a class says how, a stream whose views are all made on the device reads so, with labels
+        by :meth:`labels` or :meth:`points`; not through a derived class that has only another ``__getitem__``.
+        """
+        return [self[index].image for index in indices]
+
     def labels(self) -> npt.NDArray[np.int64] | npt.NDArray[np.float64] | None:
         """[len] class numbers, scores or numbers of points without decoding an image; None where there are none."""
         return None

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+ORDER = 2
+"""Version of the order of images, kept with a run: one begun under another would see images twice."""
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
@@ -19,7 +22,8 @@ _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
 
 
-def _mix(state: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+def mixed(state: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """A hash of 64-bit words, word for word: the finaliser of SplitMix64."""
     with np.errstate(over="ignore"):
         state = state + _GOLDEN
         state = (state ^ (state >> np.uint64(30))) * _MIX_1
@@ -37,7 +41,7 @@ def seeded(seed: int, purpose: str) -> int:
 
 
 def _absorb(state: npt.NDArray[np.uint64], words: npt.ArrayLike) -> npt.NDArray[np.uint64]:
-    return _mix(state ^ _mix(np.asarray(words, dtype=np.int64).view(np.uint64)))
+    return mixed(state ^ mixed(np.asarray(words, dtype=np.int64).view(np.uint64)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ class Draws:
     def at(self, index: npt.ArrayLike, view: npt.ArrayLike) -> "ViewDraws":
         """The draws of the views at ``index`` and ``view`` (broadcast against each other), in their order."""
         state = _absorb(np.zeros(1, np.uint64), self.seed)
-        state = _mix(state ^ _word(self.stream))
+        state = mixed(state ^ _word(self.stream))
         state = _absorb(_absorb(state, self.epoch), self.step)
         index_, view_ = np.broadcast_arrays(np.atleast_1d(np.asarray(index)), np.atleast_1d(np.asarray(view)))
         return ViewDraws(_absorb(_absorb(state, np.ascontiguousarray(index_)), np.ascontiguousarray(view_)))
@@ -85,7 +89,7 @@ class ViewDraws:
 
     def bits(self, slot: str, count: int = 1) -> npt.NDArray[np.uint64]:
         """[N, count] uniform 64-bit words for the parameter named ``slot``."""
-        keyed = _mix(self.state ^ _word(slot))
+        keyed = mixed(self.state ^ _word(slot))
         return _absorb(keyed[:, None], np.arange(count))
 
     def uniform(self, slot: str, low: float = 0.0, high: float = 1.0) -> Floats:

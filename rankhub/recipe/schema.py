@@ -62,6 +62,7 @@ class Stream(RecipeModel):
 
     data: Annotated[str, Refers("data")]
     batch_size: Annotated[int, Field(ge=1, description="images (not views) a step")]
+    block: Annotated[int, Field(ge=1, description="neighbours that the shuffle keeps together")] = 1
     generator: list[Annotated[ComponentSpec, Uses("generator")]] = []
     objectives: Annotated[list[Annotated[ObjectiveSpec, Uses("loss")]], Field(min_length=1)]
     accumulate: Annotated[int, Field(ge=1, description="micro-batches a step")] = 1
@@ -150,6 +151,7 @@ class Loader(RecipeModel):
     """How images reach the device."""
 
     workers: Annotated[int, Field(ge=0, description="processes for worker steps; 0 = in the training process")] = 0
+    start: Literal["fork", "spawn"] = Field(default="fork", description="of the processes; data are copied to spawned")
     memory_limit_gb: Annotated[float, Field(gt=0, description="decoded images held in memory")] = 8.0
     cache: str | None = Field(default=None, description="folder of decoded images; default: the user's cache folder")
 

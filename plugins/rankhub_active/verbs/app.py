@@ -15,6 +15,7 @@ from rankhub_active.verbs.serve import serve
 from rankhub_active.verbs.status import status
 from rankhub_console.speech import talking
 from rankhub_lock import locked
+from rankhub_train.waiting import spinning
 
 if TYPE_CHECKING:
     from rankhub_active.labeling.settings import Settings
@@ -126,9 +127,11 @@ def next(
     changes = overrides or []
     if run is not None and "=" in run and not Path(run).exists():  # an override where no run is named
         run, changes = None, [str(run), *changes]
-    from rankhub_active.labeling.choose import Request, choose
-    from rankhub_active.labeling.handout import hand_out
     from rankhub_active.labeling.pool import Pool
+
+    with spinning():
+        from rankhub_active.labeling.choose import Request, choose
+    from rankhub_active.labeling.handout import hand_out
     from rankhub_active.labeling.summary import advice
 
     talk, pool = talking(), Pool(folder)
@@ -199,7 +202,9 @@ def train(
     """
     from rankhub_active.labeling.pool import Pool
     from rankhub_active.labeling.summary import advice
-    from rankhub_active.labeling.train import train as learn
+
+    with spinning():
+        from rankhub_active.labeling.train import train as learn
 
     talk, pool = talking(), Pool(folder)
     waiting = len(pool.rows(state="asked"))

@@ -199,9 +199,19 @@ def test_allowing_changes_where_there_are_none_changes_nothing(stopped, tmp_path
     assert columns(stopped) == columns(tmp_path / "other")
 
 
-def test_a_run_of_an_earlier_version_goes_on_with_a_note_and_is_known_from_then_on(stopped, monkeypatch, caplog):
+def test_a_run_under_another_order_of_images_is_refused(stopped):
+    edit(stopped, '"order": 2', '"order": 1', "start.json")
+    with pytest.raises(ChangedError, match="for it was begun by a version that drew images in another order; "):
+        resume(stopped)
+    assert "note: goes on though it was begun by a version that" in resume(stopped, allow_changes=True)
+    assert '"order": 2' in (stopped / "start.json").read_text()
+
+
+def test_a_run_of_an_earlier_version_is_refused_or_noted_and_is_known_from_then_on(stopped, monkeypatch, caplog):
     (stopped / "start.json").unlink()
-    resume(stopped)
+    with pytest.raises(ChangedError, match="images in another order"):
+        resume(stopped)
+    resume(stopped, allow_changes=True)
     assert "the run was begun by an earlier version, which did not keep what its data were" in caplog.messages
     changed(monkeypatch, "labels")
     with pytest.raises(ChangedError, match="other labels"):

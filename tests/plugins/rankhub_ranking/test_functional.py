@@ -8,7 +8,7 @@ from helpers.exactness import Case, batch, built, gradients
 
 import rankhub_contrastive.functional as contrastive
 import rankhub_s2r2.functional as s2r2
-from rankhub.engine.processes import ALONE
+from rankhub.interfaces.processes import ALONE
 from rankhub_ranking.functional import margin_ranking
 from rankhub_retrieval.functional import retrieval
 
