@@ -179,11 +179,12 @@ def test_a_torn_line_is_said_by_the_run_that_goes_on(tmp_path):
 SLOW = """
 import sys, time
 sys.path[:0] = sys.argv[2:]
-import rankhub, rankhub_lock, rankhub_train
+import rankhub, rankhub_guards, rankhub_lock, rankhub_train
 from helpers import fakes
 from rankhub.catalog.catalog import Catalog
 from rankhub.interfaces.callback import Callback
-found = Catalog.of({"fakes": fakes, "rankhub_lock": rankhub_lock, "rankhub_train": rankhub_train})
+own = {"rankhub_guards": rankhub_guards, "rankhub_lock": rankhub_lock, "rankhub_train": rankhub_train}
+found = Catalog.of({"fakes": fakes, **own})
 Catalog.discover = classmethod(lambda cls: found)
 class Slow(Callback):
     def step_logged(self, step, values):
