@@ -112,6 +112,8 @@ class TimmBackbone(Backbone):
         for name in sorted(self.args.keys() & {*OWN, *FACTORY}):
             advice = OWN.get(name, "args are those of the network itself, such as drop_path_rate or img_size")
             raise Objection(f"args.{name} cannot be passed on; {advice}")
+        for name in (name for name, value in self.args.items() if value is None):  # which timm drops without a word
+            raise Objection(f"args.{name} has no value; write {{NAME: VALUE}} with a space behind the colon")
         self.network = self._create()
         self.cut: int | None = None
         self.left_out: tuple[str, ...] = ()

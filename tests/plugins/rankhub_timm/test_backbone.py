@@ -114,6 +114,7 @@ def test_normalization():
         ({"model": "test_vit", "stem": "small"}, "test_vit is a VisionTransformer; use stem: standard"),
         ({"model": "test_resnet", "args": {"bogus": 1}}, "timm cannot make test_resnet with args .*bogus"),
         ({"model": "test_resnet", "args": {"num_classes": 3}}, "args.num_classes cannot be passed on; heads stand"),
+        ({"model": "test_resnet", "args": {"output_stride:16": None}}, "args.output_stride:16 has no value; write"),
         ({"model": "test_resnet", "args": {"pretrained": True}}, "use the option `pretrained`"),
         ({"model": "resnet18", "pretrained": True, "weights": "x.pth"}, "not both"),
         ({"model": "resnet18", "pretrained": True, "stem": "small"}, "another first convolution than stem: small"),
