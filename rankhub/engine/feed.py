@@ -24,7 +24,6 @@ from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.generator import DeviceGenerator, Generator, ViewSpec, WorkerGenerator
 from rankhub.interfaces.guard import Guard
 from rankhub.interfaces.order import Label, RankTarget
-from rankhub.interfaces.points import Points
 from rankhub.interfaces.predict import Predict
 from rankhub.interfaces.processes import ALONE, Processes
 from rankhub.recipe.assembly import plan_chain
@@ -51,7 +50,7 @@ def _labels(views: Sequence[View], sizes: Tensor, maps: Tensor, label: LabelSpec
     if label.kind is None:
         return None
     if label.kind == "points":
-        return Points.of([view.label for view in views], sizes).moved(maps, sizes)
+        return label.moving([view.label for view in views], sizes).moved(maps, sizes)
     kept: list[Any] = [view.label for view in views]
     if label.kind == "class":
         return torch.tensor([-1 if value is None else int(value) for value in kept], dtype=torch.int64)
