@@ -165,24 +165,6 @@ class Chain:
         return replace(batch, images=images)
 
 
-def make_views(generators: Sequence[Generator], image: Tensor, seed: int = 0) -> tuple[Batch, ViewSpec]:
-    """The views that a stream's generator makes of one image, as in training.
-
-    Args:
-        generators: Its steps.
-        image: [3, H, W] uint8, RGB; it is not changed.
-        seed: Draws the views.
-
-    Returns:
-        The views, floats in [0, 1]; and what they are.
-
-    Raises:
-        UserError: The steps do not fit one after the other, or the image does not suit them.
-    """
-    chain = Chain(generators, plan_chain(generators), seed, "show")
-    return chain.on_device(chain.batch([Sample(image, 0)], 0, LabelSpec()), 0), chain.views
-
-
 def _serves_batches(dataset: Dataset) -> bool:
     """Whether a class of it says how, and none that is derived from that one serves other images one by one."""
     classes = type(dataset).__mro__

@@ -44,8 +44,7 @@ def test_what_is_served(tmp_path):
         assert (np.diff(y) <= 0).all()
     counts = data.labels()
     assert counts.tolist() == [len(points) for points in data.points()]
-    assert data.label == LabelSpec(
-        "points",
+    assert data.label == PointLabels(
         unit="discs",
         mean=pytest.approx(counts.mean()),
         std=pytest.approx(counts.std()),
