@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from rankhub.engine.cost import Trial as Trial
     from rankhub.engine.data_overrides import open_data as open_data
     from rankhub.engine.data_overrides import without_evaluators as without_evaluators
-    from rankhub.engine.feed import make_views as make_views
+    from rankhub.engine.feed import Chain as Chain
     from rankhub.engine.learner import StreamBatch as StreamBatch
     from rankhub.engine.network import Network as Network
     from rankhub.engine.network import freeze as freeze
@@ -82,7 +82,7 @@ _HOMES = {
     "rankhub.catalog.page": "ComponentPage describe",
     "rankhub.engine.answers": "Answer Prediction",
     "rankhub.engine.cost": "Cost RunPlanned Trial",
-    "rankhub.engine.feed": "make_views",
+    "rankhub.engine.feed": "Chain",
     "rankhub.engine.data_overrides": "open_data without_evaluators",
     "rankhub.engine.learner": "StreamBatch",
     "rankhub.engine.network": "Network freeze train_mode",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from inspect import signature
 from pathlib import Path
 from typing import Annotated, Any
@@ -34,6 +33,7 @@ from rankhub_data.given_labels import (
 )
 from rankhub_data.image_folder import ImageFolder
 from rankhub_data.reading import Folder, Sizes
+from rankhub_points import PointLabels
 
 FOLDER, GIVEN = "rankhub_data/image_folder", "rankhub_data/from_python"
 """How recipes name them."""
@@ -86,7 +86,7 @@ class FromPython(GivenData):
     ) -> None:
         if range is not None and not range[0] < range[1]:
             raise Objection(f"`range` takes the lowest and then the highest score, not {list(range)}")
-        self.label = LabelSpec(kind, higher_is_better, range, unit)
+        self.label = _spec(kind, higher_is_better, range, unit)
         self.limits: Limits = (resize, max_side)
         self.given = given
         self._items: GivenItems | None = None
@@ -145,7 +145,8 @@ class FromPython(GivenData):
             beside, kind = self._beside_items(items)
         if beside is not None:
             kind = first_kind(beside, self.label.kind)
-        label = replace(self.label, kind=kind)
+        own = self.label
+        label = _spec(kind, own.higher_is_better, own.range, own.unit)
         if beside is not None and kind != "points":
             read_labels(beside, label)  # which says what is wrong with them
         self._items, self._beside, self.one, self.label = items, beside, items.one, label
@@ -308,6 +309,10 @@ class FromPython(GivenData):
         folder, rows = self._files
         found = [folder.digests[row] if row >= 0 else items.digest(n) for n, row in enumerate(rows.tolist())]
         return np.array(found, dtype=np.uint64)
+
+
+def _spec(kind: LabelKind | None, higher_is_better: bool, range: tuple[float, float] | None, unit: str) -> LabelSpec:
+    return (PointLabels if kind == "points" else LabelSpec)(kind, higher_is_better, range, unit)
 
 
 def _meaning(label: LabelSpec) -> dict[str, Any]:

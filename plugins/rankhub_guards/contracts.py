@@ -18,8 +18,7 @@ from rankhub.interfaces.evaluate import EvaluationResult, Evaluator
 from rankhub.interfaces.generator import ViewSpec
 from rankhub.interfaces.loss import Loss, LossResult
 from rankhub.interfaces.model import Backbone, Features, Head, OutputSpec
-from rankhub.interfaces.order import RankTarget
-from rankhub.interfaces.points import Points
+from rankhub.interfaces.order import MovingLabels, RankTarget
 from rankhub.interfaces.predict import Forward
 
 Shape = Sequence[int | None]
@@ -290,7 +289,7 @@ def digest(value: Any) -> int:
         value = value.detach().cpu().flatten().view(torch.uint8).numpy()
     if isinstance(value, np.ndarray):
         return zlib.crc32(np.ascontiguousarray(value).reshape(-1).view(np.uint8).data)
-    if isinstance(value, Sample | View | Batch | RankTarget | Points | Features):
+    if isinstance(value, Sample | View | Batch | RankTarget | MovingLabels | Features):
         value = [getattr(value, name) for name in type(value).__slots__]
     if isinstance(value, Mapping):
         value = [*value.values()]

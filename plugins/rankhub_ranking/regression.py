@@ -17,7 +17,7 @@ from rankhub.interfaces.loss import Loss, LossContext, LossResult, Scope, single
 from rankhub.interfaces.model import OutputSpec
 from rankhub.interfaces.options import Gt
 from rankhub.interfaces.order import RankTarget
-from rankhub.interfaces.points import Points
+from rankhub_points import Points
 from rankhub_ranking.embeddings import full_precision
 
 

@@ -91,7 +91,7 @@ def orders_of_run(run: Run, stream: str | None) -> Orders:
     if stream is not None and stream not in streams:
         raise UserError(f"--stream: the recipe has no stream {stream!r}; there are {', '.join(streams)}")
     for name in [stream] if stream is not None else [*streams]:
-        if stream is not None or run.streams[name].views.levels != "equal":
+        if stream is not None or run.assembly.streams()[name].views.levels != "equal":
             return orders_of(streams[name]["generator"])
     raise UserError(
         "no stream of this run's recipe knows an order; name a generator that does: --generator distortions"

@@ -15,8 +15,7 @@ from rankhub.interfaces.draws import Draws
 from rankhub.interfaces.errors import Objection
 from rankhub.interfaces.generator import DeviceGenerator, ViewSpec
 from rankhub.interfaces.options import Ge, Gt, Le
-from rankhub.interfaces.order import Label, RankTarget
-from rankhub.interfaces.points import Points
+from rankhub.interfaces.order import Label, MovingLabels, RankTarget
 from rankhub_views.blur import kernel_for
 from rankhub_views.parameters import Law, Parameters, compose
 from rankhub_views.render import Renderer
@@ -156,7 +155,7 @@ def _described(stack: Tensor, batch: Batch, source: Tensor, number: Tensor, para
     target = batch.target
     rows = source.to(target.index.device)
     label: Label | None = target.label
-    if isinstance(label, Points):
+    if isinstance(label, MovingLabels):
         label = label.rows(rows).moved(parameters.boxes.maps(size), sizes)
     elif label is not None:
         label = label[rows]
@@ -181,8 +180,8 @@ def _joined(batches: Sequence[Batch]) -> Batch:
     targets = [batch.target for batch in batches]
     labels = [target.label for target in targets]
     label: Label | None
-    if isinstance(labels[0], Points):
-        label = Points.joined([one for one in labels if isinstance(one, Points)])
+    if isinstance(labels[0], MovingLabels):
+        label = labels[0].joined([one for one in labels if isinstance(one, MovingLabels)])
     elif isinstance(labels[0], Tensor):
         label = torch.cat([one for one in labels if isinstance(one, Tensor)])
     else:

@@ -47,6 +47,8 @@ def generator(
         raise UserError("there is no image to make views of; name one with --image FILE")
     target = out or Path(f"{name.rpartition('/')[2]}.png")
     checked("--out", target, force=force)
+    from rankhub.interfaces.data import LabelSpec, Sample
+    from rankhub.interfaces.generator import ViewSpec
     from rankhub_use.options import read_options
     from rankhub_views.sheet import draw_sheet
 
@@ -61,7 +63,9 @@ def generator(
         raise UserError(f"{error}; write rankhub show generator {name} {option}={value} --image {image}") from None
     source = _read(image)
     talking()  # what the generator warns of is shown
-    batch, spec = rankhub.make_views([step], source, seed)
+    spec = step.plan(ViewSpec())
+    chain = rankhub.Chain([step], spec, seed, "show")
+    batch = chain.on_device(chain.batch([Sample(source, 0)], 0, LabelSpec()), 0)
     sheet = draw_sheet(batch, spec, side, source)
     with whole(target) as beside:
         sheet.save(beside, "PNG")

@@ -31,17 +31,12 @@ class RunPlanned:
 
     name: str
     parts: Parts
-    costs: Sequence[Cost]
+    costs: Sequence[Cost] = ()
 
     @property
     def seconds(self) -> float:
         """Of training as it is expected, without evaluation; 0 if not measured."""
         return sum(cost.seconds * plan.steps for cost, plan in zip(self.costs, self.parts.plans, strict=False))
-
-
-def planned(parts: Parts, name: str, *, measure: bool) -> RunPlanned:
-    """What a run will do, and if wanted what it will cost as a plugin measures it."""
-    return RunPlanned(name, parts, parts.assembly.catalog.tried(parts) if measure else [])
 
 
 class Trial:

@@ -8,14 +8,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from PIL import Image
 from pydantic import BaseModel
 
 from rankhub.catalog.blame import during
-from rankhub.engine import folder as folders
 from rankhub.engine.checkpoint import Results
 from rankhub.engine.source import NetworkSource
 from rankhub.interfaces.evaluate import EvaluationResult, Evaluator
-from rankhub.interfaces.files import as_csv, read_json, write_text
+from rankhub.interfaces.files import as_csv, read_json, whole, write_text
 
 
 def evaluate_row(source: NetworkSource, evaluators: Mapping[str, Evaluator], folder: Path | None) -> Results:
@@ -32,7 +32,8 @@ def evaluate_row(source: NetworkSource, evaluators: Mapping[str, Evaluator], fol
             for table, rows in result.tables.items():
                 write_text(folder / f"{name}_{table}.csv", as_csv(rows), make=True)
             for title, picture in result.pictures.items():
-                folders.write_picture(folder / f"{name}_{title}.png", picture)
+                with whole(folder / f"{name}_{title}.png", make=True) as beside:
+                    Image.fromarray(picture).save(beside, "PNG")
         plain = {n: {"metrics": dict(r.metrics), "notes": list(r.notes)} for n, r in results.items()}
         write_text(folder / "metrics.json", json.dumps(plain, indent=1) + "\n", make=True)
     return results

@@ -24,7 +24,6 @@ from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.generator import DeviceGenerator, Generator, ViewSpec, WorkerGenerator
 from rankhub.interfaces.guard import Guard
 from rankhub.interfaces.order import Label, RankTarget
-from rankhub.interfaces.points import Points
 from rankhub.interfaces.predict import Predict
 from rankhub.interfaces.processes import ALONE, Processes
 from rankhub.recipe.assembly import plan_chain
@@ -51,7 +50,7 @@ def _labels(views: Sequence[View], sizes: Tensor, maps: Tensor, label: LabelSpec
     if label.kind is None:
         return None
     if label.kind == "points":
-        return Points.of([view.label for view in views], sizes).moved(maps, sizes)
+        return label.moving([view.label for view in views], sizes).moved(maps, sizes)
     kept: list[Any] = [view.label for view in views]
     if label.kind == "class":
         return torch.tensor([-1 if value is None else int(value) for value in kept], dtype=torch.int64)
@@ -164,24 +163,6 @@ class Chain:
                 batch = self._apply(step, batch, Draws(self.seed, self.address, epoch, number))
         images = tuple(stack if stack.is_floating_point() else stack.float().div_(255) for stack in batch.images)
         return replace(batch, images=images)
-
-
-def make_views(generators: Sequence[Generator], image: Tensor, seed: int = 0) -> tuple[Batch, ViewSpec]:
-    """The views that a stream's generator makes of one image, as in training.
-
-    Args:
-        generators: Its steps.
-        image: [3, H, W] uint8, RGB; it is not changed.
-        seed: Draws the views.
-
-    Returns:
-        The views, floats in [0, 1]; and what they are.
-
-    Raises:
-        UserError: The steps do not fit one after the other, or the image does not suit them.
-    """
-    chain = Chain(generators, plan_chain(generators), seed, "show")
-    return chain.on_device(chain.batch([Sample(image, 0)], 0, LabelSpec()), 0), chain.views
 
 
 def _serves_batches(dataset: Dataset) -> bool:

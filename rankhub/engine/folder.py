@@ -14,17 +14,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from annotated_types import Gt
-from PIL import Image
 from pydantic import BaseModel, FiniteFloat
 
 from rankhub.catalog.catalog import Catalog
 from rankhub.interfaces.data import LabelKind, LabelSpec
 from rankhub.interfaces.errors import UserError
-from rankhub.interfaces.files import read_json, unwritable, whole, write_text
+from rankhub.interfaces.files import read_json, unwritable, write_text
 from rankhub.recipe.load import LoadedRecipe
 from rankhub.recipe.phases import old_forms
 from rankhub.recipe.reader import read
@@ -151,12 +148,6 @@ def check_plugins(folder: Path, catalog: Catalog) -> None:
             f"the run {folder.absolute()} needs the plugin {owner}, of {source} by its lock.json, which "
             + (f"cannot be used: {reason}" if reason else f"is not installed; install {source.replace(' ', '==')}")
         )
-
-
-def write_picture(path: Path, picture: npt.NDArray[np.uint8]) -> None:
-    """Write [H, W, 3] uint8 as PNG."""
-    with whole(path, make=True) as beside:
-        Image.fromarray(picture).save(beside, "PNG")
 
 
 class Journal:

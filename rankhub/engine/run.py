@@ -12,7 +12,7 @@ from rankhub.catalog.blame import blamed
 from rankhub.catalog.catalog import Catalog
 from rankhub.engine import checkpoint, folder
 from rankhub.engine.checkpoint import Best, Results
-from rankhub.engine.cost import RunPlanned, planned
+from rankhub.engine.cost import RunPlanned
 from rankhub.engine.data_overrides import put_data
 from rankhub.engine.device import Compute, preserved
 from rankhub.engine.folder import Journal
@@ -126,7 +126,7 @@ def start(loaded: LoadedRecipe, host: Host, out: Path | None = None) -> Ended:
     """Run a recipe from its beginning, in the folder ``out`` or ``runs/<name>/<time>``."""
     with _begun(loaded, host) as begun:
         parts, processes, talk = begun.parts, begun.parts.processes, begun.host.talk
-        host.catalog.say(planned(parts, loaded.name, measure=True), talk)
+        host.catalog.say(RunPlanned(loaded.name, parts, host.catalog.tried(parts)), talk)
         path = processes.from_first(folder.new_folder(loaded.name, out) if processes.first else Path())
         with _around(path, processes, host.catalog):
             if processes.first:
@@ -157,7 +157,7 @@ def _around(path: Path, processes: Processes, catalog: Catalog) -> AbstractConte
 def estimate(loaded: LoadedRecipe, host: Host) -> RunPlanned:
     """Say what a run would do and cost, and stop; nothing is trained or written."""
     with _begun(loaded, host) as begun:
-        plan = planned(begun.parts, loaded.name, measure=True)
+        plan = RunPlanned(loaded.name, begun.parts, host.catalog.tried(begun.parts))
         host.catalog.say(plan, begun.host.talk)
         return plan
 
@@ -173,7 +173,7 @@ def resume(path: Path, loaded: LoadedRecipe, host: Host, *, allow_changes: bool 
         with _begun(loaded, host, path, fresh=allow_changes) as begun:
             parts, talk, state = begun.parts, begun.host.talk, begun.state
             found = _changes(host, path, parts.datasets, allowed=allow_changes)
-            host.catalog.say(planned(parts, loaded.name, measure=False), talk)
+            host.catalog.say(RunPlanned(loaded.name, parts), talk)
             for sentence in found:
                 talk.note(f"goes on though {sentence}")
             if parts.processes.first and (found or state is None):

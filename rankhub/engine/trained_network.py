@@ -1,6 +1,6 @@
 """The network of a run, and what it says of images a block at a time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Self
@@ -16,7 +16,6 @@ from rankhub.engine.parts import build_network, evaluation_chains
 from rankhub.engine.source import ImageOutputs, NetworkForward, ViewOutputs
 from rankhub.interfaces.data import Dataset
 from rankhub.interfaces.errors import UserError
-from rankhub.interfaces.generator import StreamSpec
 from rankhub.interfaces.predict import Predict
 from rankhub.recipe.assembly import Assembly
 from rankhub.recipe.load import LoadedRecipe, load_recipe
@@ -109,16 +108,6 @@ class TrainedNetwork:
     def forward(self) -> NetworkForward:
         """The network as test time sees it."""
         return NetworkForward(self.network, self.compute)
-
-    @property
-    def streams(self) -> Mapping[str, StreamSpec]:
-        """The recipe's streams: what each makes of an image, and which outputs it trains."""
-        return self.assembly.streams()
-
-    @property
-    def numbers(self) -> Mapping[str, float]:
-        """``HEAD.OUTPUT`` that is one number an image -> one standardized unit of it; scores and counts come first."""
-        return self.assembly.numbers()
 
     def outputs(self, images: Dataset, where: str = "", rows: Sequence[int] | None = None) -> ImageOutputs:
         """What the network says of an open data set's images: a function of positions, each call one block.

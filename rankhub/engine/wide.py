@@ -26,8 +26,7 @@ from rankhub.engine.network import Outputs
 from rankhub.engine.objectives import Objective
 from rankhub.interfaces.batch import Batch
 from rankhub.interfaces.errors import UserError
-from rankhub.interfaces.order import Label, RankTarget
-from rankhub.interfaces.points import Points
+from rankhub.interfaces.order import Label, MovingLabels, RankTarget
 from rankhub.interfaces.processes import Processes
 
 
@@ -120,7 +119,7 @@ class Gathering:
         return target.each(self._part)
 
     def _part(self, part: Label) -> Label:
-        return part.each(self._uneven).rows(self.order) if isinstance(part, Points) else self.rows(part)
+        return part.each(self._uneven).rows(self.order) if isinstance(part, MovingLabels) else self.rows(part)
 
     def _uneven(self, rows: Tensor) -> Tensor:
         if rows.dtype == torch.bool:

@@ -10,6 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from rankhub.interfaces.errors import UserError
+from rankhub.interfaces.order import MovingLabels
+
 LabelKind = Literal["class", "score", "points"]
 
 
@@ -43,6 +46,14 @@ class LabelSpec:
     def turned(self, scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Scores of the data set's own scale as the engine takes them, and back: negated if lower is better."""
         return scores if self.higher_is_better else -scores
+
+    def moving(self, labels: Sequence[Any], sizes: Tensor) -> MovingLabels:
+        """Points of whole images of ``sizes`` [N, 2], height and width, as what follows into views; derived classes do.
+
+        Raises:
+            UserError: This one does not say how.
+        """
+        raise UserError(f"labels of kind {self.kind} need a LabelSpec that moves them: rankhub_points.PointLabels")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,50 @@
 """The order as data: what each view is, and how the views of a batch are ranked."""
 
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 import torch
 from torch import Tensor
 
-from rankhub.interfaces.points import Points
 
-Label = Tensor | Points
+class MovingLabels(ABC):
+    """Labels of N views that follow each from its image into the view, such as points: a dataclass of tensors."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Number of views."""
+
+    @abstractmethod
+    def rows(self, rows: Tensor) -> Self:
+        """The labels of the given rows (integers), in their order; a row may be taken more than once."""
+
+    @abstractmethod
+    def each(self, change: Callable[[Tensor], Tensor]) -> Self:
+        """The labels of what ``change`` makes of each part."""
+
+    @abstractmethod
+    def moved(self, maps: Tensor, sizes: Tensor) -> Self:
+        """The labels in views of these views.
+
+        ``maps`` [N, 2, 3] lead from the present view to the new one, pixels to pixels; ``sizes`` [N, 2] are height and
+        width of the new views.
+        """
+
+    @classmethod
+    @abstractmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """The rows of all parts, one after the other."""
+
+    def to(self, device: torch.device) -> Self:
+        """The same labels on ``device``."""
+        return self.each(lambda part: part.to(device))
+
+
+Label = Tensor | MovingLabels
 """[N] numbers (class, int64, -1 where missing; or score, float, NaN where missing), or points."""
 
 
@@ -62,7 +97,7 @@ class RankTarget:
 
     def rows(self, rows: Tensor) -> Self:
         """The given rows (integers), in their order."""
-        return self.each(lambda part: part.rows(rows) if isinstance(part, Points) else part[rows])
+        return self.each(lambda part: part.rows(rows) if isinstance(part, MovingLabels) else part[rows])
 
     def each(self, change: Callable[[Label], Any]) -> Self:
         """The target of what ``change`` makes of each part that is there."""

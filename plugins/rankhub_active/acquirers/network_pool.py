@@ -53,7 +53,7 @@ class NetworkPool:
     _known: dict[str, list[Tensor]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.streams, self.numbers = self.run.streams, self.run.numbers
+        self.streams, self.numbers = self.run.assembly.streams(), self.run.assembly.numbers()
         self._predicted = self.run.outputs(self.images, WHERE)
         self._positions = np.full(len(self.images), -1, dtype=np.int64)
 

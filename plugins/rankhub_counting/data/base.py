@@ -19,6 +19,7 @@ from rankhub_data.meaning import measured
 from rankhub_data.opened import Listed, Opened
 from rankhub_data.placed import Floats, Placed, placed
 from rankhub_data.reading import Folder
+from rankhub_points import PointLabels
 from rankhub_tables.draws import Bools, Ints, few_labels
 from rankhub_tables.split import Sides, Split, Units
 
@@ -65,7 +66,7 @@ class PointImages(LabeledImages[Marked]):
         self.part = part
         self.labels_kept = labels
         self.max_side = max_side
-        self.label = LabelSpec() if part == "unlabeled" else LabelSpec("points", unit=self.unit)
+        self.label = LabelSpec() if part == "unlabeled" else PointLabels(unit=self.unit)
         self._labels: Sequence[Floats] | None = None
 
     @abstractmethod

@@ -24,6 +24,7 @@ from rankhub_data.skimage_photos import (
     photos_of,
     read_pieces,
 )
+from rankhub_points import PointLabels
 
 Floats = npt.NDArray[np.float64]
 Part = Literal["train", "held_out", "unlabeled"]
@@ -102,7 +103,7 @@ class DrawnScenes(Dataset):
         self.numbers = _numbers(part, images, labels)
         self.style = Style(height, width, fewest, most, radius, perspective, distractors)
         self.photos = () if backdrops == "noise" else photos_of("held_out" if part == "held_out" else "train", None)
-        self.label = LabelSpec() if part == "unlabeled" else LabelSpec("points", unit="discs")
+        self.label = LabelSpec() if part == "unlabeled" else PointLabels(unit="discs")
         self._pieces: list[Piece] = []
         self._kept: list[Pixels] = []
         self._points: list[Floats] = []

@@ -12,9 +12,9 @@ from rankhub.interfaces.generator import ViewSpec
 from rankhub.interfaces.loss import LossContext
 from rankhub.interfaces.model import Features, FeatureSpec, OutputSpec
 from rankhub.interfaces.order import RankTarget
-from rankhub.interfaces.points import Points
 from rankhub_counting.density import Density
 from rankhub_counting.density_loss import DensityMSE
+from rankhub_points import Points
 from rankhub_ranking.margin_ranking import MarginRanking
 from rankhub_ranking.regression import L1
 

@@ -10,9 +10,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rankhub.interfaces.points import Points
 from rankhub_counting import density_loss as kernels
 from rankhub_counting.density_loss import REACH, Gaussians, draw
+from rankhub_points import Points
 
 FIXED = Gaussians(15.0, None, 0.3)
 

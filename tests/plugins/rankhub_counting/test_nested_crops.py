@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from rankhub.engine.feed import collate
 from rankhub.interfaces.batch import View
-from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.draws import Draws
 from rankhub.interfaces.errors import Objection, UserError
 from rankhub.interfaces.generator import ViewSpec
 from rankhub_counting.nested_crops import NestedCrops
 from rankhub_counting.squares import Square
+from rankhub_points import PointLabels
 
 DRAWS = Draws(3, "ranked", 5, 1)
 
@@ -84,7 +84,7 @@ def test_a_crop_lies_inside_the_one_before_and_never_holds_more(options, height,
     views = step.apply([View(image(height, width), 2, label=points)], Draws(seed, "s", 0))
     sizes = [view.image.shape for view in views]
     assert sizes == [(3, options["size"], options["size"])] * (options["crops"] * options["sets"])
-    counts = collate(views, options["sets"], LabelSpec("points")).target.label.numbers().tolist()
+    counts = collate(views, options["sets"], PointLabels()).target.label.numbers().tolist()
     for kind in range(options["sets"]):
         rows = [row for row, view in enumerate(views) if view.kind == kind]
         assert [views[row].level for row in rows] == list(range(options["crops"] - 1, -1, -1))

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from rankhub.engine.feed import collate
 from rankhub.interfaces.batch import View
-from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.draws import Draws
 from rankhub.interfaces.errors import Objection, UserError
 from rankhub.interfaces.generator import ViewSpec
 from rankhub_counting.scaled_crops import ScaledCrops
+from rankhub_points import PointLabels
 
 DRAWS = Draws(3, "labeled", 5, 1)
 
@@ -50,7 +50,7 @@ def test_squares_are_in_range_and_inside_and_hold_their_points(height, width, sm
     assert (found[:, :2] + found[:, 2:] <= np.array([width, height]) + 1e-9).all()
     assert (found[:, 2] >= smallest - 1e-9).all()
     assert (found[:, 2] <= min(largest, height, width) + 1e-9).all()
-    numbers = collate(views, 1, LabelSpec("points")).target.label.numbers().tolist()
+    numbers = collate(views, 1, PointLabels()).target.label.numbers().tolist()
     for (left, top, side), number in zip(found, numbers, strict=True):
         inside = (points >= (left, top)) & (points < (left + side, top + side))
         assert number == inside.all(axis=1).sum()

@@ -12,6 +12,7 @@ from rankhub.interfaces.errors import UserError
 from rankhub_data.from_python import FromPython
 from rankhub_data.meaning import in_classes_of
 from rankhub_data.placed import extents
+from rankhub_points import PointLabels
 
 IMAGES = np.zeros((4, 20, 30, 3), np.uint8)
 
@@ -89,7 +90,7 @@ def test_points_are_measured_and_have_their_distances(context):
     ]
     data = opened(context, labels, unit="people")
     assert data.labels().tolist() == [0, 2, 5, 1]
-    assert data.label == LabelSpec("points", unit="people", mean=2.0, std=np.std([0, 2, 5, 1]), density=8 / (4 * 600))
+    assert data.label == PointLabels(unit="people", mean=2.0, std=np.std([0, 2, 5, 1]), density=8 / (4 * 600))
     points = data.points()
     assert [len(each) for each in points] == [0, 2, 5, 1]
     np.testing.assert_array_equal(points[2][:, :2], labels[2].numpy())

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rankhub.interfaces.draws import Draws
-from rankhub.interfaces.points import Points
+from rankhub_points import Points
 from rankhub_views.parameters import Boxes, Turn, compose, random_boxes
 
 SCALE, RATIO = (0.08, 1.0), (3 / 4, 4 / 3)

@@ -8,7 +8,7 @@ from rankhub.interfaces.draws import Draws
 from rankhub.interfaces.errors import Objection
 from rankhub.interfaces.generator import ViewSpec
 from rankhub.interfaces.order import RankTarget
-from rankhub.interfaces.points import Points
+from rankhub_points import Points
 from rankhub_views import render
 from rankhub_views.random_views import RandomViews, ViewSet
 

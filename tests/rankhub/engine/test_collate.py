@@ -6,8 +6,9 @@ import torch
 from rankhub.engine.feed import collate
 from rankhub.interfaces.batch import View
 from rankhub.interfaces.data import LabelSpec
+from rankhub_points import PointLabels
 
-POINTS = LabelSpec("points")
+POINTS = PointLabels()
 
 
 def view(index, size, label=None, kind=0, level=1.0, move=None):

@@ -11,9 +11,9 @@ from rankhub.engine.feed import Chain, EpochPosition, Feed
 from rankhub.interfaces.data import LabelSpec, Sample
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.order import RankTarget
-from rankhub.interfaces.points import Points
 from rankhub.recipe.assembly import plan_chain
 from rankhub.recipe.schema import Loader
+from rankhub_points import PointLabels, Points
 
 
 def feed(batch_size=5, steps=None, seed=3, data=None, **loader):
@@ -110,7 +110,8 @@ class Gathered(Patches):
 
     def __init__(self, *, kind="class", sizes=(8,), stacked=True):
         super().__init__(count=23)
-        self.label, self.stacked, self.asked, self.gathered = LabelSpec(kind), stacked, 0, 0
+        self.label = PointLabels() if kind == "points" else LabelSpec(kind)
+        self.stacked, self.asked, self.gathered = stacked, 0, 0
         self.sides = [sizes[index % len(sizes)] for index in range(23)]
 
     def __getitem__(self, index):

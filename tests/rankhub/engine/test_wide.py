@@ -12,7 +12,7 @@ from helpers.training import parts_of, recipe
 
 from rankhub.engine.wide import Gathering
 from rankhub.interfaces.errors import UserError
-from rankhub.interfaces.points import Points
+from rankhub_points import Points
 
 
 @dataclass(frozen=True)

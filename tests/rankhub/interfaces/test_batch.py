@@ -4,7 +4,7 @@ import torch
 
 from rankhub.interfaces.batch import IDENTITY, Batch, View
 from rankhub.interfaces.order import RankTarget
-from rankhub.interfaces.points import Points
+from rankhub_points import Points
 
 
 def make_batch(rows: tuple[int, ...] = (3, 2), **changes) -> Batch:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rankhub.interfaces.order import RankTarget
-from rankhub.interfaces.points import Points
+from rankhub_points import Points
 
 CPU = torch.device("cpu")
 

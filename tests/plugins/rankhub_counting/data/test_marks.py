@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rankhub.interfaces.errors import UserError
-from rankhub.interfaces.points import Points
 from rankhub_counting.data.marks import as_points
 from rankhub_data.placed import INSIDE, extents, placed
+from rankhub_points import Points
 
 SIZES = st.tuples(st.integers(1, 900), st.integers(1, 900))
 

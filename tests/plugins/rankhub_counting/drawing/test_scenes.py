@@ -14,6 +14,7 @@ from rankhub_counting.drawing import scenes
 from rankhub_counting.drawing.layout import SceneObject
 from rankhub_counting.drawing.scenes import DrawnScenes
 from rankhub_data.skimage_photos import HELD_OUT, PHOTOS
+from rankhub_points import PointLabels
 
 
 def opened(tmp_path, memory=1 << 30, **options):
@@ -43,8 +44,7 @@ def test_what_is_served(tmp_path):
         assert (np.diff(y) <= 0).all()
     counts = data.labels()
     assert counts.tolist() == [len(points) for points in data.points()]
-    assert data.label == LabelSpec(
-        "points",
+    assert data.label == PointLabels(
         unit="discs",
         mean=pytest.approx(counts.mean()),
         std=pytest.approx(counts.std()),
@@ -94,7 +94,7 @@ def test_few_labels_and_the_rest_without(tmp_path):
     out = opened(tmp_path, labels=1, part="held_out")
     assert names(out) == [f"held_out/{n}" for n in range(6)]
     assert DrawnScenes(part="unlabeled").label == LabelSpec()
-    assert DrawnScenes().label == LabelSpec("points", unit="discs")
+    assert DrawnScenes().label == PointLabels(unit="discs")
 
 
 def test_no_backdrop_of_one_side_is_on_the_other(tmp_path):

@@ -2,19 +2,22 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from rankhub.interfaces.data import LabelKind, LabelSpec
+from rankhub.interfaces.order import MovingLabels
+
 NEAR = 1e-6
 """Pixels by which a point may miss an edge by rounding and still count as lying on it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Points:
+class Points(MovingLabels):
     """The points of N views; each has its own number of them.
 
     A view knows all points of the image it is made from. Those outside it are kept, since what is drawn around a point
@@ -99,10 +102,6 @@ class Points:
             flipped=self.flipped[rows],
         )
 
-    def to(self, device: torch.device) -> Self:
-        """The same points on ``device``."""
-        return self.each(lambda part: part.to(device))
-
     def each(self, change: Callable[[Tensor], Tensor]) -> Self:
         """The points of what ``change`` makes of each part."""
         return type(self)(*(change(getattr(self, name)) for name in self.__slots__))
@@ -136,6 +135,17 @@ class Points:
 
     def _of_rows(self, values: Tensor) -> tuple[Tensor, ...]:
         return torch.split(values, self.counts.tolist())
+
+
+@dataclass(frozen=True, slots=True)
+class PointLabels(LabelSpec):
+    """What labels are that are points, [n, 2] or [n, 3] an image as in :class:`rankhub.interfaces.data.Sample`."""
+
+    kind: LabelKind | None = "points"
+
+    def moving(self, labels: Sequence[Any], sizes: Tensor) -> Points:
+        """The points of whole images."""
+        return Points.of(labels, sizes)
 
 
 def _leading(columns: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rankhub.interfaces.points import Points
+from rankhub_points import Points
 
 
 def crop(left, top, width, height, size, flip=False, upside_down=False):
