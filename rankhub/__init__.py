@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from rankhub.api import list_recipes as list_recipes
     from rankhub.api import load_recipe as load_recipe
     from rankhub.api import load_run as load_run
-    from rankhub.api import read_document as read_document
     from rankhub.api import recipe_files as recipe_files
     from rankhub.api import resume as resume
     from rankhub.api import train as train
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from rankhub.catalog.blame import during as during
     from rankhub.catalog.catalog import Catalog as Catalog
     from rankhub.catalog.catalog import ComponentInfo as ComponentInfo
+    from rankhub.catalog.complaints import complaints as complaints
     from rankhub.catalog.discovery import STRAYS as STRAYS
     from rankhub.catalog.discovery import BrokenPlugin as BrokenPlugin
     from rankhub.catalog.discovery import Plugin as Plugin
@@ -69,18 +69,19 @@ if TYPE_CHECKING:
     from rankhub.recipe.phases import CHOICE as CHOICE
     from rankhub.recipe.phases import OF_THE_PHASE as OF_THE_PHASE
     from rankhub.recipe.reader import Document as Document
+    from rankhub.recipe.reader import read_yaml as read_yaml
     from rankhub.recipe.report import RecipeErrors as RecipeErrors
     from rankhub.recipe.schema import SPECS as SPECS
     from rankhub.recipe.schema import shape_of as shape_of
+    from rankhub.recipe.shipped import read_file as read_file
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "rankhub.api": (
-        "build estimate list_components list_recipes load_recipe load_run read_document recipe_files resume train"
-    ),
+    "rankhub.api": ("build estimate list_components list_recipes load_recipe load_run recipe_files resume train"),
     "rankhub.catalog.blame": "blamed called during",
     "rankhub.catalog.catalog": "Catalog ComponentInfo",
+    "rankhub.catalog.complaints": "complaints",
     "rankhub.catalog.discovery": "BrokenPlugin Plugin PluginFailure PluginSource STRAYS guarded",
     "rankhub.catalog.nearest": "suggestion",
     "rankhub.catalog.page": "ComponentPage describe",
@@ -101,9 +102,10 @@ _HOMES = {
     "rankhub.recipe.load": "LoadedRecipe",
     "rankhub.recipe.overrides": "Change apply_overrides",
     "rankhub.recipe.phases": "CHOICE OF_THE_PHASE",
-    "rankhub.recipe.reader": "Document",
+    "rankhub.recipe.reader": "Document read_yaml",
     "rankhub.recipe.report": "RecipeErrors",
     "rankhub.recipe.schema": "SPECS shape_of",
+    "rankhub.recipe.shipped": "read_file",
 }
 """Module -> the names that are taken from it when they are used, as the imports above say it for a type checker."""
 

@@ -11,19 +11,15 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
-
-from pydantic import BaseModel, ValidationError
+from typing import TYPE_CHECKING, Any
 
 from rankhub.catalog.catalog import Catalog, ComponentInfo
-from rankhub.catalog.complaints import complaints
 from rankhub.catalog.nearest import suggestion
 from rankhub.interfaces.errors import Interrupted, UserError
 from rankhub.recipe.load import LoadedRecipe
 from rankhub.recipe.load import load_recipe as read_recipe
 from rankhub.recipe.overrides import Change
-from rankhub.recipe.reader import Document, read, write_value, write_yaml
-from rankhub.recipe.report import RecipeErrors
+from rankhub.recipe.reader import read_yaml, write_value, write_yaml
 from rankhub.recipe.shipped import Shipped, Source, What, find, listed, read_file, shipped
 
 if TYPE_CHECKING:
@@ -42,8 +38,6 @@ Recipe = str | Path | Mapping[str, Any] | LoadedRecipe
 Overrides = Mapping[str, Any] | Sequence[str | Change]
 """Dotted path -> value, or ``a.b.c=value`` as on the command line, or changes that know the file and the line that ask
 for them."""
-
-Shape = TypeVar("Shape", bound=BaseModel)
 
 
 def load_recipe(
@@ -193,29 +187,6 @@ def load_run(path: str | Path, device: str | None = None, overrides: Overrides =
     return run
 
 
-def read_document(path: str | Path, shape: type[Shape]) -> tuple[Shape, Document]:
-    """Read a YAML file of another shape than a recipe's, with the line of every entry, as recipes are read.
-
-    Args:
-        path: The file.
-        shape: A pydantic model.
-
-    Returns:
-        The model, and the file's data with their locations, for later sentences and for changes of recipes.
-
-    Raises:
-        RecipeErrors: All that does not fit the shape.
-        UserError: The file cannot be read.
-    """
-    source = read_file(Path(path))
-    document = read(source.text, source.file, f"a mapping with the keys {', '.join(shape.model_fields)}")
-    try:
-        return shape.model_validate_json(json.dumps(document.data)), document
-    except ValidationError as error:
-        found = complaints(error, shape, document.data)
-    raise RecipeErrors([document.problem(one.steps, one.text) for one in found])
-
-
 def list_recipes(what: What = "recipe", catalog: Catalog | None = None) -> list[Shipped]:
     """The recipes that plugins bring, by name; or the overlays, or the blocks that recipes extend."""
     return listed(catalog or Catalog.discover(), what)
@@ -230,7 +201,7 @@ def recipe_files(name: str, catalog: Catalog | None = None) -> dict[Path, str]:
     catalog = catalog or Catalog.discover()
     one = shipped(catalog, name)
     source = read_file(one.path, one.distribution)
-    other = read(source.text, source.file).data.get("extends")
+    other = read_yaml(source.text, source.file).data.get("extends")
     base = [find(other, catalog, "block", "recipe", beside=source)] if isinstance(other, str) else []
     return {found.path: found.text for found in (source, *base) if found.path is not None}
 
