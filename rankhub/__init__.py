@@ -17,23 +17,21 @@ from rankhub.interfaces.errors import Interrupted as Interrupted
 from rankhub.interfaces.errors import UserError as UserError
 
 if TYPE_CHECKING:
-    from rankhub.api import RecipeModels as RecipeModels
     from rankhub.api import build as build
     from rankhub.api import estimate as estimate
     from rankhub.api import list_components as list_components
     from rankhub.api import list_recipes as list_recipes
     from rankhub.api import load_recipe as load_recipe
     from rankhub.api import load_run as load_run
-    from rankhub.api import read_document as read_document
     from rankhub.api import recipe_files as recipe_files
     from rankhub.api import resume as resume
     from rankhub.api import train as train
-    from rankhub.api import views_of as views_of
     from rankhub.catalog.blame import blamed as blamed
     from rankhub.catalog.blame import called as called
     from rankhub.catalog.blame import during as during
     from rankhub.catalog.catalog import Catalog as Catalog
     from rankhub.catalog.catalog import ComponentInfo as ComponentInfo
+    from rankhub.catalog.complaints import complaints as complaints
     from rankhub.catalog.discovery import STRAYS as STRAYS
     from rankhub.catalog.discovery import BrokenPlugin as BrokenPlugin
     from rankhub.catalog.discovery import Plugin as Plugin
@@ -43,6 +41,8 @@ if TYPE_CHECKING:
     from rankhub.catalog.nearest import suggestion as suggestion
     from rankhub.catalog.page import ComponentPage as ComponentPage
     from rankhub.catalog.page import describe as describe
+    from rankhub.catalog.spec import KIND_KEY as KIND_KEY
+    from rankhub.catalog.spec import ComponentSpec as ComponentSpec
     from rankhub.engine.answers import Answer as Answer
     from rankhub.engine.answers import Prediction as Prediction
     from rankhub.engine.cost import Cost as Cost
@@ -62,24 +62,30 @@ if TYPE_CHECKING:
     from rankhub.engine.trained import Run as Run
     from rankhub.interfaces.talk import Talk as Talk
     from rankhub.recipe.address import labels_of as labels_of
+    from rankhub.recipe.assembly import Assembly as Assembly
     from rankhub.recipe.load import LoadedRecipe as LoadedRecipe
     from rankhub.recipe.overrides import Change as Change
     from rankhub.recipe.overrides import apply_overrides as apply_overrides
+    from rankhub.recipe.phases import CHOICE as CHOICE
+    from rankhub.recipe.phases import OF_THE_PHASE as OF_THE_PHASE
     from rankhub.recipe.reader import Document as Document
+    from rankhub.recipe.reader import read_yaml as read_yaml
     from rankhub.recipe.report import RecipeErrors as RecipeErrors
+    from rankhub.recipe.schema import SPECS as SPECS
+    from rankhub.recipe.schema import shape_of as shape_of
+    from rankhub.recipe.shipped import read_file as read_file
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "rankhub.api": (
-        "RecipeModels build estimate list_components list_recipes load_recipe load_run read_document "
-        "recipe_files resume train views_of"
-    ),
+    "rankhub.api": ("build estimate list_components list_recipes load_recipe load_run recipe_files resume train"),
     "rankhub.catalog.blame": "blamed called during",
     "rankhub.catalog.catalog": "Catalog ComponentInfo",
+    "rankhub.catalog.complaints": "complaints",
     "rankhub.catalog.discovery": "BrokenPlugin Plugin PluginFailure PluginSource STRAYS guarded",
     "rankhub.catalog.nearest": "suggestion",
     "rankhub.catalog.page": "ComponentPage describe",
+    "rankhub.catalog.spec": "ComponentSpec KIND_KEY",
     "rankhub.engine.answers": "Answer Prediction",
     "rankhub.engine.cost": "Cost RunPlanned Trial",
     "rankhub.engine.feed": "Chain",
@@ -92,10 +98,14 @@ _HOMES = {
     "rankhub.engine.trained": "Run",
     "rankhub.interfaces.talk": "Talk",
     "rankhub.recipe.address": "labels_of",
+    "rankhub.recipe.assembly": "Assembly",
     "rankhub.recipe.load": "LoadedRecipe",
     "rankhub.recipe.overrides": "Change apply_overrides",
-    "rankhub.recipe.reader": "Document",
+    "rankhub.recipe.phases": "CHOICE OF_THE_PHASE",
+    "rankhub.recipe.reader": "Document read_yaml",
     "rankhub.recipe.report": "RecipeErrors",
+    "rankhub.recipe.schema": "SPECS shape_of",
+    "rankhub.recipe.shipped": "read_file",
 }
 """Module -> the names that are taken from it when they are used, as the imports above say it for a type checker."""
 

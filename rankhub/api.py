@@ -11,22 +11,15 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
-
-from pydantic import BaseModel, ValidationError
+from typing import TYPE_CHECKING, Any
 
 from rankhub.catalog.catalog import Catalog, ComponentInfo
-from rankhub.catalog.complaints import complaints
 from rankhub.catalog.nearest import suggestion
-from rankhub.catalog.spec import KIND_KEY, ComponentSpec
 from rankhub.interfaces.errors import Interrupted, UserError
 from rankhub.recipe.load import LoadedRecipe
 from rankhub.recipe.load import load_recipe as read_recipe
 from rankhub.recipe.overrides import Change
-from rankhub.recipe.phases import CHOICE, OF_THE_PHASE
-from rankhub.recipe.reader import Document, read, write_value, write_yaml
-from rankhub.recipe.report import RecipeErrors
-from rankhub.recipe.schema import SPECS, Phase, Stream, shape_of
+from rankhub.recipe.reader import read_yaml, write_value, write_yaml
 from rankhub.recipe.shipped import Shipped, Source, What, find, listed, read_file, shipped
 
 if TYPE_CHECKING:
@@ -34,7 +27,6 @@ if TYPE_CHECKING:
     from rankhub.engine.run import Ended
     from rankhub.engine.trained import Run
     from rankhub.interfaces.callback import Callback
-    from rankhub.interfaces.generator import ViewSpec
 
 Progress = Any
 """None: a bar on a terminal and in a notebook, else nothing. False: nothing. Or ``progress(done, total, what)``, or a
@@ -46,8 +38,6 @@ Recipe = str | Path | Mapping[str, Any] | LoadedRecipe
 Overrides = Mapping[str, Any] | Sequence[str | Change]
 """Dotted path -> value, or ``a.b.c=value`` as on the command line, or changes that know the file and the line that ask
 for them."""
-
-Shape = TypeVar("Shape", bound=BaseModel)
 
 
 def load_recipe(
@@ -197,37 +187,6 @@ def load_run(path: str | Path, device: str | None = None, overrides: Overrides =
     return run
 
 
-def read_document(path: str | Path, shape: type[Shape]) -> tuple[Shape, Document]:
-    """Read a YAML file of another shape than a recipe's, with the line of every entry, as recipes are read.
-
-    Args:
-        path: The file.
-        shape: A pydantic model.
-
-    Returns:
-        The model, and the file's data with their locations, for later sentences and for changes of recipes.
-
-    Raises:
-        RecipeErrors: All that does not fit the shape.
-        UserError: The file cannot be read.
-    """
-    source = read_file(Path(path))
-    document = read(source.text, source.file, f"a mapping with the keys {', '.join(shape.model_fields)}")
-    try:
-        return shape.model_validate_json(json.dumps(document.data)), document
-    except ValidationError as error:
-        found = complaints(error, shape, document.data)
-    raise RecipeErrors([document.problem(one.steps, one.text) for one in found])
-
-
-def views_of(recipe: LoadedRecipe) -> dict[str, ViewSpec]:
-    """What the generator of each of a recipe's streams makes of one image; reads no data, builds no network."""
-    from rankhub.recipe.assembly import Assembly
-
-    assembly = Assembly.of(recipe.recipe, recipe.catalog)
-    return {name: found[1] for name in assembly.names("streams") if (found := assembly.chain(name)) is not None}
-
-
 def list_recipes(what: What = "recipe", catalog: Catalog | None = None) -> list[Shipped]:
     """The recipes that plugins bring, by name; or the overlays, or the blocks that recipes extend."""
     return listed(catalog or Catalog.discover(), what)
@@ -242,30 +201,9 @@ def recipe_files(name: str, catalog: Catalog | None = None) -> dict[Path, str]:
     catalog = catalog or Catalog.discover()
     one = shipped(catalog, name)
     source = read_file(one.path, one.distribution)
-    other = read(source.text, source.file).data.get("extends")
+    other = read_yaml(source.text, source.file).data.get("extends")
     base = [find(other, catalog, "block", "recipe", beside=source)] if isinstance(other, str) else []
     return {found.path: found.text for found in (source, *base) if found.path is not None}
-
-
-class RecipeModels:
-    """The pydantic models by which recipes are checked, such as a schema for editors is made from.
-
-    Attributes:
-        recipe: A whole recipe in its long form.
-        phase: An item of its phases.
-        stream: One of its streams.
-        specs: Kind of component -> what stands where one is named: ``use``, and the recipe's own keys beside it.
-        mark: Key of a JSON schema under which such a key has its kind.
-        of_the_phase: Keys of a phase that may stand at the recipe's top.
-        choice: Keys of which a recipe has one at its top.
-    """
-
-    phase, stream = Phase, Stream
-    mark, of_the_phase, choice = KIND_KEY, OF_THE_PHASE, CHOICE
-
-    def __init__(self, catalog: Catalog) -> None:
-        self.recipe = shape_of(catalog.kinds)
-        self.specs: Mapping[str, type[ComponentSpec]] = {one: SPECS.get(one, ComponentSpec) for one in catalog.kinds}
 
 
 def list_components(kind: str | None = None, catalog: Catalog | None = None) -> list[ComponentInfo]:

@@ -20,7 +20,7 @@ from PIL import Image
 import rankhub
 from rankhub.catalog.catalog import Catalog
 from rankhub_cli.main import execute
-from rankhub_study.plan import Plan
+from rankhub_study.plan import read_plan
 
 REPO = Path(__file__).resolve().parents[1]
 PAPERS = papers(REPO)
@@ -101,7 +101,7 @@ def test_recipes_plans_and_changes_are_valid(paper, home):
         file.write_text(block)
         keys = set(yaml.safe_load(block))
         if "methods" in keys:
-            rankhub.read_document(file, Plan)
+            read_plan(file)
         elif {"data", "streams"} <= keys:
             rankhub.load_recipe(file)
         else:  # changes to a recipe, which the first line may name

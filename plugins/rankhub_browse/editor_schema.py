@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 import rankhub
-from rankhub import Catalog, ComponentInfo, RecipeModels, UserError
+from rankhub import CHOICE, KIND_KEY, OF_THE_PHASE, SPECS, Catalog, ComponentInfo, ComponentSpec, UserError, shape_of
 
 EXTENDS, LIKE = "extends", "like"
 _PARTIAL = "partial."
@@ -22,18 +22,20 @@ def editor_schema(catalog: Catalog) -> dict[str, Any]:
 
     One that cannot be imported is in the schema without its options, so that an editor accepts what it cannot check.
     """
-    models, options = RecipeModels(catalog), _options(catalog)
-    own: list[type[BaseModel]] = [models.recipe, models.phase, models.stream, *models.specs.values()]
-    known = list(dict.fromkeys([*own, *options.values()]))
+    shape, options = shape_of(catalog.kinds), _options(catalog)
+    # What stands where a component is named: `use`, and the recipe's own keys beside it.
+    specs = {kind: SPECS.get(kind, ComponentSpec) for kind in catalog.kinds}
+    (phase,), (_, stream) = (get_args(shape.model_fields[key].annotation) for key in ("phases", "streams"))
+    known: list[type[BaseModel]] = list(dict.fromkeys([shape, phase, stream, *specs.values(), *options.values()]))
     references, schema = models_json_schema([(model, "validation") for model in known], by_alias=True)
-    definitions = _point(schema["$defs"], models.mark)
+    definitions = _point(schema["$defs"])
     names = {model: references[model, "validation"]["$ref"].removeprefix("#/$defs/") for model in known}
-    _allow_short(*(definitions[names[model]] for model in (models.recipe, models.phase, models.stream)))
-    bodies = {model: definitions[name] for model, name in names.items() if model not in (models.phase, models.stream)}
+    _allow_short(*(definitions[names[model]] for model in (shape, phase, stream)))
+    bodies = {model: definitions[name] for model, name in names.items() if model not in (phase, stream)}
     for name in {names[model] for model in bodies}:  # two components may have one class, and one body
         del definitions[name]
-    definitions |= {kind: _kind(kind, catalog, options, bodies[models.specs[kind]], bodies) for kind in catalog.kinds}
-    whole = {**bodies[models.recipe], "title": "a whole recipe"}
+    definitions |= {kind: _kind(kind, catalog, options, bodies[specs[kind]], bodies) for kind in catalog.kinds}
+    whole = {**bodies[shape], "title": "a whole recipe"}
     definitions |= {f"{_PARTIAL}{name}": _partial(body) for name, body in definitions.items()}
     part = _partial(whole)  # a recipe that extends another may leave everything out
     extends = {"type": "string", "description": "a recipe or block that comes with rankhub, or the path of a file"}
@@ -52,17 +54,17 @@ def editor_schema(catalog: Catalog) -> dict[str, Any]:
     }
 
 
-def _point(node: Any, mark: str) -> Any:
+def _point(node: Any) -> Any:
     """Point keys of components to the definitions of their kinds, and close mappings whose names have a pattern."""
     if isinstance(node, list):
-        return [_point(item, mark) for item in node]
+        return [_point(item) for item in node]
     if not isinstance(node, dict):
         return node
-    if mark in node:
-        rest = {key: value for key, value in node.items() if key not in (mark, "$ref")}
-        return {**rest, "$ref": f"#/$defs/{node[mark]}"}
+    if KIND_KEY in node:
+        rest = {key: value for key, value in node.items() if key not in (KIND_KEY, "$ref")}
+        return {**rest, "$ref": f"#/$defs/{node[KIND_KEY]}"}
     closed = {"additionalProperties": False} if "patternProperties" in node else {}
-    return {**{key: _point(value, mark) for key, value in node.items()}, **closed}
+    return {**{key: _point(value) for key, value in node.items()}, **closed}
 
 
 def _partial(node: Any, *, asks: bool = False) -> Any:
@@ -95,9 +97,9 @@ def _allow_short(root: dict[str, Any], phase: dict[str, Any], stream: dict[str, 
         "description": "a list of streams, or a mapping from streams to what differs there, in the order of turns",
         "anyOf": [listed, {**uses, "patternProperties": differing}],
     }
-    root["properties"] |= {key: phase[key] for key in RecipeModels.of_the_phase}
+    root["properties"] |= {key: phase[key] for key in OF_THE_PHASE}
     root["required"].remove("phases")
-    root["anyOf"] = [{"required": [key]} for key in RecipeModels.choice]
+    root["anyOf"] = [{"required": [key]} for key in CHOICE]
     like = {"type": "string", "description": "another stream, whose keys it takes over"}
     whole = dict(stream)
     stream.clear()

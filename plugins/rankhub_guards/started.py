@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import BaseModel, RootModel
+from pydantic import BaseModel
 
 import rankhub
 from rankhub import UserError
@@ -119,7 +119,8 @@ def _digest_of(file: Path) -> str:
 
 
 def _resolved(path: Path) -> dict[str, Any]:
-    return rankhub.read_document(path / RESOLVED, RootModel[dict[str, Any]])[0].root
+    source = rankhub.read_file(path / RESOLVED)
+    return rankhub.read_yaml(source.text, source.file).data
 
 
 def _differences(then: Any, now: Any, path: tuple[str, ...] = ()) -> Iterator[str]:

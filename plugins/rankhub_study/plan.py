@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+import rankhub
+from rankhub import Document
 
 Positive = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -301,3 +306,19 @@ def written_out(name: str, found: list[Any] | Dimension) -> Dimension:
     if one.path is None and not isinstance(one.values, dict):
         return one.model_copy(update={"path": name})
     return one
+
+
+def read_plan(file: Path) -> tuple[Plan, Document]:
+    """A plan, and the data of its file with their lines, for later sentences and for changes of recipes.
+
+    Raises:
+        RecipeErrors: All that does not fit.
+        UserError: The file cannot be read.
+    """
+    source = rankhub.read_file(file)
+    document = rankhub.read_yaml(source.text, source.file, f"a mapping with the keys {', '.join(Plan.model_fields)}")
+    try:
+        return Plan.model_validate_json(json.dumps(document.data)), document
+    except ValidationError as error:
+        found = rankhub.complaints(error, Plan, document.data)
+    raise rankhub.RecipeErrors([document.problem(one.steps, one.text) for one in found])

@@ -117,7 +117,8 @@ class Length:
     @classmethod
     def of(cls, loaded: LoadedRecipe) -> Length:
         """Of a recipe; reads no data."""
-        recipe, made = loaded.resolved(), rankhub.views_of(loaded)
+        recipe, assembly = loaded.resolved(), rankhub.Assembly.of(loaded.recipe, loaded.catalog)
+        made = {name: chain[1].views for name in recipe["streams"] if (chain := assembly.chain(name)) is not None}
         phases = recipe["phases"]
         views = []
         for phase in phases:
@@ -125,7 +126,7 @@ class Length:
                 name: use.get("batch_size") or recipe["streams"][name]["batch_size"]
                 for name, use in phase["streams"].items()
             }
-            views.append([size * made[name].views for name, size in sizes.items()])
+            views.append([size * made[name] for name, size in sizes.items()])
         turns = [phase["mix"]["alternate"] if isinstance(phase["mix"], dict) else None for phase in phases]
         return cls([phase["name"] for phase in phases], [phase["steps"] for phase in phases], views, turns)
 

@@ -22,7 +22,7 @@ from rankhub_study.check import check
 from rankhub_study.choice import Jobs
 from rankhub_study.figure import draw
 from rankhub_study.jobs import Job
-from rankhub_study.plan import Plan
+from rankhub_study.plan import Plan, read_plan
 from rankhub_study.points import narrowed
 from rankhub_study.queue import JobQueue
 from rankhub_study.recipes import Recipes
@@ -95,11 +95,9 @@ def study(
     """
     talk = talking()
     if plan is None:
-        return talk.pairs(
-            {name: rankhub.read_document(file, Plan)[0].description for name, file in shipped_plans().items()}
-        )
+        return talk.pairs({name: read_plan(file)[0].description for name, file in shipped_plans().items()})
     file = find_plan(plan)
-    read, document = rankhub.read_document(file, Plan)
+    read, document = read_plan(file)
     read = narrowed(read, only or ())
     folder = (out or Path("runs", "studies", file.parent.name if file.name == PLAN else file.stem)).absolute()
     if table:

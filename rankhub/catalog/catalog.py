@@ -41,8 +41,6 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from rankhub.catalog.spec import ComponentSpec
-    from rankhub.interfaces.callback import Callback, RunInfo
-    from rankhub.interfaces.evaluate import Reference
     from rankhub.interfaces.guard import Guard
     from rankhub.interfaces.processes import Processes
     from rankhub.interfaces.schedule import Clock
@@ -294,31 +292,18 @@ class Catalog:
                 guard.made(self.kinds[kind], made)
         return made
 
-    def observers(self, run: RunInfo) -> list[Callback]:
-        """The callbacks with which plugins watch every run."""
-        from rankhub.interfaces.callback import Callback
-
-        return self._brought("rankhub_observers", Callback, "watch this run", run=run)
-
     @cached_property
     def guards(self) -> list[Guard]:
         """The guards of all plugins, asked for once."""
         from rankhub.interfaces.guard import Guard
 
-        return self._brought("rankhub_guards", Guard, "guard")
-
-    @property
-    def references(self) -> list[Reference]:
-        """The rows of all plugins that training must beat."""
-        from rankhub.interfaces.evaluate import Reference
-
-        return self._brought("rankhub_references", Reference, "measure references")
+        return self.asked("rankhub_guards", Guard, "guard")
 
     def talk(self, stream: Stream) -> Talk:
         """What shows what is done: a plugin's, or plain lines."""
         from rankhub.interfaces.talk import Talk
 
-        found = self._brought("rankhub_talks", Talk, "show what is done", stream=stream)
+        found = self.asked("rankhub_talks", Talk, "show what is done", stream=stream)
         return found[0] if found else Talk(getattr(sys, stream))
 
     def tried(self, parts: Any) -> list[Any]:
@@ -328,10 +313,10 @@ class Catalog:
 
     def say(self, event: object, talk: Talk) -> None:
         """Let plugins say on ``talk`` what people should know of an event; see ``rankhub_words``."""
-        self._brought("rankhub_words", str, "say what a run does", event=event, talk=talk)
+        self.asked("rankhub_words", str, "say what a run does", event=event, talk=talk)
 
-    def _brought(self, hook: str, record: type[T], does: str, **given: Any) -> list[T]:
-        """What all plugins answer to a hook; one that fails is left out with a warning."""
+    def asked(self, hook: str, record: type[T], does: str, **given: Any) -> list[T]:
+        """The records that all plugins answer to a hook; one that fails is left out with a warning that it does not."""
         found: list[T] = []
         for plugin in self.plugins:
             try:

@@ -178,7 +178,11 @@ def _answered(module: object, facts: tuple[str, str, str]) -> Plugin:
             "install releases of both that fit"
         )
     hooks = _register(module, facts[0])
-    return Plugin(*facts, _kinds(hooks), _components(hooks), _verbs(hooks), _recipes(hooks), hooks)
+    components = _differing(
+        hooks.rankhub_components, Component, "rankhub.Component", "components of kind {0.kind} {0.name!r}"
+    )
+    verbs = _differing(hooks.rankhub_verbs, Verb, "rankhub.Verb", "verbs {0.name!r}")
+    return Plugin(*facts, _kinds(hooks), components, verbs, _recipes(hooks), hooks)
 
 
 def guarded(call: Callable[[], T]) -> T:
@@ -250,7 +254,7 @@ def answers(hook: HookCaller, record: type[T], wanted: str, **given: Any) -> tup
 
 
 def _kinds(hooks: HookRelay) -> tuple[Kind, ...]:
-    kinds = answers(hooks.rankhub_kinds, Kind, "list of rankhub.interfaces.kinds.Kind")
+    kinds = _differing(hooks.rankhub_kinds, Kind, "rankhub.interfaces.kinds.Kind", "kinds {0.name!r}")
     for kind in kinds:
         place, unknown = kind.address, {*kind.wired, *kind.told}.difference(ANYWHERE)
         if place and not TOP.fullmatch(place):
@@ -258,14 +262,7 @@ def _kinds(hooks: HookRelay) -> tuple[Kind, ...]:
         if unknown:
             expected = f"expected some of {', '.join(ANYWHERE)}"
             raise InvalidAnswer(f"its kind {kind.name!r} is handed {min(unknown)!r}; {expected}")
-    _refuse_twice(f"kinds {kind.name!r}" for kind in kinds)
     return kinds
-
-
-def _components(hooks: HookRelay) -> tuple[Component, ...]:
-    components = answers(hooks.rankhub_components, Component, "list of rankhub.Component")
-    _refuse_twice(f"components of kind {component.kind} {component.name!r}" for component in components)
-    return components
 
 
 def _recipes(hooks: HookRelay) -> tuple[str, ...]:
@@ -282,13 +279,10 @@ def folders_of(package: str) -> list[str]:
     return [] if spec is None else list(spec.submodule_search_locations or ())
 
 
-def _verbs(hooks: HookRelay) -> tuple[Verb, ...]:
-    verbs = answers(hooks.rankhub_verbs, Verb, "list of rankhub.Verb")
-    _refuse_twice(f"verbs {verb.name!r}" for verb in verbs)
-    return verbs
-
-
-def _refuse_twice(names: Iterable[str]) -> None:
-    for name, count in Counter(names).items():
+def _differing(hook: HookCaller, record: type[T], wanted: str, called: str) -> tuple[T, ...]:
+    """What a plugin answers to one hook; ``called`` says by what the records must differ."""
+    found = answers(hook, record, f"list of {wanted}")
+    for name, count in Counter(map(called.format, found)).items():
         if count > 1:
             raise InvalidAnswer(f"it names two {name}")
+    return found

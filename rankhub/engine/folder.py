@@ -24,7 +24,7 @@ from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.files import read_json, unwritable, write_text
 from rankhub.recipe.load import LoadedRecipe
 from rankhub.recipe.phases import old_forms
-from rankhub.recipe.reader import read
+from rankhub.recipe.reader import read_yaml
 from rankhub.recipe.shipped import Source, read_file
 
 RESOLVED = "recipe.resolved.yaml"
@@ -78,7 +78,7 @@ def resolved_recipe(run: Path) -> Source:
     if not path.is_file():
         _no_run(run)
     source = read_file(path)
-    if old_forms(read(source.text, source.file).data):
+    if old_forms(read_yaml(source.text, source.file).data):
         raise UserError(
             f"the run {run.absolute()} was begun by an earlier version of rankhub, whose recipes had another form; "
             "train it anew, or use the version that its lock.json names"

@@ -15,6 +15,7 @@ from rankhub.engine.source import NetworkForward, NetworkSource
 from rankhub.engine.step import Stepped
 from rankhub.engine.training import Training
 from rankhub.engine.watch import Watchers
+from rankhub.interfaces.evaluate import Reference
 from rankhub.interfaces.files import as_csv, write_text
 from rankhub.interfaces.predict import Forward
 from rankhub.interfaces.talk import Talk, TrainingStep
@@ -69,7 +70,7 @@ class Report:
         if not self.parts.evaluators:
             return []
         rows: list[evaluation.Row] = []
-        for reference in self.parts.assembly.catalog.references:
+        for reference in self.parts.assembly.catalog.asked("rankhub_references", Reference, "measure references"):
             results = self.parts.processes.from_first(evaluation.stored_row(self._row_folder(reference.row)))
             if results is None:
                 results = self.row(reference.row, reference.forward(self.parts), 0)

@@ -112,7 +112,8 @@ class _Begun:
 
     def _callbacks(self, info: RunInfo) -> list[Callback]:
         own: list[Callback] = [self.parts.assembly.get(*steps) for steps in self.parts.assembly.addresses("callbacks")]
-        return [*self.host.catalog.observers(info), *own, *self.host.callbacks]
+        observers = self.host.catalog.asked("rankhub_observers", Callback, "watch this run", run=info)
+        return [*observers, *own, *self.host.callbacks]
 
     def _best(self, checkpoints: checkpoint.Checkpoints) -> Best | None:
         wanted = self.parts.recipe.keep_best

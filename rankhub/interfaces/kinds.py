@@ -54,39 +54,35 @@ class Kind:
         check_record("kind", self.name, self.protocol)
 
 
-def _kind(name: str, summary: str, protocol: str, address: str, *wired: str, reserved: tuple[str, ...] = ()) -> Kind:
-    return Kind(name, summary, f"rankhub.interfaces.{protocol}", address, wired, reserved=reserved)
+def _kind(name: str, summary: str, module: str, address: str, *wired: str, reserved: tuple[str, ...] = ()) -> Kind:
+    protocol = f"rankhub.interfaces.{module}:{name.capitalize()}"
+    return Kind(name, summary, protocol, address, wired, reserved=reserved)
 
 
 _ROWS = (
-    _kind("dataset", "Images, with labels or without.", "data:Dataset", "data.*"),
-    _kind(
-        "generator",
-        "One step from an image to its views and their order.",
-        "generator:Generator",
-        "streams.*.generator[]",
-    ),
-    _kind("backbone", "Images to features.", "model:Backbone", "backbone"),
-    _kind("head", "Features to named outputs.", "model:Head", "heads.*", "features", "label"),
+    _kind("dataset", "Images, with labels or without.", "data", "data.*"),
+    _kind("generator", "One step from an image to its views and their order.", "generator", "streams.*.generator[]"),
+    _kind("backbone", "Images to features.", "model", "backbone"),
+    _kind("head", "Features to named outputs.", "model", "heads.*", "features", "label"),
     _kind(
         "loss",
         "Outputs and their order to a number.",
-        "loss:Loss",
+        "loss",
         "streams.*.objectives[]",
         "outputs",
         reserved=("head", "output", "weight"),
     ),
-    _kind("optimizer", "Gradients to a step.", "optim:Optimizer", "optimizer", "params"),
-    _kind("schedule", "A number that changes in training.", "schedule:Schedule", "schedule"),
-    _kind("predict", "How one image becomes one answer at test time.", "predict:Predict", "predict"),
+    _kind("optimizer", "Gradients to a step.", "optim", "optimizer", "params"),
+    _kind("schedule", "A number that changes in training.", "schedule", "schedule"),
+    _kind("predict", "How one image becomes one answer at test time.", "predict", "predict"),
     _kind(
         "evaluator",
         "Features or predictions to metrics, tables and pictures.",
-        "evaluate:Evaluator",
+        "evaluate",
         "evaluate[]",
         reserved=("optional", "during_training"),
     ),
-    _kind("callback", "Watches a run; may ask to stop, save or evaluate.", "callback:Callback", "callbacks[]"),
+    _kind("callback", "Watches a run; may ask to stop, save or evaluate.", "callback", "callbacks[]"),
 )
 
 KINDS: Mapping[str, Kind] = MappingProxyType({row.name: row for row in _ROWS})

@@ -10,7 +10,7 @@ from rankhub.catalog.hints import KeyPath
 from rankhub.catalog.nearest import suggestion
 from rankhub.interfaces.errors import UserError
 from rankhub.recipe.phases import CHOICE, OF_THE_PHASE, PHASES, STREAMS
-from rankhub.recipe.reader import Document, at, mapping_at, read
+from rankhub.recipe.reader import Document, at, mapping_at, read_yaml
 from rankhub.recipe.report import Problem, RecipeErrors
 from rankhub.recipe.schema import LENGTHS
 from rankhub.recipe.shipped import Source, find
@@ -50,7 +50,7 @@ def expand_extends(document: Document, source: Source, catalog: Catalog) -> Sour
         raise _refused(document, str(error)) from error
     if source.path and found.path and found.path.resolve() == source.path.resolve():
         raise _refused(document, "a recipe cannot extend itself")
-    base = read(found.text, found.file, origin=found.origin)
+    base = read_yaml(found.text, found.file, origin=found.origin)
     if EXTENDS in base.data:
         what = f"{found.file} extends {show(base.data[EXTENDS])} itself, and a recipe that is extended may not"
         raise _refused(document, f"{what}; write what is needed of it into one of the two")

@@ -11,7 +11,7 @@ from rankhub.catalog.catalog import Catalog
 from rankhub.recipe.check import Draft, check
 from rankhub.recipe.extends import expand_extends, expand_like
 from rankhub.recipe.overrides import Change, apply_overlay, apply_overrides
-from rankhub.recipe.reader import Document, read, write_yaml
+from rankhub.recipe.reader import Document, read_yaml, write_yaml
 from rankhub.recipe.report import RecipeErrors
 from rankhub.recipe.schema import Recipe, shape_of
 from rankhub.recipe.shipped import Source, find
@@ -81,7 +81,7 @@ def load_recipe(
     found = source if isinstance(source, Source) else find(source, catalog)
     laid_over = [find(name, catalog, "overlay") for name in overlays]
     shape = shape_of(catalog.kinds)
-    document = read(found.text, found.file, origin=found.origin)
+    document = read_yaml(found.text, found.file, origin=found.origin)
     base = expand_extends(document, found, catalog)
     problems = [problem for overlay in laid_over for problem in apply_overlay(document, overlay, shape)]
     problems += apply_overrides(document, overrides, shape)

@@ -10,7 +10,7 @@ from rankhub.catalog.hints import KeyPath
 from rankhub.recipe import phases
 from rankhub.recipe.address import NO_OVERRIDE, NO_PATH, Refused, targets
 from rankhub.recipe.extends import EXTENDS, source_of
-from rankhub.recipe.reader import Document, list_at, read, read_value
+from rankhub.recipe.reader import Document, list_at, read_value, read_yaml
 from rankhub.recipe.report import Location, Problem
 from rankhub.recipe.schema import LENGTHS, Recipe
 from rankhub.recipe.shipped import Source
@@ -79,7 +79,7 @@ def apply_overlay(document: Document, overlay: Source, shape: Any) -> list[Probl
         RecipeErrors: The overlay is no mapping or no YAML.
     """
     expected = "a mapping from paths in a recipe, such as optimizer.lr or phases.*.epochs, to values"
-    read_in = read(overlay.text, overlay.file, expected, overlay.origin)
+    read_in = read_yaml(overlay.text, overlay.file, expected, overlay.origin)
     changes = []
     for path, value in read_in.data.items():
         inside = {steps[1:]: where for steps, where in read_in.locations.items() if steps[:1] == (path,) and steps[1:]}

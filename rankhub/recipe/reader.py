@@ -128,7 +128,7 @@ def list_at(data: Any, *steps: str | int) -> list[Any]:
 _EXPECTED = "a mapping with data, backbone, streams ..."
 
 
-def read(text: str, file: str, expected: str = _EXPECTED, origin: str = "") -> Document:
+def read_yaml(text: str, file: str, expected: str = _EXPECTED, origin: str = "") -> Document:
     """A recipe's text as data; ``expected`` is what its top must be, for the sentence about a file that is no mapping.
 
     Raises:

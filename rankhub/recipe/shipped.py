@@ -10,7 +10,7 @@ from typing import Literal
 from rankhub.catalog.catalog import Catalog
 from rankhub.catalog.nearest import suggestion
 from rankhub.interfaces.errors import UserError
-from rankhub.recipe.reader import read
+from rankhub.recipe.reader import read_yaml
 
 _ENDINGS = (".yaml", ".yml")
 
@@ -50,7 +50,7 @@ class Shipped:
     def description(self) -> str:
         """What a recipe says of itself; one that cannot be read must not hide the others."""
         try:
-            return str(read(read_file(self.path).text, str(self.path)).data.get("description", ""))
+            return str(read_yaml(read_file(self.path).text, str(self.path)).data.get("description", ""))
         except UserError as error:
             return f"cannot be read: {error}"
 

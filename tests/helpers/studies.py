@@ -8,9 +8,8 @@ import numpy as np
 import yaml
 from PIL import Image
 
-from rankhub import read_document
 from rankhub_study.choice import Jobs
-from rankhub_study.plan import Plan
+from rankhub_study.plan import read_plan
 from rankhub_study.recipes import Recipes
 
 PLAN = """
@@ -72,5 +71,5 @@ def write_plan(folder: Path, text: str = PLAN, **changes: object) -> Path:
 
 def jobs_of(plan: Path, out: Path, *overrides: str) -> Jobs:
     """The jobs of a plan's file."""
-    read, document = read_document(plan, Plan)
+    read, document = read_plan(plan)
     return Jobs(Recipes(read, document, overrides), out.absolute())

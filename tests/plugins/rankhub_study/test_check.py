@@ -8,9 +8,8 @@ import pytest
 from helpers.commands import call
 from helpers.studies import PLAN, jobs_of, write_plan
 
-import rankhub
 from rankhub_study.check import check
-from rankhub_study.plan import Plan
+from rankhub_study.plan import read_plan
 from rankhub_study.verb import shipped_plans
 
 
@@ -94,7 +93,7 @@ def test_plans_whose_data_are_given_on_the_command_line_say_their_layout():
     for name, file in shipped_plans().items():
         words = " ".join(re.findall(r"^# +(rankhub study .*?)(?: --out|  |$)", file.read_text(), re.MULTILINE))
         roots = re.findall(r"data\.[\w.]+\.root=[A-Z/a-z]+", words)
-        layout = rankhub.read_document(file, Plan)[0].layout
+        layout = read_plan(file)[0].layout
         assert [root for root in roots if root not in layout] == [], name
 
 

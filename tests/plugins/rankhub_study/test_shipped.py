@@ -11,7 +11,7 @@ import rankhub
 from rankhub_study.changed import changed
 from rankhub_study.check import check
 from rankhub_study.choice import Jobs
-from rankhub_study.plan import Plan
+from rankhub_study.plan import read_plan
 from rankhub_study.points import narrowed
 from rankhub_study.recipes import Recipes
 from rankhub_study.verb import find_plan, shipped_plans, task_of
@@ -34,7 +34,7 @@ def data(tmp_path_factory):
 
 def jobs_of(name, data, tmp_path):
     file = find_plan(name)
-    plan, document = rankhub.read_document(file, Plan)
+    plan, document = read_plan(file)
     # The command that the plan's header gives, with one folder for all.
     (line,) = re.findall(rf"^#   rankhub study {name} ?(.*?)(?: --jobs 1)? --out OUT", file.read_text(), re.MULTILINE)
     overrides = [f"{word.partition('=')[0]}={data}" for word in line.split()]

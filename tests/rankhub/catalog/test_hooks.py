@@ -55,7 +55,7 @@ def test_hook_rankhub_observers():
     catalog = Catalog.of({"one": observer([first]), "two": plugin(component("a")), "three": observer([second])})
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert catalog.observers(RUN) == [first, second]
+        assert catalog.asked("rankhub_observers", Callback, "watch this run", run=RUN) == [first, second]
 
 
 @pytest.mark.parametrize("answer", [lambda: 1 / 0, ["no callback"], 3])
@@ -63,7 +63,7 @@ def test_an_observer_that_fails_is_a_warning_and_the_others_watch(answer):
     watching = Callback()
     catalog = Catalog.of({"bad": observer(answer), "good": observer([watching])})
     with pytest.warns(RuntimeWarning, match="plugin bad does not watch this run: its rankhub_observers failed"):
-        assert catalog.observers(RUN) == [watching]
+        assert catalog.asked("rankhub_observers", Callback, "watch this run", run=RUN) == [watching]
 
 
 def guarding(answer):
@@ -296,7 +296,12 @@ def test_hook_rankhub_references():
     rows = [Reference(name, lambda parts: None) for name in ("chance", "pixels")]
     bad, good = referring(lambda: [3]), referring(lambda: rows)
     with pytest.warns(RuntimeWarning, match="plugin bad does not measure references: its rankhub_references failed"):
-        assert Catalog.of({"bad": bad, "fakes": fakes, "good": good}).references == rows
+        assert (
+            Catalog.of({"bad": bad, "fakes": fakes, "good": good}).asked(
+                "rankhub_references", Reference, "measure references"
+            )
+            == rows
+        )
 
 
 def worder(say):

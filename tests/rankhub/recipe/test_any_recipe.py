@@ -10,11 +10,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rankhub.catalog.catalog import Catalog
-from rankhub.recipe.reader import read, write_yaml
+from rankhub.recipe.reader import read_yaml, write_yaml
 from rankhub.recipe.report import RecipeErrors
 
 CATALOG = Catalog.of({"fakes": fakes})
-FULL = read(
+FULL = read_yaml(
     fakes.RECIPE
     + """
 average: {decay: {use: ramp, end: 0.9}, use_for: [teacher]}

@@ -14,7 +14,7 @@ from rankhub.catalog.catalog import Catalog
 from rankhub.interfaces.errors import UserError
 from rankhub.recipe.extends import expand_extends
 from rankhub.recipe.load import load_recipe
-from rankhub.recipe.reader import read, write_yaml
+from rankhub.recipe.reader import read_yaml, write_yaml
 from rankhub.recipe.report import RecipeErrors
 from rankhub.recipe.shipped import Source
 
@@ -43,7 +43,7 @@ def merged(base, own):
     """The data of ``own`` over ``base``."""
     with open("other.yaml", "w") as file:
         file.write(write_yaml(base))
-    document = read(write_yaml({**own, "extends": "other.yaml"}), "mine.yaml")
+    document = read_yaml(write_yaml({**own, "extends": "other.yaml"}), "mine.yaml")
     assert expand_extends(document, Source("", "mine.yaml"), CATALOG).file == "other.yaml"
     return document.data
 
@@ -59,7 +59,7 @@ def test_with_nothing_of_its_own_it_is_what_it_extends(here):
 def test_places_of_what_is_replaced_are_forgotten(here):
     (here / "other.yaml").write_text("phases:\n- name: a\n  epochs: 1\n  streams: [x]\n")
     for own in ["steps: 3\n", "phases: [{name: a, steps: 3}]\n"]:
-        document = read(f"extends: other.yaml\n{own}", "mine.yaml")
+        document = read_yaml(f"extends: other.yaml\n{own}", "mine.yaml")
         expand_extends(document, Source("", "mine.yaml"), CATALOG)
         assert str(document.location(("phases", 0, "epochs"))).startswith("mine.yaml:")
     assert str(document.location(("phases", 0, "streams"))) == "other.yaml:4"
@@ -197,7 +197,7 @@ def test_a_path_starts_at_the_file_and_a_name_means_what_comes_along(here):
     (here / "deep" / "mine.yaml").write_text("extends: ../base.yaml\n")
     assert load_recipe("deep/mine.yaml", [], CATALOG).recipe.optimizer.use == "fakes/descent"
     (here / "quickstart").write_text("not: this")
-    document = read("extends: quickstart", "f")
+    document = read_yaml("extends: quickstart", "f")
     source = expand_extends(document, Source("", "mine.yaml", here / "mine.yaml"), CATALOG)
     assert source.path.name == "quickstart.yaml"
     assert "name" not in document.data
@@ -226,7 +226,7 @@ def test_what_is_kept_beside_a_run_needs_no_other_file(here):
     assert "\n".join(line.removeprefix("#   ").removeprefix("#") for line in quoted.splitlines()) == (
         fakes.RECIPE.rstrip("\n")
     )
-    assert read(loaded.text, "f").data == {"extends": "base.yaml", "seed": 4}
+    assert read_yaml(loaded.text, "f").data == {"extends": "base.yaml", "seed": 4}
 
 
 def test_a_recipe_that_is_nowhere_is_no_base(here):

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from rankhub.recipe.overrides import apply_overrides
 from rankhub.recipe.phases import write_out
-from rankhub.recipe.reader import read, write_yaml
+from rankhub.recipe.reader import read_yaml, write_yaml
 
 
 def override(*overrides, text=fakes.RECIPE):
-    document = read(text, "file.yaml")
+    document = read_yaml(text, "file.yaml")
     return document, [str(problem) for problem in apply_overrides(document, overrides)]
 
 
@@ -94,7 +94,7 @@ def test_the_last_of_two_wins():
 )
 def test_what_cannot_be_applied(change, said):
     document, problems = override(change, text="seed: 0\ncallbacks: []\n" + fakes.RECIPE)
-    untouched = read("seed: 0\ncallbacks: []\n" + fakes.RECIPE, "")
+    untouched = read_yaml("seed: 0\ncallbacks: []\n" + fakes.RECIPE, "")
     assert problems == [f"override {change!r}  {said}"]
     assert [write_out(document), write_out(untouched)] == [[], []]
     assert document.data == untouched.data

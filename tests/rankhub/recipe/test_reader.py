@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rankhub.recipe.reader import read, read_value
+from rankhub.recipe.reader import read_value, read_yaml
 from rankhub.recipe.report import RecipeErrors
 
 TEXT = """\
@@ -23,12 +23,12 @@ list:
 
 def problems(text):
     with pytest.raises(RecipeErrors) as caught:
-        read(text, "file.yaml")
+        read_yaml(text, "file.yaml")
     return [str(problem) for problem in caught.value.problems]
 
 
 def test_data_and_the_line_of_every_entry():
-    document = read(TEXT, "file.yaml")
+    document = read_yaml(TEXT, "file.yaml")
     assert document.data == {
         "name": "x",
         "data": {"a": {"use": "one", "root": "here"}, "b": {"use": "two"}},
@@ -48,20 +48,20 @@ def test_data_and_the_line_of_every_entry():
 
 
 def test_what_is_missing_stands_where_the_entry_above_it_does():
-    document = read(TEXT, "file.yaml")
+    document = read_yaml(TEXT, "file.yaml")
     assert document.location(("data", "b", "root")).line == 6
     assert document.location(("nothing", "at", "all")).line == 2
 
 
 def test_an_alias_is_a_copy():
-    document = read("a: &x {k: [1]}\nb: *x\n", "f")
+    document = read_yaml("a: &x {k: [1]}\nb: *x\n", "f")
     document.data["a"]["k"].append(2)
     assert document.data["b"] == {"k": [1]}
 
 
 def test_tags_quotes_and_keys():
     text = 'a: !!str 12\nb: "1e-3"\nc: \'true\'\n3: x\ntrue: y\n"quoted": z\nd: |\n  12\n'
-    assert read(text, "f").data == {
+    assert read_yaml(text, "f").data == {
         "a": "12",
         "b": "1e-3",
         "c": "true",
@@ -137,7 +137,7 @@ def test_what_is_too_long_or_too_deep_is_no_recipe():
     assert problems(f"a: {'x' * 1_000_000}") == [
         "file.yaml:1  this is no recipe: it has 1,000,003 characters, and the longest may have 1,000,000"
     ]
-    assert read(f"a:\n  {'[' * 49}{']' * 49}", "file.yaml").data
+    assert read_yaml(f"a:\n  {'[' * 49}{']' * 49}", "file.yaml").data
     (problem,) = problems(f"a:\n  {'[' * 60}{']' * 60}")
     assert problem.startswith("file.yaml:2  a.0.0.0.")
     assert problem.endswith(": this stands more than 50 levels deep")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rankhub.recipe.reader import read, read_value, scalar, write_yaml
+from rankhub.recipe.reader import read_value, read_yaml, scalar, write_yaml
 
 TEXT = st.text(st.characters(blacklist_categories=("Cs", "Cc")), max_size=20)
 TRICKY = st.sampled_from(
@@ -100,7 +100,7 @@ def test_not_a_number():
 
 @given(DATA)
 def test_what_is_written_is_read_back(data):
-    assert read(write_yaml(data), "file").data == data
+    assert read_yaml(write_yaml(data), "file").data == data
 
 
 @given(VALUES)
