@@ -13,7 +13,7 @@ from torch import nn
 
 import rankhub_timm
 from rankhub.catalog.catalog import Catalog
-from rankhub.engine.cost import planned
+from rankhub.engine.cost import RunPlanned
 from rankhub.engine.network import freeze, train_mode
 from rankhub_timm.backbone import TimmBackbone
 from rankhub_timm.stem import norms_of
@@ -116,7 +116,7 @@ def test_the_warnings_about_batch_statistics_know(norms, warned):
     phases = [{"name": "one", "steps": 2, "streams": {"a": {"accumulate": 2}, "b": {}}}]
     backbone = {"use": "timm", "model": "test_efficientnet", "norms": norms}
     parts = parts_of(recipe(backbone=backbone, streams=TWO, phases=phases), FROZEN)
-    assert words.lines(planned(parts, "two", measure=False)).keys() & {"batch norm", "streams"} == warned
+    assert words.lines(RunPlanned("two", parts)).keys() & {"batch norm", "streams"} == warned
 
 
 def test_accumulation_of_sums_is_exact(tmp_path):

@@ -8,7 +8,7 @@ from helpers import fakes
 from helpers.training import objective, parts_of, recipe, streams
 from torch import nn
 
-from rankhub.engine.cost import planned
+from rankhub.engine.cost import RunPlanned
 from rankhub_train import words
 from rankhub_train.norms import batch_statistics, has_batch_statistics
 from rankhub_train.references import untrained
@@ -85,7 +85,7 @@ def test_warnings_are_about_phases_with_batch_statistics(backbone, freeze, warne
     two = streams(a={"generator": [{"use": "jitter"}], "objectives": [objective("pull")]})
     two |= streams(b={"objectives": [objective("fit")]})
     phases = [{"name": "p", "steps": 1, "streams": {"a": {"accumulate": 3}, "b": {}}, "freeze": freeze}]
-    found = words.lines(planned(parts_with(backbone, streams=two, phases=phases), "name", measure=False))
+    found = words.lines(RunPlanned("name", parts_with(backbone, streams=two, phases=phases)))
     assert found.keys() & {"batch norm", "streams"} == ({"batch norm", "streams"} if warned else set())
 
 

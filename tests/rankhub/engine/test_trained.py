@@ -13,7 +13,7 @@ from helpers import fakes
 from helpers.training import catalog, objective, parts_of, recipe, streams, train
 
 from rankhub.engine import checkpoint, folder
-from rankhub.engine.cost import planned
+from rankhub.engine.cost import RunPlanned
 from rankhub.engine.parts import Resources, build
 from rankhub.engine.trained import Run
 from rankhub.interfaces.data import LabelSpec, OpenContext
@@ -170,7 +170,7 @@ def test_streams_that_share_batch_statistics_are_remarked():
     quiet = {"name": "both", "steps": 2, "streams": {"views": {"statistics": False}, "labeled": {}}}
 
     def lines(**changes):
-        return words.lines(planned(parts_of(recipe(**changes)), "r", measure=False))
+        return words.lines(RunPlanned("r", parts_of(recipe(**changes))))
 
     assert "phase both leaves statistics" in lines(**both, backbone=normed)["streams"]
     assert "streams" not in lines(**both)
