@@ -130,6 +130,7 @@ def bare(profile: Profile, folder: Path, seconds: float) -> dict[str, float]:
     from rankhub.engine.objectives import Setting, counts_of, heads_of, weigh
     from rankhub.engine.parts import Resources, build
     from rankhub.engine.training import new_learner, new_optimizer
+    from rankhub_train.cost import wait_for
 
     recipe = loaded(profile, folder)
     parts = build(recipe.recipe, Resources(recipe.catalog, lambda done, total, what: None))
@@ -163,7 +164,7 @@ def bare(profile: Profile, folder: Path, seconds: float) -> dict[str, float]:
                 setting = Setting(plan.clock_at(0), False, counts_of(objectives, target))
                 torch.autograd.backward(weigh(objectives, outputs, None, target, setting).total)
             optimizer.step()
-            compute.synchronize()
+            wait_for(compute.device)
 
         found[str(memory_format).removeprefix("torch.")] = timed(step, seconds / 2)
     found["rate"] = max(found["contiguous_format"], found["channels_last"])

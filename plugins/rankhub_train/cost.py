@@ -17,6 +17,12 @@ from rankhub.interfaces.schedule import Schedule
 from rankhub_train.trial import TrialGuard
 
 
+def wait_for(device: torch.device) -> None:
+    """Wait for a device, so that a clock read next means something."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
 def costs(parts: Parts) -> Iterator[Cost]:
     """The cost of a step of each phase; a component that breaks its contract raises."""
     for number in range(len(parts.plans)):
@@ -58,10 +64,10 @@ def trial_cost(parts: Parts, number: int) -> Cost:
             for name, portion in batches.items():
                 _after(trial, name, portion)
             del batches
-        compute.synchronize()
+        wait_for(compute.device)
         start = time.perf_counter()
         trial.step(trial.batches(plan.active(0)))
-        compute.synchronize()
+        wait_for(compute.device)
         seconds = time.perf_counter() - start
     if cuda:
         return Cost(seconds, torch.cuda.max_memory_allocated(compute.device))

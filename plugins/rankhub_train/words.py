@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite, isnan, nan
 from typing import Any
 
+import torch
 from rich.filesize import decimal
 
-from rankhub import NetworkForward, RunClosed, RunMeasured, RunPlanned, Talk
+from rankhub import NetworkForward, Parts, RunClosed, RunMeasured, RunPlanned, Talk
 from rankhub.interfaces.evaluate import EvaluationResult, Evaluator
 from rankhub_console.speech import human_seconds
 from rankhub_train.norms import has_batch_statistics
@@ -47,7 +48,7 @@ def lines(plan: RunPlanned) -> dict[str, str]:
     count = sum(parameter.numel() for parameter in parts.network.parameters())
     found = {
         "recipe": f"{plan.name}, seed {parts.recipe.seed}",
-        "device": parts.compute.describe(),
+        "device": _computes(parts),
         "data": ", ".join(f"{data} {len(dataset):,} images" for data, dataset in parts.datasets.items()),
         "network": f"{count / 1e6:.2f} M parameters",
     }
@@ -78,6 +79,16 @@ def lines(plan: RunPlanned) -> dict[str, str]:
             "GroupNorm, LayerNorm or frozen norms"
         )
     return found
+
+
+def _computes(parts: Parts) -> str:
+    """Where, and how precisely."""
+    device, dtype = parts.compute.device, parts.compute.dtype
+    if device.type == "cuda":
+        name = f"{torch.cuda.get_device_name(device)} ({device})"
+    else:
+        name = f"CPU, {torch.get_num_threads()} threads"
+    return f"{name}, {'float32' if dtype is None else str(dtype).removeprefix('torch.')}"
 
 
 def _phase(plan: RunPlanned, number: int) -> str:

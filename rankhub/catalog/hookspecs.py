@@ -35,7 +35,6 @@ def rankhub_components() -> Iterable[Component]:
     Called at the start of every command, so the module must import nothing heavy: a component's own
     module is imported only when a recipe uses it.
     """
-    raise NotImplementedError
 
 
 @hookspec
@@ -45,7 +44,6 @@ def rankhub_kinds() -> Iterable[Kind]:
     Called at the start of every command. Of two kinds of one name the first counts, the core's and those of plugins
     that come along with rankhub before others; the other plugin cannot be used.
     """
-    raise NotImplementedError
 
 
 @hookspec
@@ -55,7 +53,6 @@ def rankhub_observers(run: RunInfo) -> Iterable[Callback]:
     They watch runs of every recipe. A callback that a recipe switches on is a component of kind
     ``callback`` instead.
     """
-    raise NotImplementedError
 
 
 @hookspec
@@ -64,7 +61,6 @@ def rankhub_guards() -> Iterable[Guard]:
 
     Called when the first component is made, or something has failed.
     """
-    raise NotImplementedError
 
 
 @hookspec
@@ -74,13 +70,11 @@ def rankhub_trial(parts: object) -> Iterable[object]:
     ``parts`` are its :class:`rankhub.Parts`, which are left as they are; see :class:`rankhub.Trial`. What is raised
     keeps the run from starting. Of several plugins the first serves, by name.
     """
-    raise NotImplementedError
 
 
 @hookspec
 def rankhub_references() -> Iterable[Reference]:
     """Return rows of the report that training must beat; they stand above those of the trained network."""
-    raise NotImplementedError
 
 
 @hookspec
@@ -89,7 +83,6 @@ def rankhub_around_run(folder: Path) -> AbstractContextManager[object]:
 
     Only the first process of a run asks. What is raised, such as a UserError, keeps the run from its folder.
     """
-    raise NotImplementedError
 
 
 @hookspec
@@ -99,7 +92,6 @@ def rankhub_processes() -> Processes | None:
     Called when a run begins. Of several plugins the first serves, by name. A run does not begin on one of several
     processes (``WORLD_SIZE``) that no plugin knows.
     """
-    raise NotImplementedError
 
 
 @hookspec
@@ -108,7 +100,6 @@ def rankhub_signals(interrupt: Interrupt, several: bool) -> AbstractContextManag
 
     ``several``: whether it has more than one process.
     """
-    raise NotImplementedError
 
 
 @hookspec
@@ -117,7 +108,6 @@ def rankhub_talks(stream: Stream) -> Iterable[Talk]:
 
     Of several the first serves, by the names of their plugins.
     """
-    raise NotImplementedError
 
 
 @hookspec
@@ -127,7 +117,6 @@ def rankhub_words(event: object, talk: Talk) -> None:
     It is a :class:`rankhub.RunPlanned`, a :class:`rankhub.RunMeasured` or, one of these too, a
     :class:`rankhub.RunClosed`.
     """
-    raise NotImplementedError
 
 
 @hookspec
@@ -137,7 +126,6 @@ def rankhub_verbs() -> Iterable[Verb]:
     Called at the start of every command; a verb's own module is imported only when it is called. The verbs
     that come along with rankhub cannot be replaced; others of their names, or of one name, are called ``OWNER/NAME``.
     """
-    raise NotImplementedError
 
 
 @hookspec
@@ -147,4 +135,3 @@ def rankhub_recipes() -> Iterable[str]:
     A package holds recipes, and perhaps folders ``blocks`` (parts that recipes extend) and ``overlays`` (changes to any
     recipe). In these files a bare name means a component, or a file, of the plugin's own distribution first.
     """
-    raise NotImplementedError

@@ -74,19 +74,6 @@ class Compute:
         if self.channels_last:
             module.to(memory_format=torch.channels_last)
 
-    def describe(self) -> str:
-        """One phrase for the user."""
-        if self.device.type == "cuda":
-            name = f"{torch.cuda.get_device_name(self.device)} ({self.device})"
-        else:
-            name = f"CPU, {torch.get_num_threads()} threads"
-        return name + (f", {str(self.dtype).removeprefix('torch.')}" if self.dtype else ", float32")
-
-    def synchronize(self) -> None:
-        """Wait for the device, so that a clock read next means something."""
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
-
 
 @contextlib.contextmanager
 def preserved() -> Iterator[None]:
