@@ -6,10 +6,13 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rankhub import UserError
 from rankhub.interfaces.files import readable, unwritable
-from rankhub_use.sources import NamedFile
+
+if TYPE_CHECKING:
+    from rankhub_use.sources import NamedFile
 
 SCORES = "scores.jsonl"
 """In the folder of an audit: what each image and its versions got, from which all else is made."""

@@ -13,11 +13,12 @@ from torch import nn
 
 import rankhub_timm
 from rankhub.catalog.catalog import Catalog
-from rankhub.engine.cost import describe
+from rankhub.engine.cost import RunPlanned
 from rankhub.interfaces.errors import Objection
 from rankhub_timm import frozen
 from rankhub_timm.backbone import TimmBackbone
 from rankhub_timm.memory import memory_at
+from rankhub_train.words import lines
 
 MODELS = ["test_resnet", "test_efficientnet", "test_efficientnet_gn", "test_byobnet", "test_mambaout", "test_vit3"]
 MODELS += ["test_nfnet", "mobilenetv3_small_050", "test_convnext"]
@@ -226,7 +227,7 @@ def test_averages_and_checkpoints_hold_the_constants(tmp_path):
         assert all(torch.equal(twin[key], value) for key, value in first.items())
     resumed = train(parts_of(parts.recipe, KNOWN), tmp_path / "b", resume=True)
     assert all(torch.equal(weights(resumed)[key], value) for key, value in weights(ended).items())
-    assert "batch norm" not in describe(parts, "b", measure=False)
+    assert "batch norm" not in lines(RunPlanned("b", parts))
 
 
 def test_records_keep_every_type_bit_for_bit():

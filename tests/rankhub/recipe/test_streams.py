@@ -131,7 +131,7 @@ def test_a_batch_of_a_phase_must_be_cut_as_one_of_the_stream():
         ("streams={}", "streams: got {}; expected a mapping of at least 1"),
         (
             "streams.ranked=null",
-            "streams.ranked: got null; expected a mapping with the keys data, batch_size, generator, objectives",
+            "streams.ranked: got null; expected a mapping with the keys data, batch_size, block, generator, objectives",
         ),
         ("streams.ranked.objectives=[]", "streams.ranked.objectives: got []; expected a list of at least 1"),
         ("streams.ranked.data=phots", "streams.ranked.data: no data set is called 'phots'; did you mean 'photos'?"),
