@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import rankhub
 from rankhub import UserError
-from rankhub.interfaces.files import write_text
+from rankhub.interfaces.files import digest_of, write_text
 from rankhub_export.answering import Answering, Output, described, outputs_of
 from rankhub_export.card import card
 from rankhub_export.front import Contract, Pixels, front_of
@@ -155,7 +154,7 @@ class _Exporting:
             "tolerance": TOLERANCE,
             "images": proof.images,
             "differences": proof.rows(),
-            "files": {path.name: _digest(path) for path in sorted(self.file.parent.iterdir())},
+            "files": {path.name: digest_of(path) for path in sorted(self.file.parent.iterdir())},
             "versions": _versions(),
             "outputs": described(outputs),
             **({"takes": _told(contract)} if contract else {}),
@@ -206,11 +205,6 @@ def _told(contract: Contract) -> dict[str, Any]:
         "inside": contract.inside,
         "outside": contract.outside,
     }
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _versions() -> dict[str, str]:

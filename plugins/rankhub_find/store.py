@@ -19,7 +19,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
 from rankhub.interfaces.errors import UserError
-from rankhub.interfaces.files import read_json, whole, write_text
+from rankhub.interfaces.files import digest_of, read_json, whole, write_text
 from rankhub_find.kinds import Kind, Wanted
 from rankhub_find.structures import TYPES, Arrays
 
@@ -164,9 +164,8 @@ def _checked(folder: Path, file: StoredFile) -> Path:
             raise damaged(folder, f"{file.name} is not there")
         if path.stat().st_size != file.bytes:
             raise damaged(folder, f"{file.name} has {path.stat().st_size:,} bytes, not {file.bytes:,}")
-        with path.open("rb") as opened:
-            if hashlib.file_digest(opened, "sha256").hexdigest() != file.sha256:
-                raise damaged(folder, f"{file.name} is not as it was written")
+        if digest_of(path) != file.sha256:
+            raise damaged(folder, f"{file.name} is not as it was written")
     except OSError as error:
         raise UserError(f"the index {folder} cannot be read: {file.name}: {error.strerror}") from None
     return path

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import shutil
@@ -17,7 +16,7 @@ from rankhub import UserError
 from rankhub.interfaces.callback import RunInfo
 from rankhub.interfaces.data import Dataset
 from rankhub.interfaces.draws import ORDER
-from rankhub.interfaces.files import write_text
+from rankhub.interfaces.files import digest_of, write_text
 from rankhub.interfaces.guard import Guard
 from rankhub_guards.identity import differences, identity
 
@@ -62,7 +61,7 @@ class RunStart(BaseModel):
     def edits(self, path: Path) -> Iterator[str]:
         """Sentences on what was edited in the folder since."""
         yield from _differences(self.recipe, _resolved(path))
-        if (path / GIVEN).exists() and _digest_of(path / GIVEN) != self.files.get(GIVEN):
+        if (path / GIVEN).exists() and digest_of(path / GIVEN) != self.files.get(GIVEN):
             yield f"{GIVEN} was edited, which counts in {RESOLVED} only"
         if self.order != ORDER:
             yield OTHER_ORDER
@@ -72,7 +71,7 @@ class RunStart(BaseModel):
     def knows_labels(self, path: Path) -> bool:
         """Whether the scale of the labels in the folder is that of the run."""
         file = path / LABELS
-        return file.exists() and _digest_of(file) == self.files.get(LABELS)
+        return file.exists() and digest_of(file) == self.files.get(LABELS)
 
 
 class Beginning(Guard):
@@ -106,16 +105,11 @@ class Beginning(Guard):
             _set_aside(path, run.step)
             history = [*history, AllowedChange(step=run.step, changes=list(changes))]
         if changes or start is None:
-            files = {name: _digest_of(path / name) for name in (GIVEN, LABELS) if (path / name).exists()}
+            files = {name: digest_of(path / name) for name in (GIVEN, LABELS) if (path / name).exists()}
             known = {name: dict(identity(data)) for name, data in datasets.items()}
             start = RunStart(recipe=_resolved(path), files=files, data=known, history=history, order=ORDER)
             write_text(path / START, start.model_dump_json(indent=1) + "\n")
         return [f"went on after step {one.step} though {'; '.join(one.changes)}" for one in history]
-
-
-def _digest_of(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def _resolved(path: Path) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.evaluate import EvaluationResult, Evaluator
-from rankhub.interfaces.files import unwritable
+from rankhub.interfaces.files import digest_of, unwritable
 from rankhub.interfaces.tensors import load_tensors
 
 log = logging.getLogger("rankhub")
@@ -192,12 +192,6 @@ def _sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def digest_of(file: Path) -> str:
-    """Of the bytes of a file."""
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def _digest(facts: Mapping[str, Any]) -> str:

@@ -81,6 +81,14 @@ def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
     return readable(text.getvalue())
 
 
+def digest_of(file: Path) -> str:
+    """SHA-256 of a file's bytes, 64 hexadecimal digits."""
+    import hashlib
+
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
 def read_json(path: Path, shape: Any, remedy: str) -> Any:
     """The JSON of a small file of ours as the type that it must have, see :func:`typed`."""
     try:
