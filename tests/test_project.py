@@ -9,6 +9,7 @@ from typing import get_args
 
 import pytest
 
+import rankhub
 from rankhub.interfaces.data import LabelKind
 from rankhub.interfaces.model import OutputKind
 
@@ -160,3 +161,15 @@ def test_a_class_is_told_apart_by_its_name_alone(repo):
             if isinstance(node, ast.ClassDef):
                 found.setdefault(node.name, []).append(f"{path.relative_to(repo)}:{node.lineno}")
     assert {name: where for name, where in found.items() if len(where) > 1} == {}
+
+
+def test_what_tools_and_plugins_take_from_the_package_is_there(repo):
+    used, missing = 0, []
+    for path in sorted(path for folder in ("plugins", "tools") for path in (repo / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "rankhub":
+                used += 1
+                if not hasattr(rankhub, node.attr):
+                    missing.append(f"{path.relative_to(repo)}:{node.lineno} rankhub.{node.attr}")
+    assert used > 100
+    assert not missing

@@ -79,6 +79,7 @@ PROFILES = {
         (
             "data.photos.root=FOLDER",
             "epochs=100000",
+            "streams.views.batch_size=16",
             "streams.views.generator.random_views.size=96",
             "predict.size=96",
         ),

@@ -17,7 +17,6 @@ printed; figures to keep are taken on an idle one.
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import os
 import random
@@ -26,7 +25,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Any
 
@@ -96,8 +94,7 @@ def _pillow(file: NamedFile) -> int:
 
 def works(run: Any, files: list[NamedFile], size: int, threads: int, out: Path) -> dict[str, Callable[[], object]]:
     """What is timed: name -> all files once."""
-    with redirect_stderr(io.StringIO()):  # nothing is shown
-        talk = rankhub.talking(stderr=True)
+    talk = rankhub.Talk()  # nothing is shown
     forward, stack = run.forward(), torch.rand(BATCH, 3, size, size)
 
     def network() -> None:

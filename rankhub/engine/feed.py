@@ -1,6 +1,7 @@
 """A stream's batches. Which images a batch holds, and how their views are drawn, follows from its position alone."""
 
 import copy
+import os
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -246,10 +247,14 @@ class Feed(TorchDataset[Batch | Exception]):
             return culprit(error, self.chain.guards) or RuntimeError(repr(error))
 
     def batches(self, position: int, stop: int, *, pin: bool = False) -> Iterator[tuple[EpochPosition, Batch]]:
-        """The batches from ``position`` on, before ``stop``, fetched ahead of their use."""
-        ahead = self._by_workers if self.loader.workers else self._ahead
-        fetched: Iterator[Batch | Exception] = ahead(range(position, stop))
-        for at, batch in zip(map(self.in_epoch, range(position, stop)), fetched, strict=True):
+        """The batches from ``position`` on, before ``stop``, fetched ahead where a core is free for it."""
+        positions = range(position, stop)
+        fetched: Iterator[Batch | Exception] = map(self.fetch, map(self.in_epoch, positions))
+        if self.loader.workers:
+            fetched = self._by_workers(positions)
+        elif pin or torch.get_num_threads() < (os.cpu_count() or 1):  # else one more thread would hold torch's up
+            fetched = self._ahead(positions)
+        for at, batch in zip(map(self.in_epoch, positions), fetched, strict=True):
             if isinstance(batch, Exception):
                 raise batch
             images = tuple(stack.pin_memory() for stack in batch.images) if pin else batch.images

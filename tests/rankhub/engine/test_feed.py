@@ -1,5 +1,6 @@
 """A stream's batches are a function of their position alone."""
 
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -48,6 +49,23 @@ def test_worker_processes_change_nothing(start):
     for one, other in zip(here, there, strict=True):
         assert torch.equal(one.images[0], other.images[0])
         assert torch.equal(one.target.level, other.target.level)
+
+
+@pytest.mark.parametrize(("threads", "pin", "ahead"), [(2, False, False), (1, False, True), (2, True, True)])
+def test_a_thread_fetches_ahead_where_torch_leaves_a_core_or_a_gpu_computes(monkeypatch, threads, pin, ahead):
+    monkeypatch.setattr("torch.get_num_threads", lambda: threads)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda stack: stack)
+    fetched, ours = set(), feed()
+
+    def noted(at):
+        fetched.add(threading.current_thread() is threading.main_thread())
+        return Feed.fetch(ours, at)
+
+    monkeypatch.setattr(ours, "fetch", noted)
+    found = [batch.target.index for _, batch in ours.batches(0, 4, pin=pin)]
+    assert fetched == {not ahead}
+    assert torch.equal(torch.cat(found), torch.cat([feed().fetch(EpochPosition(0, n)).target.index for n in range(4)]))
 
 
 def test_views_of_an_image_do_not_depend_on_the_batch():
