@@ -62,7 +62,5 @@ class PointLoss(Loss):
 
     def _points(self, target: RankTarget) -> Points:
         if not isinstance(target.label, Points):
-            raise UserError(
-                f"{self.name} needs points as labels, but this batch has none; name a data set with points"
-            )
+            raise UserError(f"{self.name} needs points as labels, but this batch has none; name a data set with points")
         return target.label

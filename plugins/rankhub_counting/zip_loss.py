@@ -29,8 +29,8 @@ class ZipNLL(PointLoss):
     A cell is empty with the probability π for what it is (sky, a wall, the space between heads); else its number of
     points has a Poisson distribution of rate λ. So the many empty cells need no fine tuning of λ, and a cell of 30
     people that is answered with 25 costs less than an empty one of 5, other than by a squared error. ``y`` are the
-    points inside the view that lie in the cell, whole numbers without a kernel: there is nothing to choose. It is 0
-    nowhere, since numbers have a chance of their own.
+    points inside the view that lie in the cell, whole numbers without a kernel: there is nothing to choose. Even the
+    right answer costs something, since a Poisson number is a matter of chance.
 
     Takes the head ``density`` with ``activation: zero_inflated``, whose outputs ``map`` = (1 - π) λ, the expected
     number of points, and ``suppressed`` = π λ give both to full relative precision: λ is their sum, π the share of the
@@ -49,7 +49,7 @@ class ZipNLL(PointLoss):
     def __init__(self, outputs: Mapping[str, OutputSpec], /) -> None:
         lacks = [name for name in MAPS if name not in outputs or outputs[name].kind != "map"]
         if lacks:
-            have = ", ".join(f"{name} ({spec.kind})" for name, spec in outputs.items()) or "none"
+            have = ", ".join(outputs) or "none"
             raise Objection(
                 f"zip_nll needs the maps {' and '.join(MAPS)}, the head gives: {have}; take the head density with "
                 "activation: zero_inflated, and name no `output:`"

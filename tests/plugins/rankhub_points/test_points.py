@@ -98,7 +98,9 @@ def test_law_boxes_side_by_side_share_all_points(seed, cut, row, flip, upside_do
 
 @pytest.mark.parametrize("flip", [False, True])
 def test_cells_hold_the_edges_that_their_view_holds(flip):
-    values = np.array([[0.0, 0.0], [16.0, 8.0], [15.999, 8.0], [48.0, 31.0], [32.0, 31.999], [0.0, 16.0], [5.0, 5.0], [5.0, 5.0]])
+    values = np.array(
+        [[0.0, 0.0], [16.0, 8.0], [15.999, 8.0], [48.0, 31.0], [32.0, 31.999], [0.0, 16.0], [5.0, 5.0], [5.0, 5.0]]
+    )
     points = Points.of([values, np.empty((0, 2))], square(2, 64))
     points = points.moved(torch.stack([crop(0, 0, 64, 64, 64, flip)] * 2), points.sizes)
     found = points.numbers_in_cells(4, 4)
