@@ -34,11 +34,11 @@ class BayesianPoints(PointLoss):
     For the log: "count_error", the mean absolute error of a view's number of points.
 
     Source: Ma, Wei, Hong, Gong, *Bayesian Loss for Crowd Count Estimation with Point Supervision*, ICCV 2019 (arXiv
-    1908.03684), equations 8 to 17 ("BAYESIAN+"; without a background "BAYESIAN"). Theirs is not divided by h w std.
+    1908.03684), section 3 ("BAYESIAN+"; without a background "BAYESIAN"). Theirs is not divided by h w std.
 
     Args:
-        sigma: σ in pixels of the image, 8 in the paper, where that was one cell of the map; it is scaled with the image
-            when that is resized.
+        sigma: σ in pixels of the image, 8 in the authors' code, where that is one cell of the map; it is scaled with
+            the image when that is resized.
         narrowest: Lowest σ, in cells of the map: below about half a cell, points that share one get no part of it.
         background: Distance between a point and the background that is seen from it, in pixels of the image and scaled
             with it; a cell belongs to the background from half of it on. The paper takes 15 % of the image's shorter
