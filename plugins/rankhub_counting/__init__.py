@@ -35,6 +35,18 @@ def rankhub_components() -> list[Component]:
             "Squared error of a map of density to one drawn from the points of its view.",
         ),
         Component(
+            "loss",
+            "zip_nll",
+            "rankhub_counting.zip_loss:ZipNLL",
+            "Zero-inflated Poisson likelihood of the number of points in each cell of a map.",
+        ),
+        Component(
+            "loss",
+            "bayesian_points",
+            "rankhub_counting.bayesian_loss:BayesianPoints",
+            "Error of the number of points that a map expects at each point, which is 1, by posterior probabilities.",
+        ),
+        Component(
             "evaluator",
             "counting",
             "rankhub_counting.evaluation.evaluator:Counting",

@@ -21,11 +21,15 @@ from rankhub_ranking.embeddings import full_precision
 BASE = 1.0
 """What an untrained head gives on average, in standardized units: the mean density of the training images."""
 
+EMPTY = 0.5
+"""What an untrained zero-inflated head takes for the share of cells that are empty for what they are."""
+
 
 class Density(Head):
     """From the feature maps to a map of how many points lie in each cell, their number, and their mean.
 
-    Outputs: ``map`` [N, 1, h, w], points a cell; ``count`` [N], its sum; ``pooled`` [N], its mean over the cells.
+    Outputs: ``map`` [N, 1, h, w], points a cell; ``count`` [N], its sum; ``pooled`` [N], its mean over the cells. With
+    ``activation: zero_inflated`` also ``suppressed`` [N, 1, h, w], points a cell too.
 
     The network works in standardized units, so that no factor need be found: a unit of ``map`` and ``pooled`` is the
     number of points that a cell of the training images has on average (points a pixel x stride²), and a unit of
@@ -39,7 +43,9 @@ class Density(Head):
 
     Args:
         activation: linear = as in the paper: a cell may be negative; softplus = always above 0, and unlike a ReLU with
-            a gradient everywhere.
+            a gradient everywhere; zero_inflated = for the loss ``zip_nll``: each cell has a rate λ (a softplus) and a
+            probability π (a sigmoid) of being empty all the same, ``map`` is (1 - π) λ, what is expected, and
+            ``suppressed`` the rest, π λ. Other losses on the map then name it: ``output: map``.
         hidden: Channels of one more 3 x 3 convolution with ReLU before; None = none.
         kernel: Side of the convolutions, odd.
         upsample: The features are enlarged so many times (bilinear) before the convolutions, for a finer map.
@@ -54,7 +60,7 @@ class Density(Head):
         label: LabelSpec,
         /,
         *,
-        activation: Literal["linear", "softplus"] = "linear",
+        activation: Literal["linear", "softplus", "zero_inflated"] = "linear",
         hidden: Annotated[int, Ge(1)] | None = None,
         kernel: Literal[1, 3, 5] = 3,
         upsample: Literal[1, 2, 4, 8] = 1,
@@ -70,6 +76,8 @@ class Density(Head):
             "count": OutputSpec("count", std=label.std),
             "pooled": OutputSpec("pooled", std=cell),
         }
+        if activation == "zero_inflated":
+            self._outputs["suppressed"] = OutputSpec("map", std=cell, reach=reach)
         # No part of the weights: weights that another run has trained take on the scale of this run's labels.
         self.register_buffer("scale", torch.tensor(cell), persistent=False)
         steps: list[nn.Module] = []
@@ -77,21 +85,22 @@ class Density(Head):
         if hidden is not None:
             steps += [nn.Conv2d(width, hidden, kernel, padding=kernel // 2), nn.ReLU(inplace=True)]
             width = hidden
-        self.convolutions = nn.Sequential(*steps, nn.Conv2d(width, 1, kernel, padding=kernel // 2))
+        channels = 2 if activation == "zero_inflated" else 1
+        self.convolutions = nn.Sequential(*steps, nn.Conv2d(width, channels, kernel, padding=kernel // 2))
         last = self.convolutions[-1]
         assert isinstance(last, nn.Conv2d)
         assert last.bias is not None
         with torch.no_grad():
             last.weight.mul_(0.1)  # the average at first, whatever the size of the features
-            last.bias.fill_(BASE if activation == "linear" else _softplus_inverse(BASE))
+            last.bias.copy_(torch.tensor(_first(activation)))
 
     @property
     def outputs(self) -> Mapping[str, OutputSpec]:
-        """``map``, ``count`` and ``pooled``, each with its scale."""
+        """``map``, ``count``, ``pooled`` and perhaps ``suppressed``, each with its scale."""
         return self._outputs
 
     def forward(self, features: Features) -> Mapping[str, Tensor]:
-        """``map`` [N, 1, h, w], ``count`` [N] and ``pooled`` [N].
+        """``map`` [N, 1, h, w], ``count`` [N], ``pooled`` [N] and perhaps ``suppressed`` [N, 1, h, w].
 
         Raises:
             UserError: The views differ in size.
@@ -106,10 +115,14 @@ class Density(Head):
         if self.upsample > 1:
             stack = F.interpolate(stack, scale_factor=self.upsample, mode="bilinear", align_corners=False)
         number = full_precision(self.convolutions(stack))
-        if self.activation == "softplus":
-            number = F.softplus(number)
-        density = self.scale * number
-        return {"map": density, "count": density.sum(dim=(1, 2, 3)), "pooled": density.mean(dim=(1, 2, 3))}
+        density = self.scale * (number if self.activation == "linear" else F.softplus(number[:, :1]))
+        further = {}
+        if self.activation == "zero_inflated":
+            empty = number[:, 1:]
+            # Not 1 - sigmoid, which loses the small one of the two.
+            further["suppressed"] = density * empty.sigmoid()
+            density = density * (-empty).sigmoid()
+        return {"map": density, "count": density.sum(dim=(1, 2, 3)), "pooled": density.mean(dim=(1, 2, 3)), **further}
 
     def picture(
         self, image: Tensor, answers: Mapping[str, Tensor], label: LabelSpec, name: str
@@ -120,5 +133,12 @@ class Density(Head):
         return overlay(image, answers["map"], float(answers["count"]), unit=label.unit, name=name)
 
 
+def _first(activation: str) -> list[float]:
+    """Biases of the last convolution with which the map is BASE."""
+    if activation == "zero_inflated":
+        return [_softplus_inverse(BASE / (1 - EMPTY)), math.log(EMPTY / (1 - EMPTY))]
+    return [BASE if activation == "linear" else _softplus_inverse(BASE)]
+
+
 def _softplus_inverse(value: float) -> float:
-    return float(torch.log(torch.expm1(torch.tensor(value, device="cpu"))))
+    return math.log(math.expm1(value))

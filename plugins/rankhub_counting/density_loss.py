@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from torch import Tensor
 
-from rankhub.interfaces.data import LabelSpec
-from rankhub.interfaces.errors import UserError
-from rankhub.interfaces.generator import ViewSpec
-from rankhub.interfaces.loss import Loss, LossContext, LossResult, Scope, single_output
+from rankhub.interfaces.loss import single_output
 from rankhub.interfaces.model import OutputSpec
 from rankhub.interfaces.options import Gt
-from rankhub.interfaces.order import RankTarget
+from rankhub_counting.point_loss import PointLoss
 from rankhub_points import Points
-from rankhub_ranking.embeddings import full_precision
 
 REACH = 4.0
 """Kernels end at so many standard deviations: what is cut off is below 1e-4 of each."""
@@ -88,7 +84,7 @@ _WHOLE = float(torch.special.ndtr(torch.tensor(REACH, dtype=torch.float64)) * 2 
 """The weight of a Gaussian that ends at REACH."""
 
 
-class DensityMSE(Loss):
+class DensityMSE(PointLoss):
     """Mean squared error of the map of density, in units of the mean density, over the cells of each labeled view.
 
         L = 1/M Σ_views 1/(h w) Σ_cells ((map - target) / std)²
@@ -114,7 +110,7 @@ class DensityMSE(Loss):
             is a fraction.
     """
 
-    scope: Scope = "sample"
+    name: ClassVar[str] = "density_mse"
 
     def __init__(
         self,
@@ -126,40 +122,17 @@ class DensityMSE(Loss):
         narrowest: Annotated[float, Gt(0)] = 0.3,
         edges: Literal["inside", "window"] = "inside",
     ) -> None:
-        super().__init__()
-        self.output = single_output(outputs, "map", "density_mse")
-        self.unit = outputs[self.output].std
+        super().__init__(outputs, single_output(outputs, "map", self.name))
         self.gaussians = Gaussians(sigma, adaptive, narrowest)
         self.edges = edges
 
-    def check(self, views: ViewSpec, label: LabelSpec) -> Iterable[str]:
-        """One sentence if the stream's labels are no points."""
-        if label.kind != "points":
-            have = f"are of kind {label.kind}" if label.kind else "have no labels"
-            yield f"density_mse needs points as labels, but the stream's data {have}"
-
-    def count(self, target: RankTarget) -> Tensor:
-        """Number of views."""
-        return target.index.new_tensor(len(_points(target)))
-
-    def forward(self, outputs: Mapping[str, Tensor], target: RankTarget, context: LossContext) -> LossResult:
-        """The sum over the views."""
-        density, points = full_precision(outputs[self.output]), _points(target)
+    def terms(self, outputs: Mapping[str, Tensor], points: Points) -> Tensor:
+        """[N] mean squares of each view."""
+        density = outputs[self.output]
         with torch.no_grad():
             wanted = self.target(points, density.shape[-2], density.shape[-1]).to(density)
-        error = (density - wanted) / self.unit
-        parts = {}
-        if context.log and len(density):
-            numbers = points.numbers().to(density)
-            parts["count_error"] = (density.detach().sum(dim=(1, 2, 3)) - numbers).abs().mean()
-        return LossResult(error.square().mean(dim=(1, 2, 3)).sum(), parts)
+        return ((density - wanted) / self.unit).square().mean(dim=(1, 2, 3))
 
     def target(self, points: Points, height: int, width: int) -> Tensor:
         """[N, 1, height, width]: the maps that are wanted of these points."""
         return draw(points, height, width, self.gaussians, inside=self.edges == "inside")
-
-
-def _points(target: RankTarget) -> Points:
-    if not isinstance(target.label, Points):
-        raise UserError("density_mse needs points as labels, but this batch has none; name a data set with points")
-    return target.label

@@ -80,6 +80,20 @@ class Points(MovingLabels):
         """[N] int64, how many points lie inside each view."""
         return torch.bincount(self.owner[self.inside], minlength=len(self))
 
+    def numbers_in_cells(self, height: int, width: int) -> Tensor:
+        """[N, height, width] int64, how many points lie inside each view and in each cell of an even grid over it.
+
+        A cell holds the same of its edges as its view does, so that the grid of a flipped view is the flipped grid.
+        """
+        owner, values = self.owner[self.inside], self.values[self.inside]
+        edge, flipped = self.sizes[owner].flip(1).to(values.dtype), self.flipped[owner]  # width and height
+        cells = self.sizes.new_tensor([width, height])
+        from_closed = torch.where(flipped, edge - values, values)
+        at = ((from_closed + NEAR) * cells / edge).floor().to(torch.int64).clamp(min=0).minimum(cells - 1)
+        at = torch.where(flipped, cells - 1 - at, at)
+        flat = (owner * height + at[:, 1]) * width + at[:, 0]
+        return torch.bincount(flat, minlength=len(self) * height * width).view(len(self), height, width)
+
     @property
     def owner(self) -> Tensor:
         """[P] int64, the row of each point."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from helpers.pointed import target_of
 
 from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.errors import Objection, UserError
 from rankhub.interfaces.generator import ViewSpec
 from rankhub.interfaces.loss import LossContext
 from rankhub.interfaces.model import Features, FeatureSpec, OutputSpec
-from rankhub.interfaces.order import RankTarget
 from rankhub_counting.density import Density
 from rankhub_counting.density_loss import DensityMSE
 from rankhub_points import Points
@@ -20,11 +20,6 @@ from rankhub_ranking.regression import L1
 
 SPEC = FeatureSpec(16, 16, 8)
 LABEL = LabelSpec("points", mean=40.0, std=10.0, density=0.01)
-
-
-def target_of(label, n):
-    ids = torch.arange(n)
-    return RankTarget(ids, torch.zeros(n, dtype=torch.int64), ids, torch.zeros(n), label)
 
 
 @pytest.mark.parametrize("activation", ["linear", "softplus"])

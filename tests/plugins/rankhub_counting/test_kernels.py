@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from helpers.pointed import crop_map
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,12 +20,6 @@ FIXED = Gaussians(15.0, None, 0.3)
 
 def of(values, height, width):
     return Points.of([np.asarray(values, dtype=float)], torch.tensor([[height, width]]))
-
-
-def crop_map(left, top, width, height, size, flip):
-    x, y = size / width, size / height
-    row = [-x, 0, size + left * x] if flip else [x, 0, -left * x]
-    return torch.tensor([[row, [0, y, -top * y]]], dtype=torch.float64)
 
 
 def slow(points, height, width, sigma, inside):

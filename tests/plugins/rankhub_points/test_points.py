@@ -96,6 +96,31 @@ def test_law_boxes_side_by_side_share_all_points(seed, cut, row, flip, upside_do
     np.testing.assert_allclose(moved.values[moved.owner == 1], at.T, atol=2e-6)
 
 
+@pytest.mark.parametrize("flip", [False, True])
+def test_cells_hold_the_edges_that_their_view_holds(flip):
+    values = np.array(
+        [[0.0, 0.0], [16.0, 8.0], [15.999, 8.0], [48.0, 31.0], [32.0, 31.999], [0.0, 16.0], [5.0, 5.0], [5.0, 5.0]]
+    )
+    points = Points.of([values, np.empty((0, 2))], square(2, 64))
+    points = points.moved(torch.stack([crop(0, 0, 64, 64, 64, flip)] * 2), points.sizes)
+    found = points.numbers_in_cells(4, 4)
+    wanted = torch.tensor([[4, 1, 0, 0], [1, 0, 1, 1], [0, 0, 0, 0], [0, 0, 0, 0]])
+    assert found[0].tolist() == (wanted.flip(1) if flip else wanted).tolist()
+    assert found[1].sum() == 0
+    assert points.numbers_in_cells(1, 1).flatten().tolist() == points.numbers().tolist()
+
+
+@pytest.mark.parametrize("flip", [False, True])
+@given(st.integers(0, 10_000), st.integers(1, 9), st.integers(1, 9))
+@settings(max_examples=40, deadline=None)
+def test_law_cells_share_the_points_of_their_view(flip, seed, height, width):
+    values = np.random.default_rng(seed).integers(0, 101, (60, 2)).astype(float)
+    points = Points.of([values], square(1, 100)).moved(crop(10, 20, 70, 70, 35, flip)[None], square(1, 35))
+    found = points.numbers_in_cells(height, width)
+    assert found.shape == (1, height, width)
+    assert int(found.sum()) == int(points.numbers())
+
+
 def test_rows_may_be_taken_twice_and_parts_joined():
     points = Points.of([np.full((n, 2), n) for n in (2, 0, 3)], torch.tensor([[9, 9], [8, 8], [7, 7]]))
     picked = points.rows(torch.tensor([2, 2, 1, 0]))
