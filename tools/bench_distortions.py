@@ -78,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--height", type=int, default=321, help="pixels (default: %(default)s)")
     parser.add_argument("--repeats", type=int, default=5, help="runs of each level (default: %(default)s)")
     options = parser.parse_args(arguments)
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 140)
     image = read_photo(options.photo, options.width, options.height)
     cases = dict.fromkeys(
         (each.kind, strength) for kinds in SETS.values() for each in kinds for strength in each.strengths

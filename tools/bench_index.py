@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import resource
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -154,7 +155,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2, help="of faiss")
     parser.add_argument("--kinds", nargs="*", default=["flat", "hnsw", "ivfpq"], choices=["flat", "hnsw", "ivfpq"])
     options = parser.parse_args()
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 140)
     title = f"{options.rows:,} x {options.dim}, {options.queries:,} queries, {options.threads} threads of faiss"
     table = Table(title=title)
     heads = ["kind", "by", "build s", "held MB", "peak MB", "ms a query", "alone ms", f"recall@{K}", "save s", "open s"]

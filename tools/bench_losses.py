@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -94,7 +95,7 @@ def main() -> None:
     views = options.views or ([4] if options.quick else [4, 8])
     rows = options.rows or [2**power for power in range(8, 11 if options.quick else 15)]
     repeats = options.repeats or (3 if options.quick else 5)
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 140)
     installed = importlib.util.find_spec("pytorch_metric_learning") is not None
     if not installed and not options.no_rival:
         console.print(f"{RIVAL} is not installed, so its columns stay empty; `pip install {RIVAL}` fills them.")

@@ -21,6 +21,7 @@ import json
 import os
 import random
 import resource
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -165,7 +166,7 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--small", type=int, nargs="*", default=[1000, 10_000, 100_000], help="numbers of small JPEGs")
     options = parser.parse_args()
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 140)
     console.print(f"{len(os.sched_getaffinity(0))} cores, load {os.getloadavg()[0]:.2f}, torch {torch.__version__}")
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
