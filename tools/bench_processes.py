@@ -45,7 +45,7 @@ BUCKET, WARM_UP = 2**24, 3
 
 RECIPE = """
 name: bench
-data: {{digits: {{use: digits}}}}
+data: {{digits: {{use: placed_digits, part: train, size: 40}}}}
 backbone: {{use: timm, model: {model}, stem: standard}}
 heads: {{embedding: {{use: projection, dim: 128, hidden: 512}}}}
 optimizer: {{use: adamw, lr: 0.001}}
@@ -170,8 +170,8 @@ def main() -> None:
         print(network)
         for way, taken in ways.items():
             shares = [1 - alone / one for one, alone in zip(taken, ways["alone"], strict=True)]
-            said = f"communication {statistics.median(shares):.1%} of it, from {min(shares):.1%} to {max(shares):.1%}"
-            print(f"  {way:15} {1000 * statistics.median(taken):8.1f} ms a step; {said}")
+            said = f"; communication {statistics.median(shares):.1%} of it, from {min(shares):.1%} to {max(shares):.1%}"
+            print(f"  {way:15} {1000 * statistics.median(taken):8.1f} ms a step{'' if way == 'alone' else said}")
         ratios = [hand / own for hand, own in zip(ways["by hand"], ways["by the reducer"], strict=True)]
         median = statistics.median(ratios)
         print(f"  by the reducer {median:.3f} times as fast as by hand, from {min(ratios):.3f} to {max(ratios):.3f}")
