@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -14,7 +14,9 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from rankhub.interfaces.processes import Processes
+from rankhub.interfaces.processes import Backward, Processes
+from rankhub_torchrun.peers import PeerLostError, call
+from rankhub_torchrun.reducer import Reducer
 
 T = TypeVar("T")
 
@@ -26,17 +28,12 @@ TOLD_BY_LAUNCHER = 10.0
 """Seconds that a process waits to be ended once another is gone, so that the launcher's report names the one that
 failed and not the one that noticed."""
 
-BUCKET = 2**24
-"""Bytes of gradients that are summed at a time."""
-
-
-class PeerLostError(Exception):
-    """Another process of the run is gone."""
-
 
 @dataclass(frozen=True, slots=True)
 class TorchProcesses(Processes):
     """This process among several; torch.distributed connects them."""
+
+    _reducers: list[Reducer] = field(default_factory=list, init=False, compare=False, repr=False)  # at most one
 
     @contextlib.contextmanager
     def joined(self, device: torch.device) -> Iterator[None]:
@@ -47,12 +44,13 @@ class TorchProcesses(Processes):
         backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
         try:
             if not dist.is_initialized():
-                _call(lambda: dist.init_process_group(backend, timeout=PATIENCE))
+                call(lambda: dist.init_process_group(backend, timeout=PATIENCE))
             yield
         except PeerLostError as lost:
             print(f"process {self.rank}: ends because another process is gone ({lost})", file=sys.stderr, flush=True)
             time.sleep(TOLD_BY_LAUNCHER)
             os._exit(1)  # a communicator whose peer is gone may never end by itself
+        self._reducers.clear()
         dist.destroy_process_group()
 
     def gather(self, rows: Tensor, even: bool = True) -> Tensor:
@@ -60,7 +58,7 @@ class TorchProcesses(Processes):
         rows = rows.detach().contiguous()
         if even:
             parts = [torch.empty_like(rows) for _ in range(self.count)]
-            _call(lambda: dist.all_gather(parts, rows))
+            call(lambda: dist.all_gather(parts, rows))
             return torch.cat(parts)
         counts = self.gather(torch.tensor([len(rows)], device=rows.device)).tolist()
         if not any(counts):
@@ -72,7 +70,7 @@ class TorchProcesses(Processes):
 
     def sum(self, values: Tensor) -> Tensor:
         """The sum over the processes, in place."""
-        _call(lambda: dist.all_reduce(values))
+        call(lambda: dist.all_reduce(values))
         return values
 
     def any(self, flags: Sequence[bool]) -> list[bool]:
@@ -82,7 +80,7 @@ class TorchProcesses(Processes):
     def from_first(self, value: T) -> T:
         """The value that the first process has; the others' are not looked at."""
         box: list[Any] = [value if self.first else None]
-        _call(lambda: dist.broadcast_object_list(box, src=0, device=torch.device("cpu")))
+        call(lambda: dist.broadcast_object_list(box, src=0, device=torch.device("cpu")))
         return box[0]  # type: ignore[no-any-return]
 
     def first_before_others(self, work: Callable[[], T]) -> T:
@@ -94,46 +92,15 @@ class TorchProcesses(Processes):
             self.from_first(None)
         return result
 
-    def sum_gradients(self, parameters: Sequence[torch.nn.Parameter]) -> None:
-        """Replace each parameter's gradient by the sum over the processes; one that has none on any stays without."""
-        present = self.sum(torch.tensor([parameter.grad is not None for parameter in parameters]).long()).tolist()
-        for parameter in (p for p, number in zip(parameters, present, strict=True) if number and p.grad is None):
-            parameter.grad = torch.zeros_like(parameter)
-        for bucket in _buckets([p.grad for p in parameters if p.grad is not None]):
-            flat = self.sum(torch.cat([gradient.flatten() for gradient in bucket]))
-            for gradient, part in zip(bucket, torch.split(flat, [each.numel() for each in bucket]), strict=True):
-                gradient.copy_(part.view_as(gradient))
-
-    def mean_(self, tensors: Sequence[Tensor]) -> None:
-        """Replace each tensor by the mean over the processes."""
-        for tensor in tensors:
-            self.sum(tensor).div_(self.count)
+    def last_backward(self, parameters: Sequence[torch.nn.Parameter]) -> Backward:
+        """Torch's reducer sums the gradients, while the pass is under way wherever that is exact."""
+        if not (self._reducers and self._reducers[0].serves(parameters)):
+            self._reducers[:] = [Reducer(parameters)]
+        return self._reducers[0].backward
 
     def same_weights(self, module: torch.nn.Module) -> None:
         """Give every process the first one's parameters and buffers."""
         for tensor in module.state_dict().values():
             sent = tensor.contiguous()
-            _call(functools.partial(dist.broadcast, sent, src=0))
+            call(functools.partial(dist.broadcast, sent, src=0))
             tensor.copy_(sent)
-
-
-def _buckets(gradients: Sequence[Tensor]) -> Iterator[list[Tensor]]:
-    """Gradients of one type that together have about :data:`BUCKET` bytes."""
-    bucket: list[Tensor] = []
-    size = 0
-    for gradient in gradients:
-        if bucket and (size >= BUCKET or gradient.dtype != bucket[0].dtype):
-            yield bucket
-            bucket, size = [], 0
-        bucket.append(gradient)
-        size += gradient.nbytes
-    if bucket:
-        yield bucket
-
-
-def _call(collective: Callable[[], Any]) -> None:
-    """Do a collective operation; a PeerLostError if another process did not take part."""
-    try:
-        collective()
-    except RuntimeError as error:  # gloo's, and torch's DistBackendError, which is one
-        raise PeerLostError(str(error).strip().splitlines()[0]) from error

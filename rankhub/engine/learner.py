@@ -219,7 +219,8 @@ class Learner:
         """Give all processes the mean of what each has gathered of its own views, such as BatchNorm's statistics."""
         for network in self.networks:
             held = [*network.backbone.buffers(), *network.heads.buffers()]
-            self.processes.mean_([buffer for buffer in held if buffer.is_floating_point()])
+            for buffer in filter(torch.is_floating_point, held):
+                self.processes.sum(buffer).div_(self.processes.count)
 
     def state(self, optimizer: ScheduledOptimizer, step: int, facts: Mapping[str, Any]) -> checkpoint.State:
         """The checkpoint's content after ``step`` steps of the run."""

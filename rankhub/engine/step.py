@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
+from torch.autograd import backward
 
 from rankhub.catalog.blame import title_of
 from rankhub.engine.device import Compute
@@ -18,6 +19,7 @@ from rankhub.interfaces.draws import seeded
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.guard import BrokenStep
 from rankhub.interfaces.loss import Loss
+from rankhub.interfaces.processes import Backward
 from rankhub.interfaces.schedule import value_at
 
 Note = Callable[[Weighed], None]
@@ -60,11 +62,12 @@ def take_step(
             sums[name] = sums.get(name, torch.zeros_like(value)) + value
         parts.update(weighed.parts)
 
+    moved, last = set(optimizer.parameters()), list(portions)[-1]
+    closing = learner.processes.last_backward([one for one in learner.network.parameters() if one in moved])
     for stream, portion in portions.items():
         with learner.statistics(learn=portion.statistics):
-            _pass_views(learner, stream, portion, info, note)
+            _pass_views(learner, stream, portion, info, note, closing if stream == last else backward)
     if learner.processes.count > 1:
-        learner.processes.sum_gradients(optimizer.parameters())
         _add_up(learner, sums, parts, info.log)
     sums["loss"] = sums.pop("loss")  # so that a message names the objective
     norm = None
@@ -144,18 +147,22 @@ def _not_finite(learner: Learner, portions: Mapping[str, StreamBatch], info: Ste
     )
 
 
-def _pass_views(learner: Learner, stream: str, portion: StreamBatch, info: StepInfo, note: Note) -> None:
+def _pass_views(
+    learner: Learner, stream: str, portion: StreamBatch, info: StepInfo, note: Note, closing: Backward = backward
+) -> None:
     """Add the gradient of all objectives of a stream to the parameters'; ``note`` is told their values.
 
     Each micro-batch passes by itself where every loss is a sum over its samples or groups, or one process has the whole
     batch; else, where a loss depends on views that micro-batches or processes share, all outputs come first.
+    ``closing`` does the last backward pass.
     """
-    views = _StreamPass(learner, stream, portion, split_by_sample(portion.batch, portion.accumulate), info)
+    micro = split_by_sample(portion.batch, portion.accumulate)
+    views = _StreamPass(learner, stream, portion, micro, info, note, closing)
     wide = [objective for objective in portion.objectives if objective.loss.scope == "batch"]
     if wide and (learner.processes.count > 1 or portion.accumulate > 1):
-        views.gathered(wide, note)
+        views.gathered(wide)
     else:
-        views.plain(note)
+        views.plain()
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,19 +174,20 @@ class _StreamPass:
     portion: StreamBatch
     micro: Sequence[Micro]  # the micro-batches in which they pass
     info: StepInfo
+    note: Note
+    closing: Backward  # does the last backward pass
 
-    def plain(self, note: Note) -> None:
+    def plain(self) -> None:
         """Each micro-batch through the network and back by itself."""
         objectives = self.portion.objectives
         setting = self._setting(objectives)
         for number, part in enumerate(self.micro):
             outputs, teacher = self._forward(number), self._teacher(number)
             self._draw_as("loss")
-            weighed = weigh(objectives, outputs, teacher, part.batch.target, setting)
-            note(weighed)
-            torch.autograd.backward(self._scaled(weighed.total))
+            total = self._total(weigh(objectives, outputs, teacher, part.batch.target, setting))
+            (self.closing if part is self.micro[-1] else backward)([total])
 
-    def gathered(self, wide: Sequence[Objective], note: Note) -> None:
+    def gathered(self, wide: Sequence[Objective]) -> None:
         """All views to their outputs, the ``wide`` losses on all of these together, then each micro-batch back.
 
         See :mod:`rankhub.engine.wide` for the method.
@@ -187,21 +195,16 @@ class _StreamPass:
         narrow = [objective for objective in self.portion.objectives if objective not in wide]
         setting = self._setting(narrow)
         kept, taught = self._embed(wide)
-        gradients = self._gradients(wide, kept, taught, note)
+        gradients = self._gradients(wide, kept, taught)
         for number, part in enumerate(self.micro):
             outputs = kept[0] if len(self.micro) == 1 else self._forward(number)
-            tensors: list[Tensor] = []
-            starts: list[Tensor | None] = []
-            for key, value in used_of(outputs, wide).items():
-                if value.requires_grad:
-                    tensors.append(value)
-                    starts.append(gradients[key][part.rows.to(value.device)].to(value.dtype))
+            used = {key: value for key, value in used_of(outputs, wide).items() if value.requires_grad}
+            tensors = list(used.values())
+            starts: list[Tensor | None] = [gradients[key][part.rows].to(value) for key, value in used.items()]
             if narrow:
-                weighed = weigh(narrow, outputs, taught[number], part.batch.target, setting)
-                note(weighed)
-                tensors.append(self._scaled(weighed.total))
+                tensors.append(self._total(weigh(narrow, outputs, taught[number], part.batch.target, setting)))
                 starts.append(None)
-            torch.autograd.backward(tensors, starts)
+            (self.closing if part is self.micro[-1] else backward)(tensors, starts)
 
     def _embed(self, wide: Sequence[Objective]) -> tuple[list[Outputs], list[Outputs | None]]:
         """The outputs of every micro-batch, with a graph where there is only one, and the teacher's."""
@@ -217,7 +220,7 @@ class _StreamPass:
         return kept, taught
 
     def _gradients(
-        self, wide: Sequence[Objective], kept: Sequence[Outputs], taught: Sequence[Outputs | None], note: Note
+        self, wide: Sequence[Objective], kept: Sequence[Outputs], taught: Sequence[Outputs | None]
     ) -> Outputs:
         """The gradient of the batch-wide objectives at this process's outputs."""
         processes = self.learner.processes
@@ -235,9 +238,7 @@ class _StreamPass:
         self._draw_as("loss")
         counts = counts_of(wide, target)
         setting = Setting(self.info.clock, self.info.log, counts, gathering.queries, processes.count)
-        weighed = weigh(wide, leaves, teacher, target, setting)
-        note(weighed)
-        torch.autograd.backward(self._scaled(weighed.total))
+        backward(self._total(weigh(wide, leaves, teacher, target, setting)))
         return gathering.gradient(leaves)
 
     def _setting(self, summed: Sequence[Objective]) -> Setting:
@@ -268,9 +269,10 @@ class _StreamPass:
         """Seed torch's generators for one purpose in this step, so that a second pass draws what the first one drew."""
         torch.manual_seed(seeded(self.learner.seed, f"step {self.info.number}/{self.stream}/{what}"))
 
-    def _scaled(self, total: Tensor) -> Tensor:
-        """The loss times the factor of fp16's gradient scaler, from which the backward pass starts."""
-        scaled: Tensor = self.learner.scaler.scale(total)
+    def _total(self, weighed: Weighed) -> Tensor:
+        """What a backward pass starts from: the loss, of which ``note`` is told, times the factor of fp16's scaler."""
+        self.note(weighed)
+        scaled: Tensor = self.learner.scaler.scale(weighed.total)
         return scaled
 
 

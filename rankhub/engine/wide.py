@@ -56,8 +56,6 @@ def used_of(outputs: Outputs, objectives: Iterable[Objective]) -> Outputs:
 
 def assembled(parts: Sequence[tuple[Tensor, Outputs]]) -> Outputs:
     """The outputs of micro-batches, each with its rows, as those of the batch they were cut from; without a graph."""
-    if len(parts) == 1:
-        return {key: value.detach() for key, value in parts[0][1].items()}
     order = torch.argsort(torch.cat([rows for rows, _ in parts]))
     keys = parts[0][1]
     return {key: torch.cat([values[key].detach() for _, values in parts])[order.to(keys[key].device)] for key in keys}
@@ -78,8 +76,7 @@ class Gathering:
     @classmethod
     def of(cls, batch: Batch, processes: Processes) -> Self:
         """For the views of this process; a UserError if the processes have stacks of different lengths."""
-        lengths, total = [len(stack) for stack in batch.images], len(batch)
-        device = batch.target.index.device
+        lengths, device = [len(stack) for stack in batch.images], batch.target.index.device
         held = processes.gather(torch.tensor([lengths], device=device)).tolist() if processes.count > 1 else []
         if any(one != lengths for one in held):
             views = ", ".join(str(sum(one)) for one in held)
@@ -87,35 +84,24 @@ class Gathering:
                 f"the processes have unequal numbers of views ({views}), which a loss of the whole batch cannot take; "
                 "use larger images, so that no level is dropped, or one process"
             )
-        order, own, start, offset = [], [], 0, 0
-        for length in lengths:
-            for rank in range(processes.count):
-                order.append(torch.arange(length) + start + rank * total)
-                if rank == processes.rank:
-                    own.append(torch.arange(length) + offset)
-                offset += length
-            start += length
-        return cls(processes, torch.cat(order).to(device), torch.cat(own).to(device))
+        stack = torch.repeat_interleave(torch.arange(len(lengths)), torch.tensor(lengths))
+        order = torch.argsort(stack.repeat(processes.count), stable=True)
+        own = (order // len(stack) == processes.rank).nonzero().flatten()
+        return cls(processes, order.to(device), own.to(device))
 
     @property
     def queries(self) -> Tensor | None:
         """[N] bool, this process's rows; None on one process."""
         if self.processes.count == 1:
             return None
-        mask = torch.zeros(len(self.order), dtype=torch.bool, device=self.order.device)
-        mask[self.own] = True
-        return mask
+        return torch.isin(torch.arange(len(self.order), device=self.order.device), self.own)
 
     def rows(self, rows: Tensor) -> Tensor:
         """This process's rows -> those of all, without a graph."""
-        if self.processes.count == 1:
-            return rows.detach()
         return self.processes.gather(rows)[self.order]
 
     def target(self, target: RankTarget) -> RankTarget:
         """What the views of all processes are."""
-        if self.processes.count == 1:
-            return target
         return target.each(self._part)
 
     def _part(self, part: Label) -> Label:
@@ -128,11 +114,8 @@ class Gathering:
 
     def gradient(self, leaves: Outputs) -> Outputs:
         """The gradient at this process's rows, summed over the processes' parts of the loss."""
-        found = {}
-        for key, leaf in leaves.items():
-            gradient = torch.zeros_like(leaf) if leaf.grad is None else leaf.grad
-            found[key] = self.processes.sum(gradient)[self.own]
-        return found
+        own = {key: torch.zeros_like(leaf) if leaf.grad is None else leaf.grad for key, leaf in leaves.items()}
+        return {key: self.processes.sum(gradient)[self.own] for key, gradient in own.items()}
 
 
 def leaf(rows: Tensor) -> Tensor:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+Backward = Callable[..., None]
+"""Takes tensors back, and gradients at them, as :func:`torch.autograd.backward` does."""
+
 
 @dataclass(slots=True)
 class Interrupt:
@@ -26,8 +29,8 @@ class Interrupt:
 class Processes:
     """This process among those of its run: alone, so that every call is the identity.
 
-    A plugin that brings several (``rankhub_processes``) overrides all but ``first`` and ``share``. These calls are made
-    by every process in the same order, and build no graph.
+    A plugin that brings several (``rankhub_processes``) overrides all but ``first``, ``share`` and, unless it can sum
+    gradients sooner, ``last_backward``. These calls are made by every process in the same order, and build no graph.
     """
 
     rank: int = 0  # number of this process
@@ -69,11 +72,21 @@ class Processes:
         """Let the first process do ``work``, then the others, who find what it has left (a cache)."""
         return work()
 
-    def sum_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
-        """Replace each parameter's gradient by the sum over the processes; one that has none on any stays without."""
+    def last_backward(self, parameters: Sequence[nn.Parameter]) -> Backward:
+        """What does the last backward pass of a step, asked for before the first one.
 
-    def mean_(self, tensors: Sequence[Tensor]) -> None:
-        """Replace each tensor by the mean over the processes."""
+        It leaves in each of the parameters, which are in the order of the network, the sum over all passes and
+        processes; one that none of them has reached stays without a gradient. Here sums are taken after the pass.
+        """
+        import torch
+
+        def backward(tensors: Sequence[Tensor], gradients: Sequence[Tensor | None] | None = None) -> None:
+            torch.autograd.backward(tensors, gradients)
+            reached = self.any([parameter.grad is not None for parameter in parameters])
+            for parameter in (one for one, some in zip(parameters, reached, strict=True) if some):
+                parameter.grad = self.sum(torch.zeros_like(parameter) if parameter.grad is None else parameter.grad)
+
+        return backward
 
     def same_weights(self, module: nn.Module) -> None:
         """Give every process the first one's parameters and buffers."""

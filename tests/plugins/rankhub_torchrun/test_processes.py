@@ -2,6 +2,7 @@
 
 import csv
 import os
+import shutil
 import signal
 import sys
 import time
@@ -72,6 +73,21 @@ def test_two_processes_do_what_one_does(tmp_path):
     weights, others = load_file(one / last), load_file(two / last)
     for name, value in weights.items():
         torch.testing.assert_close(others[name], value, rtol=1e-4, atol=1e-5)
+
+
+def test_three_processes_that_go_on_do_what_they_would_have_done(tmp_path):
+    recipe, whole, cut = write_recipe(tmp_path, steps=12), tmp_path / "whole", tmp_path / "cut"
+    code, said = forked(3, "run", recipe, "checkpoint.keep=9", "--out", whole, cwd=tmp_path)
+    assert code == 0, said
+    shutil.copytree(whole, cut)
+    for late in checkpoint.Checkpoints(cut / "checkpoints", 9).all()[1:]:
+        shutil.rmtree(late)
+    code, said = forked(3, "run", "--resume", cut, cwd=tmp_path)
+    assert code == 0, said
+    assert "goes on after step" in said
+    last = "checkpoints/step_000000012/model.safetensors"
+    weights, others = load_file(whole / last), load_file(cut / last)
+    assert all(torch.equal(value, others[name]) for name, value in weights.items())
 
 
 def test_a_process_is_killed_and_the_run_goes_on_with_one(tmp_path):

@@ -1,6 +1,7 @@
 """The loop: exact gradients, resuming bit for bit, phases."""
 
 import dataclasses
+from typing import ClassVar
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from helpers.training import catalog, equal, objective, parts_of, read_journal, 
 from rankhub.engine.checkpoint import Checkpoints
 from rankhub.engine.learner import StepInfo, StreamBatch
 from rankhub.engine.step import LossNotFiniteError, take_step
+from rankhub.interfaces.processes import Processes
 
 JITTER = [{"use": "jitter", "views": 2}]
 VIEWS = {"generator": JITTER, "objectives": [objective("pull")]}
@@ -97,6 +99,35 @@ def test_accumulation_of_sums_over_samples_and_groups_is_exact():
     whole, parts = (gradient(parts_of(ours), micro) for micro in (1, 3))
     assert whole.norm() > 0
     torch.testing.assert_close(parts, whole, rtol=1e-12, atol=1e-14)
+
+
+class Closing(Processes):
+    """Notes how much of the gradient is there before and after each last backward pass."""
+
+    seen: ClassVar[list[float]] = []
+
+    def last_backward(self, parameters):
+        def note():
+            self.seen.append(sum(float(p.grad.norm()) for p in parameters if p.grad is not None))
+
+        def back(tensors, gradients=None):
+            note()
+            torch.autograd.backward(tensors, gradients)
+            note()
+
+        return back
+
+
+@pytest.mark.parametrize("loss", ["pull", "follow"])
+def test_only_the_last_of_all_backward_passes_is_left_to_the_processes(loss):
+    both = streams(a={**VIEWS, "objectives": [objective(loss)]}, b=LABELED)
+    labels = {"train": {"use": "patches", "count": 24}, "test": {"use": "patches", "count": 10}}
+    ours = recipe(data=labels, streams=both, phases=[{"name": "one", "steps": 1, "streams": ["b", "a"]}])
+    Closing.seen.clear()
+    found = gradient(dataclasses.replace(parts_of(ours), processes=Closing()), 3)
+    before, after = Closing.seen
+    assert 0 < before != after
+    torch.testing.assert_close(found, gradient(parts_of(ours), 3), rtol=0, atol=0)
 
 
 def test_a_loss_that_is_not_finite_stops_before_the_weights_move(tmp_path):
