@@ -8,7 +8,7 @@ a cheaper way than to visit every pair.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -17,6 +17,9 @@ from rankhub_ranking.similarity import RESOLUTION
 
 Levels = tuple[Tensor, Tensor]
 """Relevance of items [m, n] and of pivots [m, P]."""
+
+Weigh = Callable[[slice, Tensor], Tensor]
+"""(Which of the queries, their sums [rows, P]) -> the gradient [rows, P] at these sums."""
 
 _TILE_BYTES = {"cpu": 2**20, "cuda": 2**26}
 """Working memory: on a CPU what stays in the second-level cache, on a GPU enough to fill it."""
@@ -60,6 +63,17 @@ class SlopedStep(Step):
             [m, n] Σ_i weights_i H'(s_j - s_i), the gradient at the scores; and [m, P] -weights_i Σ_j H'(s_j - s_i),
             that at the pivots.
         """
+
+    def sums_and_gradient(self, scores: Tensor, pivots: Tensor, weigh: Weigh) -> tuple[Tensor, Tensor, Tensor]:
+        """The sums, and the gradient of what is made of them, at the scores and at the pivots.
+
+        Args:
+            scores: As in :meth:`sums`; may be overwritten.
+            pivots: As in :meth:`sums`.
+            weigh: The gradient at the sums of some queries, in memory that may be overwritten.
+        """
+        sums = self.sums(scores, pivots)
+        return sums, *self.pull_back(scores, pivots, weigh(slice(None), sums))
 
 
 class Heaviside(Step):
@@ -142,8 +156,7 @@ class PairStep(SlopedStep):
             slopes, weight = self.slope_(gaps), weights[tile] * self.scale
             if levels is not None:
                 slopes.mul_(_smaller(levels, tile))
-            at_pivots[tile] = slopes.sum(-1).mul_(weight).neg_()
-            torch.bmm(weight[:, None], slopes, out=at_scores[tile, None])
+            at_pivots[tile] = _carry(slopes, weight, at_scores[tile])
         return at_scores, at_pivots
 
     def _gaps(self, scores: Tensor, pivots: Tensor) -> Iterator[tuple[slice, Tensor]]:
@@ -165,8 +178,27 @@ class Sigmoid(PairStep):
 
     def slope_(self, gaps: Tensor) -> Tensor:
         """G (1 - G)."""
-        shares = gaps.sigmoid_()
+        return self._slope_of_(self.share_(gaps))
+
+    def _slope_of_(self, shares: Tensor) -> Tensor:
         return shares.addcmul_(shares, shares, value=-1)
+
+    def sums_and_gradient(self, scores: Tensor, pivots: Tensor, weigh: Weigh) -> tuple[Tensor, Tensor, Tensor]:
+        """Each G is taken once, for the sums and for the slopes."""
+        sums, at_pivots = torch.empty_like(pivots), torch.empty_like(pivots)
+        for tile, gaps in self._gaps(scores, pivots):
+            shares = self.share_(gaps)
+            sums[tile] = shares.sum(-1)
+            weight = weigh(tile, sums[tile]).mul_(self.scale)
+            at_pivots[tile] = _carry(self._slope_of_(shares), weight, scores[tile])
+        return sums, scores, at_pivots
+
+
+def _carry(slopes: Tensor, weights: Tensor, at_scores: Tensor) -> Tensor:
+    """[rows, P] the gradient at the pivots, by slopes [rows, P, n] and ``weights`` [rows, P]; that at the scores is
+    written to ``at_scores`` [rows, n]."""
+    torch.bmm(weights[:, None], slopes, out=at_scores[:, None])
+    return slopes.sum(-1).mul_(weights).neg_()
 
 
 def _smaller(levels: Levels, tile: slice) -> Tensor:

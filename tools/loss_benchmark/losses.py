@@ -62,6 +62,19 @@ def ours(name: str, rows: int, views: int, dim: int, **options: Any) -> LossOf:
     return loss
 
 
+def smooth_forms(rows: int, views: int, dim: int) -> dict[str, LossOf]:
+    """The forms in which rankhub has smooth_ap, all of the same value: name -> loss."""
+    from rankhub_s2r2.functional import SmoothAPLoss, smooth_ap
+
+    group = _target(rows, views).group
+    module = SmoothAPLoss()
+    return {
+        "recipe": ours("smooth_ap", rows, views, dim),
+        "nn.Module": lambda z: module(z, group),
+        "function": lambda z: smooth_ap(z, group),
+    }
+
+
 def rival(name: str, rows: int, views: int) -> LossOf | None:
     """Its counterpart in pytorch-metric-learning; None if that does not take groups of ``views``."""
     from pytorch_metric_learning import losses
