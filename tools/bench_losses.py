@@ -20,12 +20,13 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
 from loss_benchmark import floor
 from loss_benchmark.floor import FloorCase
-from loss_benchmark.losses import OURS, RIVALS, unfit
+from loss_benchmark.losses import FORMS, OURS, RIVALS, unfit
 from loss_benchmark.measuring import Found, LossCase, crossing_lines, in_a_process, largest_that_fits
 from rich.console import Console
 from rich.progress import Progress
@@ -83,19 +84,18 @@ def report_largest(results: dict[LossCase, Found], console: Console) -> None:
 
 
 def beside_floor(cases: Sequence[FloorCase], console: Console) -> None:
-    """Measure smooth_ap, in each form, and its floor; print the table."""
-    table = Table(title="smooth_ap beside its floor: forward and backward, best of the turns")
-    columns = ("threads", "views", "N", "recipe s", "module s", "function s", "sigmoids s", "products s", "floor s")
-    for column in (*columns, "times the floor", "load"):
-        table.add_column(column, justify="right")
+    """Measure smooth_ap in each of its forms, and its floor; print the table."""
+    clock = "CPU time" if cases[0].cpu_time else "time"
+    table = Table(title=f"smooth_ap, forward and backward, beside its floor: {clock}, best of the turns")
+    for column in ("threads", "views", "N", "loss s", "sigmoids s", "products s", *FORMS, "load"):
+        table.add_column(f"{column} / floor" if column in FORMS else column, justify="right")
     with Progress(console=console, transient=True) as progress:
         for case in progress.track(cases, description="floor"):
             found = floor.in_a_process(case)
-            seconds = (*found.forms.values(), found.sigmoids, found.products, found.floor)
-            ratios = " ".join(f"{form / found.floor:.2f}" for form in found.forms.values())
-            load = f"{os.getloadavg()[0]:.1f}"
-            cells = [f"{each:.4f}" for each in seconds]
-            table.add_row(str(case.threads), str(case.views), f"{case.rows:,}", *cells, ratios, load)
+            seconds = (found.forms[FORMS[0]], found.sigmoids, found.products)
+            ratios = (found.forms[form] / (found.sigmoids + found.products) for form in FORMS)
+            cells = [f"{each:.4f}" for each in seconds] + [f"{ratio:.2f}" for ratio in ratios]
+            table.add_row(str(case.threads), str(case.views), f"{case.rows:,}", *cells, f"{os.getloadavg()[0]:.1f}")
     console.print(table)
 
 
@@ -106,6 +106,9 @@ def main() -> None:
         "--quick", action="store_true", help="up to N = 1,024 in groups of 4, best of 3, no search for the largest N"
     )
     parser.add_argument("--floor", action="store_true", help="only smooth_ap beside its floor")
+    parser.add_argument(
+        "--cpu-time", action="store_true", help="beside the floor: CPU time of the process, for a busy machine"
+    )
     parser.add_argument("--loss", choices=sorted(OURS), nargs="*", default=list(OURS), help="which losses")
     parser.add_argument("--views", type=int, nargs="*", help="sizes of group (default 4 8)")
     parser.add_argument("--rows", type=int, nargs="*", help="numbers of embeddings (default 256 512 ... 16384)")
@@ -118,11 +121,11 @@ def main() -> None:
     views = options.views or ([4] if options.quick else [4, 8])
     rows = options.rows or [2**power for power in range(8, 11 if options.quick else 15)]
     repeats = options.repeats or (3 if options.quick else 5)
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 120)
     if options.floor or "smooth_ap" in options.loss:
         near = options.rows or [512, 1024] + [16384] * (not (options.floor or options.quick))
         floors = [
-            FloorCase(n, v, options.dim, repeats, threads)
+            FloorCase(n, v, options.dim, repeats, threads, options.cpu_time)
             for threads in ([options.threads] if options.threads else [1, 2])
             for v in views
             for n in near

@@ -71,7 +71,7 @@ class PrecisionLoss(Objective):
     """
 
     def __init__(self, step: SlopedStep, *, among: Step | None = None) -> None:
-        self.step, self.ranks = step, Ranks(step, among or step)
+        self.step, self.ranks, self.in_place = step, Ranks(step, among or step), step.in_place
         super().__init__(self.ranks)
 
     def term(self, block: Block, values: tuple[Tensor, ...]) -> Tensor:

@@ -22,7 +22,7 @@ Weigh = Callable[[slice, Tensor], Tensor]
 """(Which of the queries, their sums [rows, P]) -> the gradient [rows, P] at these sums."""
 
 _TILE_BYTES = {"cpu": 2**20, "cuda": 2**26}
-"""Working memory: on a CPU what stays in the second-level cache, on a GPU enough to fill it."""
+"""Working memory: for each thread of a CPU what stays in its second-level cache, on a GPU enough to fill it."""
 
 
 class Step(ABC):
@@ -48,7 +48,13 @@ class Step(ABC):
 
 
 class SlopedStep(Step):
-    """A step with a derivative H'."""
+    """A step with a derivative H'.
+
+    Attributes:
+        in_place: Whether :meth:`sums_and_gradient` writes the gradient at the scores over these.
+    """
+
+    in_place = False
 
     @abstractmethod
     def pull_back(self, scores: Tensor, pivots: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
@@ -70,7 +76,7 @@ class SlopedStep(Step):
         Args:
             scores: As in :meth:`sums`; may be overwritten.
             pivots: As in :meth:`sums`.
-            weigh: The gradient at the sums of some queries, in memory that may be overwritten.
+            weigh: The gradient at the sums of some queries.
         """
         sums = self.sums(scores, pivots)
         return sums, *self.pull_back(scores, pivots, weigh(slice(None), sums))
@@ -156,18 +162,21 @@ class PairStep(SlopedStep):
             slopes, weight = self.slope_(gaps), weights[tile] * self.scale
             if levels is not None:
                 slopes.mul_(_smaller(levels, tile))
-            at_pivots[tile] = _carry(slopes, weight, at_scores[tile])
+            at_pivots[tile] = slopes.sum(-1).mul_(weight).neg_()
+            torch.bmm(weight[:, None], slopes, out=at_scores[tile, None])
         return at_scores, at_pivots
 
     def _gaps(self, scores: Tensor, pivots: Tensor) -> Iterator[tuple[slice, Tensor]]:
         """Slices of the queries, and the scaled gaps [rows, P, n] of each, in memory that the next one uses again."""
+        own = (pivots * self.scale)[:, :, None]
         for tile, work in _tiles(scores, pivots):
-            items, own = scores[tile] * self.scale, pivots[tile] * self.scale
-            yield tile, torch.sub(items[:, None], own[:, :, None], out=work)
+            yield tile, torch.sub((scores[tile] * self.scale)[:, None], own[tile], out=work)
 
 
 class Sigmoid(PairStep):
     """The logistic step G(x) = 1 / (1 + exp(-x / tau)) of Smooth-AP (Brown et al., ECCV 2020); G' = G (1 - G) / tau."""
+
+    in_place = True
 
     def __init__(self, tau: float) -> None:
         self.scale = 1.0 / tau
@@ -185,20 +194,15 @@ class Sigmoid(PairStep):
 
     def sums_and_gradient(self, scores: Tensor, pivots: Tensor, weigh: Weigh) -> tuple[Tensor, Tensor, Tensor]:
         """Each G is taken once, for the sums and for the slopes."""
-        sums, at_pivots = torch.empty_like(pivots), torch.empty_like(pivots)
+        sums, weights, at_pivots = torch.empty_like(pivots), torch.empty_like(pivots), torch.empty_like(pivots)
         for tile, gaps in self._gaps(scores, pivots):
             shares = self.share_(gaps)
-            sums[tile] = shares.sum(-1)
-            weight = weigh(tile, sums[tile]).mul_(self.scale)
-            at_pivots[tile] = _carry(self._slope_of_(shares), weight, scores[tile])
-        return sums, scores, at_pivots
-
-
-def _carry(slopes: Tensor, weights: Tensor, at_scores: Tensor) -> Tensor:
-    """[rows, P] the gradient at the pivots, by slopes [rows, P, n] and ``weights`` [rows, P]; that at the scores is
-    written to ``at_scores`` [rows, n]."""
-    torch.bmm(weights[:, None], slopes, out=at_scores[:, None])
-    return slopes.sum(-1).mul_(weights).neg_()
+            above = torch.sum(shares, -1, out=sums[tile])
+            weight = torch.mul(weigh(tile, above), self.scale, out=weights[tile])
+            slopes = self._slope_of_(shares)
+            torch.sum(slopes, -1, out=at_pivots[tile])
+            torch.bmm(weight[:, None], slopes, out=scores[tile, None])
+        return sums, scores, at_pivots.mul_(weights).neg_()
 
 
 def _smaller(levels: Levels, tile: slice) -> Tensor:
@@ -210,7 +214,8 @@ def _tiles(scores: Tensor, pivots: Tensor) -> Iterator[tuple[slice, Tensor]]:
     """Slices of the queries, each with uninitialized working memory [rows, P, n] that the next one uses again."""
     (count, pivot_count), items = pivots.shape, scores.shape[1]
     row_bytes = max(1, pivot_count * items * scores.element_size())
-    rows = max(1, min(count, _TILE_BYTES.get(scores.device.type, 2**26) // row_bytes))
+    threads = min(torch.get_num_threads(), 8) if scores.device.type == "cpu" else 1
+    rows = max(1, min(count, threads * _TILE_BYTES.get(scores.device.type, 2**26) // row_bytes))
     work = scores.new_empty(rows, pivot_count, items)
     for start in range(0, count, rows):
         stop = min(count, start + rows)

@@ -1,7 +1,7 @@
 """Numbers taken from the similarities of every query, streamed over blocks of queries.
 
 No loss here holds the N x N similarities: it says what it takes from those of a block of queries, and how a gradient at
-that flows back to them (:class:`Statistic`). :func:`streamed` does the rest, and makes the blocks again in the backward.
+that flows back to them (:class:`Statistic`). :func:`streamed` does the rest, making the blocks again in the backward.
 :func:`streamed_sum` makes each block once: of a sum over queries the gradient is known, but for one factor, while the
 block is there (an :class:`Objective`).
 """
@@ -71,7 +71,13 @@ class Objective:
 
     Args:
         statistic: What is taken from the similarities; sloped.
+
+    Attributes:
+        in_place: Whether the gradient is written over the similarities, which leaves memory for blocks of twice the
+            size, with which the products of matrices are faster.
     """
+
+    in_place = False
 
     def __init__(self, statistic: Statistic) -> None:
         self.statistic = statistic
@@ -139,6 +145,7 @@ def _sum(
 ) -> Tensor:
     """The sum, its gradient at the rows added to ``grad``."""
     terms = rows.new_empty(len(queries.rows))
+    block_bytes = (block_bytes or _block_bytes(rows)) * (1 + objective.in_place)
     for block in _blocks(rows, queries, objective.statistic.exact, block_bytes):
         if grad is None:
             terms[block.at] = objective.term(block, objective.statistic.values(block))
@@ -189,21 +196,26 @@ class _Sum(torch.autograd.Function):
         return upstream * grad, None, None, None
 
 
-def _add_gradient(
-    grad: Tensor, rows: Tensor, queries: Queries, at: slice, at_scores: Tensor, at_own: Tensor
-) -> None:
-    """Carry the gradient at the similarities of a block of queries to the rows."""
+def _add_gradient(grad: Tensor, rows: Tensor, queries: Queries, at: slice, at_scores: Tensor, at_own: Tensor) -> None:
+    """Carry the gradient at the similarities of a block of queries, which is overwritten, to the rows."""
     which = queries.rows[at]
     at_scores.scatter_(1, which[:, None], 0).scatter_(1, queries.positives[at], at_own)
     # A row enters as query and as item: dL/dZ = (G + Gᵀ) Z with G = dL/dS.
-    grad.addmm_(at_scores.T, rows[which])
-    grad.index_add_(0, which, at_scores @ rows)
+    if len(which) == len(rows):
+        whole = torch.empty_like(at_scores).index_copy_(0, which, at_scores)
+        grad.addmm_(whole.add_(at_scores.copy_(whole.T)), rows)  # a sum with a turned view would be slower
+    else:
+        grad.addmm_(at_scores.T, rows[which])
+        grad.index_add_(0, which, at_scores @ rows)
+
+
+def _block_bytes(rows: Tensor) -> int:
+    return _BLOCK_BYTES.get(rows.device.type, 2**26)
 
 
 def _blocks(rows: Tensor, queries: Queries, exact: bool, block_bytes: int | None) -> Iterator[Block]:
     """Blocks of queries, the similarities of each in memory that the next one uses again."""
-    if block_bytes is None:
-        block_bytes = _BLOCK_BYTES.get(rows.device.type, 2**26)
+    block_bytes = block_bytes or _block_bytes(rows)
     precision = rows.dtype
     if exact:
         rows = rows.double()

@@ -63,7 +63,9 @@ def test_scores_far_from_all_pivots_count_as_their_step_says():
     scores = torch.tensor([[-torch.inf, -1e4, -8.0, 0.0, 8.0, 1e4]])
     own = torch.tensor([[-0.3, 0.3]])
     weights = torch.ones(1, 2)
-    sums, at_scores, at_own = Sigmoid(0.05).sums_and_gradient(scores.clone(), own, lambda some, sums: weights[some].clone())
+    sums, at_scores, at_own = Sigmoid(0.05).sums_and_gradient(
+        scores.clone(), own, lambda some, sums: weights[some].clone()
+    )
     torch.testing.assert_close(sums, torch.tensor([[2.0, 2.0]]) + torch.sigmoid(torch.tensor([[6.0, -6.0]])))
     assert at_scores[0, [0, 1, 2, 4, 5]].abs().max() < 1e-8
     assert at_scores.isfinite().all()
