@@ -26,14 +26,14 @@ from loss_benchmark.losses import LossOf, smooth_forms
 if TYPE_CHECKING:
     from torch import Tensor
 
-_TURNS_SECONDS, _MOST_SECONDS = 3.0, 90.0
+_TURNS_SECONDS, _MOST_SECONDS = 10.0, 90.0
 _SIGMOIDS = tuple(2**power for power in range(12, 19))
 _PRODUCT_BYTES = tuple(2**power for power in (20, 21, 22, 24, 26))
 
 
 @dataclass(frozen=True)
 class FloorCase:
-    """One measurement: at least so many ``repeats``, more while they take less than a few seconds."""
+    """One measurement: at least so many ``repeats``, more while they take less than ten seconds."""
 
     rows: int
     views: int
