@@ -201,12 +201,24 @@ def _add_gradient(grad: Tensor, rows: Tensor, queries: Queries, at: slice, at_sc
     which = queries.rows[at]
     at_scores.scatter_(1, which[:, None], 0).scatter_(1, queries.positives[at], at_own)
     # A row enters as query and as item: dL/dZ = (G + Gᵀ) Z with G = dL/dS.
-    if len(which) == len(rows):
-        whole = torch.empty_like(at_scores).index_copy_(0, which, at_scores)
-        grad.addmm_(whole.add_(at_scores.copy_(whole.T)), rows)  # a sum with a turned view would be slower
+    if len(which) == len(rows) and rows.device.type == "cpu":  # elsewhere the question for the order would wait
+        if not torch.equal(which, torch.arange(len(which), device=which.device)):
+            at_scores = torch.empty_like(at_scores).index_copy_(0, which, at_scores)
+        grad.addmm_(_add_transposed_(at_scores), rows)
     else:
         grad.addmm_(at_scores.T, rows[which])
         grad.index_add_(0, which, at_scores @ rows)
+
+
+def _add_transposed_(square: Tensor, width: int = 256) -> Tensor:
+    """A + Aᵀ in the place of A, by squares that stay in the cache: a second matrix of this size would cost more."""
+    for start in range(0, len(square), width):
+        one = slice(start, start + width)
+        for other in (slice(at, at + width) for at in range(start, len(square), width)):
+            both = square[other, one].T.clone(memory_format=torch.contiguous_format).add_(square[one, other])
+            square[one, other] = both
+            square[other, one] = both.T
+    return square
 
 
 def _block_bytes(rows: Tensor) -> int:

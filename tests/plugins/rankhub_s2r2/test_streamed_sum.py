@@ -12,7 +12,7 @@ from rankhub_s2r2.positives import queries_by_size
 from rankhub_s2r2.precision import PrecisionLoss, query_precision
 from rankhub_s2r2.ramp import Ramp
 from rankhub_s2r2.steps import AtLeast, Sigmoid, SlopedStep
-from rankhub_s2r2.streamed import streamed_sum
+from rankhub_s2r2.streamed import _add_transposed_, streamed_sum
 from rankhub_s2r2.sup_ap import SupStep
 
 TAUS = (0.001, 0.01, 0.05, 2.0)
@@ -113,3 +113,11 @@ def test_no_gradient_is_made_where_none_can_be_asked_for(monkeypatch):
     assert not plain.requires_grad
     torch.testing.assert_close(plain, value.detach())
     assert torch.equal(silent, plain)
+
+
+@pytest.mark.parametrize(("count", "width"), [(1, 256), (10, 3), (12, 4), (600, 256)])
+def test_a_matrix_and_its_transpose_are_added_in_place(count, width):
+    square = torch.randn(count, count, generator=torch.Generator().manual_seed(0))
+    expected = square + square.T
+    assert torch.equal(_add_transposed_(square, width), expected)
+    assert torch.equal(square, expected)
