@@ -2,25 +2,31 @@
 
     python tools/bench_losses.py            # N from 256 to 16,384 views, in groups of 4 and of 8
     python tools/bench_losses.py --quick    # up to 1,024 in groups of 4, in a few minutes
+    python tools/bench_losses.py --floor    # only smooth_ap beside its floor, N = 512 and 1,024; add --rows 16384
 
 Each measurement is a process of its own: forward and backward of one loss on normal embeddings, the best of several
 runs, and the peak of the process's memory above what it held with the embeddings made and the library warm. A loss
 that does not fit into --memory-gb above the embeddings is reported as such. `functional.smooth_ap` is the function
 for any training loop; its value is PML's where there are as many groups as rows of each. At the end: from which N on
 ramp_ap, which sorts, overtakes smooth_ap, which visits every pair of a positive and an item; the larger the groups,
-the sooner, so these two are also measured in groups of 16 and 32. pytorch-metric-learning is no dependency of
-rankhub: without it its columns (PML) stay empty. Figures to keep are taken on an idle machine.
+the sooner, so these two are also measured in groups of 16 and 32. With smooth_ap among the losses a run begins with
+its time beside a floor that is measured in turns with it (tools/loss_benchmark/floor.py says what that is), on one
+thread and on two unless --threads is given. pytorch-metric-learning is no dependency of rankhub: without it its columns
+(PML) stay empty. Figures to keep are taken on an idle machine.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib.util
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
-from loss_benchmark.losses import OURS, RIVALS, unfit
+from loss_benchmark import floor
+from loss_benchmark.floor import FloorCase
+from loss_benchmark.losses import FORMS, OURS, RIVALS, unfit
 from loss_benchmark.measuring import Found, LossCase, crossing_lines, in_a_process, largest_that_fits
 from rich.console import Console
 from rich.progress import Progress
@@ -77,17 +83,37 @@ def report_largest(results: dict[LossCase, Found], console: Console) -> None:
         console.print(f"Largest N that {RIVAL} does in {case.memory_gb:g} GB, groups of {views}: {rows:,}")
 
 
+def beside_floor(cases: Sequence[FloorCase], console: Console) -> None:
+    """Measure smooth_ap in each of its forms, and its floor; print the table."""
+    clock = "CPU time" if cases[0].cpu_time else "time"
+    table = Table(title=f"smooth_ap, forward and backward, beside its floor: {clock}, best of the turns")
+    for column in ("threads", "views", "N", "loss s", "sigmoids s", "products s", *FORMS, "load"):
+        table.add_column(f"{column} / floor" if column in FORMS else column, justify="right")
+    with Progress(console=console, transient=True) as progress:
+        for case in progress.track(cases, description="floor"):
+            found = floor.in_a_process(case)
+            seconds = (found.forms[FORMS[0]], found.sigmoids, found.products)
+            ratios = (found.forms[form] / (found.sigmoids + found.products) for form in FORMS)
+            cells = [f"{each:.4f}" for each in seconds] + [f"{ratio:.2f}" for ratio in ratios]
+            table.add_row(str(case.threads), str(case.views), f"{case.rows:,}", *cells, f"{os.getloadavg()[0]:.1f}")
+    console.print(table)
+
+
 def main() -> None:
     """Read the options and measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "--quick", action="store_true", help="up to N = 1,024 in groups of 4, best of 3, no search for the largest N"
     )
+    parser.add_argument("--floor", action="store_true", help="only smooth_ap beside its floor")
+    parser.add_argument(
+        "--cpu-time", action="store_true", help="beside the floor: CPU time of the process, for a busy machine"
+    )
     parser.add_argument("--loss", choices=sorted(OURS), nargs="*", default=list(OURS), help="which losses")
     parser.add_argument("--views", type=int, nargs="*", help="sizes of group (default 4 8)")
     parser.add_argument("--rows", type=int, nargs="*", help="numbers of embeddings (default 256 512 ... 16384)")
     parser.add_argument("--dim", type=int, default=128, help="length of an embedding")
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads")
+    parser.add_argument("--threads", type=int, help="CPU threads (default 1; beside the floor 1 and 2)")
     parser.add_argument("--repeats", type=int, help="runs of which the fastest counts (default 5)")
     parser.add_argument("--memory-gb", type=float, default=8.0, help="memory that a loss may take")
     parser.add_argument("--no-rival", action="store_true", help=f"leave {RIVAL} out")
@@ -96,6 +122,17 @@ def main() -> None:
     rows = options.rows or [2**power for power in range(8, 11 if options.quick else 15)]
     repeats = options.repeats or (3 if options.quick else 5)
     console = Console(width=None if sys.stdout.isatty() else 140)
+    if options.floor or "smooth_ap" in options.loss:
+        near = options.rows or [512, 1024] + [16384] * (not (options.floor or options.quick))
+        floors = [
+            FloorCase(n, v, options.dim, repeats, threads, options.cpu_time)
+            for threads in ([options.threads] if options.threads else [1, 2])
+            for v in views
+            for n in near
+        ]
+        beside_floor(floors, console)
+    if options.floor:
+        return
     installed = importlib.util.find_spec("pytorch_metric_learning") is not None
     if not installed and not options.no_rival:
         console.print(f"{RIVAL} is not installed, so its columns stay empty; `pip install {RIVAL}` fills them.")
@@ -111,7 +148,7 @@ def main() -> None:
         if loss in CROSSING and not (options.views or options.quick):
             fitting += CROSSING_VIEWS
         cases = [
-            LossCase(loss, n, v, options.dim, repeats, options.threads, options.memory_gb)
+            LossCase(loss, n, v, options.dim, repeats, options.threads or 1, options.memory_gb)
             for v in fitting
             for n in rows
         ]

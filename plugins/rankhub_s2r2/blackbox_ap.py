@@ -14,7 +14,7 @@ from rankhub.interfaces.order import RankTarget
 from rankhub_s2r2.positives import Queries
 from rankhub_s2r2.retrieval_loss import RetrievalLoss
 from rankhub_s2r2.steps import Heaviside
-from rankhub_s2r2.streamed import Block, Statistic, streamed
+from rankhub_s2r2.streamed import Block, Objective, Statistic, streamed_sum
 
 
 class BlackboxAP(RetrievalLoss):
@@ -64,9 +64,9 @@ class BlackboxAP(RetrievalLoss):
         super().__init__(outputs, **options)
         self.statistic = BlackboxPrecision(interpolation, margin)
 
-    def terms(self, rows: Tensor, queries: Queries, target: RankTarget) -> Tensor:
-        """1 - AP."""
-        return streamed(rows, queries, self.statistic)[0]
+    def total(self, rows: Tensor, queries: Queries, target: RankTarget) -> Tensor:
+        """Σ 1 - AP."""
+        return streamed_sum(rows, queries, Objective(self.statistic))
 
 
 class BlackboxPrecision(Statistic):

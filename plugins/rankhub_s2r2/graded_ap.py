@@ -17,7 +17,7 @@ from rankhub.interfaces.order import RankTarget
 from rankhub_s2r2.positives import Queries
 from rankhub_s2r2.retrieval_loss import RetrievalLoss
 from rankhub_s2r2.steps import PairStep, Sigmoid
-from rankhub_s2r2.streamed import Block, Statistic, streamed
+from rankhub_s2r2.streamed import Block, Objective, Statistic, streamed_sum
 
 
 class GradedAP(RetrievalLoss):
@@ -75,14 +75,10 @@ class GradedAP(RetrievalLoss):
         others = torch.zeros_like(which).index_add_(0, which, relevant)[which] - relevant
         return (others > 0).sum()
 
-    def terms(self, rows: Tensor, queries: Queries, target: RankTarget) -> Tensor:
-        """1 - AP, and 0 for queries without anything relevant."""
+    def total(self, rows: Tensor, queries: Queries, target: RankTarget) -> Tensor:
+        """Σ 1 - AP over the queries that have something relevant."""
         level = relevance(target).to(rows.dtype)[queries.positives]
-        gained, ranks = streamed(rows, queries, GradedRanks(Sigmoid(self.tau), level))
-        others = level.masked_fill(queries.positives == queries.rows[:, None], 0)
-        total = level.sum(1)
-        precision = (gained / ranks).sum(1) / torch.where(total > 0, total, torch.ones_like(total))
-        return torch.where(others.sum(1) > 0, 1 - precision, torch.zeros_like(precision))
+        return streamed_sum(rows, queries, GradedLoss(Sigmoid(self.tau), level, queries))
 
 
 def relevance(target: RankTarget) -> Tensor:
@@ -128,3 +124,19 @@ class GradedRanks(Statistic):
         ):
             at_own = at_own + sum(pulled, torch.zeros_like(at_own))
         return at_scores, at_own
+
+
+class GradedLoss(Objective):
+    """1 - AP of each query, and 0 for those without anything relevant but themselves; ``level`` as of the ranks."""
+
+    def __init__(self, step: PairStep, level: Tensor, queries: Queries) -> None:
+        super().__init__(GradedRanks(step, level))
+        self.total = level.sum(1)
+        self.relevant = level.masked_fill(queries.positives == queries.rows[:, None], 0).sum(1) > 0
+
+    def term(self, block: Block, values: tuple[Tensor, ...]) -> Tensor:
+        """By H-rank and R of the positives."""
+        gained, ranks = values
+        total = self.total[block.at]
+        precision = (gained / ranks).sum(1) / torch.where(total > 0, total, torch.ones_like(total))
+        return torch.where(self.relevant[block.at], 1 - precision, torch.zeros_like(precision))

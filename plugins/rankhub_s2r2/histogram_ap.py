@@ -14,26 +14,7 @@ from rankhub.interfaces.options import Ge
 from rankhub.interfaces.order import RankTarget
 from rankhub_s2r2.positives import Queries
 from rankhub_s2r2.retrieval_loss import RetrievalLoss
-from rankhub_s2r2.streamed import Block, Statistic, streamed
-
-
-def histogram_precision(
-    rows: Tensor, queries: Queries, nodes: int, low: float, high: float, block_bytes: int | None = None
-) -> Tensor:
-    """Average precision of every query, of similarities that count towards the two nodes around them.
-
-    With K nodes at equal distances from ``high`` down to ``low``, h_l the mass of all items at node l and h⁺_l that of
-    the positives, H_l and H⁺_l their sums over the nodes 1 to l:
-
-        AP_q = 1/|P_q| Σ_l h⁺_l H⁺_l / H_l          (0 where H_l is)
-
-    [n] in (0, 1], with a graph. What lies above ``high`` or below ``low`` counts at that node.
-    """
-    positives, negatives = streamed(rows, queries, Histograms(nodes, low, high), block_bytes)
-    found = positives.cumsum(1)
-    seen = found + negatives.cumsum(1)
-    share = found / torch.where(seen > 0, seen, torch.ones_like(seen))
-    return (positives * share).sum(1) / queries.positives.shape[1]
+from rankhub_s2r2.streamed import Block, Objective, Statistic, streamed_sum
 
 
 class Histograms(Statistic):
@@ -81,6 +62,29 @@ class Histograms(Statistic):
         return table.gather(1, positions.long().clamp_(min=0))
 
 
+class HistogramLoss(Objective):
+    """1 - average precision of each query, of similarities that count towards the two nodes around them.
+
+    With K nodes at equal distances from ``high`` down to ``low``, h_l the mass of all items at node l and h⁺_l that of
+    the positives, H_l and H⁺_l their sums over the nodes 1 to l:
+
+        AP_q = 1/|P_q| Σ_l h⁺_l H⁺_l / H_l          (0 where H_l is)
+
+    What lies above ``high`` or below ``low`` counts at that node.
+    """
+
+    def __init__(self, nodes: int, low: float, high: float) -> None:
+        super().__init__(Histograms(nodes, low, high))
+
+    def term(self, block: Block, values: tuple[Tensor, ...]) -> Tensor:
+        """[m] in [0, 1)."""
+        positives, negatives = values
+        found = positives.cumsum(1)
+        seen = found + negatives.cumsum(1)
+        share = found / torch.where(seen > 0, seen, torch.ones_like(seen))
+        return 1 - (positives * share).sum(1) / block.own.shape[1]
+
+
 class FastAP(RetrievalLoss):
     """FastAP: 1 - AP, summed over the queries; every view is a query.
 
@@ -108,9 +112,9 @@ class FastAP(RetrievalLoss):
         super().__init__(outputs)
         self.bins = bins
 
-    def terms(self, rows: Tensor, queries: Queries, target: RankTarget) -> Tensor:
-        """1 - AP."""
-        return 1 - histogram_precision(rows, queries, self.bins + 1, -1.0, 1.0)
+    def total(self, rows: Tensor, queries: Queries, target: RankTarget) -> Tensor:
+        """Σ 1 - AP."""
+        return streamed_sum(rows, queries, HistogramLoss(self.bins + 1, -1.0, 1.0))
 
 
 class HistogramAP(RetrievalLoss):
@@ -154,6 +158,6 @@ class HistogramAP(RetrievalLoss):
             raise Objection(f"histogram_ap needs low < high, got low: {low:g} and high: {high:g}")
         self.bins, self.low, self.high = bins, low, high
 
-    def terms(self, rows: Tensor, queries: Queries, target: RankTarget) -> Tensor:
-        """1 - AP."""
-        return 1 - histogram_precision(rows, queries, self.bins, self.low, self.high)
+    def total(self, rows: Tensor, queries: Queries, target: RankTarget) -> Tensor:
+        """Σ 1 - AP."""
+        return streamed_sum(rows, queries, HistogramLoss(self.bins, self.low, self.high))

@@ -11,9 +11,10 @@ from rankhub.interfaces.model import OutputSpec
 from rankhub.interfaces.options import Gt
 from rankhub.interfaces.order import RankTarget
 from rankhub_s2r2.positives import Queries
-from rankhub_s2r2.precision import positive_ranks
+from rankhub_s2r2.precision import Ranks
 from rankhub_s2r2.retrieval_loss import RetrievalLoss
 from rankhub_s2r2.steps import Heaviside, Sigmoid
+from rankhub_s2r2.streamed import Block, Objective, streamed_sum
 
 Variant = Literal["O", "Ds", "Dq", "Iu", "Ib"]
 
@@ -68,10 +69,9 @@ class PNP(RetrievalLoss):
         super().__init__(outputs, **options)
         self.variant, self.tau, self.alpha, self.b, self.reach = variant, tau, alpha, b, 4 * tau
 
-    def terms(self, rows: Tensor, queries: Queries, target: RankTarget) -> Tensor:
-        """The mean of f over the positives."""
-        _, before = positive_ranks(rows, queries, Sigmoid(self.tau), among=Heaviside())
-        return self.penalty(before).mean(1)
+    def total(self, rows: Tensor, queries: Queries, target: RankTarget) -> Tensor:
+        """Σ of the mean of f over the positives."""
+        return streamed_sum(rows, queries, Penalty(self))
 
     def penalty(self, before: Tensor) -> Tensor:
         """F of the number of negatives before a positive."""
@@ -86,3 +86,15 @@ class PNP(RetrievalLoss):
                 return (1 + before) * before.log1p()
             case "Ib":
                 return (self.b * before - (self.b * before).log1p()) / self.b**2
+
+
+class Penalty(Objective):
+    """The mean of f over the positives of each query."""
+
+    def __init__(self, loss: PNP) -> None:
+        super().__init__(Ranks(Sigmoid(loss.tau), Heaviside()))
+        self.loss = loss
+
+    def term(self, block: Block, values: tuple[Tensor, ...]) -> Tensor:
+        """Of the negatives before them."""
+        return self.loss.penalty(values[1]).mean(1)

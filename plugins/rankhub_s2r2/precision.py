@@ -10,7 +10,7 @@ from torch import Tensor
 from rankhub_ranking.sums import exact_mean
 from rankhub_s2r2.positives import Queries
 from rankhub_s2r2.steps import Band, Heaviside, SlopedStep, Step
-from rankhub_s2r2.streamed import Block, Statistic, streamed
+from rankhub_s2r2.streamed import Block, Objective, Statistic, streamed
 
 
 def positive_ranks(
@@ -42,17 +42,54 @@ class Ranks(Statistic):
 
     def values(self, block: Block) -> tuple[Tensor, ...]:
         """[m, P] R⁺ and [m, P] R - R⁺."""
-        among = self.among.sums(block.own, block.own).add_(1 - self.among.at_zero)
-        return among, self.step.sums(block.scores, block.own)
+        return self.counted(block.own), self.step.sums(block.scores, block.own)
 
     def pull_back(self, block: Block, grads: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
         """The closed form, by the slopes of the steps."""
         at_among, at_above = grads
         assert isinstance(self.step, SlopedStep)
         at_scores, at_own = self.step.pull_back(block.scores, block.own, at_above)
+        return at_scores, self.add_among(at_own, block.own, at_among)
+
+    def counted(self, own: Tensor) -> Tensor:
+        """[m, P] R⁺."""
+        return self.among.sums(own, own).add_(1 - self.among.at_zero)
+
+    def add_among(self, at_own: Tensor, own: Tensor, at_among: Tensor) -> Tensor:
+        """``at_own`` [m, P] and what the gradient at R⁺ adds to it, in its place."""
         if isinstance(self.among, SlopedStep):
-            at_own = at_own + sum(self.among.pull_back(block.own, block.own, at_among), torch.zeros_like(at_own))
-        return at_scores, at_own
+            for pulled in self.among.pull_back(own, own, at_among):
+                at_own += pulled
+        return at_own
+
+
+class PrecisionLoss(Objective):
+    """1 - AP of each query, AP_q = 1/|P_q| Σ_{i in P_q} R⁺(i) / R(i), with the ranks of :func:`positive_ranks`.
+
+    The gradient is the closed form of what autograd makes of :func:`query_precision`, so that a step may take its sums
+    and its slopes in one go.
+    """
+
+    def __init__(self, step: SlopedStep, *, among: Step | None = None) -> None:
+        self.step, self.ranks, self.in_place = step, Ranks(step, among or step), step.in_place
+        super().__init__(self.ranks)
+
+    def term(self, block: Block, values: tuple[Tensor, ...]) -> Tensor:
+        """1 - AP."""
+        among, above = values
+        return 1 - (among / (among + above)).mean(1)
+
+    def with_gradient(self, block: Block) -> tuple[Tensor, Tensor, Tensor]:
+        """By d(1 - R⁺/R) = -(R - R⁺) / R² at R⁺, and R⁺ / R² at R - R⁺."""
+        among = self.ranks.counted(block.own)
+        share = among / among.shape[1]
+
+        def at_above(some: slice, above: Tensor) -> Tensor:
+            return share[some] / (among[some] + above).square_()
+
+        above, at_scores, at_own = self.step.sums_and_gradient(block.scores, block.own, at_above)
+        at_among = above / (among + above).square_().mul_(-among.shape[1])
+        return self.term(block, (among, above)), at_scores, self.ranks.add_among(at_own, block.own, at_among)
 
 
 def query_precision(

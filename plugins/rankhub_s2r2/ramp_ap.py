@@ -11,9 +11,10 @@ from rankhub.interfaces.model import OutputSpec
 from rankhub.interfaces.options import Gt
 from rankhub.interfaces.order import RankTarget
 from rankhub_s2r2.positives import Queries
-from rankhub_s2r2.precision import query_precision
+from rankhub_s2r2.precision import PrecisionLoss
 from rankhub_s2r2.ramp import Ramp
 from rankhub_s2r2.retrieval_loss import RetrievalLoss
+from rankhub_s2r2.streamed import streamed_sum
 
 
 class RampAP(RetrievalLoss):
@@ -48,6 +49,6 @@ class RampAP(RetrievalLoss):
         super().__init__(outputs, **options)
         self.width, self.reach = width, width
 
-    def terms(self, rows: Tensor, queries: Queries, target: RankTarget) -> Tensor:
-        """1 - AP."""
-        return 1 - query_precision(rows, queries, Ramp(self.width))
+    def total(self, rows: Tensor, queries: Queries, target: RankTarget) -> Tensor:
+        """Σ 1 - AP."""
+        return streamed_sum(rows, queries, PrecisionLoss(Ramp(self.width)))

@@ -86,12 +86,12 @@ class RetrievalLoss(Loss):
         plan = list(queries_by_size(target.group, self.include_self, context.queries))
         total = rows[:0].sum()  # a graph also where there is no query
         for queries in plan:
-            total = total + self.terms(rows, queries, target).sum()
+            total = total + self.total(rows, queries, target)
         return LossResult(total, self.parts(rows, plan, target) if context.log else {})
 
     @abstractmethod
-    def terms(self, rows: Tensor, queries: Queries, target: RankTarget) -> Tensor:
-        """[n] with a graph: the loss of each of n queries, among rows [N, d] of unit length in full precision."""
+    def total(self, rows: Tensor, queries: Queries, target: RankTarget) -> Tensor:
+        """Scalar with a graph: the sum over the queries, among rows [N, d] of unit length in full precision."""
 
     def parts(self, rows: Tensor, plan: Sequence[Queries], target: RankTarget) -> dict[str, Tensor]:
         """For the log, equal in meaning for all these losses: how well the queries find their positives, and spread.

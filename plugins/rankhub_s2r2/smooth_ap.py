@@ -12,9 +12,10 @@ from rankhub.interfaces.options import Gt
 from rankhub.interfaces.order import RankTarget
 from rankhub_ranking.embeddings import unit_rows
 from rankhub_s2r2.positives import Queries, queries_by_size
-from rankhub_s2r2.precision import average_precision, query_precision
+from rankhub_s2r2.precision import PrecisionLoss, average_precision
 from rankhub_s2r2.retrieval_loss import RetrievalLoss
 from rankhub_s2r2.steps import Sigmoid
+from rankhub_s2r2.streamed import streamed_sum
 
 
 def smooth_average_precision(
@@ -82,6 +83,6 @@ class SmoothAP(RetrievalLoss):
         super().__init__(outputs, **options)
         self.tau, self.reach = tau, 4 * tau
 
-    def terms(self, rows: Tensor, queries: Queries, target: RankTarget) -> Tensor:
-        """1 - AP."""
-        return 1 - query_precision(rows, queries, Sigmoid(self.tau))
+    def total(self, rows: Tensor, queries: Queries, target: RankTarget) -> Tensor:
+        """Σ 1 - AP."""
+        return streamed_sum(rows, queries, PrecisionLoss(Sigmoid(self.tau)))

@@ -8,7 +8,7 @@ a cheaper way than to visit every pair.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -18,8 +18,11 @@ from rankhub_ranking.similarity import RESOLUTION
 Levels = tuple[Tensor, Tensor]
 """Relevance of items [m, n] and of pivots [m, P]."""
 
+Weigh = Callable[[slice, Tensor], Tensor]
+"""(Which of the queries, their sums [rows, P]) -> the gradient [rows, P] at these sums."""
+
 _TILE_BYTES = {"cpu": 2**20, "cuda": 2**26}
-"""Working memory: on a CPU what stays in the second-level cache, on a GPU enough to fill it."""
+"""Working memory: for each thread of a CPU what stays in its second-level cache, on a GPU enough to fill it."""
 
 
 class Step(ABC):
@@ -45,7 +48,13 @@ class Step(ABC):
 
 
 class SlopedStep(Step):
-    """A step with a derivative H'."""
+    """A step with a derivative H'.
+
+    Attributes:
+        in_place: Whether :meth:`sums_and_gradient` writes the gradient at the scores over these.
+    """
+
+    in_place = False
 
     @abstractmethod
     def pull_back(self, scores: Tensor, pivots: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
@@ -60,6 +69,17 @@ class SlopedStep(Step):
             [m, n] Σ_i weights_i H'(s_j - s_i), the gradient at the scores; and [m, P] -weights_i Σ_j H'(s_j - s_i),
             that at the pivots.
         """
+
+    def sums_and_gradient(self, scores: Tensor, pivots: Tensor, weigh: Weigh) -> tuple[Tensor, Tensor, Tensor]:
+        """The sums, and the gradient of what is made of them, at the scores and at the pivots.
+
+        Args:
+            scores: As in :meth:`sums`; may be overwritten.
+            pivots: As in :meth:`sums`.
+            weigh: The gradient at the sums of some queries.
+        """
+        sums = self.sums(scores, pivots)
+        return sums, *self.pull_back(scores, pivots, weigh(slice(None), sums))
 
 
 class Heaviside(Step):
@@ -148,13 +168,15 @@ class PairStep(SlopedStep):
 
     def _gaps(self, scores: Tensor, pivots: Tensor) -> Iterator[tuple[slice, Tensor]]:
         """Slices of the queries, and the scaled gaps [rows, P, n] of each, in memory that the next one uses again."""
+        own = (pivots * self.scale)[:, :, None]
         for tile, work in _tiles(scores, pivots):
-            items, own = scores[tile] * self.scale, pivots[tile] * self.scale
-            yield tile, torch.sub(items[:, None], own[:, :, None], out=work)
+            yield tile, torch.sub((scores[tile] * self.scale)[:, None], own[tile], out=work)
 
 
 class Sigmoid(PairStep):
     """The logistic step G(x) = 1 / (1 + exp(-x / tau)) of Smooth-AP (Brown et al., ECCV 2020); G' = G (1 - G) / tau."""
+
+    in_place = True
 
     def __init__(self, tau: float) -> None:
         self.scale = 1.0 / tau
@@ -165,8 +187,22 @@ class Sigmoid(PairStep):
 
     def slope_(self, gaps: Tensor) -> Tensor:
         """G (1 - G)."""
-        shares = gaps.sigmoid_()
+        return self._slope_of_(self.share_(gaps))
+
+    def _slope_of_(self, shares: Tensor) -> Tensor:
         return shares.addcmul_(shares, shares, value=-1)
+
+    def sums_and_gradient(self, scores: Tensor, pivots: Tensor, weigh: Weigh) -> tuple[Tensor, Tensor, Tensor]:
+        """Each G is taken once, for the sums and for the slopes."""
+        sums, weights, at_pivots = torch.empty_like(pivots), torch.empty_like(pivots), torch.empty_like(pivots)
+        for tile, gaps in self._gaps(scores, pivots):
+            shares = self.share_(gaps)
+            above = torch.sum(shares, -1, out=sums[tile])
+            weight = torch.mul(weigh(tile, above), self.scale, out=weights[tile])
+            slopes = self._slope_of_(shares)
+            torch.sum(slopes, -1, out=at_pivots[tile])
+            torch.bmm(weight[:, None], slopes, out=scores[tile, None])
+        return sums, scores, at_pivots.mul_(weights).neg_()
 
 
 def _smaller(levels: Levels, tile: slice) -> Tensor:
@@ -178,7 +214,8 @@ def _tiles(scores: Tensor, pivots: Tensor) -> Iterator[tuple[slice, Tensor]]:
     """Slices of the queries, each with uninitialized working memory [rows, P, n] that the next one uses again."""
     (count, pivot_count), items = pivots.shape, scores.shape[1]
     row_bytes = max(1, pivot_count * items * scores.element_size())
-    rows = max(1, min(count, _TILE_BYTES.get(scores.device.type, 2**26) // row_bytes))
+    threads = min(torch.get_num_threads(), 8) if scores.device.type == "cpu" else 1
+    rows = max(1, min(count, threads * _TILE_BYTES.get(scores.device.type, 2**26) // row_bytes))
     work = scores.new_empty(rows, pivot_count, items)
     for start in range(0, count, rows):
         stop = min(count, start + rows)

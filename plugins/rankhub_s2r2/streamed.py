@@ -1,7 +1,9 @@
-"""Numbers taken from the similarities of every query, streamed over blocks of queries and recomputed in the backward.
+"""Numbers taken from the similarities of every query, streamed over blocks of queries.
 
 No loss here holds the N x N similarities: it says what it takes from those of a block of queries, and how a gradient at
-that flows back to them (:class:`Statistic`). :func:`streamed` does the rest.
+that flows back to them (:class:`Statistic`). :func:`streamed` does the rest, making the blocks again in the backward.
+:func:`streamed_sum` makes each block once: of a sum over queries the gradient is known, but for one factor, while the
+block is there (an :class:`Objective`).
 """
 
 from __future__ import annotations
@@ -59,9 +61,42 @@ class Statistic(ABC):
             grads: As what :meth:`values` returned.
 
         Returns:
-            [m, N] at ``scores``, 0 where these are -inf; and [m, P] at ``own``.
+            [m, N] at ``scores``, of no account where these are -inf; and [m, P] at ``own``.
         """
         raise NotImplementedError(f"{type(self).__name__} has no gradient")
+
+
+class Objective:
+    """One number of each query: the only value of a statistic, or a function of its values.
+
+    Args:
+        statistic: What is taken from the similarities; sloped.
+
+    Attributes:
+        in_place: Whether the gradient is written over the similarities, which leaves memory for blocks of twice the
+            size, with which the products of matrices are faster.
+    """
+
+    in_place = False
+
+    def __init__(self, statistic: Statistic) -> None:
+        self.statistic = statistic
+
+    def term(self, block: Block, values: tuple[Tensor, ...]) -> Tensor:
+        """[m], differentiable in the statistic's ``values`` at the block."""
+        (only,) = values
+        return only
+
+    def with_gradient(self, block: Block) -> tuple[Tensor, Tensor, Tensor]:
+        """[m] the numbers, and the gradient of their sum at the similarities, as :meth:`Statistic.pull_back` gives it.
+
+        The block's tensors may be overwritten.
+        """
+        values = tuple(value.requires_grad_() for value in self.statistic.values(block))
+        with torch.enable_grad():
+            terms = self.term(block, values)
+            grads = torch.autograd.grad(terms.sum(), values, allow_unused=True, materialize_grads=True)
+        return terms.detach(), *self.statistic.pull_back(block, grads)
 
 
 def streamed(
@@ -80,6 +115,20 @@ def streamed(
             return _forward(rows, queries, statistic, block_bytes)
 
 
+def streamed_sum(rows: Tensor, queries: Queries, objective: Objective, block_bytes: int | None = None) -> Tensor:
+    """Scalar with a graph: the sum of an objective over all queries.
+
+    Blocks are as in :func:`streamed`, but each is made once: the gradient [N, d] is taken along with the value, and
+    the backward only multiplies it by the gradient at the sum. No gradient is taken where none can be asked for.
+    """
+    with torch.autocast(rows.device.type, enabled=False):
+        if rows.requires_grad and torch.is_grad_enabled():
+            total: Tensor = _Sum.apply(rows, queries, objective, block_bytes)
+            return total
+        with torch.no_grad():
+            return _sum(rows, queries, objective, block_bytes)
+
+
 def _forward(rows: Tensor, queries: Queries, statistic: Statistic, block_bytes: int | None) -> tuple[Tensor, ...]:
     results: tuple[Tensor, ...] = ()
     for block in _blocks(rows, queries, statistic.exact, block_bytes):
@@ -89,6 +138,21 @@ def _forward(rows: Tensor, queries: Queries, statistic: Statistic, block_bytes: 
         for result, value in zip(results, values, strict=True):
             result[block.at] = value
     return results
+
+
+def _sum(
+    rows: Tensor, queries: Queries, objective: Objective, block_bytes: int | None, grad: Tensor | None = None
+) -> Tensor:
+    """The sum, its gradient at the rows added to ``grad``."""
+    terms = rows.new_empty(len(queries.rows))
+    block_bytes = (block_bytes or _block_bytes(rows)) * (1 + objective.in_place)
+    for block in _blocks(rows, queries, objective.statistic.exact, block_bytes):
+        if grad is None:
+            terms[block.at] = objective.term(block, objective.statistic.values(block))
+        else:
+            terms[block.at], at_scores, at_own = objective.with_gradient(block)
+            _add_gradient(grad, rows, queries, block.at, at_scores, at_own)
+    return terms.sum()
 
 
 class _Streamed(torch.autograd.Function):
@@ -111,25 +175,71 @@ class _Streamed(torch.autograd.Function):
         with torch.autocast(rows.device.type, enabled=False):
             for block in _blocks(rows, queries, ctx.statistic.exact, ctx.block_bytes):
                 at_scores, at_own = ctx.statistic.pull_back(block, tuple(each[block.at] for each in grads))
-                at_scores.scatter_(1, queries.positives[block.at], at_own)
-                # A row enters as query and as item: dL/dZ = (G + Gᵀ) Z with G = dL/dS.
-                which = queries.rows[block.at]
-                grad.addmm_(at_scores.T, rows[which])
-                grad.index_add_(0, which, at_scores @ rows)
+                _add_gradient(grad, rows, queries, block.at, at_scores, at_own)
         return grad, None, None, None
 
 
+class _Sum(torch.autograd.Function):
+    """:func:`streamed_sum` with its gradient, which is made in the forward."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, queries: Queries, objective: Objective, block_bytes: int | None) -> Tensor:
+        grad = torch.zeros_like(rows)
+        total = _sum(rows, queries, objective, block_bytes, grad)
+        ctx.save_for_backward(grad)
+        return total
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
+        (grad,) = ctx.saved_tensors
+        return upstream * grad, None, None, None
+
+
+def _add_gradient(grad: Tensor, rows: Tensor, queries: Queries, at: slice, at_scores: Tensor, at_own: Tensor) -> None:
+    """Carry the gradient at the similarities of a block of queries, which is overwritten, to the rows."""
+    which = queries.rows[at]
+    at_scores.scatter_(1, which[:, None], 0).scatter_(1, queries.positives[at], at_own)
+    # A row enters as query and as item: dL/dZ = (G + Gᵀ) Z with G = dL/dS.
+    if len(which) == len(rows) and rows.device.type == "cpu":  # elsewhere the question for the order would wait
+        if not torch.equal(which, torch.arange(len(which), device=which.device)):
+            at_scores = torch.empty_like(at_scores).index_copy_(0, which, at_scores)
+        grad.addmm_(_add_transposed_(at_scores), rows)
+    else:
+        grad.addmm_(at_scores.T, rows[which])
+        grad.index_add_(0, which, at_scores @ rows)
+
+
+def _add_transposed_(square: Tensor, width: int = 256) -> Tensor:
+    """A + Aᵀ in the place of A, by squares that stay in the cache: a second matrix of this size would cost more."""
+    for start in range(0, len(square), width):
+        one = slice(start, start + width)
+        for other in (slice(at, at + width) for at in range(start, len(square), width)):
+            both = square[other, one].T.clone(memory_format=torch.contiguous_format).add_(square[one, other])
+            square[one, other] = both
+            square[other, one] = both.T
+    return square
+
+
+def _block_bytes(rows: Tensor) -> int:
+    return _BLOCK_BYTES.get(rows.device.type, 2**26)
+
+
 def _blocks(rows: Tensor, queries: Queries, exact: bool, block_bytes: int | None) -> Iterator[Block]:
-    if block_bytes is None:
-        block_bytes = _BLOCK_BYTES.get(rows.device.type, 2**26)
+    """Blocks of queries, the similarities of each in memory that the next one uses again."""
+    block_bytes = block_bytes or _block_bytes(rows)
     precision = rows.dtype
     if exact:
         rows = rows.double()
-    count = max(1, block_bytes // (len(rows) * rows.element_size()))
+    count = max(1, min(len(queries.rows), block_bytes // (len(rows) * rows.element_size())))
+    work = None if exact else rows.new_empty(count, len(rows))
     for start in range(0, len(queries.rows), count):
         at = slice(start, start + count)
         which, positives = queries.rows[at], queries.positives[at]
-        scores = similarities(rows[which], rows).to(precision) if exact else rows[which] @ rows.T
+        if work is None:
+            scores = similarities(rows[which], rows).to(precision)
+        else:
+            scores = torch.mm(rows[which], rows.T, out=work[: len(which)])
         own = scores.gather(1, positives)
         scores.scatter_(1, positives, -torch.inf).scatter_(1, which[:, None], -torch.inf)
         yield Block(at, scores, own)

@@ -13,10 +13,10 @@ from rankhub.interfaces.options import Ge, Gt, Le
 from rankhub.interfaces.order import RankTarget
 from rankhub_ranking.similarity import RESOLUTION
 from rankhub_s2r2.positives import Queries
-from rankhub_s2r2.precision import query_precision
+from rankhub_s2r2.precision import PrecisionLoss
 from rankhub_s2r2.retrieval_loss import RetrievalLoss
 from rankhub_s2r2.steps import AtLeast, PairStep
-from rankhub_s2r2.streamed import Block, Statistic, streamed
+from rankhub_s2r2.streamed import Block, Objective, Statistic, streamed, streamed_sum
 
 
 class SupAP(RetrievalLoss):
@@ -81,12 +81,12 @@ class SupAP(RetrievalLoss):
         self.calibration = calibration
         self.margins = Calibration(positive_margin, negative_margin)
 
-    def terms(self, rows: Tensor, queries: Queries, target: RankTarget) -> Tensor:
-        """1 - AP with SupAP's ranks, and the weighted calibration."""
-        terms = 1 - query_precision(rows, queries, self.step, among=AtLeast())
+    def total(self, rows: Tensor, queries: Queries, target: RankTarget) -> Tensor:
+        """Σ 1 - AP with SupAP's ranks, and the weighted calibration."""
+        total = streamed_sum(rows, queries, PrecisionLoss(self.step, among=AtLeast()))
         if self.calibration:
-            terms = terms + self.calibration * streamed(rows, queries, self.margins)[0]
-        return terms
+            total = total + self.calibration * streamed_sum(rows, queries, Objective(self.margins))
+        return total
 
     @torch.no_grad()
     def parts(self, rows: Tensor, plan: Sequence[Queries], target: RankTarget) -> dict[str, Tensor]:

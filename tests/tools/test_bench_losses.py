@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from loss_benchmark.losses import OURS, RIVALS, ours, rival, unfit
+from loss_benchmark import floor
+from loss_benchmark.losses import FORMS, OURS, RIVALS, ours, rival, smooth_forms, unfit
 from loss_benchmark.measuring import Found, LossCase, crossing_lines, overtakes
 
 SAME = {"smooth_ap": {"include_self": True}, "pnp": {"include_self": True}}
@@ -71,3 +72,26 @@ def test_crossings_are_told_for_each_size_of_group():
         "fast is faster than slow in groups of 4: nowhere up to N = 256 (0.33 times as fast at 256)",
         "fast is faster than slow in groups of 8: from N = 1,024 on (2.00 times as fast at 1,024)",
     ]
+
+
+def test_the_forms_of_smooth_ap_beside_its_floor_have_one_value():
+    z = torch.randn(12, 16, generator=torch.Generator().manual_seed(0))
+    values = [loss(z) for loss in smooth_forms(12, 4, 16).values()]
+    assert len(values) == len(FORMS)
+    for value in values[1:]:
+        torch.testing.assert_close(value, values[0])
+
+
+def test_the_floor_takes_all_its_sigmoids_and_both_products(monkeypatch):
+    taken, products_of, sigmoid, mm = [], [], torch.sigmoid, torch.mm
+    run_sigmoids, run_products = floor.sigmoids(1_000_003), floor.products(700, 5)
+    monkeypatch.setattr(torch, "sigmoid", lambda x, out: (taken.append(x.numel()), sigmoid(x, out=out))[1])
+    monkeypatch.setattr(
+        torch, "mm", lambda a, b, out: (products_of.append((*a.shape, b.shape[1])), mm(a, b, out=out))[1]
+    )
+    run_sigmoids()
+    run_products()
+    assert sum(taken) == 1_000_003
+    inner = sum(rows for rows, length, columns in products_of if (length, columns) == (5, 700))
+    outer = sum(rows for rows, length, columns in products_of if (length, columns) == (700, 5))
+    assert (inner, outer) == (700, 700)

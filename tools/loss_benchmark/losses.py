@@ -28,6 +28,9 @@ Its smooth_ap and pnp count a query among its own positives, at the same cost; i
 of groups for their size, so its value (not its cost) is right only where the two are equal.
 """
 
+FORMS = ("recipe", "nn.Module", "function")
+"""The forms in which rankhub has smooth_ap: a recipe's loss, a module for any training loop, a function on tensors."""
+
 _KINDS = {"dino": "prototypes"}
 """Kind of output that a loss takes, where it is no embedding."""
 
@@ -60,6 +63,15 @@ def ours(name: str, rows: int, views: int, dim: int, **options: Any) -> LossOf:
         return mean
 
     return loss
+
+
+def smooth_forms(rows: int, views: int, dim: int) -> dict[str, LossOf]:
+    """smooth_ap in each of its :data:`FORMS`, all of one value."""
+    from rankhub_s2r2.functional import SmoothAPLoss, smooth_ap
+
+    group, module = _target(rows, views).group, SmoothAPLoss()
+    forms = (ours("smooth_ap", rows, views, dim), lambda z: module(z, group), lambda z: smooth_ap(z, group))
+    return dict(zip(FORMS, forms, strict=True))
 
 
 def rival(name: str, rows: int, views: int) -> LossOf | None:
