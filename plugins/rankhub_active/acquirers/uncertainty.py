@@ -175,12 +175,12 @@ class RankingUncertainty(Acquirer):
         share, margin = errors.share(), errors.margin(self.normalize, source.numbers[output])
         keys, scores = ((share, -margin), share) if self.by == "share" else ((-margin,), -margin)
         drawn, left = by_chance(source, candidates, count, self.random_share)
-        others, keys = candidates[left], tuple(key[left] for key in keys)
+        others, of_them = candidates[left], tuple(key[left] for key in keys)
         if self.strata > 1:
             predicted = one_number(source.outputs(output, others), output)
-            keys = (turns(predicted, keys, self.strata), *keys)
+            of_them = (turns(predicted, of_them, self.strata), *of_them)
         labeled, number = np.union1d(labeled, drawn), count - len(drawn)
-        rows = most_uncertain(source, labeled, others, number, keys, self.diversity, self.embedding)
+        rows = most_uncertain(source, labeled, others, number, of_them, self.diversity, self.embedding)
         notes = [f"{len(drawn)} of {count} were drawn at random"] if len(drawn) else []
         return Acquired(np.concatenate([rows, drawn]), scores, [*self._notes(errors), *notes])
 
