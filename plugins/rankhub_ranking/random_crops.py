@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
@@ -36,6 +37,9 @@ class RandomCrops(WorkerGenerator):
         small: What happens with a view that has a side below `size`: `error`: a sentence, before training; `enlarge`:
             its shorter side is brought to `size` (bilinear), keeping its proportions, which blurs it.
         flip: Probability that left and right are exchanged.
+        fixed: Whether crops follow from a view's pixels, its number and the epoch alone, and not from the seed: then an
+            image has the same ones in every data set, run, fold and round of labeling, and the features of a `frozen`
+            backbone are computed once for all. With a stream's `draws` they come again.
     """
 
     def __init__(
@@ -45,8 +49,9 @@ class RandomCrops(WorkerGenerator):
         count: Annotated[int, Ge(1)] = 1,
         small: Literal["error", "enlarge"] = "error",
         flip: Annotated[float, Ge(0), Le(1)] = 0.0,
+        fixed: bool = False,
     ) -> None:
-        self.size, self.count, self.small, self.flip = size, count, small, flip
+        self.size, self.count, self.small, self.flip, self.fixed = size, count, small, flip, fixed
 
     def plan(self, views: ViewSpec) -> ViewSpec:
         """``count`` crops of each view, all of one size."""
@@ -72,7 +77,9 @@ class RandomCrops(WorkerGenerator):
         size, count = self.size, self.count
         shapes = np.repeat([self._enlarged(view) for view in views], count, axis=0)
         numbers = np.array([view.view * count + crop for view in views for crop in range(count)])
-        address = draws.at(np.repeat([view.index for view in views], count), numbers)
+        of = [_content(view.image.numpy()) if self.fixed else view.index for view in views]
+        draws = Draws(0, "random_crops", draws.epoch) if self.fixed else draws
+        address = draws.at(np.repeat(of, count), numbers)
         tops = address.integers("top", shapes[:, 0] - size + 1).tolist()
         lefts = address.integers("left", shapes[:, 1] - size + 1).tolist()
         flips = address.chance("flip", self.flip).tolist() if self.flip else [False] * len(numbers)
@@ -111,6 +118,13 @@ class RandomCrops(WorkerGenerator):
 
 
 _REMEDY = "set a smaller `size`, or `small: enlarge`, which blurs them"
+
+
+def _content(image: Pixels) -> int:
+    """A number made of an image's size and every 16th of its rows: reading them all would take longer than a crop."""
+    digest = hashlib.blake2b(repr(image.shape).encode(), digest_size=8)
+    digest.update(np.ascontiguousarray(image[:, ::16]).data)
+    return int.from_bytes(digest.digest(), "little", signed=True)
 
 
 def _resized(image: Pixels, height: int, width: int) -> Pixels:

@@ -37,11 +37,13 @@ from rankhub_lock import locked
 from rankhub_study.fingerprint import fingerprint
 from rankhub_study.plan import Patches, Rounds
 from rankhub_study.records import Record
+from rankhub_study.results import AFTER
+from rankhub_study.worker import pairs_of
 
 IMAGES, LABELS = "images", "labels.csv"
 """In a pool's folder: its images, and what people would have said of them."""
-ROWS = "rounds.json"
-"""In a job's folder: what the rounds that are over have found."""
+ROWS, PAIRS = "rounds.json", "pairs.json"
+"""In a job's folder: what the rounds that are over have found, and the true and predicted values of every image."""
 
 
 def label_in_rounds(task: Any) -> Record:
@@ -68,7 +70,7 @@ def label_in_rounds(task: Any) -> Record:
     begun = time.monotonic()
     for labels in wanted:
         chain.round(labels)
-    return {"rows": chain.rows(), "steps": 0, "training": time.monotonic() - begun, "pairs": {}}
+    return {"rows": chain.rows(), "steps": 0, "training": time.monotonic() - begun, "pairs": chain.pairs()}
 
 
 @dataclass(frozen=True)
@@ -91,8 +93,14 @@ class LabelingJob:
 
     def rows(self) -> dict[str, dict[str, float]]:
         """Number of labels -> metrics, of the rounds that are over."""
-        file = self.folder / ROWS
-        shape, remedy = dict[str, dict[str, float]], "remove it, and the rounds are measured again"
+        return self._kept(ROWS, dict[str, dict[str, float]])
+
+    def pairs(self) -> dict[str, dict[str, list[list[float]]]]:
+        """Number of labels -> evaluator -> true and predicted values of every image, likewise."""
+        return self._kept(PAIRS, dict[str, dict[str, list[list[float]]]])
+
+    def _kept(self, name: str, shape: Any) -> dict[str, Any]:
+        file, remedy = self.folder / name, "remove it, and the rounds are measured again"
         return dict(read_json(file, shape, remedy)) if file.exists() else {}
 
     def round(self, labels: int) -> None:
@@ -114,7 +122,9 @@ class LabelingJob:
             if ended.stopped:
                 raise KeyboardInterrupt
             run = str(ended.run)
-        write_text(self.folder / ROWS, json.dumps({**rows, str(labels): rankhub.load_run(run).metrics}))
+        found = rankhub.load_run(run)
+        write_text(self.folder / PAIRS, json.dumps({**self.pairs(), str(labels): pairs_of(found).get(AFTER, {})}))
+        write_text(self.folder / ROWS, json.dumps({**rows, str(labels): found.metrics}))
 
     def _unfinished(self, pool: Pool) -> bool:
         """Whether a run was stopped halfway, which then goes on with the changes that it began with."""

@@ -124,7 +124,7 @@ def _do(task: JobTask, begun: float) -> None:
         if run.stopped:
             raise UserError("the recipe stopped the training before its end, so there is nothing to compare")
         rows = {name: found for name, found in run.measured.items() if found}
-        record = {"rows": rows, "steps": watch.steps, "training": watch.training, "pairs": _pairs(run)}
+        record = {"rows": rows, "steps": watch.steps, "training": watch.training, "pairs": pairs_of(run)}
     record["seconds"] = _add_seconds(task.folder, begun)
     write_record(task.folder, record)
 
@@ -150,7 +150,7 @@ def _add_seconds(folder: Path, begun: float) -> float:
     return round(before + time.monotonic() - begun, 2)
 
 
-def _pairs(run: Run) -> dict[str, dict[str, list[list[float]]]]:
+def pairs_of(run: Run) -> dict[str, dict[str, list[list[float]]]]:
     """Row of the report -> evaluator -> true and predicted values of every image, from the evaluators' tables."""
     found: dict[str, dict[str, list[list[float]]]] = {}
     for name, lines in run.tables.items():

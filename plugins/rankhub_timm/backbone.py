@@ -17,7 +17,7 @@ from timm.models import build_model_with_cfg
 from torch import Tensor
 
 from rankhub.interfaces.errors import Objection, UserError
-from rankhub.interfaces.model import Backbone, Features
+from rankhub.interfaces.model import Backbone, Features, FeatureSpec
 from rankhub.interfaces.options import Ge
 from rankhub_timm.frozen import Computed, Once, can_remember, default_folder, hold_constant
 from rankhub_timm.hub import hub
@@ -50,6 +50,9 @@ FACTORY = {
 } - {"scriptable", "exportable", "no_jit"}
 """What timm's makers of networks take for themselves, above all to find, read and fit weights. Only the network's own
 arguments are passed on: a recipe, which may be a stranger's, must not reach timm's readers of files."""
+
+_SPECS: dict[tuple[object, ...], FeatureSpec] = {}
+"""What networks give, by name and options: a run checks its recipe several times, and a pass on `meta` is slow."""
 
 
 class TimmBackbone(Backbone):
@@ -119,7 +122,10 @@ class TimmBackbone(Backbone):
         self.left_out: tuple[str, ...] = ()
         if stride is not None:
             self.cut, self.left_out = cut_at(self.network, model, stride)
-        self.spec = feature_spec(self.network, self.cut)
+        known = (self.model, stem, repr(sorted(self.args.items())), self.cut, type(self.network))
+        if known not in _SPECS:
+            _SPECS[known] = feature_spec(self.network, self.cut)
+        self.spec = _SPECS[known]
         self._set_normalization(normalize)
         self.once: Once | None = None
         if frozen:

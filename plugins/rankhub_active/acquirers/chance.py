@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from rankhub.interfaces.draws import Draws
 from rankhub_active.acquire import Acquired, Acquirer, PoolSource, Rows
+from rankhub_active.acquirers.choosing import chances
 
 
 class Random(Acquirer):
@@ -17,5 +17,5 @@ class Random(Acquirer):
 
     def __call__(self, source: PoolSource, labeled: Rows, candidates: Rows, count: int) -> Acquired:
         """Those of the largest numbers, uniform in [0, 1)."""
-        scores = Draws(source.seed, "acquire/random", 0).at(candidates, 0).uniform("order")
+        scores = chances(source.seed, candidates)
         return Acquired(candidates[np.argsort(-scores, kind="stable")[:count]], scores)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 
 from rankhub import UserError
+from rankhub.interfaces.draws import Draws
 from rankhub.interfaces.evaluate import OutputTable
 from rankhub_active.acquire import PoolSource, Rows
 from rankhub_active.acquirers.centres import Coverage, Floats, greedy
@@ -66,6 +68,24 @@ def _check_finite(finite: npt.NDArray[np.bool_], output: str) -> None:
             f"{bad:,} of {len(finite):,} values of output {output!r} are not finite; the network's weights have "
             "diverged: lower the learning rate and train again"
         )
+
+
+def chances(seed: int, rows: Rows) -> Floats:
+    """[n] uniform in [0, 1), a pure function of the seed and the row: as images are labeled, the others keep theirs."""
+    return Draws(seed, "acquire/random", 0).at(rows, 0).uniform("order")
+
+
+def by_chance(source: PoolSource, candidates: Rows, count: int, share: float) -> tuple[Rows, npt.NDArray[np.bool_]]:
+    """The part of a choice of ``count`` that is drawn at random, before the rest is chosen from those that are left.
+
+    Its number is ``share`` x ``count``, rounded, a half down: of five images and .5 two. They are those that `random`
+    takes first, so a fair sample of all candidates.
+
+    [k] rows; and [n] which of the candidates are left.
+    """
+    number = max(0, math.ceil(round(share * count, 9) - 0.5))
+    drawn = candidates[np.argsort(-chances(source.seed, candidates), kind="stable")[:number]]
+    return drawn, np.isin(candidates, drawn, invert=True)
 
 
 def most_uncertain(

@@ -9,10 +9,10 @@ import numpy as np
 
 from rankhub import UserError
 from rankhub.interfaces.generator import StreamSpec
-from rankhub.interfaces.options import Ge, OutputName
+from rankhub.interfaces.options import Ge, Lt, OutputName
 from rankhub_active.acquire import Acquired, Acquirer, PoolSource, Rows
 from rankhub_active.acquirers.centres import Floats
-from rankhub_active.acquirers.choosing import most_uncertain, number_problem, one_number, quoted
+from rankhub_active.acquirers.choosing import by_chance, most_uncertain, number_problem, one_number, quoted
 
 
 class EnsembleVariance(Acquirer):
@@ -39,6 +39,7 @@ class EnsembleVariance(Acquirer):
             start) against the uncertainty's quantile, so that of images that look alike not all are chosen. A copy of a
             labeled or chosen image comes after all others. 0 = the uncertainty alone.
         embedding: The output between whose vectors diversity takes the distance, sqrt(2 - 2 cos).
+        random_share: As for `ranking_uncertainty`.
     """
 
     def __init__(
@@ -50,9 +51,11 @@ class EnsembleVariance(Acquirer):
         relative: bool = False,
         diversity: Annotated[float, Ge(0)] = 0.0,
         embedding: OutputName = "backbone",
+        random_share: Annotated[float, Ge(0), Lt(1)] = 0.0,
     ) -> None:
         self.members, self.passes, self.output, self.relative = members, passes, output, relative
         self.diversity, self.embedding = diversity, embedding
+        self.random_share = random_share
 
     def check(self, streams: Mapping[str, StreamSpec], numbers: Mapping[str, float]) -> Iterable[str]:
         """A sentence if it is not clear on which number the networks may disagree."""
@@ -77,11 +80,13 @@ class EnsembleVariance(Acquirer):
         scores: Floats = answers.std(axis=0)
         if self.relative:
             scores = scores / np.maximum(np.abs(answers.mean(axis=0)), 1.0)
-        rows = most_uncertain(source, labeled, candidates, count, (scores,), self.diversity, self.embedding)
+        drawn, left = by_chance(source, candidates, count, self.random_share)
+        labeled, number, keys = np.union1d(labeled, drawn), count - len(drawn), (scores[left],)
+        rows = most_uncertain(source, labeled, candidates[left], number, keys, self.diversity, self.embedding)
         notes = [f"{len(answers)} networks differ by {np.median(scores):.3g} at the median"]
         if not scores.any():
             notes = [f"all {len(answers)} networks give the same predictions, so nothing tells candidates apart"]
-        return Acquired(rows, scores, notes)
+        return Acquired(np.concatenate([rows, drawn]), scores, notes)
 
     def _networks(self, source: PoolSource) -> list[PoolSource]:
         if self.members == "checkpoints":

@@ -9,11 +9,11 @@ import numpy as np
 
 from rankhub import UserError
 from rankhub.interfaces.generator import StreamSpec
-from rankhub.interfaces.options import Ge, OutputName, StreamName
+from rankhub.interfaces.options import Ge, Lt, OutputName, StreamName
 from rankhub.interfaces.order import RankTarget
 from rankhub_active.acquire import Acquired, Acquirer, PoolSource, Rows
 from rankhub_active.acquirers.centres import Floats
-from rankhub_active.acquirers.choosing import most_uncertain, number_problem, one_number, quoted, turns
+from rankhub_active.acquirers.choosing import by_chance, most_uncertain, number_problem, one_number, quoted, turns
 from rankhub_ranking.pairs import ordered_pairs
 
 Normalize = Literal["none", "mean", "spread"]
@@ -122,6 +122,9 @@ class RankingUncertainty(Acquirer):
             start) against the uncertainty's quantile, so that of images that look alike not all are chosen. A copy of a
             labeled or chosen image comes after all others. 0 = the uncertainty alone.
         embedding: The output between whose vectors diversity takes the distance, sqrt(2 - 2 cos).
+        random_share: Of a round, how much is drawn at random among all candidates, rounded, a half down (2 of 5 at .5);
+            the rest is chosen from those that are left. So what is labeled is in part a fair sample of the pool, from
+            which a scale is learned.
     """
 
     def __init__(
@@ -135,11 +138,13 @@ class RankingUncertainty(Acquirer):
         strata: Annotated[int, Ge(1)] = 1,
         diversity: Annotated[float, Ge(0)] = 0.0,
         embedding: OutputName = "backbone",
+        random_share: Annotated[float, Ge(0), Lt(1)] = 0.0,
     ) -> None:
         self.stream, self.output, self.draws, self.by = stream, output, draws, by
         self.normalize: Normalize = normalize
         self.strata = strata
         self.diversity, self.embedding = diversity, embedding
+        self.random_share = random_share
 
     def check(self, streams: Mapping[str, StreamSpec], numbers: Mapping[str, float]) -> Iterable[str]:
         """A sentence if it is not clear which stream ranks its views and which number ought to follow."""
@@ -169,11 +174,15 @@ class RankingUncertainty(Acquirer):
             )
         share, margin = errors.share(), errors.margin(self.normalize, source.numbers[output])
         keys, scores = ((share, -margin), share) if self.by == "share" else ((-margin,), -margin)
+        drawn, left = by_chance(source, candidates, count, self.random_share)
+        others, of_them = candidates[left], tuple(key[left] for key in keys)
         if self.strata > 1:
-            predicted = one_number(source.outputs(output, candidates), output)
-            keys = (turns(predicted, keys, self.strata), *keys)
-        rows = most_uncertain(source, labeled, candidates, count, keys, self.diversity, self.embedding)
-        return Acquired(rows, scores, self._notes(errors))
+            predicted = one_number(source.outputs(output, others), output)
+            of_them = (turns(predicted, of_them, self.strata), *of_them)
+        labeled, number = np.union1d(labeled, drawn), count - len(drawn)
+        rows = most_uncertain(source, labeled, others, number, of_them, self.diversity, self.embedding)
+        notes = [f"{len(drawn)} of {count} were drawn at random"] if len(drawn) else []
+        return Acquired(np.concatenate([rows, drawn]), scores, [*self._notes(errors), *notes])
 
     def _notes(self, errors: OrderErrors) -> list[str]:
         n, pairs, wrong = len(errors.pairs), errors.pairs, errors.wrong

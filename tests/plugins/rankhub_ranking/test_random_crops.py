@@ -156,3 +156,21 @@ def test_after_distortions_each_view_has_its_own_place(tmp_path):
             left, top, _ = map(int, whole_map(crop))
             assert torch.equal(crop.image, view.image[:, top : top + 8, left : left + 8])
             assert crop.image.is_contiguous()
+
+
+def test_fixed_crops_follow_from_pixels_number_and_epoch_alone():
+    sources = [image(40, 50, seed) for seed in range(6)]
+    step = RandomCrops(size=8, count=2, flip=0.5, fixed=True)
+    found = [step.apply([View(source, 3, view=1)], DRAWS) for source in sources]
+    places = [[whole_map(crop) for crop in crops] for crops in found]
+    assert len({place for pair in places for place in pair}) > 9  # of images of one size and number too
+    for other in (Draws(4, "acquire/ranked", 5, 2), Draws(3, "labeled", 5)):
+        for source, crops in zip(sources, found, strict=True):
+            again = step.apply([View(source.clone(), 9, view=1)], other)
+            assert [whole_map(crop) for crop in again] == [whole_map(crop) for crop in crops]
+            assert all(torch.equal(a.image, b.image) for a, b in zip(again, crops, strict=True))
+    differing = (
+        step.apply([View(sources[0], 3, view=2)], DRAWS),
+        step.apply([View(sources[0], 3, view=1)], Draws(3, "ranked", 6, 1)),
+    )
+    assert all([whole_map(crop) for crop in crops] != places[0] for crops in differing)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import os
 import signal
@@ -17,8 +18,9 @@ from helpers.studies import jobs_of, write_plan
 
 from rankhub import UserError
 from rankhub_active.labeling.pool import Pool
-from rankhub_study.plan import Patches
+from rankhub_study.plan import Patches, read_plan
 from rankhub_study.records import read_record
+from rankhub_study.results import Results
 from rankhub_study.rounds import parts
 from rankhub_study.verb import task_of
 from rankhub_study.worker import STOPPED, execute
@@ -28,7 +30,7 @@ ROUNDS = {
     "baseline": "random",
     "budget": {"steps": 3},
     "axes": {"seed": [0]},
-    "metrics": {"counting.mae": "MAE"},
+    "metrics": {"counting.mae": "MAE", "pooled": {"metric": "counting.mae", "folds": "pooled"}},
 }
 
 
@@ -72,6 +74,11 @@ def test_rounds_share_their_first_and_choose_by_themselves(capsys, tmp_path, cel
     by = {round.by.partition(" ")[0] for pool in pools for round in pool.rounds()[2:]}
     assert by == {"random", "ranking_uncertainty"}
     assert "labels to reach its end" in (out / "table.md").read_text()
+    results = Results.read(read_plan(plan)[0], out)
+    for name, labels in itertools.product(("random", "uncertainty"), (2.0, 3.0, 5.0)):
+        (pooled, mean) = (results.by_seed(name, column, (), labels) for column in ("pooled", "counting.mae"))
+        assert pooled == pytest.approx(mean), "of a single fold they are the same"
+        assert len(mean) == 1
 
 
 def test_rounds_that_are_stopped_in_a_training_go_on(tmp_path, cells):

@@ -54,6 +54,14 @@ def test_diversity_takes_no_copies() -> None:
     assert EnsembleVariance(diversity=0.01)(pool, NONE, np.arange(3), 2).rows.tolist() == [0, 2]
 
 
+def test_half_of_a_round_may_be_drawn_at_random() -> None:
+    pool = MemoryPool(answers={"head.score": torch.zeros(7)}, ensemble=networks(3), seed=5)
+    order = EnsembleVariance()(pool, NONE, np.arange(7), 7).rows.tolist()
+    drawn = Random()(pool, NONE, np.arange(7), 2).rows.tolist()
+    found = EnsembleVariance(random_share=0.5)(pool, NONE, np.arange(7), 5).rows.tolist()
+    assert found == [*[row for row in order if row not in drawn][:3], *drawn]
+
+
 @pytest.mark.parametrize(
     ("options", "ensemble", "sentence"),
     [

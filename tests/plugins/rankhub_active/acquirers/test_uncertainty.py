@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from rankhub import UserError
 from rankhub.interfaces.generator import StreamSpec, ViewSpec
+from rankhub_active.acquirers.chance import Random
 from rankhub_active.acquirers.choosing import turns
 from rankhub_active.acquirers.uncertainty import RankingUncertainty
 
@@ -267,3 +268,41 @@ def test_with_strata_the_choice_is_spread_over_the_predictions() -> None:
 def _with_errors(errors: int) -> list[float]:
     """Five predictions in the order of their levels, but for so many of the first that are equal to the last."""
     return [4.0 if view < errors else float(view) for view in range(5)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    pool=pools(),
+    share=st.sampled_from([0.0, 0.3, 0.5, 0.9]),
+    diversity=st.sampled_from([0.0, 0.7]),
+    seed=st.integers(0, 9),
+)
+def test_a_part_of_a_round_is_what_random_takes_and_the_rest_is_chosen_without_it(pool, share, diversity, seed) -> None:
+    n = len(pool.seen)
+    pool.seed = seed
+    pool.answers = {"backbone": torch.randn(n, 3, generator=torch.Generator().manual_seed(seed))}
+    candidates, plain = np.arange(n), RankingUncertainty(draws=2, diversity=diversity)
+    mixed = RankingUncertainty(draws=2, diversity=diversity, random_share=share)
+    for count in range(n + 1):
+        number = sum(share * count > half for half in np.arange(0.5, n))  # .5 of 1, 2, 3, 4, 5: 0, 1, 1, 2, 2
+        drawn = Random()(pool, NONE, candidates, number).rows
+        left = np.setdiff1d(candidates, drawn)
+        if not comparable(replace(pool, seen=[pool.seen[row] for row in left]), 2):
+            continue
+        found = mixed(pool, NONE, candidates, count)
+        expected = plain(pool, np.sort(drawn), left, count - number).rows
+        assert found.rows.tolist() == [*expected.tolist(), *drawn.tolist()]
+        if count:
+            np.testing.assert_array_equal(found.scores, plain(pool, NONE, candidates, count).scores)
+        assert (f"{number} of {count} were drawn at random" in found.notes) == (number > 0)
+
+
+def test_strata_are_of_what_chance_has_left() -> None:
+    wrong = [4, 3, 2, 1, 0, 0, 0, 0]
+    seen = [[Seen([0] * 5, [(float(v),) for v in range(5)], _with_errors(errors))] for errors in wrong]
+    pool = MemoryPool(seen=seen, answers={"head.score": torch.arange(8.0)})
+    drawn = set(Random()(pool, NONE, np.arange(8), 2).rows.tolist())
+    found = RankingUncertainty(draws=1, strata=2, random_share=0.5)(pool, NONE, np.arange(8), 4).rows.tolist()
+    left = [row for row in range(8) if row not in drawn]
+    assert found[:2] == [left[0], left[3]]
+    assert set(found[2:]) == drawn
