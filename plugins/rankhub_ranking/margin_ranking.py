@@ -43,7 +43,9 @@ class MarginRanking(Loss):
 
     Args:
         margin: In standardized units, standard deviations of the training labels (units of the output where it is
-            trained without labels). With 0 equal outputs cost nothing, so the constant function is a minimum, and
+            trained without labels). Any two levels are to be so far apart: n of them want n - 1 margins, which should
+            be no more than labels in the same phase span (six that are spread evenly: 2.9), or the ranking pulls whole
+            images off the labels' scale. With 0 equal outputs cost nothing, so the constant function is a minimum, and
             something else must hold the network: labels in the same phase, or weights that were trained before.
         pairs: ``same_image``: views of one image and kind of change, as in the paper; ``same_kind``: also views of
             different images changed in the same way, as in the released code.
