@@ -16,6 +16,7 @@ from rankhub.interfaces.loss import Loss, LossContext, LossResult, Scope, single
 from rankhub.interfaces.model import OutputSpec
 from rankhub.interfaces.options import Gt
 from rankhub.interfaces.order import RankTarget
+from rankhub.interfaces.tensors import sent
 from rankhub_points import Points
 from rankhub_ranking.embeddings import full_precision
 
@@ -43,8 +44,10 @@ class Gaussians:
         return (pixels[:, None] / cell[owner]).clamp(min=self.narrowest)
 
 
-def draw(points: Points, height: int, width: int, gaussians: Gaussians, *, inside: bool) -> Tensor:
-    """The maps of N views.
+def draw(
+    points: Points, height: int, width: int, gaussians: Gaussians, *, inside: bool, device: torch.device | None = None
+) -> Tensor:
+    """The maps of N views, on ``device``, by default that of the points.
 
     A Gaussian is integrated over each cell exactly (as a product of differences of the error function), not sampled at
     its centre, so that narrow ones lose nothing between the cells.
@@ -55,6 +58,7 @@ def draw(points: Points, height: int, width: int, gaussians: Gaussians, *, insid
     fraction.
     """
     owner, values = points.owner, points.values
+    device = values.device if device is None else device
     sizes = points.sizes.to(values.dtype)
     cell = torch.stack([sizes[:, 1] / width, sizes[:, 0] / height], dim=1)
     at, sigma = values / cell[owner], gaussians.widths(points, cell)
@@ -63,8 +67,8 @@ def draw(points: Points, height: int, width: int, gaussians: Gaussians, *, insid
     else:
         edge = torch.tensor([width, height], dtype=values.dtype, device=values.device)
         kept = ((at > -REACH * sigma) & (at < edge + REACH * sigma)).all(dim=1)
-    owner, at, sigma = owner[kept], at[kept], sigma[kept]
-    maps = values.new_zeros((len(points), height, width))
+    owner, at, sigma = (sent(one[kept], device) for one in (owner, at, sigma))
+    maps = values.new_zeros((len(points), height, width), device=device)
     for first in range(0, len(owner), max(1, BLOCK // (height * width))):
         part = slice(first, first + max(1, BLOCK // (height * width)))
         x = _shares(at[part, 0], sigma[part, 0], width, renormalized=inside)
@@ -144,19 +148,19 @@ class DensityMSE(Loss):
 
     def forward(self, outputs: Mapping[str, Tensor], target: RankTarget, context: LossContext) -> LossResult:
         """The sum over the views."""
-        density, points = full_precision(outputs[self.output]), _points(target)
+        density, points = full_precision(outputs[self.output]), _points(target.on_cpu)
         with torch.no_grad():
-            wanted = self.target(points, density.shape[-2], density.shape[-1]).to(density)
+            wanted = self.target(points, density.shape[-2], density.shape[-1], density.device).to(density)
         error = (density - wanted) / self.unit
         parts = {}
         if context.log and len(density):
-            numbers = points.numbers().to(density)
+            numbers = sent(points.numbers(), density.device).to(density)
             parts["count_error"] = (density.detach().sum(dim=(1, 2, 3)) - numbers).abs().mean()
         return LossResult(error.square().mean(dim=(1, 2, 3)).sum(), parts)
 
-    def target(self, points: Points, height: int, width: int) -> Tensor:
-        """[N, 1, height, width]: the maps that are wanted of these points."""
-        return draw(points, height, width, self.gaussians, inside=self.edges == "inside")
+    def target(self, points: Points, height: int, width: int, device: torch.device | None = None) -> Tensor:
+        """[N, 1, height, width]: the maps that are wanted of these points, by default on their device."""
+        return draw(points, height, width, self.gaussians, inside=self.edges == "inside", device=device)
 
 
 def _points(target: RankTarget) -> Points:

@@ -14,6 +14,7 @@ from rankhub.interfaces.generator import ViewSpec
 from rankhub.interfaces.model import OutputSpec
 from rankhub.interfaces.options import Gt
 from rankhub.interfaces.order import RankTarget
+from rankhub.interfaces.tensors import sent
 from rankhub_s2r2.positives import Queries
 from rankhub_s2r2.retrieval_loss import RetrievalLoss
 from rankhub_s2r2.steps import PairStep, Sigmoid
@@ -77,7 +78,7 @@ class GradedAP(RetrievalLoss):
 
     def terms(self, rows: Tensor, queries: Queries, target: RankTarget) -> Tensor:
         """1 - AP, and 0 for queries without anything relevant."""
-        level = relevance(target).to(rows.dtype)[queries.positives]
+        level = sent(relevance(target.on_cpu), rows.device).to(rows.dtype)[queries.positives]
         gained, ranks = streamed(rows, queries, GradedRanks(Sigmoid(self.tau), level))
         others = level.masked_fill(queries.positives == queries.rows[:, None], 0)
         total = level.sum(1)

@@ -245,15 +245,14 @@ class Feed(TorchDataset[Batch | Exception]):
         except (Exception, SystemExit) as error:
             return culprit(error, self.chain.guards) or RuntimeError(repr(error))
 
-    def batches(self, position: int, stop: int, *, pin: bool = False) -> Iterator[tuple[EpochPosition, Batch]]:
+    def batches(self, position: int, stop: int) -> Iterator[tuple[EpochPosition, Batch]]:
         """The batches from ``position`` on, before ``stop``, fetched ahead of their use."""
         ahead = self._by_workers if self.loader.workers else self._ahead
         fetched: Iterator[Batch | Exception] = ahead(range(position, stop))
         for at, batch in zip(map(self.in_epoch, range(position, stop)), fetched, strict=True):
             if isinstance(batch, Exception):
                 raise batch
-            images = tuple(stack.pin_memory() for stack in batch.images) if pin else batch.images
-            yield at, replace(batch, images=images)
+            yield at, batch
 
     def _by_workers(self, positions: range) -> Iterator[Batch | Exception]:
         """Fetch in processes, two batches ahead in each."""
