@@ -47,10 +47,10 @@ if TYPE_CHECKING:
     from rankhub.engine.answers import Prediction as Prediction
     from rankhub.engine.cost import Cost as Cost
     from rankhub.engine.cost import RunPlanned as RunPlanned
-    from rankhub.engine.cost import Trial as Trial
     from rankhub.engine.data_overrides import open_data as open_data
     from rankhub.engine.data_overrides import without_evaluators as without_evaluators
     from rankhub.engine.feed import Chain as Chain
+    from rankhub.engine.learner import StepInfo as StepInfo
     from rankhub.engine.learner import StreamBatch as StreamBatch
     from rankhub.engine.network import Network as Network
     from rankhub.engine.network import freeze as freeze
@@ -59,7 +59,11 @@ if TYPE_CHECKING:
     from rankhub.engine.report import RunClosed as RunClosed
     from rankhub.engine.report import RunMeasured as RunMeasured
     from rankhub.engine.source import NetworkForward as NetworkForward
+    from rankhub.engine.step import take_step as take_step
     from rankhub.engine.trained import Run as Run
+    from rankhub.engine.training import new_learner as new_learner
+    from rankhub.engine.training import new_optimizer as new_optimizer
+    from rankhub.engine.training import stream_batch as stream_batch
     from rankhub.interfaces.talk import Talk as Talk
     from rankhub.recipe.address import labels_of as labels_of
     from rankhub.recipe.assembly import Assembly as Assembly
@@ -87,15 +91,17 @@ _HOMES = {
     "rankhub.catalog.page": "ComponentPage describe",
     "rankhub.catalog.spec": "ComponentSpec KIND_KEY",
     "rankhub.engine.answers": "Answer Prediction",
-    "rankhub.engine.cost": "Cost RunPlanned Trial",
+    "rankhub.engine.cost": "Cost RunPlanned",
     "rankhub.engine.feed": "Chain",
     "rankhub.engine.data_overrides": "open_data without_evaluators",
-    "rankhub.engine.learner": "StreamBatch",
+    "rankhub.engine.learner": "StepInfo StreamBatch",
     "rankhub.engine.network": "Network freeze train_mode",
     "rankhub.engine.parts": "Parts",
     "rankhub.engine.report": "RunClosed RunMeasured",
     "rankhub.engine.source": "NetworkForward",
+    "rankhub.engine.step": "take_step",
     "rankhub.engine.trained": "Run",
+    "rankhub.engine.training": "new_learner new_optimizer stream_batch",
     "rankhub.interfaces.talk": "Talk",
     "rankhub.recipe.address": "labels_of",
     "rankhub.recipe.assembly": "Assembly",

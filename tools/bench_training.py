@@ -31,6 +31,8 @@ from typing import Any, Literal, NamedTuple
 from measured import in_a_process
 
 IMAGES, WARM_UP, HELD = 128, 10, 3
+RARELY = 20
+"""Steps after which a GPU is waited for."""
 
 RECIPE = """
 name: bench
@@ -165,11 +167,10 @@ def bare(profile: Profile, folder: Path, seconds: float) -> dict[str, float]:
                 setting = Setting(plan.clock_at(0), False, counts_of(objectives, target))
                 torch.autograd.backward(weigh(objectives, outputs, None, target, setting).total)
             optimizer.step()
-            wait_for(compute.device)
 
-        found[str(memory_format).removeprefix("torch.")] = timed(step, seconds / 2)
+        found[str(memory_format).removeprefix("torch.")] = timed(step, seconds / 2, lambda: wait_for(compute.device))
     found["rate"] = max(found["contiguous_format"], found["channels_last"])
-    found["generator"] = timed(lambda number: void(made(number)), seconds)
+    found["generator"] = timed(lambda number: void(made(number)), seconds, lambda: wait_for(compute.device))
     return found
 
 
@@ -177,14 +178,18 @@ def void(value: object) -> None:
     """Nothing more is done with it."""
 
 
-def timed(step: Callable[[int], None], seconds: float) -> float:
-    """Steps per second after a warm-up of three."""
+def timed(step: Callable[[int], None], seconds: float, wait: Callable[[], None]) -> float:
+    """Steps per second after a warm-up of three; ``wait`` for the device as rarely as rankhub reads its numbers."""
     for number in range(HELD):
         step(number)
+    wait()
     start, done = time.perf_counter(), 0
     while done == 0 or time.perf_counter() - start < seconds:
         step(HELD + done)
         done += 1
+        if done % RARELY == 0:
+            wait()
+    wait()
     return done / (time.perf_counter() - start)
 
 
@@ -198,23 +203,32 @@ def lightly(profile: Profile, folder: Path, seconds: float) -> dict[str, float]:
     from lightly.transforms import SimCLRTransform
 
     start = time.perf_counter()
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     dataset = LightlyDataset(str(folder), transform=SimCLRTransform(input_size=profile.size))
     loader = torch.utils.data.DataLoader(
-        dataset, batch_size=IMAGES, shuffle=True, drop_last=True, num_workers=2, persistent_workers=True
+        dataset,
+        batch_size=IMAGES,
+        shuffle=True,
+        drop_last=True,
+        num_workers=max(2, len(os.sched_getaffinity(0))),
+        persistent_workers=True,
+        pin_memory=device.type == "cuda",
     )
-    backbone = timm.create_model(profile.model, num_classes=0)
-    head = SimCLRProjectionHead(backbone.num_features, 512, 128, batch_norm=False)
+    backbone = timm.create_model(profile.model, num_classes=0).to(device)
+    head = SimCLRProjectionHead(backbone.num_features, 512, 128, batch_norm=False).to(device)
     loss = NTXentLoss()
     optimizer = torch.optim.AdamW([*backbone.parameters(), *head.parameters()], lr=1e-3)
     opened = time.perf_counter() - start
     marks: list[float] = []
     while len(marks) <= WARM_UP or marks[-1] - marks[WARM_UP - 1] < seconds:
         for (one, two), _, _ in loader:
-            z = head(backbone(torch.cat([one, two])))
+            z = head(backbone(torch.cat([one, two]).to(device, non_blocking=True)))
             value = loss(*z.chunk(2))
             optimizer.zero_grad()
             value.backward()
             optimizer.step()
+            if device.type == "cuda" and len(marks) % RARELY == 0:
+                torch.cuda.synchronize()
             marks.append(time.perf_counter())
             if len(marks) > WARM_UP and marks[-1] - marks[WARM_UP - 1] > seconds:
                 break
@@ -245,12 +259,18 @@ def answer(which: str, profile: str, folder: str, seconds: str) -> None:
     print(json.dumps(WAYS[which](PROFILES[profile], Path(folder), float(seconds))))
 
 
-def turn_of(name: str, ways: list[str], folder: Path, seconds: float) -> dict[str, float]:
-    """Measure each way once and print it; what rankhub reaches of what could be reached, and of lightly's."""
+def each_way(name: str, ways: list[str], folder: Path, seconds: float) -> tuple[dict[str, Any], dict[str, float]]:
+    """What each way came to, measured once, and the machine's load before it."""
     found, loads = {}, {}
     for which in ways:
         loads[which] = os.getloadavg()[0]
         found[which] = in_a_process("bench_training", which, which, name, str(folder), str(seconds))
+    return found, loads
+
+
+def turn_of(name: str, ways: list[str], folder: Path, seconds: float) -> dict[str, float]:
+    """Measure each way once and print it; what rankhub reaches of what could be reached, and of lightly's."""
+    found, loads = each_way(name, ways, folder, seconds)
     own, views = found["rankhub"]["rate"], found["bare"]["views"]
     possible = found["bare"]["rate"]
     said = [f"{which} {found[which]['rate'] * views:,.0f} views/s (load {loads[which]:.2f})" for which in ways]

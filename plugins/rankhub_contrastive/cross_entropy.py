@@ -14,6 +14,7 @@ from rankhub.interfaces.generator import ViewSpec
 from rankhub.interfaces.loss import Loss, LossContext, LossResult, Scope, single_output
 from rankhub.interfaces.model import OutputSpec
 from rankhub.interfaces.order import RankTarget
+from rankhub.interfaces.tensors import sent
 from rankhub_ranking.embeddings import full_precision
 
 
@@ -50,9 +51,10 @@ class CrossEntropy(Loss):
 
     def forward(self, outputs: Mapping[str, Tensor], target: RankTarget, context: LossContext) -> LossResult:
         """The sum over the views with a label."""
-        classes = _classes(target)
-        known = classes >= 0
-        logits, classes = full_precision(outputs[self.output])[known], classes[known]
+        logits, classes = full_precision(outputs[self.output]), _classes(target.on_cpu)
+        rows = (classes >= 0).nonzero().flatten()
+        known, classes = (sent(one, logits.device) for one in (rows, classes[rows]))
+        logits = logits[known]
         parts = {}
         if context.log and len(classes):
             parts["accuracy"] = (logits.detach().argmax(1) == classes).to(torch.float32).mean()

@@ -108,7 +108,7 @@ class DINO(Loss):
         self._mean = taught.mean(0) if len(rows) else None
         sharp = (taught - self.center) / self.temperature_at(context.progress)
         targets = torch.softmax(sharp, 1).to(scores.dtype)
-        total = prediction_loss(targets, rows, scores / self.temperature, target.index, context.queries)
+        total = prediction_loss(targets, rows, scores / self.temperature, target, context.queries)
         return LossResult(total, target_parts(targets) if context.log else {})
 
     @torch.no_grad()

@@ -16,6 +16,7 @@ from rankhub.interfaces.loss import Loss, LossContext, LossResult, Scope, single
 from rankhub.interfaces.model import OutputSpec
 from rankhub.interfaces.options import Ge, Gt
 from rankhub.interfaces.order import RankTarget
+from rankhub.interfaces.tensors import sent
 from rankhub_contrastive.checks import no_pair
 from rankhub_contrastive.partition import log_partition
 from rankhub_contrastive.partners import pairs
@@ -89,11 +90,12 @@ class MoCo(Loss):
         rows = unit_rows(outputs[self.output])
         keys = unit_rows(context.teacher[self.output].detach())
         self._keys = keys
-        query, key = pairs(target.group)
+        query, key = pairs(target.on_cpu.group)  # on the CPU, where nobody has to wait for them
         if context.queries is not None:
-            kept = context.queries[query]
+            kept = context.queries.cpu()[query]
             query, key = query[kept], key[kept]
-        picked, inverse, positives = torch.unique(query, return_inverse=True, return_counts=True)
+        found = torch.unique(query, return_inverse=True, return_counts=True)
+        query, key, picked, inverse, positives = (sent(one, rows.device) for one in (query, key, *found))
         queue = self.queue.rows.to(rows.dtype)
         cosine = (rows[query] * keys[key]).sum(1)
         negatives = log_partition(rows[picked], queue, self.temperature)[inverse]

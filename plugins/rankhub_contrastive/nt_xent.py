@@ -14,11 +14,11 @@ from rankhub.interfaces.loss import Loss, LossContext, LossResult, Scope, single
 from rankhub.interfaces.model import OutputSpec
 from rankhub.interfaces.options import Gt
 from rankhub.interfaces.order import RankTarget
+from rankhub.interfaces.tensors import sent
 from rankhub_contrastive.checks import no_pair
 from rankhub_contrastive.partition import log_partition
-from rankhub_contrastive.partners import numbered
 from rankhub_ranking.embeddings import unit_rows
-from rankhub_ranking.pairs import has_partner
+from rankhub_ranking.pairs import has_partner, numbered
 
 
 class NTXent(Loss):
@@ -64,11 +64,12 @@ class NTXent(Loss):
     def forward(self, outputs: Mapping[str, Tensor], target: RankTarget, context: LossContext) -> LossResult:
         """Sum of L_q over the queries that have a positive (and are in ``context.queries``)."""
         rows = unit_rows(outputs[self.output])
-        which, sizes = numbered(target.group)
+        which, sizes = numbered(target.on_cpu.group)  # on the CPU, where nobody has to wait for it
         queries = sizes[which] > 1
         if context.queries is not None:
-            queries = queries & context.queries
+            queries = queries & context.queries.cpu()
         picked = queries.nonzero().flatten()
+        which, sizes, picked = (sent(one, rows.device) for one in (which, sizes, picked))
         own, group = rows[picked], which[picked]
         # Σ_p z_q · z_p = z_q · (sum of the group - z_q): linear in N, whatever the sizes of the groups.
         sums = rows.new_zeros(len(sizes), rows.shape[1]).index_add(0, which, rows)

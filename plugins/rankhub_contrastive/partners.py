@@ -6,12 +6,7 @@ import torch
 from torch import Tensor
 
 from rankhub.interfaces.order import RankTarget
-
-
-def numbered(ids: Tensor) -> tuple[Tensor, Tensor]:
-    """Ids [N] as numbers from 0, and [number of ids] how many rows have each."""
-    _, which, sizes = torch.unique(ids, return_inverse=True, return_counts=True)
-    return which, sizes
+from rankhub.interfaces.tensors import sent
 
 
 def pairs(ids: Tensor) -> tuple[Tensor, Tensor]:
@@ -31,13 +26,15 @@ def pairs(ids: Tensor) -> tuple[Tensor, Tensor]:
 def aligned(target: RankTarget) -> Tensor:
     """[n, V] int64 rows of the views: a line a sample that has all V view numbers of the batch, a column a view.
 
-    Both ascend; n = 0 where V is 1, since a view alone has nothing to be aligned with.
+    Both ascend; n = 0 where V is 1, since a view alone has nothing to be aligned with. It is made on the CPU,
+    where nobody has to wait for it, and lies on the device of the target.
     """
+    device, target = target.index.device, target.on_cpu
     samples, line = torch.unique(target.index, return_inverse=True)
     views, column = torch.unique(target.view, return_inverse=True)
-    table = torch.full((len(samples), len(views)), -1, dtype=torch.int64, device=target.index.device)
-    table[line, column] = torch.arange(len(target), device=target.index.device)
-    return table[table.ge(0).all(1) & (len(views) > 1)]
+    table = torch.full((len(samples), len(views)), -1, dtype=torch.int64)
+    table[line, column] = torch.arange(len(target))
+    return sent(table[table.ge(0).all(1) & (len(views) > 1)], device)
 
 
 def off_diagonal(matrix: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from rankhub.interfaces.loss import Loss, LossContext, LossResult, Scope, single
 from rankhub.interfaces.model import OutputSpec
 from rankhub.interfaces.options import Ge, Gt, Le
 from rankhub.interfaces.order import RankTarget
+from rankhub.interfaces.tensors import sent
 from rankhub_contrastive.checks import no_target
 from rankhub_contrastive.prediction import prediction_count, prediction_loss, target_parts, target_rows
 from rankhub_contrastive.queue import Queue
@@ -96,7 +97,8 @@ class SwAV(Loss):
         prototypes = self.prototypes.to(rows.dtype)
         if context.progress < self.freeze_until:
             prototypes = prototypes.detach()
-        by_view = [torch.nonzero(target.view == view).flatten() for view in range(self.global_views)]
+        found = [torch.nonzero(target.on_cpu.view == view).flatten() for view in range(self.global_views)]
+        by_view = [sent(members, rows.device) for members in found]
         self._seen = [rows[members].detach() for members in by_view]
         with torch.autocast(rows.device.type, enabled=False):
             scores = rows @ prototypes.T
@@ -105,7 +107,7 @@ class SwAV(Loss):
                 codes[members] = self._codes(scores[members].detach(), prototypes.detach(), view, context.progress)
             targets = target_rows(target, self.global_views)
             logits = scores / self.temperature
-            total = prediction_loss(codes[targets], targets, logits, target.index, context.queries)
+            total = prediction_loss(codes[targets], targets, logits, target, context.queries)
         return LossResult(total, target_parts(codes[targets]) if context.log else {})
 
     def _codes(self, scores: Tensor, prototypes: Tensor, view: int, progress: float) -> Tensor:

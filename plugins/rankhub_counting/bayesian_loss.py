@@ -11,6 +11,7 @@ from torch import Tensor
 from rankhub.interfaces.loss import single_output
 from rankhub.interfaces.model import OutputSpec
 from rankhub.interfaces.options import Ge, Gt
+from rankhub.interfaces.tensors import sent
 from rankhub_counting.point_loss import PointLoss
 from rankhub_points import Points
 
@@ -68,7 +69,8 @@ class BayesianPoints(PointLoss):
         for row, at in enumerate(points):
             one = density[row].flatten()
             if len(at):
-                shares = self._posteriors(at, points.scales[row], cells[row], height, width).to(one)
+                shares = self._posteriors(at, points.scales[row], cells[row], height, width)
+                shares = sent(shares, one.device).to(one)
                 wanted = one.new_ones(len(shares))
                 wanted[len(at) :] = 0
                 found.append((shares @ one - wanted).abs().sum())

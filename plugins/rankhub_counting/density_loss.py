@@ -12,6 +12,7 @@ from torch import Tensor
 from rankhub.interfaces.loss import single_output
 from rankhub.interfaces.model import OutputSpec
 from rankhub.interfaces.options import Gt
+from rankhub.interfaces.tensors import sent
 from rankhub_counting.point_loss import PointLoss
 from rankhub_points import Points
 
@@ -39,8 +40,10 @@ class Gaussians:
         return (pixels[:, None] / cell[owner]).clamp(min=self.narrowest)
 
 
-def draw(points: Points, height: int, width: int, gaussians: Gaussians, *, inside: bool) -> Tensor:
-    """The maps of N views.
+def draw(
+    points: Points, height: int, width: int, gaussians: Gaussians, *, inside: bool, device: torch.device | None = None
+) -> Tensor:
+    """The maps of N views, on ``device``, by default that of the points.
 
     A Gaussian is integrated over each cell exactly (as a product of differences of the error function), not sampled at
     its centre, so that narrow ones lose nothing between the cells.
@@ -51,6 +54,7 @@ def draw(points: Points, height: int, width: int, gaussians: Gaussians, *, insid
     fraction.
     """
     owner, values = points.owner, points.values
+    device = values.device if device is None else device
     sizes = points.sizes.to(values.dtype)
     cell = torch.stack([sizes[:, 1] / width, sizes[:, 0] / height], dim=1)
     at, sigma = values / cell[owner], gaussians.widths(points, cell)
@@ -59,8 +63,8 @@ def draw(points: Points, height: int, width: int, gaussians: Gaussians, *, insid
     else:
         edge = torch.tensor([width, height], dtype=values.dtype, device=values.device)
         kept = ((at > -REACH * sigma) & (at < edge + REACH * sigma)).all(dim=1)
-    owner, at, sigma = owner[kept], at[kept], sigma[kept]
-    maps = values.new_zeros((len(points), height, width))
+    owner, at, sigma = (sent(one[kept], device) for one in (owner, at, sigma))
+    maps = values.new_zeros((len(points), height, width), device=device)
     for first in range(0, len(owner), max(1, BLOCK // (height * width))):
         part = slice(first, first + max(1, BLOCK // (height * width)))
         x = _shares(at[part, 0], sigma[part, 0], width, renormalized=inside)
@@ -130,9 +134,9 @@ class DensityMSE(PointLoss):
         """[N] mean squares of each view."""
         density = outputs[self.output]
         with torch.no_grad():
-            wanted = self.target(points, density.shape[-2], density.shape[-1]).to(density)
+            wanted = self.target(points, density.shape[-2], density.shape[-1], density.device).to(density)
         return ((density - wanted) / self.unit).square().mean(dim=(1, 2, 3))
 
-    def target(self, points: Points, height: int, width: int) -> Tensor:
-        """[N, 1, height, width]: the maps that are wanted of these points."""
-        return draw(points, height, width, self.gaussians, inside=self.edges == "inside")
+    def target(self, points: Points, height: int, width: int, device: torch.device | None = None) -> Tensor:
+        """[N, 1, height, width]: the maps that are wanted of these points, by default on their device."""
+        return draw(points, height, width, self.gaussians, inside=self.edges == "inside", device=device)

@@ -14,6 +14,7 @@ from rankhub.interfaces.generator import ViewSpec
 from rankhub.interfaces.loss import Loss, LossContext, LossResult, Scope
 from rankhub.interfaces.model import OutputSpec
 from rankhub.interfaces.order import RankTarget
+from rankhub.interfaces.tensors import sent
 from rankhub_points import Points
 from rankhub_ranking.embeddings import full_precision
 
@@ -49,16 +50,17 @@ class PointLoss(Loss):
 
     def forward(self, outputs: Mapping[str, Tensor], target: RankTarget, context: LossContext) -> LossResult:
         """The sum over the views."""
-        points = self._points(target)
+        points = self._points(target.on_cpu)
         exact = {name: full_precision(values) for name, values in outputs.items()}
         parts, density = {}, exact[self.output].detach()
         if context.log and len(density):
-            parts["count_error"] = (density.sum(dim=(1, 2, 3)) - points.numbers().to(density)).abs().mean()
+            numbers = sent(points.numbers(), density.device).to(density)
+            parts["count_error"] = (density.sum(dim=(1, 2, 3)) - numbers).abs().mean()
         return LossResult(self.terms(exact, points).sum(), parts)
 
     @abstractmethod
     def terms(self, outputs: Mapping[str, Tensor], points: Points) -> Tensor:
-        """[N] the loss of each view, of outputs in float32 or float64."""
+        """[N] the loss of each view, of outputs in float32 or float64; the points are on the CPU."""
 
     def _points(self, target: RankTarget) -> Points:
         if not isinstance(target.label, Points):

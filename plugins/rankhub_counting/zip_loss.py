@@ -10,6 +10,7 @@ from torch import Tensor
 
 from rankhub.interfaces.errors import Objection
 from rankhub.interfaces.model import OutputSpec
+from rankhub.interfaces.tensors import sent
 from rankhub_counting.point_loss import PointLoss
 from rankhub_points import Points
 
@@ -60,7 +61,7 @@ class ZipNLL(PointLoss):
         """[N] nats a cell."""
         kept, suppressed = (outputs[name] for name in MAPS)
         numbers = points.numbers_in_cells(kept.shape[-2], kept.shape[-1])[:, None]
-        return zip_nll(kept, suppressed, numbers.to(kept)).mean(dim=(1, 2, 3))
+        return zip_nll(kept, suppressed, sent(numbers, kept.device).to(kept)).mean(dim=(1, 2, 3))
 
 
 def zip_nll(kept: Tensor, suppressed: Tensor, numbers: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 import torch
@@ -16,6 +16,7 @@ from rankhub.interfaces.loss import Loss, LossContext, LossResult, Scope
 from rankhub.interfaces.model import OutputSpec
 from rankhub.interfaces.options import Ge
 from rankhub.interfaces.order import RankTarget
+from rankhub.interfaces.tensors import sent
 from rankhub_ranking.embeddings import full_precision
 from rankhub_ranking.pairs import ordered_pairs
 from rankhub_ranking.regression import one_number
@@ -104,17 +105,18 @@ class MarginRanking(Loss):
     def count(self, target: RankTarget) -> Tensor:
         """Pairs, views, or groups with a pair, by ``reduction``."""
         if self.reduction == "images":
-            return target.index.new_tensor(len(target))
+            return torch.tensor(len(target))
         numbers = self._pairs_by_owner(target)[1]
         return numbers.sum() if self.reduction == "pairs" else (numbers > 0).sum()
 
     def forward(self, outputs: Mapping[str, Tensor], target: RankTarget, context: LossContext) -> LossResult:
         """The sum over pairs (of the means of groups with ``reduction: groups``)."""
         scores = full_precision(outputs[self.output]) / self.unit
+        target = target.on_cpu  # where pairs are listed, so that nobody waits for the device
         owner, numbers = self._pairs_by_owner(target)
         weight = torch.ones_like(scores)
         if self.reduction == "groups":
-            weight = weight / numbers.clamp(min=1)[owner]
+            weight = weight / sent(numbers.clamp(min=1)[owner], scores.device)
         total: Tensor = _AllPairs.apply(scores, owner, target.level, weight, self.margin, self.shape)
         return LossResult(total, self._parts(scores.detach(), owner, target.level) if context.log else {})
 
@@ -133,12 +135,17 @@ class MarginRanking(Loss):
     def _parts(self, scores: Tensor, owner: Tensor, level: Tensor) -> dict[str, Tensor]:
         right = active = scores.new_zeros(())
         count = 0
-        for upper, lower in ordered_pairs(owner, level):
+        for upper, lower in pairs_on(scores.device, owner, level):
             ahead = scores[upper] - scores[lower]
             right = right + (ahead > 0).sum() + 0.5 * (ahead == 0).sum()
             active = active + (ahead < self.margin).sum()
             count += len(ahead)
         return {"ranking_accuracy": right / count, "active": active / count} if count else {}
+
+
+def pairs_on(device: torch.device, owner: Tensor, level: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """The pairs of :func:`~rankhub_ranking.pairs.ordered_pairs`, sent to a device as they are listed."""
+    return ((sent(upper, device), sent(lower, device)) for upper, lower in ordered_pairs(owner, level))
 
 
 class _AllPairs(torch.autograd.Function):
@@ -149,7 +156,7 @@ class _AllPairs(torch.autograd.Function):
         ctx: Any, scores: Tensor, owner: Tensor, level: Tensor, weight: Tensor, margin: float, shape: Shape
     ) -> Tensor:
         total, gradient = scores.new_zeros(()), torch.zeros_like(scores)
-        for upper, lower in ordered_pairs(owner, level):
+        for upper, lower in pairs_on(scores.device, owner, level):
             short = margin - (scores[upper] - scores[lower])
             if shape == "hinge":
                 terms, slope = short.clamp(min=0), (short > 0).to(scores.dtype)

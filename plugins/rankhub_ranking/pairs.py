@@ -11,9 +11,15 @@ BLOCK = 1 << 20
 """Candidate pairs that are looked at together."""
 
 
+def numbered(ids: Tensor) -> tuple[Tensor, Tensor]:
+    """Ids [N] as numbers from 0, and [number of ids] how many rows have each."""
+    _, which, sizes = torch.unique(ids, return_inverse=True, return_counts=True)
+    return which, sizes
+
+
 def has_partner(group: Tensor) -> Tensor:
     """[N] bool, which rows share their group ([N] integers in any order) with another row."""
-    _, which, sizes = torch.unique(group, return_inverse=True, return_counts=True)
+    which, sizes = numbered(group)
     return torch.gt(sizes[which], 1)
 
 

@@ -17,6 +17,7 @@ from rankhub.interfaces.loss import Loss, LossContext, LossResult, Scope, single
 from rankhub.interfaces.model import OutputSpec
 from rankhub.interfaces.options import Gt
 from rankhub.interfaces.order import RankTarget
+from rankhub.interfaces.tensors import sent
 from rankhub_points import Points
 from rankhub_ranking.embeddings import full_precision
 
@@ -64,9 +65,10 @@ class RegressionLoss(Loss):
 
     def forward(self, outputs: Mapping[str, Tensor], target: RankTarget, context: LossContext) -> LossResult:
         """The sum over the views with a label."""
-        scores, labels = full_precision(outputs[self.output]), _scores(target, self.name)
-        known = labels.isfinite()
-        error = (scores[known] - labels[known].to(scores.dtype)) / self.unit
+        scores, labels = full_precision(outputs[self.output]), _scores(target.on_cpu, self.name)
+        rows = labels.isfinite().nonzero().flatten()
+        known, wanted = (sent(one, scores.device) for one in (rows, labels[rows].to(scores.dtype)))
+        error = (scores[known] - wanted) / self.unit
         parts = {}
         if context.log and len(error):
             parts["mean_error"] = error.detach().abs().mean() * self.unit

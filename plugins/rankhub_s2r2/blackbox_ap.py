@@ -14,7 +14,7 @@ from rankhub.interfaces.order import RankTarget
 from rankhub_s2r2.positives import Queries
 from rankhub_s2r2.retrieval_loss import RetrievalLoss
 from rankhub_s2r2.steps import Heaviside
-from rankhub_s2r2.streamed import Block, Objective, Statistic, streamed_sum
+from rankhub_s2r2.streamed import Block, Statistic, SummedLoss, streamed_sum
 
 
 class BlackboxAP(RetrievalLoss):
@@ -66,7 +66,7 @@ class BlackboxAP(RetrievalLoss):
 
     def total(self, rows: Tensor, queries: Queries, target: RankTarget) -> Tensor:
         """Σ 1 - AP."""
-        return streamed_sum(rows, queries, Objective(self.statistic))
+        return streamed_sum(rows, queries, SummedLoss(self.statistic))
 
 
 class BlackboxPrecision(Statistic):

@@ -14,10 +14,11 @@ from rankhub.interfaces.generator import ViewSpec
 from rankhub.interfaces.model import OutputSpec
 from rankhub.interfaces.options import Gt
 from rankhub.interfaces.order import RankTarget
+from rankhub.interfaces.tensors import sent
 from rankhub_s2r2.positives import Queries
 from rankhub_s2r2.retrieval_loss import RetrievalLoss
 from rankhub_s2r2.steps import PairStep, Sigmoid
-from rankhub_s2r2.streamed import Block, Objective, Statistic, streamed_sum
+from rankhub_s2r2.streamed import Block, Statistic, SummedLoss, streamed_sum
 
 
 class GradedAP(RetrievalLoss):
@@ -77,7 +78,7 @@ class GradedAP(RetrievalLoss):
 
     def total(self, rows: Tensor, queries: Queries, target: RankTarget) -> Tensor:
         """Σ 1 - AP over the queries that have something relevant."""
-        level = relevance(target).to(rows.dtype)[queries.positives]
+        level = sent(relevance(target.on_cpu), rows.device).to(rows.dtype)[queries.positives]
         return streamed_sum(rows, queries, GradedLoss(Sigmoid(self.tau), level, queries))
 
 
@@ -126,7 +127,7 @@ class GradedRanks(Statistic):
         return at_scores, at_own
 
 
-class GradedLoss(Objective):
+class GradedLoss(SummedLoss):
     """1 - AP of each query, and 0 for those without anything relevant but themselves; ``level`` as of the ranks."""
 
     def __init__(self, step: PairStep, level: Tensor, queries: Queries) -> None:

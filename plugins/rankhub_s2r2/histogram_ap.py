@@ -14,7 +14,7 @@ from rankhub.interfaces.options import Ge
 from rankhub.interfaces.order import RankTarget
 from rankhub_s2r2.positives import Queries
 from rankhub_s2r2.retrieval_loss import RetrievalLoss
-from rankhub_s2r2.streamed import Block, Objective, Statistic, streamed_sum
+from rankhub_s2r2.streamed import Block, Statistic, SummedLoss, streamed_sum
 
 
 class Histograms(Statistic):
@@ -62,7 +62,7 @@ class Histograms(Statistic):
         return table.gather(1, positions.long().clamp_(min=0))
 
 
-class HistogramLoss(Objective):
+class HistogramLoss(SummedLoss):
     """1 - average precision of each query, of similarities that count towards the two nodes around them.
 
     With K nodes at equal distances from ``high`` down to ``low``, h_l the mass of all items at node l and h⁺_l that of

@@ -14,7 +14,7 @@ from rankhub_s2r2.positives import Queries
 from rankhub_s2r2.precision import Ranks
 from rankhub_s2r2.retrieval_loss import RetrievalLoss
 from rankhub_s2r2.steps import Heaviside, Sigmoid
-from rankhub_s2r2.streamed import Block, Objective, streamed_sum
+from rankhub_s2r2.streamed import Block, SummedLoss, streamed_sum
 
 Variant = Literal["O", "Ds", "Dq", "Iu", "Ib"]
 
@@ -88,7 +88,7 @@ class PNP(RetrievalLoss):
                 return (self.b * before - (self.b * before).log1p()) / self.b**2
 
 
-class Penalty(Objective):
+class Penalty(SummedLoss):
     """The mean of f over the positives of each query."""
 
     def __init__(self, loss: PNP) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 from rankhub_ranking.sums import exact_mean
 from rankhub_s2r2.positives import Queries
 from rankhub_s2r2.steps import Band, Heaviside, SlopedStep, Step
-from rankhub_s2r2.streamed import Block, Objective, Statistic, streamed
+from rankhub_s2r2.streamed import Block, Statistic, SummedLoss, streamed
 
 
 def positive_ranks(
@@ -63,7 +63,7 @@ class Ranks(Statistic):
         return at_own
 
 
-class PrecisionLoss(Objective):
+class PrecisionLoss(SummedLoss):
     """1 - AP of each query, AP_q = 1/|P_q| Σ_{i in P_q} R⁺(i) / R(i), with the ranks of :func:`positive_ranks`.
 
     The gradient is the closed form of what autograd makes of :func:`query_precision`, so that a step may take its sums

@@ -14,8 +14,9 @@ from rankhub.interfaces.generator import ViewSpec
 from rankhub.interfaces.loss import Loss, LossContext, LossResult, Scope, single_output
 from rankhub.interfaces.model import OutputSpec
 from rankhub.interfaces.order import RankTarget
+from rankhub.interfaces.tensors import sent
 from rankhub_ranking.embeddings import unit_rows
-from rankhub_ranking.pairs import has_partner
+from rankhub_ranking.pairs import has_partner, numbered
 from rankhub_s2r2.positives import Queries, queries_by_size
 from rankhub_s2r2.precision import exact_precision, share_within
 
@@ -30,7 +31,7 @@ def cosine_parts(rows: Tensor, group: Tensor) -> dict[str, Tensor]:
     "cosine_std" are over all pairs of different rows [N, d] of unit length. 0 where there is no pair.
     """
     rows = rows.double()
-    _, which, sizes = torch.unique(group, return_inverse=True, return_counts=True)
+    which, sizes = (sent(one, rows.device) for one in numbered(group))
     sums = rows.new_zeros(len(sizes), rows.shape[1]).index_add_(0, which, rows)
     squares = rows.square().sum(1)
     within, pairs = sizes.square().sum() - len(rows), max(1, len(rows) * (len(rows) - 1))
@@ -83,7 +84,7 @@ class RetrievalLoss(Loss):
     def forward(self, outputs: Mapping[str, Tensor], target: RankTarget, context: LossContext) -> LossResult:
         """Sum of the terms of the queries that have a positive (and are in ``context.queries``)."""
         rows = unit_rows(outputs[self.output])
-        plan = list(queries_by_size(target.group, self.include_self, context.queries))
+        plan = list(queries_by_size(target.on_cpu.group, self.include_self, context.queries, rows.device))
         total = rows[:0].sum()  # a graph also where there is no query
         for queries in plan:
             total = total + self.total(rows, queries, target)
@@ -103,5 +104,5 @@ class RetrievalLoss(Loss):
         :func:`~rankhub_s2r2.retrieval_loss.cosine_parts`.
         """
         precision, first = exact_precision(rows, plan)
-        parts = {"mAP": precision, "precision_at_1": first} | cosine_parts(rows, target.group)
+        parts = {"mAP": precision, "precision_at_1": first} | cosine_parts(rows, target.on_cpu.group)
         return parts if self.reach is None else parts | {"pairs_with_gradient": share_within(rows, plan, self.reach)}

@@ -88,7 +88,7 @@ class Heaviside(Step):
     def sums(self, scores: Tensor, pivots: Tensor) -> Tensor:
         """Number of scores above each pivot, and half of those equal to it."""
         out = torch.empty_like(pivots)
-        equal = scores.new_tensor(self.at_zero)
+        equal = scores.new_full((), self.at_zero)
         for tile, work in _tiles(scores, pivots):
             gaps = torch.sub(scores[tile, None], pivots[tile, :, None], out=work)
             out[tile] = torch.heaviside(gaps, equal, out=work).sum(-1)

@@ -3,7 +3,7 @@
 No loss here holds the N x N similarities: it says what it takes from those of a block of queries, and how a gradient at
 that flows back to them (:class:`Statistic`). :func:`streamed` does the rest, making the blocks again in the backward.
 :func:`streamed_sum` makes each block once: of a sum over queries the gradient is known, but for one factor, while the
-block is there (an :class:`Objective`).
+block is there (a :class:`SummedLoss`).
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Statistic(ABC):
         raise NotImplementedError(f"{type(self).__name__} has no gradient")
 
 
-class Objective:
+class SummedLoss:
     """One number of each query: the only value of a statistic, or a function of its values.
 
     Args:
@@ -115,7 +115,7 @@ def streamed(
             return _forward(rows, queries, statistic, block_bytes)
 
 
-def streamed_sum(rows: Tensor, queries: Queries, objective: Objective, block_bytes: int | None = None) -> Tensor:
+def streamed_sum(rows: Tensor, queries: Queries, objective: SummedLoss, block_bytes: int | None = None) -> Tensor:
     """Scalar with a graph: the sum of an objective over all queries.
 
     Blocks are as in :func:`streamed`, but each is made once: the gradient [N, d] is taken along with the value, and
@@ -141,7 +141,7 @@ def _forward(rows: Tensor, queries: Queries, statistic: Statistic, block_bytes: 
 
 
 def _sum(
-    rows: Tensor, queries: Queries, objective: Objective, block_bytes: int | None, grad: Tensor | None = None
+    rows: Tensor, queries: Queries, objective: SummedLoss, block_bytes: int | None, grad: Tensor | None = None
 ) -> Tensor:
     """The sum, its gradient at the rows added to ``grad``."""
     terms = rows.new_empty(len(queries.rows))
@@ -183,7 +183,7 @@ class _Sum(torch.autograd.Function):
     """:func:`streamed_sum` with its gradient, which is made in the forward."""
 
     @staticmethod
-    def forward(ctx: Any, rows: Tensor, queries: Queries, objective: Objective, block_bytes: int | None) -> Tensor:
+    def forward(ctx: Any, rows: Tensor, queries: Queries, objective: SummedLoss, block_bytes: int | None) -> Tensor:
         grad = torch.zeros_like(rows)
         total = _sum(rows, queries, objective, block_bytes, grad)
         ctx.save_for_backward(grad)

@@ -16,7 +16,7 @@ from rankhub_s2r2.positives import Queries
 from rankhub_s2r2.precision import PrecisionLoss
 from rankhub_s2r2.retrieval_loss import RetrievalLoss
 from rankhub_s2r2.steps import AtLeast, PairStep
-from rankhub_s2r2.streamed import Block, Objective, Statistic, streamed, streamed_sum
+from rankhub_s2r2.streamed import Block, Statistic, SummedLoss, streamed, streamed_sum
 
 
 class SupAP(RetrievalLoss):
@@ -85,7 +85,7 @@ class SupAP(RetrievalLoss):
         """Σ 1 - AP with SupAP's ranks, and the weighted calibration."""
         total = streamed_sum(rows, queries, PrecisionLoss(self.step, among=AtLeast()))
         if self.calibration:
-            total = total + self.calibration * streamed_sum(rows, queries, Objective(self.margins))
+            total = total + self.calibration * streamed_sum(rows, queries, SummedLoss(self.margins))
         return total
 
     @torch.no_grad()

@@ -200,6 +200,10 @@ class Watch(Callback):
         self._last = now
         return "evaluate" if step in self._wanted and step < self.steps else None
 
+    def at_once(self, step: int) -> bool:
+        """At the steps that are to be measured, and where the clock begins anew."""
+        return self._last is None or step in self._wanted
+
     def evaluated(self, step: int, row: str, results: Mapping[str, EvaluationResult]) -> Request | None:
         """The time until the next step was not training."""
         self._last = None

@@ -15,7 +15,7 @@ from torch.utils.tensorboard import SummaryWriter
 from rankhub.interfaces.callback import Callback, RunInfo
 from rankhub.interfaces.evaluate import EvaluationResult
 
-_STANDING = ("step", "lr", "views_per_s", "gradient_norm")
+_STANDING = ("step", "lr", "views_per_s", "data_wait", "gradient_norm")
 
 
 def tag(name: str) -> str:

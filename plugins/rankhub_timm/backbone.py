@@ -19,7 +19,8 @@ from torch import Tensor
 from rankhub.interfaces.errors import Objection, UserError
 from rankhub.interfaces.model import Backbone, Features, FeatureSpec
 from rankhub.interfaces.options import Ge
-from rankhub_timm.frozen import Computed, Once, can_remember, default_folder, hold_constant
+from rankhub_timm.compiled import compiler
+from rankhub_timm.frozen import Computed, Once, can_remember, default_folder, hold_constant, is_drawn
 from rankhub_timm.hub import hub
 from rankhub_timm.installed import EXTRA, SOURCES, source_of
 from rankhub_timm.lite import is_lite, pads_as_tensorflow
@@ -82,6 +83,9 @@ class TimmBackbone(Backbone):
             view's pixels, up to 256 MiB in memory. It pays where views come again: see a stream's `draws`.
         cache: Keep the features of a frozen network on disk too, for other runs and processes: `true` for the user's
             cache folder, or a folder. 5 KB a view for 1,280 pooled features; a map takes 4 bytes a channel and cell.
+        compile: Compile the network by torch.compile: the first steps take long and others less, above all on a GPU.
+            Only while it learns; weights keep their names. Where torch cannot do it, such as without a C++ compiler, a
+            line says so and it goes on uncompiled.
     """
 
     network: Any
@@ -101,12 +105,16 @@ class TimmBackbone(Backbone):
         norms: Literal["train", "frozen"] = "train",
         frozen: bool = False,
         cache: bool | str = False,
+        compile: bool = False,
     ) -> None:
         super().__init__()
         if pretrained and weights is not None:
             raise Objection("give pretrained or weights, not both")
         if cache and not frozen:
             raise Objection("cache keeps the features of a network that does not learn; set frozen: true")
+        if compile and frozen:
+            raise Objection("compile is for a network that learns, frozen: true for one that does not; set one of them")
+        self.compiles = compile
         self.model, self.stem, self.args, self.norms = model, stem, dict(args or {}), norms
         self.pretrained, self.weights = pretrained, weights
         self.starts_trained = pretrained or weights is not None
@@ -242,7 +250,8 @@ class TimmBackbone(Backbone):
 
         def compute(views: Tensor) -> Computed:
             views = (views - self.mean) / self.std if self.normalizes else views
-            return pass_through(self.network, views, self.cut, maps)
+            passes = compiler if self.compiles and self.training and not is_drawn(images) else pass_through
+            return passes(self.network, views, self.cut, maps)
 
         once = self.once if self.once is not None and can_remember(images) else None
         pooled, found = compute(images) if once is None else once(self.network, images, maps, compute)

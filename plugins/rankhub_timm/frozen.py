@@ -38,11 +38,15 @@ def hold_constant(network: nn.Module) -> None:
             module.register_buffer(name, parameter.detach())
 
 
+def is_drawn(images: Tensor) -> bool:
+    """Whether a graph of the network is being drawn, or only its shapes are asked for."""
+    traced: bool = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+    return traced or torch.compiler.is_compiling() or type(images) is not Tensor or images.is_meta
+
+
 def can_remember(images: Tensor) -> bool:
     """Whether these are pixels: no gradient is asked for, and no graph of the network is being drawn."""
-    traced: bool = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
-    drawn = traced or torch.compiler.is_compiling() or type(images) is not Tensor
-    return not (drawn or images.is_meta or (images.requires_grad and torch.is_grad_enabled()))
+    return not (is_drawn(images) or (images.requires_grad and torch.is_grad_enabled()))
 
 
 @dataclass

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from rankhub import Cost, Parts, Talk
+    from rankhub.interfaces.callback import Callback, RunInfo
     from rankhub.interfaces.evaluate import Reference
 
 
@@ -29,6 +30,14 @@ def rankhub_trial(parts: Parts) -> Iterable[Cost]:
     from rankhub_train.cost import costs
 
     return costs(parts)
+
+
+@rankhub.hookimpl
+def rankhub_observers(run: RunInfo) -> Iterable[Callback]:
+    """One that says when training waits for its images."""
+    from rankhub_train.data_bound import DataBound
+
+    return [DataBound(run)]
 
 
 @rankhub.hookimpl

@@ -4,14 +4,27 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from math import inf
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from rankhub import Cost, NetworkForward, Parts, StreamBatch, Trial, called, during
+from rankhub import (
+    Cost,
+    NetworkForward,
+    Parts,
+    StepInfo,
+    StreamBatch,
+    called,
+    during,
+    new_learner,
+    new_optimizer,
+    stream_batch,
+    take_step,
+)
 from rankhub.interfaces.batch import Batch
 from rankhub.interfaces.schedule import Schedule
 from rankhub_train.trial import TrialGuard
@@ -21,6 +34,36 @@ def wait_for(device: torch.device) -> None:
     """Wait for a device, so that a clock read next means something."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
+
+
+class Trial:
+    """A phase at its first step, on copies of network, losses and optimizer.
+
+    Attributes:
+        plan: The phase.
+        parts: Those of the run, with copies of what trains.
+        learner: What trains them.
+        optimizer: What moves them.
+    """
+
+    def __init__(self, parts: Parts, number: int) -> None:
+        network, objectives = copy.deepcopy((parts.network, parts.objectives))
+        self.plan, self.parts = parts.plans[number], replace(parts, network=network, objectives=objectives)
+        self.learner, self.optimizer = new_learner(self.parts), new_optimizer(self.parts, self.plan)
+
+    def batches(self, streams: Iterable[str], *, guarded: bool = False) -> dict[str, StreamBatch]:
+        """The first batch of each of some streams, on the device; ``guarded``: held to the contracts."""
+        found = {}
+        for name in streams:
+            feed = self.parts.feeds[self.plan.phase.name, name]
+            feed, at = feed.guarded() if guarded else feed, feed.in_epoch(0)
+            batch = feed.chain.on_device(feed.fetch(at).to(self.learner.compute.device), at.epoch)
+            found[name] = stream_batch(self.parts, self.plan, name, batch)
+        return found
+
+    def step(self, batches: Mapping[str, StreamBatch]) -> None:
+        """Do a step with these batches."""
+        take_step(self.learner, batches, self.optimizer, StepInfo(self.plan.clock_at(0)))
 
 
 def costs(parts: Parts) -> Iterator[Cost]:
@@ -42,7 +85,7 @@ def trial_cost(parts: Parts, number: int) -> Cost:
 
     In the first all that takes part is held to its contract.
     """
-    compute, plan, trial = parts.compute, parts.plans[number], Trial(parts, parts.plans[number])
+    compute, plan, trial = parts.compute, parts.plans[number], Trial(parts, number)
     cuda, learner, optimizer = compute.device.type == "cuda", trial.learner, trial.optimizer
     saved: dict[int, int] = {}  # what autograd keeps for the backward pass: storage -> bytes
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from rankhub.interfaces.tensors import sent
 from rankhub_views.scratch import Scratch
 
 
@@ -22,7 +23,7 @@ def blur_(images: Tensor, rows: npt.NDArray[np.int64], sigma: Tensor, kernel: in
 
     ``images`` [n, 3, S, S] float32 change in place; ``sigma`` [k] in pixels, on their device; ``kernel`` taps, odd.
     """
-    at = torch.from_numpy(rows).to(images.device)
+    at = sent(torch.from_numpy(rows), images.device)
     size = images.shape[-1]
     matrices = _matrices(sigma, kernel, size)
     shape = (len(rows), 3 * size, size)
@@ -51,4 +52,4 @@ def _reads(kernel: int, size: int, device: torch.device) -> Tensor:
     reads = np.arange(size)[None, :] + np.arange(kernel)[:, None] - kernel // 2
     period = max(1, 2 * (size - 1))
     mirrored = np.minimum(reads % period, -reads % period)
-    return torch.from_numpy(np.eye(size, dtype=np.float32)[mirrored].reshape(kernel, -1)).to(device)
+    return sent(torch.from_numpy(np.eye(size, dtype=np.float32)[mirrored].reshape(kernel, -1)), device)

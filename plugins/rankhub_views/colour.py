@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rankhub.interfaces.tensors import sent
 from rankhub_views.parameters import Floats, Ints
 from rankhub_views.scratch import Scratch
 
@@ -76,8 +77,8 @@ def hue_(images: Tensor, factor: Floats, scratch: Scratch) -> None:
 def _exchange_channels_(images: Tensor, thirds: Ints) -> None:
     turned = np.flatnonzero(thirds)
     if len(turned):
-        rows = torch.from_numpy(turned).to(images.device)
-        channels = torch.from_numpy((np.arange(3) - thirds[turned, None]) % 3).to(images.device)
+        rows = sent(torch.from_numpy(turned), images.device)
+        channels = sent(torch.from_numpy((np.arange(3) - thirds[turned, None]) % 3), images.device)
         images.index_copy_(0, rows, images[rows[:, None], channels])
 
 
@@ -88,7 +89,7 @@ def grey_of(images: Tensor, scratch: Scratch) -> Tensor:
 
 
 def _upload(numbers: Floats, device: torch.device) -> Tensor:
-    return torch.from_numpy(numbers.astype(np.float32)).to(device)
+    return sent(torch.from_numpy(numbers.astype(np.float32)), device)
 
 
 def _column(numbers: Floats, images: Tensor) -> Tensor:
@@ -117,24 +118,24 @@ def jitter_(images: Tensor, rows: Ints, factors: Floats, order: Ints, scratch: S
         arranged = np.argsort(due, kind="stable")
         rows, at, due = rows[arranged], at[arranged], due[arranged]
         target = scratch.take(f"held {step % 2}", len(rows), *images.shape[1:])
-        held = torch.index_select(held, 0, torch.from_numpy(at).to(images.device), out=target)
+        held = torch.index_select(held, 0, sent(torch.from_numpy(at), images.device), out=target)
         ends = np.searchsorted(due, np.arange(len(CHANGES) + 1))
         for number, change in enumerate(CHANGES):
             part = slice(int(ends[number]), int(ends[number + 1]))
             if part.start < part.stop:
                 change(held[part], factors[rows[part], number], scratch)
         at = np.arange(len(rows))
-    images.index_copy_(0, torch.from_numpy(rows).to(images.device), held)
+    images.index_copy_(0, sent(torch.from_numpy(rows), images.device), held)
 
 
 def invert_(images: Tensor, rows: Ints) -> None:
     """Replace some views of [n, 3, P] by their negative: 1 - x."""
-    at = torch.from_numpy(rows).to(images.device)
+    at = sent(torch.from_numpy(rows), images.device)
     images.index_copy_(0, at, 1 - images[at])
 
 
 def grey_(images: Tensor, rows: Ints, scratch: Scratch) -> None:
     """Replace some views of [n, 3, P] by their grey, three times."""
-    at = torch.from_numpy(rows).to(images.device)
+    at = sent(torch.from_numpy(rows), images.device)
     held = torch.index_select(images, 0, at, out=scratch.take("held 0", len(rows), *images.shape[1:]))
     images.index_copy_(0, at, grey_of(held, scratch).expand(-1, 3, -1))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -121,7 +121,8 @@ class RandomViews(DeviceGenerator):
 
     def apply(self, batch: Batch, draws: Draws) -> Batch:
         """One stack for each set of views; rows are image-major inside a stack."""
-        index, view = batch.target.index.cpu().numpy(), batch.target.view.cpu().numpy()
+        target = batch.target.on_cpu  # what views are is drawn and told there, so that nobody waits for the device
+        index, view = target.index.numpy(), target.view.numpy()
         made, first = [], 0
         for one, renderer in zip(self.sets, self.renderers, strict=True):
             source = np.repeat(np.arange(len(batch)), one.views)
@@ -131,7 +132,8 @@ class RandomViews(DeviceGenerator):
             stack = _render(batch.images, renderer, parameters, one.views)
             made.append(_described(stack, batch, torch.from_numpy(source), torch.from_numpy(number), parameters))
             first += one.views
-        return _joined(made)
+        views = _joined(made)
+        return replace(views, target=views.target.to(batch.target.index.device))
 
 
 def _view_sets(crops: Iterable[ViewSet | Mapping[str, Any]]) -> list[ViewSet]:
@@ -152,24 +154,23 @@ def _render(images: Sequence[Tensor], renderer: Renderer, parameters: Parameters
 def _described(stack: Tensor, batch: Batch, source: Tensor, number: Tensor, parameters: Parameters) -> Batch:
     size = stack.shape[-1]
     sizes = torch.full((len(stack), 2), size, dtype=torch.int64)
-    target = batch.target
-    rows = source.to(target.index.device)
+    target = batch.target.on_cpu
     label: Label | None = target.label
     if isinstance(label, MovingLabels):
-        label = label.rows(rows).moved(parameters.boxes.maps(size), sizes)
+        label = label.rows(source).moved(parameters.boxes.maps(size), sizes)
     elif label is not None:
-        label = label[rows]
+        label = label[source]
     return Batch(
         images=(stack,),
         sizes=sizes,
         maps=compose(batch.maps[source], parameters.boxes.maps(size)),
         target=RankTarget(
-            target.index[rows],
-            number.to(target.view.device),
-            target.group[rows],
-            target.level[rows],
+            target.index[source],
+            number,
+            target.group[source],
+            target.level[source],
             label,
-            None if target.kind is None else target.kind[rows],
+            None if target.kind is None else target.kind[source],
         ),
     )
 

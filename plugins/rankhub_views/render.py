@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rankhub.interfaces.tensors import sent
 from rankhub_views.blur import blur_
 from rankhub_views.colour import grey_, invert_, jitter_
 from rankhub_views.parameters import Boxes, Parameters
@@ -91,7 +92,7 @@ class Renderer:
         if len(greyed):
             grey_(flat, greyed, scratch)
         if len(blurred):
-            sigma = torch.from_numpy(parameters.sigma[blurred].astype(np.float32)).to(views.device)
+            sigma = sent(torch.from_numpy(parameters.sigma[blurred].astype(np.float32)), views.device)
             blur_(views, blurred, sigma, self.kernel, scratch)
 
 

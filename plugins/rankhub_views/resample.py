@@ -14,6 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from rankhub.interfaces.tensors import sent
 from rankhub_views.parameters import Bools, Boxes, Floats, Ints
 from rankhub_views.scratch import Scratch
 
@@ -105,7 +106,7 @@ def _weights(window: Window, origin: int, interpolation: Interpolation, out: Ten
 
 
 def _upload(numbers: npt.NDArray[Any], device: torch.device) -> Tensor:
-    return torch.from_numpy(numbers.astype(np.float32)).to(device)
+    return sent(torch.from_numpy(numbers.astype(np.float32)), device)
 
 
 def cubic(x: Tensor) -> Tensor:

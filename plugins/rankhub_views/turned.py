@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from rankhub.interfaces.tensors import sent
 from rankhub_views.parameters import Boxes, Floats, Ints, Turn
 from rankhub_views.resample import REACH, Interpolation, cubic
 
@@ -95,7 +96,7 @@ def resample_turned(images: Tensor, seen: Askew, interpolation: Interpolation, o
 
 def _columns(*numbers: Floats | Ints, like: Tensor) -> list[Tensor]:
     """Each [n] as [n, 1, 1]."""
-    return [torch.from_numpy(one).to(like.device)[:, None, None] for one in numbers]
+    return [sent(torch.from_numpy(one), like.device)[:, None, None] for one in numbers]
 
 
 def _taps(centre: Tensor, reach: Floats, count: int, sides: Ints) -> tuple[Tensor, Tensor]:

@@ -67,8 +67,8 @@ def rankhub_guards() -> Iterable[Guard]:
 def rankhub_trial(parts: object) -> Iterable[object]:
     """Try a run before its first step, and return the :class:`rankhub.Cost` of a step of each of its phases.
 
-    ``parts`` are its :class:`rankhub.Parts`, which are left as they are; see :class:`rankhub.Trial`. What is raised
-    keeps the run from starting. Of several plugins the first serves, by name.
+    ``parts`` are its :class:`rankhub.Parts`, which are left as they are. What is raised keeps the run from starting. Of
+    several plugins the first serves, by name.
     """
 
 

@@ -47,8 +47,6 @@ class Answer:
 
 def direction_of(label: LabelSpec) -> str:
     """Whether higher or lower is better; "" for counts and class numbers."""
-    if label.kind is None:
-        return "higher is better"
-    if label.kind != "score":
+    if label.kind not in (None, "score"):
         return ""
-    return "higher is better" if label.higher_is_better else "lower is better"
+    return "higher is better" if label.kind is None or label.higher_is_better else "lower is better"

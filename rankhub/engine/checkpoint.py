@@ -43,7 +43,6 @@ class State:
     weights: Mapping[str, Tensor]  # the network's state
     average: Mapping[str, Tensor] | None  # the averaged network's
     optimizer: Mapping[str, Any]  # tensors and plain numbers only
-    random: Mapping[str, Tensor]  # name -> state of a random generator
     scaler: Mapping[str, Any]  # of fp16
     facts: Mapping[str, Any]  # plain numbers and strings, such as the best metric so far
 
@@ -173,7 +172,7 @@ def _write(folder: Path, state: State) -> None:
     save_file(_packed(state.weights), folder / MODEL)
     if state.average is not None:
         save_file(_packed(state.average), folder / AVERAGE)
-    torch.save({"optimizer": state.optimizer, "random": state.random, "scaler": state.scaler}, folder / "optimizer.pt")
+    torch.save({"optimizer": state.optimizer, "scaler": state.scaler}, folder / "optimizer.pt")
     files = {path.name: digest_of(path) for path in folder.iterdir()}
     facts = {"format": FORMAT, "step": state.step, "facts": state.facts, "files": files}
     (folder / "state.json").write_text(json.dumps({**facts, "digest": _digest(facts)}, indent=1) + "\n")
@@ -235,7 +234,6 @@ def load(folder: Path) -> State:
             weights=load_file(folder / MODEL),
             average=load_file(average) if average.exists() else None,
             optimizer=rest["optimizer"],
-            random=rest["random"],
             scaler=rest["scaler"],
             facts=facts["facts"],
         )
@@ -267,20 +265,3 @@ def read_weights(path: Path, *, average: bool) -> tuple[dict[str, Tensor], Path]
                 raise UserError(f"{said}; name another checkpoint") from error
             log.warning("%s; the one before is taken", said)
     raise AssertionError
-
-
-def random_state() -> dict[str, Tensor]:
-    """State of torch's generators, which dropout draws from."""
-    state = {"cpu": torch.get_rng_state()}
-    if torch.cuda.is_available():
-        state |= {f"cuda{number}": value for number, value in enumerate(torch.cuda.get_rng_state_all())}
-    return state
-
-
-def set_random_state(state: Mapping[str, Tensor]) -> None:
-    """Put torch's generators back; a CUDA device that is not here any more is passed over."""
-    torch.set_rng_state(state["cpu"])
-    if torch.cuda.is_available():
-        for number in range(torch.cuda.device_count()):
-            if f"cuda{number}" in state:
-                torch.cuda.set_rng_state(state[f"cuda{number}"], number)

@@ -27,9 +27,8 @@ class Compute:
     @classmethod
     def of(cls, recipe: Recipe, processes: Processes = ALONE) -> Self:
         """What the recipe asks for, if it is there; each process of a machine has a CUDA device of its own."""
-        name = recipe.device
-        if name == "auto":
-            name = "cuda" if torch.cuda.is_available() else "cpu"
+        there = "cuda" if torch.cuda.is_available() else "cpu"
+        name = there if recipe.device == "auto" else recipe.device
         device = torch.device(name)
         if device.type == "cuda":
             found = torch.cuda.device_count() if torch.cuda.is_available() else 0

@@ -246,19 +246,18 @@ class Feed(TorchDataset[Batch | Exception]):
         except (Exception, SystemExit) as error:
             return culprit(error, self.chain.guards) or RuntimeError(repr(error))
 
-    def batches(self, position: int, stop: int, *, pin: bool = False) -> Iterator[tuple[EpochPosition, Batch]]:
-        """The batches from ``position`` on, before ``stop``, fetched ahead where a core is free for it."""
+    def batches(self, position: int, stop: int, *, apart: bool = False) -> Iterator[tuple[EpochPosition, Batch]]:
+        """The batches from ``position`` to ``stop``, fetched ahead where a core is free: always beside a GPU."""
         positions = range(position, stop)
         fetched: Iterator[Batch | Exception] = map(self.fetch, map(self.in_epoch, positions))
         if self.loader.workers:
             fetched = self._by_workers(positions)
-        elif pin or torch.get_num_threads() < (os.cpu_count() or 1):  # else one more thread would hold torch's up
+        elif apart or torch.get_num_threads() < (os.cpu_count() or 1):  # else one more thread would hold torch's up
             fetched = self._ahead(positions)
         for at, batch in zip(map(self.in_epoch, positions), fetched, strict=True):
             if isinstance(batch, Exception):
                 raise batch
-            images = tuple(stack.pin_memory() for stack in batch.images) if pin else batch.images
-            yield at, replace(batch, images=images)
+            yield at, batch
 
     def _by_workers(self, positions: range) -> Iterator[Batch | Exception]:
         """Fetch in processes, two batches ahead in each."""

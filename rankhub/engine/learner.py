@@ -165,6 +165,7 @@ class StepInfo:
     number: int = 1  # of the step in the run, for messages and random numbers
     log: bool = False  # whether diagnostics are wanted
     last_good: str = "none"  # the last checkpoint, for messages
+    at_once: bool = True  # whether its numbers are read, and seen to be finite, before the weights move
 
 
 @dataclass(slots=True)
@@ -229,16 +230,14 @@ class Learner:
             weights=self.network.state_dict(),
             average=None if self.average is None else self.average.network.state_dict(),
             optimizer=optimizer.state(self.network),
-            random=checkpoint.random_state(),
             scaler=self.scaler.state_dict(),
             facts=facts,
         )
 
     def restore(self, state: checkpoint.State, folder: object) -> None:
-        """Put weights, average, scaler and random generators back; the optimizer follows once its phase is entered."""
+        """Put weights, average and scaler back; the optimizer follows once its phase is entered. Steps seed torch."""
         load_weights(self.network, state.weights, folder)
         if self.average is not None and state.average is not None:
             load_weights(self.average.network, state.average, folder)
         if state.scaler:
             self.scaler.load_state_dict(dict(state.scaler))
-        checkpoint.set_random_state(state.random)

@@ -48,7 +48,7 @@ class Setting:
     clock: Clock  # where the phase stands
     log: bool  # whether diagnostics are wanted
     counts: Mapping[str, Tensor]  # by objective, over the whole batch; a micro-batch is divided by them too
-    queries: Tensor | None = None  # [N] bool where processes share the views: the rows whose terms this one computes
+    queries: Tensor | None = None  # [N] bool on the CPU where processes share views: rows whose terms this one computes
     processes: int = 1  # a loss that is no sum over queries is computed whole by each, which takes so large a part
 
 
@@ -79,5 +79,5 @@ def heads_of(objectives: Sequence[Objective]) -> list[str]:
 
 
 def counts_of(objectives: Sequence[Objective], target: RankTarget) -> dict[str, Tensor]:
-    """Objective -> the number of terms (views, groups, queries) in its loss on these views, scalar float64."""
-    return {objective.name: objective.loss.count(target).to(torch.float64) for objective in objectives}
+    """Objective -> the number of terms (views, groups, queries) in its loss on these views: float64 on the CPU."""
+    return {objective.name: objective.loss.count(target.on_cpu).to(torch.float64) for objective in objectives}

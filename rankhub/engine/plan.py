@@ -61,8 +61,7 @@ class PhasePlan:
 
 def plan_phases(recipe: Recipe, batches_per_epoch: Mapping[tuple[str, str], int]) -> list[PhasePlan]:
     """Lay out all phases of a run; ``batches_per_epoch`` by phase and stream."""
-    plans: list[PhasePlan] = []
-    first = 0
+    plans, first = list[PhasePlan](), 0
     for phase in recipe.phases:
         streams = {name: stream_in(recipe, phase, name) for name in phase.streams}
         sizes = {name: batches_per_epoch[phase.name, name] for name in streams}

@@ -116,7 +116,7 @@ class Report:
         done = number - plan.first_step
         epoch = min(done // plan.steps_per_epoch + 1, max(1, -(-plan.steps // plan.steps_per_epoch)))
         left = (steps - number) * stepped.views / speed if speed > 0 else 0.0
-        self.talk.step(TrainingStep(number, steps, plan.phase.name, epoch, stepped.losses["loss"], speed, left))
+        self.talk.step(TrainingStep(number, steps, plan.phase.name, epoch, stepped.numbers["loss"], speed, left))
 
     def between(self, average: WeightAverage | None, step: int, again: bool = False) -> Results:
         """An evaluation in the middle of training; ``again``: it may be there."""

@@ -21,24 +21,48 @@ from rankhub.interfaces.guard import BrokenStep
 from rankhub.interfaces.loss import Loss
 from rankhub.interfaces.processes import Backward
 from rankhub.interfaces.schedule import value_at
+from rankhub.interfaces.tensors import sent
 
 Note = Callable[[Weighed], None]
 """Told the values of objectives, a micro-batch at a time."""
 
 
 class LossNotFiniteError(UserError):
-    """A loss became infinite or NaN; the run stops before the weights are changed by it."""
+    """A loss or the gradient became infinite or NaN; the run stops, and no checkpoint has what came of it."""
 
 
 @dataclass(slots=True)
 class Stepped:
-    """Losses and diagnostics of one step."""
+    """Losses and diagnostics of one step, which lie on the device until :func:`read`."""
 
-    losses: dict[str, float]  # objective -> mean loss; ``loss`` is the weighted total
-    parts: dict[str, float] = field(default_factory=dict)  # diagnostics, when they were asked for
-    views: int = 0  # that passed the network, on all processes
-    rate: float = 0.0  # learning rate
-    gradient_norm: float | None = None  # before clipping, where gradients are clipped
+    info: StepInfo
+    losses: dict[str, Tensor]  # objective -> mean loss; ``loss``: weighted total; ``gradient``: norm before clipping
+    parts: dict[str, Tensor]  # diagnostics, when they were asked for
+    views: int  # that passed the network, on all processes
+    rate: float  # learning rate
+    overflows: bool  # whether gradients may, which a scaler passes over and does anew
+    numbers: dict[str, float] = field(default_factory=dict)  # losses and parts, once they were read
+
+    @property
+    def broken(self) -> str | None:
+        """What is not finite of what was read, in words."""
+        for name in self.losses:
+            if not math.isfinite(self.numbers[name]) and not (self.overflows and name == "gradient"):
+                return f"the {'' if name == 'gradient' else 'loss of objective '}{name} is {self.numbers[name]}"
+        return None
+
+
+def read(steps: Sequence[Stepped]) -> None:
+    """Read the numbers of steps, waiting for the device once."""
+    unread = [one for one in steps if not one.numbers]
+    found = [one.losses | one.parts for one in unread]
+    if not found:
+        return
+    device = found[0]["loss"].device
+    flat = torch.stack([sent(value, device).double() for values in found for value in values.values()])
+    numbers = iter(flat.tolist())
+    for one, values in zip(unread, found, strict=True):
+        one.numbers = dict(zip(values, numbers, strict=False))
 
 
 def take_step(
@@ -47,19 +71,19 @@ def take_step(
     """Do one optimizer step on the sum of the losses of the streams' batches.
 
     Raises:
-        LossNotFiniteError: A loss or the gradient is not finite. The weights are as they were before the step.
+        LossNotFiniteError: A loss or the gradient is not finite, ``info.at_once`` seen; the weights are as before.
     """
     train_mode(learner.network)
     if learner.average is not None:
         learner.average.network.train(learner.average.teaches)  # an evaluation may have come between
     rate = optimizer.set(info.clock)
     optimizer.optimizer.zero_grad(set_to_none=True)
-    sums: dict[str, Tensor] = {}
+    losses: dict[str, Tensor] = {}
     parts: dict[str, Tensor] = {}
 
     def note(weighed: Weighed) -> None:
         for name, value in {**weighed.values, "loss": weighed.total.detach()}.items():
-            sums[name] = sums.get(name, torch.zeros_like(value)) + value
+            losses[name] = losses.get(name, torch.zeros_like(value)) + value
         parts.update(weighed.parts)
 
     moved, last = set(optimizer.parameters()), list(portions)[-1]
@@ -68,26 +92,28 @@ def take_step(
         with learner.statistics(learn=portion.statistics):
             _pass_views(learner, stream, portion, info, note, closing if stream == last else backward)
     if learner.processes.count > 1:
-        _add_up(learner, sums, parts, info.log)
-    sums["loss"] = sums.pop("loss")  # so that a message names the objective
-    norm = None
-    if not learner.scaler.is_enabled():  # which passes over steps whose gradient overflows, and does them anew
-        norm = _norm(optimizer)
-        sums["gradient"] = norm.to(sums["loss"])
-    numbers: dict[str, float] = dict(zip(sums, torch.stack(list(sums.values())).tolist(), strict=True))
-    broken = next((name for name, number in numbers.items() if not math.isfinite(number)), None)
-    if broken is not None:
-        said = f"the {'' if broken == 'gradient' else 'loss of objective '}{broken} is {numbers[broken]}"
-        raise _not_finite(learner, portions, info, said)
-    numbers.pop("gradient", None)
-    clipped = _move(learner, optimizer, norm)
+        _add_up(learner, losses, parts, info.log)
+    losses["loss"] = losses.pop("loss")  # so that a message names the objective
+    scaler, overflows = learner.scaler, learner.scaler.is_enabled()
+    if learner.clip is not None:
+        scaler.unscale_(optimizer.optimizer)
+    if learner.clip is not None or not overflows:
+        losses["gradient"] = _norm(optimizer)
+    views = sum(len(portion.batch) for portion in portions.values()) * learner.processes.count
+    stepped = Stepped(info, losses, parts, views, rate, overflows)
+    if info.at_once:
+        read([stepped])
+        if stepped.broken is not None:
+            raise _not_finite(learner, portions, info, stepped.broken)
+    if learner.clip is not None:
+        torch.nn.utils.clip_grads_with_norm_(optimizer.parameters(), learner.clip, losses["gradient"])
+    scaler.step(optimizer.optimizer)
+    scaler.update()
     if learner.average is not None:
         learner.average.update(learner.network, value_at(learner.decay, info.clock))
     for loss in (module for module in learner.network.losses.modules() if isinstance(module, Loss)):
         loss.after_step()
-    shown = {name: float(value) for name, value in parts.items()}
-    views = sum(len(portion.batch) for portion in portions.values()) * learner.processes.count
-    return Stepped(numbers, shown, views, rate, clipped)
+    return stepped
 
 
 def _add_up(learner: Learner, sums: dict[str, Tensor], parts: dict[str, Tensor], log: bool) -> None:
@@ -106,18 +132,6 @@ def _norm(optimizer: ScheduledOptimizer) -> Tensor:
     """Of the gradient, as a number like the losses."""
     gradients = [parameter.grad for parameter in optimizer.parameters() if parameter.grad is not None]
     return torch.nn.utils.get_total_norm(gradients)
-
-
-def _move(learner: Learner, optimizer: ScheduledOptimizer, norm: Tensor | None) -> float | None:
-    """Move the weights; the gradient's norm before it is clipped, where it is. ``norm``: that, unless it is scaled."""
-    if learner.clip is not None:
-        if norm is None:
-            learner.scaler.unscale_(optimizer.optimizer)
-            norm = _norm(optimizer)
-        torch.nn.utils.clip_grads_with_norm_(optimizer.parameters(), learner.clip, norm)
-    learner.scaler.step(optimizer.optimizer)
-    learner.scaler.update()
-    return None if learner.clip is None or norm is None else float(norm)
 
 
 def _not_finite(learner: Learner, portions: Mapping[str, StreamBatch], info: StepInfo, said: str) -> LossNotFiniteError:
@@ -200,7 +214,9 @@ class _StreamPass:
             outputs = kept[0] if len(self.micro) == 1 else self._forward(number)
             used = {key: value for key, value in used_of(outputs, wide).items() if value.requires_grad}
             tensors = list(used.values())
-            starts: list[Tensor | None] = [gradients[key][part.rows].to(value) for key, value in used.items()]
+            starts: list[Tensor | None] = [
+                gradients[key][sent(part.rows, value.device)].to(value.dtype) for key, value in used.items()
+            ]
             if narrow:
                 tensors.append(self._total(weigh(narrow, outputs, taught[number], part.batch.target, setting)))
                 starts.append(None)
@@ -286,7 +302,7 @@ def teacher_outputs(teacher: Network, compute: Compute, batch: Batch, objectives
     limits = [objective.loss.teacher_views for objective in objectives]
     most = max((limit for limit in limits if limit is not None), default=0)
     every = len(lengths) == 1 or None in limits
-    wanted = [every or bool((views < most).any()) for views in torch.split(batch.target.view, lengths)]
+    wanted = [every or bool((views < most).any()) for views in torch.split(batch.target.on_cpu.view, lengths)]
     images = [compute.images(stack) for stack, seen in zip(batch.images, wanted, strict=True) if seen]
     with compute.autocast():
         outputs: Outputs = teacher(images, heads_of(objectives))
@@ -295,6 +311,6 @@ def teacher_outputs(teacher: Network, compute: Compute, batch: Batch, objectives
     rows = torch.tensor(wanted).repeat_interleave(torch.tensor(lengths)).nonzero().flatten()
 
     def spread(value: Tensor) -> Tensor:
-        return value.new_zeros((len(batch), *value.shape[1:])).index_copy_(0, rows.to(value.device), value)
+        return value.new_zeros((len(batch), *value.shape[1:])).index_copy_(0, sent(rows, value.device), value)
 
     return {name: spread(value) for name, value in outputs.items()}

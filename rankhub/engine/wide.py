@@ -28,6 +28,7 @@ from rankhub.interfaces.batch import Batch
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.order import Label, MovingLabels, RankTarget
 from rankhub.interfaces.processes import Processes
+from rankhub.interfaces.tensors import sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ def split_by_sample(batch: Batch, parts: int) -> list[Micro]:
     """A batch in ``parts`` micro-batches that hold whole samples, and so whole groups."""
     if parts == 1:
         return [Micro(torch.arange(len(batch)), batch)]
-    index = batch.target.index.cpu()
+    index = batch.target.on_cpu.index
     samples = torch.unique(index)
     rows = [torch.isin(index, chunk).nonzero().flatten() for chunk in torch.tensor_split(samples, parts)]
     return [Micro(some, batch.rows(some)) for some in rows]
@@ -58,7 +59,8 @@ def assembled(parts: Sequence[tuple[Tensor, Outputs]]) -> Outputs:
     """The outputs of micro-batches, each with its rows, as those of the batch they were cut from; without a graph."""
     order = torch.argsort(torch.cat([rows for rows, _ in parts]))
     keys = parts[0][1]
-    return {key: torch.cat([values[key].detach() for _, values in parts])[order.to(keys[key].device)] for key in keys}
+    device = next(iter(keys.values())).device
+    return {key: torch.cat([values[key].detach() for _, values in parts])[sent(order, device)] for key in keys}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +72,14 @@ class Gathering:
     """
 
     processes: Processes
-    order: Tensor  # [count * n] int64: row of the gathered tensor -> row by rank
-    own: Tensor  # [n] int64: where this process's rows are in the gathered tensor
+    order: Tensor  # [count * n] int64 on the CPU: row of the gathered tensor -> row by rank
+    own: Tensor  # [n] int64 on the CPU: where this process's rows are in the gathered tensor
 
     @classmethod
     def of(cls, batch: Batch, processes: Processes) -> Self:
         """For the views of this process; a UserError if the processes have stacks of different lengths."""
-        lengths, device = [len(stack) for stack in batch.images], batch.target.index.device
-        held = processes.gather(torch.tensor([lengths], device=device)).tolist() if processes.count > 1 else []
+        lengths = [len(stack) for stack in batch.images]
+        held = processes.gather(torch.tensor([lengths])).tolist() if processes.count > 1 else []
         if any(one != lengths for one in held):
             views = ", ".join(str(sum(one)) for one in held)
             raise UserError(
@@ -87,22 +89,22 @@ class Gathering:
         stack = torch.repeat_interleave(torch.arange(len(lengths)), torch.tensor(lengths))
         order = torch.argsort(stack.repeat(processes.count), stable=True)
         own = (order // len(stack) == processes.rank).nonzero().flatten()
-        return cls(processes, order.to(device), own.to(device))
+        return cls(processes, order, own)
 
     @property
     def queries(self) -> Tensor | None:
-        """[N] bool, this process's rows; None on one process."""
+        """[N] bool on the CPU, this process's rows; None on one process."""
         if self.processes.count == 1:
             return None
-        return torch.isin(torch.arange(len(self.order), device=self.order.device), self.own)
+        return torch.isin(torch.arange(len(self.order)), self.own)
 
     def rows(self, rows: Tensor) -> Tensor:
         """This process's rows -> those of all, without a graph."""
-        return self.processes.gather(rows)[self.order]
+        return self.processes.gather(rows)[sent(self.order, rows.device)]
 
     def target(self, target: RankTarget) -> RankTarget:
         """What the views of all processes are."""
-        return target.each(self._part)
+        return target.on_cpu.each(self._part).to(target.index.device)
 
     def _part(self, part: Label) -> Label:
         return part.each(self._uneven).rows(self.order) if isinstance(part, MovingLabels) else self.rows(part)
@@ -115,7 +117,7 @@ class Gathering:
     def gradient(self, leaves: Outputs) -> Outputs:
         """The gradient at this process's rows, summed over the processes' parts of the loss."""
         own = {key: torch.zeros_like(leaf) if leaf.grad is None else leaf.grad for key, leaf in leaves.items()}
-        return {key: self.processes.sum(gradient)[self.own] for key, gradient in own.items()}
+        return {key: self.processes.sum(gradient)[sent(self.own, gradient.device)] for key, gradient in own.items()}
 
 
 def leaf(rows: Tensor) -> Tensor:

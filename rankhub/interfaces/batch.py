@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from rankhub.interfaces.order import RankTarget
+from rankhub.interfaces.tensors import sent
 
 IDENTITY: npt.NDArray[np.float64] = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 """The 2x3 map that moves nothing: [x, y, 1] of the source in pixels -> [x, y] of the view in pixels."""
@@ -69,8 +70,8 @@ class Batch:
         return len(self.sizes)
 
     def to(self, device: torch.device) -> Self:
-        """The same batch on ``device``; pinned memory is copied without waiting. ``sizes`` and ``maps`` stay."""
-        images = tuple(stack.to(device, non_blocking=True) for stack in self.images)
+        """The same batch on ``device``, nobody waiting for it. ``sizes`` and ``maps`` stay."""
+        images = tuple(sent(stack, device) for stack in self.images)
         return type(self)(images, self.sizes, self.maps, self.target.to(device))
 
     def rows(self, rows: Tensor) -> Self:
@@ -78,7 +79,7 @@ class Batch:
         images, start = [], 0
         for stack in self.images:
             here = rows[(rows >= start) & (rows < start + len(stack))] - start
-            images.append(stack[here.to(stack.device)])
+            images.append(stack[sent(here, stack.device)])
             start += len(stack)
-        target = self.target.rows(rows.to(self.target.index.device))
+        target = self.target.on_cpu.rows(rows).to(self.target.index.device)
         return type(self)(tuple(images), self.sizes[rows], self.maps[rows], target)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from rankhub.interfaces.batch import Batch
 from rankhub.interfaces.evaluate import EvaluationResult
 
 Request = Literal["stop", "save", "evaluate"]
@@ -34,7 +35,13 @@ class Callback:
         """Before the first step."""
 
     def step_logged(self, step: int, values: Mapping[str, float]) -> Request | None:
-        """Numbers of one step; ``step`` counts from 1 over all phases."""
+        """Numbers of one step, in order; ``step`` counts from 1 over all phases. On a GPU several are read together."""
+
+    def at_once(self, step: int) -> bool | None:
+        """Whether it must be told of a step before the next one is begun, for which a GPU is waited."""
+
+    def viewed(self, step: int, views: Mapping[str, Batch]) -> Mapping[str, npt.NDArray[np.uint8]] | None:
+        """Batches of a phase's streams, now and then. Pictures that are returned are handed to all callbacks."""
 
     def pictures(self, step: int, pictures: Mapping[str, npt.NDArray[np.uint8]]) -> None:
         """Pictures [H, W, 3] uint8 by name."""

@@ -22,7 +22,7 @@ class LossContext:
 
     Attributes:
         progress: Share of the phase that is done, in [0, 1].
-        queries: [N] bool, the rows whose terms this process computes; None = all. Only ``per_query`` losses
+        queries: [N] bool on the CPU, the rows whose terms this process computes; None = all. Only ``per_query`` losses
             are handed a part.
         teacher: The same outputs of the averaged network, without a graph; None unless the recipe's
             ``average`` is used as a teacher.

@@ -2,11 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import torch
 from torch import Tensor
+
+from rankhub.interfaces.tensors import sent
 
 
 class MovingLabels(ABC):
@@ -41,7 +43,7 @@ class MovingLabels(ABC):
 
     def to(self, device: torch.device) -> Self:
         """The same labels on ``device``."""
-        return self.each(lambda part: part.to(device))
+        return self.each(lambda part: sent(part, device))
 
 
 Label = Tensor | MovingLabels
@@ -74,6 +76,7 @@ class RankTarget:
     level: Tensor
     label: Label | None = None
     kind: Tensor | None = None
+    _host: Self | None = field(default=None, init=False, repr=False)  # from which it came to a device
 
     def __post_init__(self) -> None:
         n = len(self.index)
@@ -92,8 +95,19 @@ class RankTarget:
         return len(self.index)
 
     def to(self, device: torch.device) -> Self:
-        """The same target on ``device``."""
-        return self.each(lambda part: part.to(device))
+        """The same target on ``device``, nobody waiting for it."""
+        host = self.on_cpu
+        if device.type == "cpu":
+            return host
+        moved = host.each(lambda part: sent(part, device) if isinstance(part, Tensor) else part.to(device))
+        object.__setattr__(moved, "_host", host)
+        return moved
+
+    @property
+    def on_cpu(self) -> Self:
+        """The same on the CPU: there a loss sees which rows belong together without waiting for the device."""
+        known = self if self.index.device.type == "cpu" else self._host
+        return self.each(lambda part: part.to(torch.device("cpu"))) if known is None else known
 
     def rows(self, rows: Tensor) -> Self:
         """The given rows (integers), in their order."""
@@ -101,6 +115,6 @@ class RankTarget:
 
     def each(self, change: Callable[[Label], Any]) -> Self:
         """The target of what ``change`` makes of each part that is there."""
-        parts: list[Any] = [getattr(self, name) for name in self.__slots__]
+        parts: list[Any] = [getattr(self, name) for name in self.__slots__ if name != "_host"]
         changed: list[Any] = [None if part is None else change(part) for part in parts]
         return type(self)(*changed)

@@ -1,10 +1,11 @@
-"""Files that torch has written, read without running anything in them."""
+"""Tensors on their way: from a file without running anything in it, and to a device without waiting for it."""
 
 import pickle
 from pathlib import Path
 from typing import IO, Any
 
 import torch
+from torch import Tensor
 
 
 def load_tensors(file: Path | IO[bytes]) -> Any:
@@ -17,3 +18,10 @@ def load_tensors(file: Path | IO[bytes]) -> Any:
         return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise ValueError("it is damaged, or holds more than tensors, numbers and text, which could run code") from error
+
+
+def sent(tensor: Tensor, device: torch.device) -> Tensor:
+    """The same on ``device``. From the CPU it goes by pinned memory, so that nobody waits for what the device does."""
+    if device.type == "cuda" and tensor.device.type == "cpu":
+        tensor = tensor.pin_memory()
+    return tensor.to(device, non_blocking=device.type != "cpu")  # what is sent to the CPU is read there at once

@@ -141,10 +141,13 @@ class CheckpointSpec(RecipeModel):
 
 
 class Log(RecipeModel):
-    """How often things are written. Losses are written at every step."""
+    """How often things are written. Losses are written of every step."""
 
     every_steps: Annotated[int, Field(ge=1, description="steps between diagnostics and printed lines")] = 20
     pictures_every_epochs: Annotated[int, Field(ge=1)] | None = Field(default=None, description="pictures of views")
+    read_every_steps: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="steps between readings of losses from the device; default: 1 on the CPU, else 20"
+    )
 
 
 class Loader(RecipeModel):

@@ -293,6 +293,9 @@ class Stopper(Callback):
     def step_logged(self, step, values):
         return "stop" if step >= self.after else None
 
+    def at_once(self, step):
+        return step >= self.after
+
 
 _ROWS = {
     "dataset": {"patches": Patches},

@@ -8,15 +8,9 @@ from torch import Tensor
 
 from rankhub.interfaces.model import OutputSpec
 from rankhub.interfaces.order import RankTarget
+from tools.gpu_checks.golden import golden as golden
 
 EMBEDDING = {"embedding": OutputSpec("embedding", 5)}
-
-
-def golden() -> tuple[Tensor, Tensor]:
-    """3 groups of 4 vectors in 5 dimensions, of the golden numbers that independent code agreed on."""
-    n = torch.arange(12, dtype=torch.float64)[:, None]
-    k = torch.arange(5, dtype=torch.float64)
-    return torch.cos(1.7 * (n // 4) + 0.9 * k) + 0.8 * torch.sin(2.3 * n + 1.1 * k**2), torch.arange(12) // 4
 
 
 def make_target(group: Tensor, level: Tensor | None = None) -> RankTarget:

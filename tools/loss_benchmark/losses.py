@@ -45,17 +45,20 @@ def unfit(name: str, views: int) -> list[str]:
     )
 
 
-def ours(name: str, rows: int, views: int, dim: int, **options: Any) -> LossOf:
-    """One of rankhub's losses, as the engine calls it on views that are stored image by image."""
+def ours(name: str, rows: int, views: int, dim: int, device: Any = "cpu", **options: Any) -> LossOf:
+    """One of rankhub's losses, as the engine calls it on views that are stored image by image, on a device."""
+    import torch
+
     from rankhub.interfaces.loss import LossContext
 
+    device = torch.device(device)
     if name == FUNCTIONAL:
         from rankhub_s2r2.functional import smooth_ap
 
-        group = _target(rows, views).group
+        group = _target(rows, views).group.to(device)
         return lambda z: smooth_ap(z, group, tau=0.05, include_self=True)
-    component, target = _component(name, dim, **options), _target(rows, views)
-    count = component.count(target)
+    component, target = _component(name, dim, **options).to(device), _target(rows, views).to(device)
+    count = component.count(target.on_cpu)
 
     def loss(z: Tensor) -> Tensor:
         context = LossContext(progress=0.5, teacher={"main": z.detach().flip(1)})

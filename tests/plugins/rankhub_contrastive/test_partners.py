@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rankhub.interfaces.order import RankTarget
-from rankhub_contrastive.partners import aligned, numbered, pairs
-from rankhub_ranking.pairs import has_partner
+from rankhub_contrastive.partners import aligned, pairs
+from rankhub_ranking.pairs import has_partner, numbered
 
 IDS = st.lists(st.integers(-3, 3) | st.integers(-(2**62), 2**62), max_size=14)
 

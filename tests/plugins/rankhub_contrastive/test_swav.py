@@ -98,7 +98,7 @@ def test_gradcheck_of_the_prediction(make_batch):
     logits, target = make_batch([3, 1, 2], dim=5)
     rows = torch.tensor([0, 2, 3])
     targets = torch.rand(3, 5, dtype=torch.float64)
-    assert torch.autograd.gradcheck(lambda x: prediction_loss(targets, rows, x, target.index), logits.requires_grad_())
+    assert torch.autograd.gradcheck(lambda x: prediction_loss(targets, rows, x, target), logits.requires_grad_())
 
 
 def test_prototypes_stand_still_at_first(make_batch):

@@ -31,3 +31,9 @@ def test_a_run_keeps_what_callbacks_are_told(tmp_path):
     assert {path.name for path in (folder / "pictures").iterdir()} == set(told.found)
     for name, picture in told.found.items():
         np.testing.assert_array_equal(np.asarray(Image.open(folder / "pictures" / name)), picture)
+
+
+def test_without_one_who_draws_there_is_nothing_to_keep(tmp_path):
+    told = Told()
+    engine.start(load_text(fakes.RECIPE, [], catalog()), engine.Host(catalog(), Talk(), {}, [told]), tmp_path / "run")
+    assert told.found == {}

@@ -17,7 +17,7 @@ from rankhub.interfaces.errors import UserError
 def state(step, weight=1.0):
     weights = {"w": torch.full((2, 3), weight), "n": torch.tensor(4)}
     optimizer = {"state": {"w": {"m": torch.ones(2, 3), "step": torch.tensor(3.0)}}, "groups": [{"lr": 0.1}]}
-    return State(step, weights, None, optimizer, checkpoint.random_state(), {}, {"views": 12})
+    return State(step, weights, None, optimizer, {}, {"views": 12})
 
 
 def test_round_trip(tmp_path):
@@ -32,7 +32,7 @@ def test_round_trip(tmp_path):
 
 def test_tied_and_transposed_weights_are_kept(tmp_path):
     base = torch.arange(6.0).reshape(2, 3)
-    tied = State(1, {"a": base, "b": base, "c": base.t()}, {"a": base}, {}, checkpoint.random_state(), {}, {})
+    tied = State(1, {"a": base, "b": base, "c": base.t()}, {"a": base}, {}, {}, {})
     back = checkpoint.load(Checkpoints(tmp_path, 1).save(tied))
     assert torch.equal(back.weights["b"], base)
     assert torch.equal(back.weights["c"], base.t())
@@ -117,9 +117,7 @@ def test_a_flipped_bit_is_seen_and_the_one_before_is_taken(tmp_path, caplog, nam
     run = Checkpoints(tmp_path / "checkpoints", 2)
     for step in (1, 2):
         weights = {"w": torch.full((20, 3), float(step))}
-        run.save(
-            State(step, weights, weights, {"state": {}, "groups": []}, checkpoint.random_state(), {}, {"views": 1})
-        )
+        run.save(State(step, weights, weights, {"state": {}, "groups": []}, {}, {"views": 1}))
     last = tmp_path / "checkpoints" / "step_000000002"
     flip(last / name, path, bit)
     with pytest.raises(UserError, match=r"cannot be read|is a checkpoint of format"):
@@ -190,10 +188,3 @@ def test_checkpoints_of_before_there_were_digests_are_read(tmp_path):
     save_file({}, path / "model.safetensors")
     (path / "optimizer.pt").write_bytes(b"half")
     assert run.last_whole().step == 1
-
-
-def test_random_state_comes_back():
-    kept = checkpoint.random_state()
-    first = torch.rand(3)
-    checkpoint.set_random_state(kept)
-    assert torch.equal(torch.rand(3), first)

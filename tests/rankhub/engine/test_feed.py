@@ -51,11 +51,10 @@ def test_worker_processes_change_nothing(start):
         assert torch.equal(one.target.level, other.target.level)
 
 
-@pytest.mark.parametrize(("threads", "pin", "ahead"), [(2, False, False), (1, False, True), (2, True, True)])
-def test_a_thread_fetches_ahead_where_torch_leaves_a_core_or_a_gpu_computes(monkeypatch, threads, pin, ahead):
+@pytest.mark.parametrize(("threads", "apart", "ahead"), [(2, False, False), (1, False, True), (2, True, True)])
+def test_a_thread_fetches_ahead_where_torch_leaves_a_core_or_a_gpu_computes(monkeypatch, threads, apart, ahead):
     monkeypatch.setattr("torch.get_num_threads", lambda: threads)
     monkeypatch.setattr("os.cpu_count", lambda: 2)
-    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda stack: stack)
     fetched, ours = set(), feed()
 
     def noted(at):
@@ -63,7 +62,7 @@ def test_a_thread_fetches_ahead_where_torch_leaves_a_core_or_a_gpu_computes(monk
         return Feed.fetch(ours, at)
 
     monkeypatch.setattr(ours, "fetch", noted)
-    found = [batch.target.index for _, batch in ours.batches(0, 4, pin=pin)]
+    found = [batch.target.index for _, batch in ours.batches(0, 4, apart=apart)]
     assert fetched == {not ahead}
     assert torch.equal(torch.cat(found), torch.cat([feed().fetch(EpochPosition(0, n)).target.index for n in range(4)]))
 

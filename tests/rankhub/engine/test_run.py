@@ -242,7 +242,7 @@ def test_the_lower_is_the_better_where_an_evaluator_says_so(tmp_path):
         return {"spread": EvaluationResult({"spread": value})}
 
     best = Best(tmp_path, "spread.spread", {"spread": Low(data="test")})
-    state = checkpoint.State(3, {"w": torch.ones(1)}, None, {}, {}, {}, {})
+    state = checkpoint.State(3, {"w": torch.ones(1)}, None, {}, {}, {})
     assert best.kept() is None
     assert not best.improves(found(float("nan")))
     assert not best.improves({})

@@ -1,0 +1,1 @@
+"""What ``check_gpu.py`` checks and measures, a module a subject."""
