@@ -29,7 +29,7 @@ def _said(name: str) -> str:
 def _closure(name: str, extra: str = "") -> set[str]:
     """A distribution and all that it needs, as far as they are installed here."""
     found: set[str] = set()
-    ahead = [(canonicalize_name(name), extra)]
+    ahead: list[tuple[str, str]] = [(canonicalize_name(name), extra)]
     while ahead:
         one, its = ahead.pop()
         if one not in found:
