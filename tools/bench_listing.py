@@ -100,7 +100,7 @@ def trained(root: Path, way: str) -> dict[str, float]:
 
     ImageFolder.open = timed  # type: ignore[method-assign]
 
-    class FirstStep(Callback):
+    class FirstStepWatch(Callback):
         def step_logged(self, step: int, values: object) -> None:
             if step == 1:
                 found["first step"] = time.perf_counter() - start
@@ -115,7 +115,7 @@ def trained(root: Path, way: str) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as scratch:
         start = time.perf_counter()
         try:
-            rankhub.train(recipe, scratch, progress=False, callbacks=[FirstStep()])
+            rankhub.train(recipe, scratch, progress=False, callbacks=[FirstStepWatch()])
         finally:
             ImageFolder.open = plain  # type: ignore[method-assign]
     start = time.perf_counter()

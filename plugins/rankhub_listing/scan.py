@@ -19,7 +19,7 @@ from rankhub_listing.kept import KeptListing
 
 
 @dataclass(slots=True)
-class Found:
+class FoundImages:
     """What a folder holds, by name: no file was looked at.
 
     Attributes:
@@ -43,7 +43,7 @@ class Listing:
 
     Attributes:
         files: The images to decode, by relative path.
-        faults: As in :class:`Found`; so are the others.
+        faults: As in :class:`FoundImages`; so are the others.
     """
 
     files: ImageFiles = field(default_factory=ImageFiles.of)
@@ -53,7 +53,7 @@ class Listing:
     repeated: int = 0
 
 
-def find(root: Path, folders: Sequence[str] | None = None, kept: KeptListing | None = None) -> Found:
+def find(root: Path, folders: Sequence[str] | None = None, kept: KeptListing | None = None) -> FoundImages:
     """Find the images under ``root``, nested at any depth.
 
     Links are followed. A folder is entered once, under its real path where that lies below the root, so
@@ -75,7 +75,7 @@ def find(root: Path, folders: Sequence[str] | None = None, kept: KeptListing | N
         walk.enter(walk.links.pop(), first=False)
     if kept is not None:
         kept.save()
-    found = Found(Paths(_joined(walk.contents)), walk.faults, repeated=walk.repeated)
+    found = FoundImages(Paths(_joined(walk.contents)), walk.faults, repeated=walk.repeated)
     for folder, content in walk.contents.items():
         within = f"{folder}/" if folder else ""
         found.faults += content.faults(within)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rankhub_listing.formats import learn_formats
 from rankhub_listing.kept import KeptListing
-from rankhub_listing.scan import Found, find
+from rankhub_listing.scan import FoundImages, find
 
 
 @dataclass
@@ -28,7 +28,7 @@ class Lister:
     later: int = 0
     busy: bool = field(default=False, repr=False)
 
-    def __call__(self, root: Path, folders: list[str] | None = None) -> Found:
+    def __call__(self, root: Path, folders: list[str] | None = None) -> FoundImages:
         self.read, self.busy = 0, True
         try:
             return find(root, folders, KeptListing(self.cache, root, folders, learn_formats()))
@@ -40,7 +40,7 @@ class Lister:
         return sorted(self.cache.iterdir()) if self.cache.exists() else []
 
 
-def told(found: Found) -> tuple[object, ...]:
+def told(found: FoundImages) -> tuple[object, ...]:
     """All that was found, to be compared."""
     return list(found.paths), found.faults, +found.ignored, found.hidden, found.repeated
 
