@@ -27,7 +27,12 @@ def test_every_package_is_shipped_and_every_plugin_has_its_entry_point(repo, pyp
         ".".join(path.parent.relative_to(repo / "plugins").parts) for path in repo.glob("plugins/*/*/**/__init__.py")
     }
     assert packages == on_disk | plugins | nested | {"rankhub_recipes"}
-    others = {"rankhub_tables", "rankhub_points", "rankhub_tracking"}  # which answer no hook: others build on them
+    others = {
+        "rankhub_tables",
+        "rankhub_points",
+        "rankhub_tracking",
+        "rankhub_listing",
+    }  # no hook: others build on them
     others |= {"rankhub_cli", *pyproject["project"]["entry-points"]["rankhub.askers"]}
     entered = {*plugins, "rankhub_recipes"} - others
     assert pyproject["project"]["entry-points"]["rankhub.plugins"] == {name: name for name in entered}
@@ -50,6 +55,7 @@ def test_what_plugins_may_import_is_held_for_every_plugin_and_every_part_of_the_
             "rankhub_tracking",
             "rankhub_ranking",
             "rankhub_data",
+            "rankhub_listing",
             "rankhub_points",
             "rankhub_tables",
             "rankhub_lock",

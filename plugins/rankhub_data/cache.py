@@ -18,10 +18,10 @@ import numpy as np
 import numpy.typing as npt
 import PIL
 
-from rankhub_data.scan import ImageFile, UnusedImage
 from rankhub_data.store import Images
+from rankhub_listing.files import ImageFiles, UnusedImage
 
-_LAYOUT = 3
+_LAYOUT = 4
 """To be raised whenever decoding, or what an entry consists of, changes."""
 _PIXELS, _INDEX, _FAULTS = "pixels.bin", "index.npz", "faults.json"
 _PART = ".part"
@@ -64,9 +64,7 @@ class Decoded:
     faults: tuple[UnusedImage, ...]
 
 
-def key_of(
-    root: Path, files: Iterable[ImageFile], resize: int | None, max_side: int | None, readers: Iterable[str]
-) -> str:
+def key_of(root: Path, files: ImageFiles, resize: int | None, max_side: int | None, readers: Iterable[str]) -> str:
     """A name for what decoding gives: it changes with any file's path, size or time of change.
 
     Args:
@@ -79,8 +77,8 @@ def key_of(
     digest = hashlib.blake2b(digest_size=16)
     head = (str(_LAYOUT), PIL.__version__, os.path.realpath(root), f"{resize} {max_side}", *sorted(readers))
     digest.update("\0".join(head).encode("utf-8", "surrogateescape"))
-    for file in files:
-        digest.update(f"\0\0{file.path}\0{file.size}\0{file.mtime}".encode("utf-8", "surrogateescape"))
+    for part in (files.paths.joined, files.sizes.tobytes(), files.mtimes.tobytes()):
+        digest.update(b"\0%d\0" % len(part) + part)
     return digest.hexdigest()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,7 +11,7 @@ from rankhub.interfaces.data import DataReport, OpenContext
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.options import Ge
 from rankhub_data.image_folder import ImageFolder
-from rankhub_data.scan import Listing
+from rankhub_listing.scan import Listing
 
 _COUNTS = {"train2017": 118_287, "val2017": 5_000, "unlabeled2017": 123_403}
 _ARCHIVES_GB = {"train2017": 18, "val2017": 1, "unlabeled2017": 19}
@@ -49,8 +50,9 @@ class Coco(ImageFolder):
         seed: Annotated[int, Ge(0)] = 0,
         duplicates: Literal["keep", "drop"] = "keep",
         cache: Literal["auto", "always"] = "auto",
+        listing: Literal["kept", "anew"] = "kept",
     ) -> None:
-        super().__init__(root=root, resize=resize, seed=seed, duplicates=duplicates, cache=cache)
+        super().__init__(root=root, resize=resize, seed=seed, duplicates=duplicates, cache=cache, listing=listing)
         self.given = self.root
         self.split = split
         self.images = images
@@ -91,16 +93,16 @@ class Coco(ImageFolder):
         note = f"{self.root} holds {self._found:,} images, COCO's {self.split} has {whole:,}: it is not complete"
         return DataReport([*report.notes, note], report.tables)
 
-    def _listing(self) -> Listing:
-        listing = super()._listing()
+    def _listing(self, context: OpenContext) -> Listing:
+        listing = super()._listing(context)
         self._found = len(listing.files)
         if self.images is None or not listing.files:
             return listing
         if self.images > self._found:
             raise UserError(f"{self.root} holds {self._found:,} images, fewer than `images: {self.images}`")
-        drawn = sorted(listing.files, key=lambda file: _draw(self.seed, file.path))[: self.images]
-        listing.files = sorted(drawn, key=lambda file: file.path)
-        return listing
+        numbers = [_draw(self.seed, path) for path in listing.files.paths]
+        drawn = sorted(range(self._found), key=numbers.__getitem__)[: self.images]
+        return replace(listing, files=listing.files.chosen(sorted(drawn)))
 
 
 def _draw(seed: int, path: str) -> bytes:

@@ -11,9 +11,9 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from rankhub_data.deep import Remark, to_bytes
-from rankhub_data.formats import candidates, foreign_content, what_it_is
-from rankhub_data.scan import FaultKind, UnusedImage
 from rankhub_data.tiff import MAGIC, UnsupportedTiffError, pillow_reads, read_tiff
+from rankhub_listing.files import FaultKind, UnusedImage
+from rankhub_listing.formats import candidates, foreign_content, what_it_is
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -54,7 +54,7 @@ class UndecodableError(Exception):
     """The bytes give no image.
 
     Args:
-        kind: See :class:`~rankhub_data.scan.UnusedImage`.
+        kind: See :class:`~rankhub_listing.files.UnusedImage`.
         reason: What is wrong.
         remedy: What the user can do.
     """

@@ -13,7 +13,8 @@ from rankhub.interfaces.data import DataReport
 from rankhub.interfaces.files import readable
 from rankhub_data.deep import Remark
 from rankhub_data.reading import Folder
-from rankhub_data.scan import Listing, UnusedImage
+from rankhub_listing.files import UnusedImage
+from rankhub_listing.scan import Listing
 
 _KINDS_NAMED = 4
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".zst")

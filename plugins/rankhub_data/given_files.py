@@ -11,7 +11,8 @@ from rankhub.interfaces.data import OpenContext
 from rankhub.interfaces.errors import UserError
 from rankhub_data.given_images import GivenItems
 from rankhub_data.reading import Folder, Sizes, read_folder
-from rankhub_data.scan import ImageFile, Listing
+from rankhub_listing.files import ImageFile, ImageFiles
+from rankhub_listing.scan import Listing
 
 
 def read_files(items: GivenItems, context: OpenContext) -> tuple[Folder, Sizes] | None:
@@ -30,7 +31,7 @@ def read_files(items: GivenItems, context: OpenContext) -> tuple[Folder, Sizes] 
     position = {path: number for number, path in enumerate(dict.fromkeys(paths.values()))}
     root = Path(os.path.commonpath([os.path.dirname(path) for path in position]))
     resize, max_side = items.limits
-    listing = Listing([_file(path, root) for path in position])
+    listing = Listing(ImageFiles.of(_file(path, root) for path in position))
     folder = read_folder(root, listing, resize, context, keep=False, max_side=max_side)
     row_of = {int(number): row for row, number in enumerate(folder.decoded.facts.rows)}
     rows = np.full(len(items), -1, dtype=np.int64)

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from rankhub.interfaces.errors import UserError
 from rankhub_data.decode import Pixels, UndecodableError, decode, from_pil, header_size, pil_size, shrunk
-from rankhub_data.formats import learn_formats, unread
+from rankhub_listing.formats import learn_formats, unread
 
 FORMS = "a path, a PIL image, an array [H, W, 3] or [H, W], or a tensor [3, H, W] or [1, H, W]"
 

@@ -19,7 +19,7 @@ from rankhub_data.folder_report import nothing_found, nothing_readable, report
 from rankhub_data.listed import only_listed
 from rankhub_data.parts import held_out
 from rankhub_data.reading import Folder, list_folder, read_folder
-from rankhub_data.scan import Listing
+from rankhub_listing.scan import Listing
 
 _SPLITS = frozenset({"train", "training", "val", "valid", "validation", "test", "testing", "unlabeled", "unlabelled"})
 
@@ -50,6 +50,8 @@ class ImageFolder(Dataset):
         duplicates: ``keep`` and report them, or ``drop`` all but the first of each.
         cache: ``auto``: decoded images are written to the recipe's ``loader.cache`` folder only where memory does
             not hold them; ``always``: in any case, so that later runs need not decode again.
+        listing: ``kept``: of a folder of 10,000 images or more, the names are kept beside decoded images,
+            and folders that have not changed since are not read again; ``anew``: every folder is read.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class ImageFolder(Dataset):
         resize: Annotated[int, Ge(8)] | None = None,
         duplicates: Literal["keep", "drop"] = "keep",
         cache: Literal["auto", "always"] = "auto",
+        listing: Literal["kept", "anew"] = "kept",
     ) -> None:
         self.root = Path(os.path.abspath(Path(root).expanduser()))
         self.folders = folders
@@ -75,6 +78,7 @@ class ImageFolder(Dataset):
         self.resize = resize
         self.duplicates = duplicates
         self.cache = cache
+        self.keeps_listing = listing == "kept"
         self.label = LabelSpec(kind="class" if labels == "folder" else None)
         self._folder: Folder | None = None
         self._rows: npt.NDArray[np.int64] = np.empty(0, np.int64)
@@ -104,7 +108,7 @@ class ImageFolder(Dataset):
         Raises:
             UserError: No image in it, none that can be read, none in this part, or no class for a label.
         """
-        listing = self._listing()
+        listing = self._listing(context)
         if not listing.files and not listing.faults:
             raise UserError(nothing_found(str(self.root), listing))
         classes = self._classes(listing) if self.label.kind == "class" else []
@@ -125,9 +129,9 @@ class ImageFolder(Dataset):
         )
         return DataReport([*found.notes, note], found.tables)
 
-    def _listing(self) -> Listing:
+    def _listing(self, context: OpenContext) -> Listing:
         """The files to decode; known without decoding."""
-        listing = list_folder(self.root, self.folders)
+        listing = list_folder(self.root, self.folders, context if self.keeps_listing else None)
         return listing if self.listed is None else only_listed(listing, self.listed, self.root)
 
     def _chosen(self, original: npt.NDArray[np.int64], file_digests: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
@@ -146,13 +150,13 @@ class ImageFolder(Dataset):
 
     def _classes(self, listing: Listing) -> list[str]:
         """The first folders below the root that hold images, of all parts alike."""
-        loose = [file.path for file in listing.files if "/" not in file.path]
+        loose = [path for path in listing.files.paths if "/" not in path]
         if loose:
             raise UserError(
                 f"with labels: folder the class is the first folder below {self.root}, but {len(loose)} images lie in "
                 f"it directly, such as {readable(loose[0])}; move them into class folders, or set labels: none"
             )
-        classes = sorted({_top(file.path) for file in listing.files})
+        classes = sorted({_top(path) for path in listing.files.paths})
         if len(classes) > 1 and _SPLITS.issuperset(name.lower() for name in classes):
             raise UserError(
                 f"with labels: folder the classes of {self.root} would be {', '.join(classes)}; "

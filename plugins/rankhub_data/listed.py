@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.files import readable
-from rankhub_data.scan import Listing
+from rankhub_listing.scan import Listing
 from rankhub_tables.delimited import read_delimited
 from rankhub_tables.names import PathFinder
 
@@ -30,7 +30,7 @@ def only_listed(listing: Listing, file: Path, root: Path) -> Listing:
     asked = {row[COLUMN]: row.location for row in table}
     if not asked:
         raise UserError(f"{file} lists no image; name some, or leave `listed` out to take the whole folder")
-    known = PathFinder([*(one.path for one in listing.files), *(one.path for one in listing.faults)], str(root))
+    known = PathFinder([*listing.files.paths, *(one.path for one in listing.faults)], str(root))
     found = {name: known.find(name) for name in asked}
     if unknown := [name for name, path in found.items() if path is None]:
         raise UserError(
@@ -40,6 +40,6 @@ def only_listed(listing: Listing, file: Path, root: Path) -> Listing:
     names = set(found.values())
     return replace(
         listing,
-        files=[one for one in listing.files if one.path in names],
+        files=listing.files.chosen([row for row, path in enumerate(listing.files.paths) if path in names]),
         faults=[one for one in listing.faults if one.path in names],
     )

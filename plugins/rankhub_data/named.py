@@ -13,7 +13,8 @@ from rankhub.interfaces.data import OpenContext
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.files import readable
 from rankhub_data.reading import Folder, read_folder
-from rankhub_data.scan import ImageFile, Listing
+from rankhub_listing.files import ImageFile, ImageFiles
+from rankhub_listing.scan import Listing
 from rankhub_tables.names import folded
 from rankhub_tables.wording import number_of_images, some
 
@@ -49,7 +50,9 @@ def read_named(
         UserError: An image is missing, named twice or cannot be decoded, or the cache cannot be written: each image
             goes with what the table says of it, so none is skipped.
     """
-    folder = read_folder(root, Listing(_find(root, names, source)), resize, context, keep=keep, max_side=max_side)
+    folder = read_folder(
+        root, Listing(ImageFiles.of(_find(root, names, source))), resize, context, keep=keep, max_side=max_side
+    )
     faults = folder.decoded.faults
     if faults:
         said = some([f"{readable(fault.path)} ({fault.reason})" for fault in faults])

@@ -7,14 +7,16 @@ import hashlib
 import os
 import threading
 import warnings
+from array import array
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path
+from typing import Any
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -26,10 +28,12 @@ from rankhub.interfaces.errors import UserError
 from rankhub_data.cache import Decoded, Facts, PartialEntry, key_of, load
 from rankhub_data.decode import NoRoomError, Pixels, UndecodableError, decode
 from rankhub_data.deep import Remark
-from rankhub_data.formats import learn_formats
 from rankhub_data.parts import originals
-from rankhub_data.scan import ImageFile, Listing, UnusedImage, scan
 from rankhub_data.store import Collector
+from rankhub_listing.files import ImageFile, ImageFiles, UnusedImage, as_ints
+from rankhub_listing.formats import learn_formats
+from rankhub_listing.kept import KeptListing
+from rankhub_listing.scan import Listing, scan
 
 _FILES_A_TASK = 32
 _BYTES_A_TASK = 1 << 20
@@ -92,7 +96,7 @@ class Folder:
         """[n] a hash of each file."""
         return self.decoded.facts.file_digests
 
-    @property
+    @cached_property
     def originals(self) -> Sizes:
         """[n] for each image the first one with the same pixels; its own number if it is the first."""
         return originals(self.decoded.facts.pixel_digests)
@@ -113,15 +117,47 @@ _in_use: WeakValueDictionary[str, Folder] = WeakValueDictionary()
 _reading = threading.Lock()
 
 
-def list_folder(root: Path, folders: Sequence[str] | None) -> Listing:
-    """The images of a folder, not yet decoded; see :func:`~rankhub_data.scan.scan`.
+class _Together:
+    """What the data sets that one context opens, one after the other, have listed: each folder once."""
+
+    def __init__(self) -> None:
+        self._context: OpenContext | None = None
+        self._listings: WeakValueDictionary[Any, Listing] = WeakValueDictionary()
+
+    def listing(
+        self, root: Path, folders: Sequence[str] | None, context: OpenContext, formats: frozenset[str]
+    ) -> Listing:
+        """Of a folder; looked at anew for another context."""
+        with _reading:
+            if self._context is not context:
+                self._context, self._listings = context, WeakValueDictionary()
+            key = root, None if folders is None else tuple(folders)
+            found = self._listings.get(key)
+            if found is None:
+                kept = KeptListing(context.cache / "listings", root, folders, formats)
+                found = self._listings[key] = scan(root, folders, kept)
+            return found
+
+
+_together = _Together()
+
+
+def list_folder(root: Path, folders: Sequence[str] | None, context: OpenContext | None = None) -> Listing:
+    """The images of a folder, not yet decoded; see :func:`~rankhub_listing.scan.scan`.
+
+    Args:
+        root: Absolute.
+        folders: Only these below it; None = all.
+        context: Where to keep what is found, for the next run; data sets that it opens share it. None = nowhere.
 
     Raises:
         UserError: The folder cannot be listed.
     """
-    learn_formats()
+    formats = learn_formats()
     try:
-        return scan(root, folders)
+        if context is None:
+            return scan(root, folders)
+        return _together.listing(root, folders, context, formats)
     except OSError as error:
         raise UserError(f"the folder {error.filename or root} cannot be listed: {error.strerror}") from None
 
@@ -191,13 +227,10 @@ def _writing(cache: Path) -> Iterator[None]:
 
 
 def _decode_into(
-    collector: Collector, root: Path, files: Sequence[ImageFile], shrunk: _Decode, context: OpenContext
+    collector: Collector, root: Path, files: ImageFiles, shrunk: _Decode, context: OpenContext
 ) -> tuple[Facts, tuple[UnusedImage, ...]]:
-    rows: list[int] = []
     faults: list[UnusedImage] = []
-    digests: list[tuple[int, int]] = []
-    sources: list[tuple[int, int]] = []
-    remarks: list[int] = []
+    rows, sources, digests, remarks = array("q"), array("q"), array("Q"), array("B")
     for row, result in enumerate(_decode_all(root, files, shrunk, context.progress)):
         if isinstance(result, UnusedImage):
             faults.append(result)
@@ -205,18 +238,18 @@ def _decode_into(
         with _writing(context.cache):
             collector.add(result.pixels)
         rows.append(row)
-        digests.append((result.file_digest, result.pixel_digest))
-        sources.append(result.source)
+        digests.extend((result.file_digest, result.pixel_digest))
+        sources.extend(result.source)
         remarks.append(int(result.remark))
         del result  # before the next is decoded
-    both = np.array(digests, dtype=np.uint64).reshape(-1, 2)
+    both = np.frombuffer(digests, np.uint64).reshape(-1, 2)
     facts = Facts(
-        np.array(rows, np.int64),
+        as_ints(rows),
         collector.shapes,
-        np.array(sources, np.int64).reshape(-1, 2),
+        as_ints(sources).reshape(-1, 2),
         both[:, 0].copy(),
         both[:, 1].copy(),
-        np.array(remarks, np.uint8),
+        np.frombuffer(remarks, np.uint8),
     )
     return facts, tuple(faults)
 
@@ -255,7 +288,7 @@ class _Room:
 
 
 def _decode_all(
-    root: Path, files: Sequence[ImageFile], shrunk: _Decode, progress: Callable[[int, int, str], None]
+    root: Path, files: ImageFiles, shrunk: _Decode, progress: Callable[[int, int, str], None]
 ) -> Iterator[_Image | UnusedImage]:
     """Each file's image or fault, in order. Few are in flight, so that memory stays bounded."""
     threads, done = min(32, cores() + 4), 0
@@ -285,7 +318,7 @@ def _decode_all(
             pool.shutdown(cancel_futures=True)
 
 
-def _tasks(files: Sequence[ImageFile]) -> Iterator[list[ImageFile]]:
+def _tasks(files: ImageFiles) -> Iterator[list[ImageFile]]:
     task: list[ImageFile] = []
     size = 0
     for file in files:

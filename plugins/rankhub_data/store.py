@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from array import array
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor
 
 from rankhub_data.decode import Pixels
+from rankhub_listing.files import as_ints
 
 
 class Images:
@@ -82,7 +84,7 @@ class Collector:
         # A bytearray grows in place (realloc), so that the images never stand twice in memory.
         self._flat = bytearray()
         self._file: BinaryIO | None = None
-        self._shapes: list[tuple[int, int]] = []
+        self._shapes = array("q")
 
     def add(self, pixels: Pixels) -> None:
         """Keep a [3, H, W] uint8 image.
@@ -90,7 +92,7 @@ class Collector:
         Raises:
             OSError: The file cannot be made or written.
         """
-        self._shapes.append(pixels.shape[1:])
+        self._shapes.extend(pixels.shape[1:])
         if self._file is None and len(self._flat) + pixels.nbytes > self._limit:
             self._file = self._open()
             self._file.write(self._flat)
@@ -104,7 +106,7 @@ class Collector:
     @property
     def shapes(self) -> npt.NDArray[np.int64]:
         """[n, 2] height and width of each image."""
-        return np.array(self._shapes, dtype=np.int64).reshape(-1, 2)
+        return as_ints(self._shapes).reshape(-1, 2)
 
     def finish(self) -> Images | None:
         """The images if they are in memory; None if they are in the file, now complete on the disk and closed.

@@ -11,9 +11,9 @@ from PIL import Image
 
 from rankhub import UserError
 from rankhub.interfaces.files import readable, whole
-from rankhub_data.formats import learn_formats
 from rankhub_data.given_images import AS_IS, pixels
 from rankhub_data.sheet import Tile, draw_sheet, fitted
+from rankhub_listing.formats import learn_formats
 
 _SIDE = 112
 

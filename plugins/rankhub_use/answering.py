@@ -14,7 +14,7 @@ from rankhub import UserError
 from rankhub.interfaces.data import Dataset, LabelSpec
 from rankhub.interfaces.files import readable
 from rankhub.interfaces.model import Head
-from rankhub_data.scan import UnusedImage
+from rankhub_listing.files import UnusedImage
 from rankhub_use.reading import FileBlock, read_blocks
 from rankhub_use.sources import NamedFile
 from rankhub_use.steady import steady

@@ -18,7 +18,7 @@ from PIL import Image
 from rankhub import Talk, UserError
 from rankhub.interfaces.files import as_csv, write_text
 from rankhub_data.decode import Pixels
-from rankhub_data.scan import UnusedImage
+from rankhub_listing.files import UnusedImage
 from rankhub_use.audit_page import draw, page
 from rankhub_use.filling import fill
 from rankhub_use.findings import Findings

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rankhub import Talk
-from rankhub_data.scan import UnusedImage
+from rankhub_listing.files import UnusedImage
 from rankhub_use.answering import answer_files, remarks_of, vector_of, width_of
 from rankhub_use.filling import fill
 from rankhub_use.growing import Growing

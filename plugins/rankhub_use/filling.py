@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rankhub import Talk
-from rankhub_data.scan import UnusedImage
+from rankhub_listing.files import UnusedImage
 from rankhub_use.answering import none_answered
 from rankhub_use.growing import Growing
 from rankhub_use.shell import Pace

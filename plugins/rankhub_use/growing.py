@@ -13,7 +13,7 @@ from typing import Any
 
 from rankhub import UserError
 from rankhub.interfaces.files import beside_of, read_json, readable, write_text
-from rankhub_data.scan import UnusedImage
+from rankhub_listing.files import UnusedImage
 from rankhub_tables.writing import fitting
 from rankhub_use.sources import NamedFile
 from rankhub_use.tables import CsvTable, GrowingTable, Row

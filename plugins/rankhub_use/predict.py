@@ -13,7 +13,7 @@ import numpy as np
 from rankhub import Talk, UserError
 from rankhub.interfaces.files import whole
 from rankhub_data.folder_report import remarked
-from rankhub_data.scan import UnusedImage
+from rankhub_listing.files import UnusedImage
 from rankhub_tables.writing import csv_line, fitting
 from rankhub_use.answering import Answers, answer_files, none_answered, pictures_of, remarks_of
 from rankhub_use.filling import fill

@@ -17,8 +17,8 @@ import torch
 from rankhub.interfaces.data import DataReport, Dataset, OpenContext, Sample
 from rankhub_data.decode import Pixels, UndecodableError, decode
 from rankhub_data.deep import Remark
-from rankhub_data.formats import learn_formats, unread
-from rankhub_data.scan import UnusedImage
+from rankhub_listing.files import UnusedImage
+from rankhub_listing.formats import learn_formats, unread
 from rankhub_use.sources import NamedFile
 
 AHEAD = 4

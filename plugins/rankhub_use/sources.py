@@ -11,8 +11,8 @@ from typing import BinaryIO
 
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.files import readable
-from rankhub_data.formats import learn_formats
-from rankhub_data.scan import scan
+from rankhub_listing.formats import learn_formats
+from rankhub_listing.scan import find
 
 STDIN = "-"
 """The source that stands for names on standard input."""
@@ -100,11 +100,11 @@ def _below(folder: str, *, named: bool) -> Iterator[NamedFile]:
     """The images below a folder, and what is there of them that cannot be read."""
     root = _expanded(folder)
     try:
-        listing = scan(Path(root))
+        found = find(Path(root))
     except OSError as error:
         raise UserError(f"{readable(folder)} cannot be listed: {(error.strerror or str(error)).lower()}") from None
-    paths = sorted([*(one.path for one in listing.files), *(one.path for one in listing.faults)])
-    del listing
+    paths = sorted([*found.paths, *(one.path for one in found.faults)])
+    del found
     for path in paths:
         yield NamedFile(os.path.join(folder, path) if named else path, os.path.join(root, path))
 

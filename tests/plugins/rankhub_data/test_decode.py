@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from rankhub_data.decode import Remark, UndecodableError, decode
-from rankhub_data.formats import learn_formats
+from rankhub_listing.formats import learn_formats
 
 learn_formats()
 

@@ -226,7 +226,7 @@ def test_parts_are_read_once(folder, open_folder, monkeypatch):
 
 def test_faults_are_skipped_counted_and_listed(folder, open_folder, photo, monkeypatch):
     monkeypatch.delitem(Image.OPEN, "HEIF", raising=False)
-    monkeypatch.setattr("rankhub_data.formats.importlib.import_module", lambda name: 1 / 0)
+    monkeypatch.setattr("rankhub_listing.formats.importlib.import_module", lambda name: 1 / 0)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10_000)
     root = folder("a.png", "deep/b.png")
     photo(400, 300).save(root / "bomb.png")
@@ -340,7 +340,7 @@ def test_folder_of_foreign_images_only(tmp_path, open_folder):
 
 
 def test_folder_that_cannot_be_listed(tmp_path, open_folder, monkeypatch):
-    from rankhub_data import scan
+    from rankhub_listing import scan
 
     def scandir(path):
         raise PermissionError(13, "Permission denied", str(path))

@@ -53,7 +53,7 @@ def test_a_small_file_of_many_pixels_takes_few_copies(tmp_path):
     Image.new("RGBA", (4000, 4000), (200, 0, 0, 128)).save(tmp_path / "bomb.png")
     code = (
         "import resource, sys; from rankhub_data.decode import decode\n"
-        "from rankhub_data.formats import learn_formats; learn_formats()\n"
+        "from rankhub_listing.formats import learn_formats; learn_formats()\n"
         "data = open(sys.argv[1], 'rb').read(); decode(open(sys.argv[2], 'rb').read())\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "pixels = decode(data)[0]\n"

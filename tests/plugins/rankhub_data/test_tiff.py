@@ -16,8 +16,8 @@ from PIL import Image
 from rankhub.interfaces.errors import UserError
 from rankhub_data.decode import UndecodableError, decode, from_pil, header_size
 from rankhub_data.deep import Remark, to_bytes
-from rankhub_data.formats import learn_formats
 from rankhub_data.given_images import pixels as given_pixels
+from rankhub_listing.formats import learn_formats
 
 learn_formats()
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")

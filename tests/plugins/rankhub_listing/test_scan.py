@@ -7,10 +7,10 @@ from types import ModuleType
 import pytest
 from PIL import Image
 
-from rankhub_data import formats
-from rankhub_data import scan as scanning
-from rankhub_data.formats import FOREIGN, READABLE, learn_formats
-from rankhub_data.scan import scan
+from rankhub_listing import formats
+from rankhub_listing import scan as scanning
+from rankhub_listing.formats import FOREIGN, READABLE, learn_formats
+from rankhub_listing.scan import scan
 
 learn_formats()
 
