@@ -22,6 +22,8 @@ KINDS = {
     "cross_entropy": "logits",
     "dino": "prototypes",
     "density_mse": "map",
+    "bayesian_points": "map",
+    "zip_nll": "map",
 }
 """Of the output that a loss takes; else an embedding."""
 
@@ -38,7 +40,7 @@ def target_of(name: str, points: bool) -> RankTarget:
     """Four images with two views each, one of them without a label."""
     index = torch.arange(4).repeat_interleave(2)
     view, level = torch.arange(2).repeat(4), torch.tensor([1.0, 0.5]).repeat(4)
-    if points or name == "density_mse":
+    if points or KINDS.get(name) == "map":
         draw = np.random.default_rng(3)
         sizes = torch.full((8, 2), 16)
         label = Points.of([draw.random((number, 2)) * 16 for number in (0, 3, 1, 2, 4, 1, 1, 5)], sizes)
@@ -57,7 +59,8 @@ def step(loss, kind, target, log=False, queries=None):
     taught = torch.randn(8, *SHAPES[kind], generator=draw).to(device, non_blocking=True)
     count = loss.count(target.on_cpu)
     assert count.device.type == "cpu"
-    result = loss({kind: rows}, target, LossContext(0.5, queries, {kind: taught}, log))
+    outputs = {kind: rows, "suppressed": rows} if kind == "map" else {kind: rows}
+    result = loss(outputs, target, LossContext(0.5, queries, {kind: taught}, log))
     (result.total / count.clamp(min=1)).backward()
     loss.after_step()
     return rows.grad
@@ -70,7 +73,8 @@ def built(name, options):
     torch.manual_seed(1)
     small = {"moco": {"queue": 9}, "swav": {"prototypes": 7}}.get(name, {})
     spec = ComponentSpec(use=name, **small, **options)
-    return CATALOG.build("loss", spec, {kind: OutputSpec(kind, 6)}), kind, target_of(name, points)
+    given = {one: OutputSpec(kind, 6) for one in ((kind, "suppressed") if name == "zip_nll" else (kind,))}
+    return CATALOG.build("loss", spec, given), kind, target_of(name, points)
 
 
 @pytest.mark.parametrize(("name", "options"), CASES, ids=[f"{name} {options or ''}" for name, options in CASES])

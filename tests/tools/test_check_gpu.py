@@ -25,8 +25,8 @@ def test_golden_values_and_views_pass(bench):
 
 
 def test_a_wrong_loss_is_found(bench, monkeypatch):
-    right = SmoothAP.terms
-    monkeypatch.setattr(SmoothAP, "terms", lambda self, *handed: right(self, *handed) * 1.001)
+    right = SmoothAP.total
+    monkeypatch.setattr(SmoothAP, "total", lambda self, *handed: right(self, *handed) * 1.001)
     with pytest.raises(Failed, match="smooth_ap"):
         components.golden_losses(bench)
 
@@ -49,8 +49,8 @@ def test_steps_wait_for_nothing(bench):
 
 
 def test_a_step_that_waits_is_found(bench, monkeypatch):
-    right = SmoothAP.terms
-    monkeypatch.setattr(SmoothAP, "terms", lambda self, *handed: right(self, *handed) * float(handed[0].sum() > 0))
+    right = SmoothAP.total
+    monkeypatch.setattr(SmoothAP, "total", lambda self, *handed: right(self, *handed) * float(handed[0].sum() > 0))
     done = attempt("waits", runs.waits_for_nothing, bench)
     assert done.outcome == "failed"
     assert "meta" in done.said
