@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import os
 import threading
 import warnings
 from array import array
@@ -34,6 +33,7 @@ from rankhub_listing.files import ImageFile, ImageFiles, UnusedImage, as_ints
 from rankhub_listing.formats import learn_formats
 from rankhub_listing.kept import KeptListing
 from rankhub_listing.scan import Listing, scan
+from rankhub_train.waiting import cores
 
 _FILES_A_TASK = 32
 _BYTES_A_TASK = 1 << 20
@@ -365,10 +365,3 @@ def _hash(content: bytes | memoryview, shape: tuple[int, ...] = ()) -> int:
     digest = hashlib.blake2b(content, digest_size=8)
     digest.update(repr(shape).encode())
     return int.from_bytes(digest.digest(), "big")
-
-
-def cores() -> int:
-    """CPU cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

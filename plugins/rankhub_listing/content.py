@@ -7,7 +7,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from rankhub_listing.files import UnusedImage, unreadable
+from rankhub_listing.files import UnusedImage, unreadable, unsupported
 from rankhub_listing.formats import FOREIGN, READABLE, looks_like_image, unread
 
 _NOT_PHOTOS = frozenset({"__MACOSX", "@eaDir", "lost+found", "$RECYCLE.BIN", "System Volume Information"})
@@ -42,9 +42,7 @@ class Content:
     def faults(self, within: str) -> Iterator[UnusedImage]:
         """The images that cannot be read; ``within`` goes before their names."""
         for name in self.foreign:
-            format_ = FOREIGN[_ending(name)]
-            reason = f"{format_.name} is not read by Pillow"
-            yield UnusedImage(within + name, "unsupported", reason, format_.remedy)
+            yield unsupported(within + name, FOREIGN[_ending(name)])
         for one in self.lost:
             yield UnusedImage(within + one.path, one.kind, one.reason)
 

@@ -6,10 +6,13 @@ import os
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from rankhub_listing.formats import Foreign
 
 Ints = npt.NDArray[np.int64]
 
@@ -57,6 +60,11 @@ class UnusedImage:
 def unreadable(path: str, error: OSError) -> UnusedImage:
     """What is said of a file or a folder that the system does not let be read."""
     return UnusedImage(path, "unreadable", (error.strerror or str(error)).lower())
+
+
+def unsupported(path: str, format_: Foreign) -> UnusedImage:
+    """What is said of an image whose format Pillow does not read here."""
+    return UnusedImage(path, "unsupported", f"{format_.name} is not read by Pillow", format_.remedy)
 
 
 class Paths:

@@ -76,8 +76,7 @@ class PrecisionLoss(SummedLoss):
 
     def term(self, block: Block, values: tuple[Tensor, ...]) -> Tensor:
         """1 - AP."""
-        among, above = values
-        return 1 - (among / (among + above)).mean(1)
+        return 1 - _precision(*values)
 
     def with_gradient(self, block: Block) -> tuple[Tensor, Tensor, Tensor]:
         """By d(1 - R⁺/R) = -(R - R⁺) / R² at R⁺, and R⁺ / R² at R - R⁺."""
@@ -96,7 +95,11 @@ def query_precision(
     rows: Tensor, queries: Queries, step: Step, block_bytes: int | None = None, *, among: Step | None = None
 ) -> Tensor:
     """AP_q = 1/|P_q| Σ_{i in P_q} R⁺(i) / R(i), [n] in (0, 1], with the ranks of :func:`positive_ranks`."""
-    counted, above = positive_ranks(rows, queries, step, block_bytes, among=among)
+    return _precision(*positive_ranks(rows, queries, step, block_bytes, among=among))
+
+
+def _precision(counted: Tensor, above: Tensor) -> Tensor:
+    """[m, P] R⁺ and R - R⁺ -> [m] AP."""
     return (counted / (counted + above)).mean(1)
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rankhub.interfaces.callback import Callback, RunInfo
+from rankhub_train.waiting import cores
 
 log = logging.getLogger("rankhub")
 
@@ -51,11 +51,6 @@ class DataBound(Callback):
                 "; or ".join(advice(self.recipe, cores())),
             )
         self._step, self._start, self._waited = step, now, 0.0
-
-
-def cores() -> int:
-    """That this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def advice(recipe: Mapping[str, Any], cores: int) -> Iterator[str]:

@@ -48,6 +48,13 @@ def may_spin(environment: Mapping[str, str]) -> bool:
         return False
 
 
+def cores() -> int:
+    """CPU cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def _limited() -> bool:
     """Whether a control group, or one that it is in, limits this process's share of the cores."""
     for line in OWN_GROUPS.read_text().splitlines():

@@ -17,8 +17,9 @@ import torch
 from rankhub.interfaces.data import DataReport, Dataset, OpenContext, Sample
 from rankhub_data.decode import Pixels, UndecodableError, decode
 from rankhub_data.deep import Remark
-from rankhub_listing.files import UnusedImage
+from rankhub_listing.files import UnusedImage, unreadable, unsupported
 from rankhub_listing.formats import learn_formats, unread
+from rankhub_train.waiting import cores
 from rankhub_use.sources import NamedFile
 
 AHEAD = 4
@@ -92,8 +93,11 @@ def read_blocks(files: Iterable[NamedFile], size: int) -> Iterator[FileBlock]:
 
 def _decoded(files: Iterable[NamedFile]) -> Iterator[tuple[NamedFile, tuple[Pixels, Remark] | UnusedImage]]:
     learn_formats()
-    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    coming, waiting = iter(files), deque[tuple[NamedFile, Future[tuple[Pixels, Remark] | UnusedImage]]]()
+    threads, coming, waiting = (
+        cores(),
+        iter(files),
+        deque[tuple[NamedFile, Future[tuple[Pixels, Remark] | UnusedImage]]](),
+    )
     with ThreadPoolExecutor(threads, thread_name_prefix="decode") as pool:
         try:
             while True:
@@ -111,11 +115,11 @@ def read_image(file: NamedFile) -> tuple[Pixels, Remark] | UnusedImage:
     """[3, H, W] uint8 RGB with what is to be remarked; or why there is no image, with the file's name."""
     ending = os.path.splitext(file.path)[1].lower()
     if foreign := unread(ending):
-        return UnusedImage(file.name, "unsupported", f"{foreign.name} is not read by Pillow", foreign.remedy)
+        return unsupported(file.name, foreign)
     try:
         pixels, remark, _ = decode(Path(file.path).read_bytes(), ending)
     except OSError as error:
-        return UnusedImage(file.name, "unreadable", (error.strerror or str(error)).lower())
+        return unreadable(file.name, error)
     except UndecodableError as error:
         return error.at(file.name)
     return pixels, remark

@@ -11,6 +11,8 @@ from typing import Any
 
 import torch
 
+from rankhub_train.cost import wait_for
+
 
 @dataclass(frozen=True)
 class Bench:
@@ -28,8 +30,7 @@ class Bench:
 
     def wait(self) -> None:
         """For the device."""
-        if self.cuda:
-            torch.cuda.synchronize(self.device)
+        wait_for(self.device)
 
 
 class Skipped(Exception):
