@@ -20,9 +20,9 @@ from rankhub.interfaces.tensors import sent
 from rankhub_contrastive.checks import no_pair
 from rankhub_contrastive.partition import log_partition
 from rankhub_contrastive.partners import pairs
-from rankhub_contrastive.queue import Queue
 from rankhub_ranking.embeddings import unit_rows
 from rankhub_ranking.pairs import has_partner
+from rankhub_ranking.queue import Queue
 
 
 class MoCo(Loss):

@@ -18,8 +18,8 @@ from rankhub.interfaces.order import RankTarget
 from rankhub.interfaces.tensors import sent
 from rankhub_contrastive.checks import no_target
 from rankhub_contrastive.prediction import prediction_count, prediction_loss, target_parts, target_rows
-from rankhub_contrastive.queue import Queue
 from rankhub_ranking.embeddings import unit_rows
+from rankhub_ranking.queue import Queue
 
 
 class SwAV(Loss):

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from rankhub.interfaces.loss import Loss, LossContext, LossResult
 from rankhub.interfaces.model import OutputKind, OutputSpec
 from rankhub.interfaces.order import RankTarget
+from rankhub_ranking.annealing import Annealed
+from rankhub_ranking.queue import Queue
 
 
 def output_of(values: Tensor, kind: OutputKind = "embedding") -> dict[str, OutputSpec]:
@@ -61,8 +63,28 @@ def _level(levels: Tensor, rows: Tensor) -> Tensor:
     return levels.detach().to(rows.device, kept)
 
 
+def refuse_steps(loss: Loss) -> None:
+    """Refuse what only the steps of a training run can give: embeddings of earlier ones, a number that changes.
+
+    Raises:
+        ValueError: The loss has a queue, or a number with an end.
+    """
+    told = [name for name, part in loss.named_modules() if isinstance(part, Queue)]
+    told += [f"{name}_end" for name, part in vars(loss).items() if isinstance(part, Annealed) and part.end is not None]
+    if told:
+        raise ValueError(
+            f"{told[0]} needs the steps of a training run, which a function of one batch does not know; leave it out, "
+            "or use the loss in a recipe"
+        )
+
+
 def mean_loss(loss: Loss, values: Tensor, target: RankTarget, kind: OutputKind = "embedding") -> Tensor:
-    """Scalar with a graph: the loss divided by its count, as the engine does; 0 where there is nothing to count."""
+    """Scalar with a graph: the loss divided by its count, as the engine does; 0 where there is nothing to count.
+
+    Raises:
+        ValueError: As :func:`refuse_steps`.
+    """
+    refuse_steps(loss)
     result: LossResult = loss({kind: values}, target, LossContext())
     nothing = 0 * values.sum()  # NaN and infinity stay visible where only the order of the values counts
     return result.total / loss.count(target).clamp(min=1) + nothing
@@ -81,6 +103,7 @@ class LabelLoss(nn.Module):
 
     Raises:
         TypeError: The loss has no such option.
+        ValueError: As :func:`refuse_steps`.
     """
 
     method: ClassVar[type[Loss]]
@@ -88,7 +111,7 @@ class LabelLoss(nn.Module):
     def __init__(self, **options: Any) -> None:
         super().__init__()
         self.options = options
-        self.method({"embedding": OutputSpec("embedding", 1)}, **options)  # a wrong option is refused here
+        refuse_steps(self.method({"embedding": OutputSpec("embedding", 1)}, **options))  # and other wrong options
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         """Scalar with a graph: the mean over the rows that share their label with another row; 0 without such rows.

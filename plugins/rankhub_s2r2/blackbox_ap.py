@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -59,12 +59,12 @@ class BlackboxAP(RetrievalLoss):
         *,
         interpolation: Annotated[float, Gt(0)] = 4.0,
         margin: Annotated[float, Ge(0)] = 0.02,
-        **options: bool,
+        **options: Any,
     ) -> None:
         super().__init__(outputs, **options)
         self.statistic = BlackboxPrecision(interpolation, margin)
 
-    def total(self, rows: Tensor, queries: Queries, target: RankTarget) -> Tensor:
+    def total(self, rows: Tensor, queries: Queries, target: RankTarget, progress: float) -> Tensor:
         """Σ 1 - AP."""
         return streamed_sum(rows, queries, SummedLoss(self.statistic))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -15,6 +15,7 @@ from rankhub.interfaces.model import OutputSpec
 from rankhub.interfaces.options import Gt
 from rankhub.interfaces.order import RankTarget
 from rankhub.interfaces.tensors import sent
+from rankhub_ranking.annealing import Annealed
 from rankhub_s2r2.positives import Queries
 from rankhub_s2r2.retrieval_loss import RetrievalLoss
 from rankhub_s2r2.steps import PairStep, Sigmoid
@@ -44,16 +45,23 @@ class GradedAP(RetrievalLoss):
 
     Args:
         tau: Temperature of the sigmoid, in units of cosine, as in smooth_ap.
+        tau_end: tau at the phase's end, to which it goes from ``tau`` along half a cosine; None = the same all through.
         include_self: Count the query among its own positives and items, with its own level.
     """
 
     name: ClassVar[str] = "graded_ap"
 
     def __init__(
-        self, outputs: Mapping[str, OutputSpec], /, *, tau: Annotated[float, Gt(0)] = 0.05, **options: bool
+        self,
+        outputs: Mapping[str, OutputSpec],
+        /,
+        *,
+        tau: Annotated[float, Gt(0)] = 0.05,
+        tau_end: Annotated[float, Gt(0)] | None = None,
+        **options: Any,
     ) -> None:
         super().__init__(outputs, **options)
-        self.tau, self.reach = tau, 4 * tau
+        self.tau = Annealed(tau, tau_end)
 
     def check(self, views: ViewSpec, label: LabelSpec) -> Iterable[str]:
         """One sentence if no group can hold two views, and one if the levels have several columns."""
@@ -76,10 +84,14 @@ class GradedAP(RetrievalLoss):
         others = torch.zeros_like(which).index_add_(0, which, relevant)[which] - relevant
         return (others > 0).sum()
 
-    def total(self, rows: Tensor, queries: Queries, target: RankTarget) -> Tensor:
+    def reach(self, progress: float) -> float:
+        """4 tau."""
+        return 4 * self.tau.at(progress)
+
+    def total(self, rows: Tensor, queries: Queries, target: RankTarget, progress: float) -> Tensor:
         """Σ 1 - AP over the queries that have something relevant."""
         level = sent(relevance(target.on_cpu), rows.device).to(rows.dtype)[queries.positives]
-        return streamed_sum(rows, queries, GradedLoss(Sigmoid(self.tau), level, queries))
+        return streamed_sum(rows, queries, GradedLoss(Sigmoid(self.tau.at(progress)), level, queries))
 
 
 def relevance(target: RankTarget) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -108,11 +108,18 @@ class FastAP(RetrievalLoss):
 
     name: ClassVar[str] = "fast_ap"
 
-    def __init__(self, outputs: Mapping[str, OutputSpec], /, *, bins: Annotated[int, Ge(1)] = 10) -> None:
-        super().__init__(outputs)
+    def __init__(
+        self,
+        outputs: Mapping[str, OutputSpec],
+        /,
+        *,
+        bins: Annotated[int, Ge(1)] = 10,
+        queue: Annotated[int, Ge(0)] = 0,
+    ) -> None:
+        super().__init__(outputs, queue=queue)
         self.bins = bins
 
-    def total(self, rows: Tensor, queries: Queries, target: RankTarget) -> Tensor:
+    def total(self, rows: Tensor, queries: Queries, target: RankTarget, progress: float) -> Tensor:
         """Σ 1 - AP."""
         return streamed_sum(rows, queries, HistogramLoss(self.bins + 1, -1.0, 1.0))
 
@@ -151,13 +158,13 @@ class HistogramAP(RetrievalLoss):
         bins: Annotated[int, Ge(2)] = 20,
         low: float = -1.0,
         high: float = 1.0,
-        **options: bool,
+        **options: Any,
     ) -> None:
         super().__init__(outputs, **options)
         if not low < high:
             raise Objection(f"histogram_ap needs low < high, got low: {low:g} and high: {high:g}")
         self.bins, self.low, self.high = bins, low, high
 
-    def total(self, rows: Tensor, queries: Queries, target: RankTarget) -> Tensor:
+    def total(self, rows: Tensor, queries: Queries, target: RankTarget, progress: float) -> Tensor:
         """Σ 1 - AP."""
         return streamed_sum(rows, queries, HistogramLoss(self.bins, self.low, self.high))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from torch import Tensor
 
 from rankhub.interfaces.model import OutputSpec
 from rankhub.interfaces.options import Gt
 from rankhub.interfaces.order import RankTarget
+from rankhub_ranking.annealing import Annealed
 from rankhub_s2r2.positives import Queries
 from rankhub_s2r2.precision import Ranks
 from rankhub_s2r2.retrieval_loss import RetrievalLoss
@@ -36,7 +37,7 @@ class PNP(RetrievalLoss):
     The positives are not ranked among each other, so none pushes another down. The variants D give badly ranked
     positives less gradient (robust against wrong ones), I more. Dq with alpha 1 is 1 minus the precision at each
     positive, taken without the other positives: bounded like 1 - AP. The others grow with N, and their losses in
-    different batches cannot be compared. Where all embeddings agree, R⁻ is (N - V) / 2.
+    different batches cannot be compared. Where all embeddings agree, R⁻ is (N - V) / 2, N counting the ``queue``.
 
     For the log: "mAP", "precision_at_1", "positive_cosine", "cosine_mean", "cosine_std" as in smooth_ap;
     "pairs_with_gradient", the share of pairs of a positive and another view with similarities less than 4 tau apart.
@@ -48,6 +49,7 @@ class PNP(RetrievalLoss):
         variant: f. The default here is Dq; the authors' best published command is Dq with alpha 4, that of
             pytorch-metric-learning O.
         tau: Temperature of the sigmoid, in units of cosine.
+        tau_end: tau at the phase's end, to which it goes from ``tau`` along half a cosine; None = the same all through.
         alpha: Exponent of Dq.
         b: Of Ib.
         include_self: Count the query among its own positives, as the authors' code does.
@@ -62,16 +64,21 @@ class PNP(RetrievalLoss):
         *,
         variant: Variant = "Dq",
         tau: Annotated[float, Gt(0)] = 0.01,
+        tau_end: Annotated[float, Gt(0)] | None = None,
         alpha: Annotated[float, Gt(0)] = 1.0,
         b: Annotated[float, Gt(0)] = 2.0,
-        **options: bool,
+        **options: Any,
     ) -> None:
         super().__init__(outputs, **options)
-        self.variant, self.tau, self.alpha, self.b, self.reach = variant, tau, alpha, b, 4 * tau
+        self.variant, self.tau, self.alpha, self.b = variant, Annealed(tau, tau_end), alpha, b
 
-    def total(self, rows: Tensor, queries: Queries, target: RankTarget) -> Tensor:
+    def reach(self, progress: float) -> float:
+        """4 tau."""
+        return 4 * self.tau.at(progress)
+
+    def total(self, rows: Tensor, queries: Queries, target: RankTarget, progress: float) -> Tensor:
         """Σ of the mean of f over the positives."""
-        return streamed_sum(rows, queries, Penalty(self))
+        return streamed_sum(rows, queries, Penalty(self, self.tau.at(progress)))
 
     def penalty(self, before: Tensor) -> Tensor:
         """F of the number of negatives before a positive."""
@@ -91,8 +98,8 @@ class PNP(RetrievalLoss):
 class Penalty(SummedLoss):
     """The mean of f over the positives of each query."""
 
-    def __init__(self, loss: PNP) -> None:
-        super().__init__(Ranks(Sigmoid(loss.tau), Heaviside()))
+    def __init__(self, loss: PNP, tau: float) -> None:
+        super().__init__(Ranks(Sigmoid(tau), Heaviside()))
         self.loss = loss
 
     def term(self, block: Block, values: tuple[Tensor, ...]) -> Tensor:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from torch import Tensor
 
 from rankhub.interfaces.model import OutputSpec
 from rankhub.interfaces.options import Gt
 from rankhub.interfaces.order import RankTarget
+from rankhub_ranking.annealing import Annealed
 from rankhub_s2r2.positives import Queries
 from rankhub_s2r2.precision import PrecisionLoss
 from rankhub_s2r2.ramp import Ramp
@@ -29,7 +30,8 @@ class RampAP(RetrievalLoss):
 
     The ramp has the slope of smooth_ap's sigmoid at 0 where w = 2 tau, and none beyond w. Its ranks come from one sort
     of each query's similarities and prefix sums over it, whatever the number of positives: O(N log N) a query where
-    smooth_ap takes O(N P), so it wins in large groups. Where all embeddings agree, each term is 1 - V / N.
+    smooth_ap takes O(N P), so it wins in large groups. Where all embeddings agree, each term is 1 - V / N,
+    as in smooth_ap.
 
     For the log: "mAP", "precision_at_1", "positive_cosine", "cosine_mean", "cosine_std" as in smooth_ap;
     "pairs_with_gradient", the share of pairs of a positive and another view with similarities less than w apart.
@@ -39,16 +41,28 @@ class RampAP(RetrievalLoss):
 
     Args:
         width: w, half of the ramp's length, in units of cosine. .1 has the slope at 0 of smooth_ap's tau of .05.
+        width_end: w at the phase's end, to which it goes from ``width`` along half a cosine; None = the same all
+            through.
     """
 
     name: ClassVar[str] = "ramp_ap"
 
     def __init__(
-        self, outputs: Mapping[str, OutputSpec], /, *, width: Annotated[float, Gt(0)] = 0.1, **options: bool
+        self,
+        outputs: Mapping[str, OutputSpec],
+        /,
+        *,
+        width: Annotated[float, Gt(0)] = 0.1,
+        width_end: Annotated[float, Gt(0)] | None = None,
+        **options: Any,
     ) -> None:
         super().__init__(outputs, **options)
-        self.width, self.reach = width, width
+        self.width = Annealed(width, width_end)
 
-    def total(self, rows: Tensor, queries: Queries, target: RankTarget) -> Tensor:
+    def reach(self, progress: float) -> float:
+        """The width."""
+        return self.width.at(progress)
+
+    def total(self, rows: Tensor, queries: Queries, target: RankTarget, progress: float) -> Tensor:
         """Σ 1 - AP."""
-        return streamed_sum(rows, queries, PrecisionLoss(Ramp(self.width)))
+        return streamed_sum(rows, queries, PrecisionLoss(Ramp(self.width.at(progress))))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 from torch import Tensor
@@ -13,10 +13,12 @@ from rankhub.interfaces.data import LabelSpec
 from rankhub.interfaces.generator import ViewSpec
 from rankhub.interfaces.loss import Loss, LossContext, LossResult, Scope, single_output
 from rankhub.interfaces.model import OutputSpec
+from rankhub.interfaces.options import Ge
 from rankhub.interfaces.order import RankTarget
 from rankhub.interfaces.tensors import sent
 from rankhub_ranking.embeddings import unit_rows
 from rankhub_ranking.pairs import has_partner, numbered
+from rankhub_ranking.queue import EarlierBatches
 from rankhub_s2r2.positives import Queries, queries_by_size
 from rankhub_s2r2.precision import exact_precision, share_within
 
@@ -50,21 +52,30 @@ class RetrievalLoss(Loss):
 
     Args:
         include_self: Count the query among its own positives and items, as the Smooth-AP authors' code does.
+        queue: Newest embeddings of earlier steps that are further negatives of every query, without a gradient; 0 =
+            none. They count in N; the log is of the batch alone. Take fewer than an epoch has, or an image that comes
+            again finds its own views among them.
 
     Attributes:
         name: The component's name, for sentences.
-        reach: Gap of cosines beyond which the step has no gradient to speak of; None where it has one everywhere.
     """
 
     scope: Scope = "batch"
     per_query: ClassVar[bool] = True
     name: ClassVar[str]
-    reach: float | None = None
 
-    def __init__(self, outputs: Mapping[str, OutputSpec], /, *, include_self: bool = False) -> None:
+    def __init__(
+        self,
+        outputs: Mapping[str, OutputSpec],
+        /,
+        *,
+        include_self: bool = False,
+        queue: Annotated[int, Ge(0)] = 0,
+    ) -> None:
         super().__init__()
         self.output = single_output(outputs, "embedding", self.name)
         self.include_self = include_self
+        self.queue = EarlierBatches(queue, outputs[self.output].dim) if queue else None
 
     def check(self, views: ViewSpec, label: LabelSpec) -> Iterable[str]:
         """One sentence if no group of a chain's views can hold two of them."""
@@ -86,23 +97,41 @@ class RetrievalLoss(Loss):
         rows = unit_rows(outputs[self.output])
         plan = list(queries_by_size(target.on_cpu.group, self.include_self, context.queries, rows.device))
         total = rows[:0].sum()  # a graph also where there is no query
+        # Behind the batch, those of the queue are in nobody's group.
+        items = rows if self.queue is None else torch.cat([rows, self.queue.before(rows)])
         for queries in plan:
-            total = total + self.total(rows, queries, target)
-        return LossResult(total, self.parts(rows, plan, target) if context.log else {})
+            total = total + self.total(items, queries, target, context.progress)
+        return LossResult(total, self.parts(rows, plan, target, context.progress) if context.log else {})
+
+    def after_step(self) -> None:
+        """Put the step's embeddings into the queue."""
+        if self.queue is not None:
+            self.queue.after_step()
+
+    def reach(self, progress: float) -> float | None:
+        """Gap of cosines beyond which the step has no gradient to speak of; None where it has one everywhere.
+
+        ``progress``: share of the phase that is done.
+        """
+        return None
 
     @abstractmethod
-    def total(self, rows: Tensor, queries: Queries, target: RankTarget) -> Tensor:
-        """Scalar with a graph: the sum over the queries, among rows [N, d] of unit length in full precision."""
+    def total(self, rows: Tensor, queries: Queries, target: RankTarget, progress: float) -> Tensor:
+        """Scalar with a graph: the sum over the queries, among rows of unit length in full precision.
 
-    def parts(self, rows: Tensor, plan: Sequence[Queries], target: RankTarget) -> dict[str, Tensor]:
+        ``rows`` [N, d] begin with those of ``target``; others are negatives. ``progress``: share of the phase done.
+        """
+
+    def parts(self, rows: Tensor, plan: Sequence[Queries], target: RankTarget, progress: float) -> dict[str, Tensor]:
         """For the log, equal in meaning for all these losses: how well the queries find their positives, and spread.
 
         "mAP" is the exact average precision, equals counting half; "precision_at_1" the share of queries whose nearest
         row is a positive; "pairs_with_gradient" the share of pairs of a positive and another item nearer to each other
-        than ``reach``. These three compare similarities as :mod:`rankhub_ranking.similarity` rounds them, and are
+        than :meth:`reach`. These three compare similarities as :mod:`rankhub_ranking.similarity` rounds them, and are
         the same bit for bit whatever the order of the rows. The others are those of
         :func:`~rankhub_s2r2.retrieval_loss.cosine_parts`.
         """
         precision, first = exact_precision(rows, plan)
         parts = {"mAP": precision, "precision_at_1": first} | cosine_parts(rows, target.on_cpu.group)
-        return parts if self.reach is None else parts | {"pairs_with_gradient": share_within(rows, plan, self.reach)}
+        reach = self.reach(progress)
+        return parts if reach is None else parts | {"pairs_with_gradient": share_within(rows, plan, reach)}

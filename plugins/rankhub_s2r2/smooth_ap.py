@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from torch import Tensor
 
 from rankhub.interfaces.model import OutputSpec
 from rankhub.interfaces.options import Gt
 from rankhub.interfaces.order import RankTarget
+from rankhub_ranking.annealing import Annealed
 from rankhub_ranking.embeddings import unit_rows
 from rankhub_s2r2.positives import Queries, queries_by_size
 from rankhub_s2r2.precision import PrecisionLoss, average_precision
@@ -58,14 +59,14 @@ class SmoothAP(RetrievalLoss):
     """Smooth-AP over the views of a batch: 1 - AP, summed over the queries; every view is a query.
 
     The positives of a view are the other views of its group, its negatives all views of other groups; levels and
-    labels play no part. Where all embeddings agree, each term is 1 - V / N for V views in each group and N in all:
-    the height of a collapsed network in the curves. Losses of runs with other V, N or ``include_self`` cannot be
-    compared, "mAP" beside them can at equal V and N.
+    labels play no part. Where all embeddings agree, each term is 1 - V / N for V views in each group and N in all
+    (the batch's and the ``queue``'s): the height of a collapsed network in the curves. Losses of runs with other V, N
+    or ``include_self`` cannot be compared, "mAP" beside them can at equal V and batches.
 
     For the log: "mAP", the exact average precision over the same queries, equals counting half (so that it too is
-    V / N after a collapse); "precision_at_1"; "positive_cosine", "cosine_mean", "cosine_std"; "pairs_with_gradient",
-    the share of pairs of a positive and another view with similarities less than 4 tau apart, beyond which the sigmoid
-    is flat. Loss and mAP falling together: tau is too large; a share near 0: too small.
+    V / N after a collapse, N of the batch); "precision_at_1"; "positive_cosine", "cosine_mean", "cosine_std";
+    "pairs_with_gradient", the share of pairs of a positive and another view with similarities less than 4 tau apart,
+    beyond which the sigmoid is flat. Loss and mAP falling together: tau is too large; a share near 0: too small.
 
     Source: Brown, Xie, Kalogeiton, Zisserman: Smooth-AP, ECCV 2020 (arXiv 2007.12163); on views, Varamesh et al.:
     Self-supervised ranking for representation learning, 2020 (arXiv 2010.07258; its step and temperature are unknown).
@@ -73,16 +74,27 @@ class SmoothAP(RetrievalLoss):
     Args:
         tau: Temperature of the sigmoid, in units of cosine. Ours is .05; the Smooth-AP paper takes .01, closer to the
             true precision, with a gradient from fewer pairs. From .5 on the order is lost.
+        tau_end: tau at the phase's end, to which it goes from ``tau`` along half a cosine; None = the same all through.
     """
 
     name: ClassVar[str] = "smooth_ap"
 
     def __init__(
-        self, outputs: Mapping[str, OutputSpec], /, *, tau: Annotated[float, Gt(0)] = 0.05, **options: bool
+        self,
+        outputs: Mapping[str, OutputSpec],
+        /,
+        *,
+        tau: Annotated[float, Gt(0)] = 0.05,
+        tau_end: Annotated[float, Gt(0)] | None = None,
+        **options: Any,
     ) -> None:
         super().__init__(outputs, **options)
-        self.tau, self.reach = tau, 4 * tau
+        self.tau = Annealed(tau, tau_end)
 
-    def total(self, rows: Tensor, queries: Queries, target: RankTarget) -> Tensor:
+    def reach(self, progress: float) -> float:
+        """4 tau."""
+        return 4 * self.tau.at(progress)
+
+    def total(self, rows: Tensor, queries: Queries, target: RankTarget, progress: float) -> Tensor:
         """Σ 1 - AP."""
-        return streamed_sum(rows, queries, PrecisionLoss(Sigmoid(self.tau)))
+        return streamed_sum(rows, queries, PrecisionLoss(Sigmoid(self.tau.at(progress))))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -11,6 +12,7 @@ from torch import Tensor
 from rankhub.interfaces.model import OutputSpec
 from rankhub.interfaces.options import Ge, Gt, Le
 from rankhub.interfaces.order import RankTarget
+from rankhub_ranking.annealing import Annealed
 from rankhub_ranking.similarity import RESOLUTION
 from rankhub_s2r2.positives import Queries
 from rankhub_s2r2.precision import PrecisionLoss
@@ -43,13 +45,15 @@ class SupAP(RetrievalLoss):
     retrieval: among random photos most negatives lie below .6, and it mostly pulls positives together.
 
     For the log: "mAP", "precision_at_1", "positive_cosine", "cosine_mean", "cosine_std" as in smooth_ap;
-    "calibration", its term without weight, averaged over the queries (the rest of the loss is SupAP).
+    "calibration", its term without weight, averaged over the queries (without a ``queue``, the rest of the loss
+    is SupAP).
 
     Source: Ramzi, Thome, Rambour, Audebert, Bitot: Robust and decomposable average precision for image retrieval,
     NeurIPS 2021 (arXiv 2110.01445), with the constants of its code.
 
     Args:
         tau: Temperature of the sigmoid, in units of cosine.
+        tau_end: tau at the phase's end, to which it goes from ``tau`` along half a cosine; None = the same all through.
         rho: Slope beyond delta.
         delta: Gap from which the step is linear, in units of cosine.
         start: Added to the sigmoid above 0; below .5, R can fall under the true rank.
@@ -67,6 +71,7 @@ class SupAP(RetrievalLoss):
         /,
         *,
         tau: Annotated[float, Gt(0)] = 0.01,
+        tau_end: Annotated[float, Gt(0)] | None = None,
         rho: Annotated[float, Ge(0)] = 100.0,
         delta: Annotated[float, Ge(0)] = 0.05,
         start: Annotated[float, Ge(0)] = 0.5,
@@ -74,24 +79,25 @@ class SupAP(RetrievalLoss):
         calibration: Annotated[float, Ge(0)] = 1.0,
         positive_margin: Annotated[float, Ge(-1), Le(1)] = 0.9,
         negative_margin: Annotated[float, Ge(-1), Le(1)] = 0.6,
-        **options: bool,
+        **options: Any,
     ) -> None:
         super().__init__(outputs, **options)
-        self.step = SupStep(tau, rho, delta, start, offset)
+        self.tau = Annealed(tau, tau_end)
+        self.step = functools.partial(SupStep, rho=rho, delta=delta, start=start, offset=offset)
         self.calibration = calibration
         self.margins = Calibration(positive_margin, negative_margin)
 
-    def total(self, rows: Tensor, queries: Queries, target: RankTarget) -> Tensor:
+    def total(self, rows: Tensor, queries: Queries, target: RankTarget, progress: float) -> Tensor:
         """Σ 1 - AP with SupAP's ranks, and the weighted calibration."""
-        total = streamed_sum(rows, queries, PrecisionLoss(self.step, among=AtLeast()))
+        total = streamed_sum(rows, queries, PrecisionLoss(self.step(self.tau.at(progress)), among=AtLeast()))
         if self.calibration:
             total = total + self.calibration * streamed_sum(rows, queries, SummedLoss(self.margins))
         return total
 
     @torch.no_grad()
-    def parts(self, rows: Tensor, plan: Sequence[Queries], target: RankTarget) -> dict[str, Tensor]:
+    def parts(self, rows: Tensor, plan: Sequence[Queries], target: RankTarget, progress: float) -> dict[str, Tensor]:
         """What all log, and the calibration unless its weight is 0."""
-        parts = super().parts(rows, plan, target)
+        parts = super().parts(rows, plan, target, progress)
         if self.calibration:
             terms = [streamed(rows, queries, self.margins)[0] for queries in plan]
             parts["calibration"] = torch.cat(terms).mean() if terms else rows.new_zeros(())

@@ -40,8 +40,10 @@ SAMPLES, STEPS = 8, 3
 OPTIONS: dict[str, dict[str, Any]] = {
     "swav": {"prototypes": 12, "queue": 24, "queue_from": 0.3, "freeze_until": 0.0},
     "moco": {"queue": 40},
+    "smooth_ap": {"queue": 40, "tau_end": 0.2},
+    "nt_xent": {"queue": 40, "temperature_end": 0.2},
 }
-"""Options that make a loss small, where its defaults are for real data."""
+"""Options that make a loss small, where its defaults are for real data, or with a queue, empty at the first step."""
 
 
 class Both(Head):

@@ -13,6 +13,7 @@ from rankhub.interfaces.loss import LossContext
 from rankhub.interfaces.model import OutputSpec
 from rankhub.interfaces.order import RankTarget
 from rankhub_points import Points
+from rankhub_ranking.queue import Queue
 from tools.gpu_checks.meta import META
 
 CATALOG = Catalog.discover()
@@ -33,6 +34,8 @@ CASES = [
     ("margin_ranking", {"pairs": "same_kind", "reduction": "groups", "shape": "logistic"}),
     ("pnp", {"variant": "O", "include_self": True}),
     ("mse", {"points": True}),
+    ("smooth_ap", {"queue": 9, "tau_end": 0.01}),
+    ("nt_xent", {"queue": 9, "temperature_end": 0.1}),
 ]
 
 
@@ -83,14 +86,9 @@ def test_a_loss_asks_nothing_of_a_device_that_cannot_answer(name, options, share
     """On ``meta`` every reading raises, and copies for which one would wait are listed."""
     loss, kind, target = built(name, options)
     queries = torch.arange(8) % 4 < 2 if shared and loss.per_query else None
-    if name == "swav":  # it reads once how full its queue is, after a checkpoint; then it counts
-        for queue in loss.queues:
-            queue._count()
     loss = loss.to(META)
-    for queue in getattr(loss, "queues", ()):
-        queue._known = (queue._state(), 0)
-    if name == "moco":
-        loss.queue._known = (loss.queue._state(), 0)
+    for queue in (module for module in loss.modules() if isinstance(module, Queue)):
+        queue._known = (queue._state(), 0)  # it reads once how full it is, after a checkpoint; then it counts
     with BlockingCopies() as copies:
         for _ in range(3):
             gradient = step(loss, kind, target.to(META), queries=queries)

@@ -219,12 +219,15 @@ def test_listing_the_components_imports_no_torch():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-@losses
-def test_a_run_that_is_stopped_and_resumed_ends_with_the_same_bits(tmp_path, name):
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [*((name, OPTIONS.get(name, {})) for name in OUTPUT), ("nt_xent", {"queue": 6, "temperature_end": 0.1})],
+)
+def test_a_run_that_is_stopped_and_resumed_ends_with_the_same_bits(tmp_path, name, options):
     head = {"use": "rankhub_contrastive/dino", "prototypes": 6, "hidden": 5, "bottleneck": 3}
     views = {
         "generator": [{"use": "jitter", "views": 2}],
-        "objectives": [objective(name, **OPTIONS.get(name, {}))],
+        "objectives": [objective(name, **options)],
     }
     ours = recipe(
         heads={"main": head if name == "dino" else {"use": "arrow"}},

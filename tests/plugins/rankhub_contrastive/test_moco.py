@@ -1,4 +1,4 @@
-"""MoCo against lightly and a slow reference; its queue."""
+"""MoCo against lightly and a slow reference."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from rankhub.interfaces.loss import LossContext
 from rankhub.interfaces.model import OutputSpec
 from rankhub.interfaces.order import RankTarget
 from rankhub_contrastive.moco import MoCo
-from rankhub_contrastive.queue import Queue
 
 EMBEDDING = {"embedding": OutputSpec("embedding", 4)}
 
@@ -101,18 +100,3 @@ def test_parts(make_batch, unit):
     same = (target.group == target.group[:, None]).fill_diagonal_(False)
     torch.testing.assert_close(parts["positive_cosine"], (unit(rows) @ unit(keys).T)[same].mean())
     torch.testing.assert_close(parts["negative_cosine"], (unit(rows) @ loss.queue.rows.T).mean())
-
-
-@given(st.integers(1, 7), st.lists(st.integers(0, 10), max_size=6))
-def test_the_queue_holds_the_newest(length, pushes):
-    queue, sent = Queue(length, 1), []
-    for count in pushes:
-        new = [float(len(sent) + n) for n in range(count)]
-        sent += new
-        queue.push(torch.tensor(new).reshape(count, 1))
-    kept = sorted(queue.rows.flatten().tolist())
-    if queue.full:
-        assert kept == sent[-length:]
-    else:
-        assert set(sent) <= set(kept)
-    assert queue.full == (len(sent) >= length)

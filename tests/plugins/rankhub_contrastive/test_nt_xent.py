@@ -90,3 +90,32 @@ def test_parts_are_mean_cosines_within_and_between_groups(make_batch, unit):
     parts = NTXent(EMBEDDING)({"embedding": rows.requires_grad_()}, target, LossContext(log=True)).parts
     torch.testing.assert_close(parts["positive_cosine"], cosines[same & other].mean())
     torch.testing.assert_close(parts["negative_cosine"], cosines[~same].mean())
+
+
+def test_with_a_queue_it_is_the_definition_on_all_rows(make_batch):
+    loss = NTXent(EMBEDDING, temperature=0.3, queue=9).double()
+    sent = torch.zeros(0, 4, dtype=torch.float64)
+    for seed in range(4):  # 0, 6 and twice 9 earlier rows
+        rows, target = make_batch([3, 1, 2], seed)
+        rows.requires_grad_()
+        group = torch.cat([target.group, torch.arange(len(sent[-9:]))])  # those of the batch are far from 0
+        expected, count = slow(torch.cat([rows, sent[-9:]]), group, 0.3)
+        result = loss({"embedding": rows}, target, LossContext(log=True))
+        assert count == loss.count(target) == 5
+        torch.testing.assert_close(result.total / count, expected)
+        torch.testing.assert_close(*(torch.autograd.grad(v, rows)[0] for v in (result.total / count, expected)))
+        assert result.parts == NTXent(EMBEDDING)({"embedding": rows}, target, LossContext(log=True)).parts
+        here = torch.tensor([True, False, True, False, False, True])
+        parts = [loss({"embedding": rows}, target, LossContext(queries=queries)).total for queries in (here, ~here)]
+        torch.testing.assert_close(parts[0] + parts[1], result.total)
+        loss.after_step()
+        sent = torch.cat([sent, rows.detach()])
+    assert not NTXent(EMBEDDING).state_dict()
+
+
+@pytest.mark.parametrize(("progress", "temperature"), [(0.0, 0.8), (0.5, 0.45), (1.0, 0.1)])
+def test_the_temperature_goes_from_its_start_to_its_end(make_batch, progress, temperature):
+    rows, target = make_batch([3, 1, 2])
+    falling = mean(NTXent(EMBEDDING, temperature=0.8, temperature_end=0.1), rows, target, LossContext(progress))
+    constant = mean(NTXent(EMBEDDING, temperature=temperature), rows, target, LossContext(progress))
+    torch.testing.assert_close(falling, constant, rtol=1e-12 if progress == 0.5 else 0, atol=0)

@@ -88,6 +88,15 @@ def test_an_option_that_a_loss_does_not_have_is_refused_where_it_is_written():
     assert repr(s2r2.SmoothAPLoss(tau=0.1)) == "SmoothAPLoss(tau=0.1)"
 
 
+@pytest.mark.parametrize("options", [{"queue": 3}, {"tau_end": 0.01}])
+def test_what_needs_the_steps_of_a_run_is_refused(options):
+    said = f"{next(iter(options))} needs the steps of a training run"
+    with pytest.raises(ValueError, match=said):
+        s2r2.SmoothAPLoss(**options)
+    with pytest.raises(ValueError, match=said):
+        s2r2.pnp(embeddings(), GROUPS, **options)
+
+
 def test_graded_ap_of_equal_levels_is_smooth_ap():
     z = embeddings()
     torch.testing.assert_close(s2r2.graded_ap(z, GROUPS, torch.ones(10)), s2r2.smooth_ap(z, GROUPS))
