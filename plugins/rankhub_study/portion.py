@@ -27,6 +27,7 @@ class Portion(Dataset):
         of: The data set, ``use`` and options.
         part: Which side.
         share: Of the references, or of the images, that are held out, rounded; at least one, and not all.
+        per_class: Images of each class that are held out, in place of ``share``; references are not looked at.
         seed: Another seed draws others.
     """
 
@@ -36,9 +37,10 @@ class Portion(Dataset):
         of: dict[str, Any],
         part: Literal["train", "held_out"],
         share: Annotated[float, Gt(0), Lt(1)] = 0.2,
+        per_class: Annotated[int, Ge(1)] | None = None,
         seed: Annotated[int, Ge(0)] = 0,
     ) -> None:
-        self.part, self.share, self.seed = part, share, seed
+        self.part, self.share, self.per_class, self.seed = part, share, per_class, seed
         self.inner: Dataset = rankhub.build("dataset", of)
         self.label = self.inner.label
         self._rows: npt.NDArray[np.int64] = np.empty(0, np.int64)
@@ -51,9 +53,23 @@ class Portion(Dataset):
         """Open the other data set and draw.
 
         Raises:
-            UserError: It has a single reference, or a single image.
+            UserError: It has a single reference, a single image, or too few images of a class.
         """
         report = self.inner.open(context)
+        out = self._out_by_share() if self.per_class is None else self._out_by_class(self.per_class)
+        kept = out == (self.part == "held_out")
+        self._rows = np.flatnonzero(kept)
+        labels = self.labels()
+        self.label = self.inner.label
+        if labels is not None and self.label.kind in ("score", "points"):
+            self.label = measured(self.label, np.asarray(labels, dtype=np.float64))
+            sizes = self.sizes()
+            if self.label.kind == "points" and sizes is not None:
+                self.label = replace(self.label, density=float(labels.sum() / sizes.prod(axis=1).sum()))
+        return DataReport(notes=(*report.notes, f"{self.part}: {len(self._rows):,} of {len(out):,} images"))
+
+    def _out_by_share(self) -> npt.NDArray[np.bool_]:
+        """Which images are held out, by reference."""
         units = self.inner.facts("reference") or [str(index) for index in range(len(self.inner))]
         names = sorted(set(units))
         if len(names) < 2:
@@ -63,16 +79,22 @@ class Portion(Dataset):
         order = Draws(self.seed, "portion", 0).shuffled(len(names))
         count = min(len(names) - 1, max(1, int(self.share * len(names) + 0.5)))
         out = {names[index] for index in order[:count].tolist()}
-        kept = [(unit in out) == (self.part == "held_out") for unit in units]
-        self._rows = np.flatnonzero(kept)
-        labels = self.labels()
-        self.label = self.inner.label
-        if labels is not None and self.label.kind in ("score", "points"):
-            self.label = measured(self.label, np.asarray(labels, dtype=np.float64))
-            sizes = self.sizes()
-            if self.label.kind == "points" and sizes is not None:
-                self.label = replace(self.label, density=float(labels.sum() / sizes.prod(axis=1).sum()))
-        return DataReport(notes=(*report.notes, f"{self.part}: {len(self._rows):,} of {len(units):,} images"))
+        return np.asarray([unit in out for unit in units], dtype=np.bool_)
+
+    def _out_by_class(self, count: int) -> npt.NDArray[np.bool_]:
+        """Which images are held out, ``count`` of each class."""
+        labels = self.inner.labels()
+        if labels is None or self.inner.label.kind != "class":
+            raise UserError("per_class asks for images of each class, and the data set has no classes")
+        order = Draws(self.seed, "portion", 0).shuffled(len(labels))
+        out = np.zeros(len(labels), np.bool_)
+        for label in np.unique(labels[labels >= 0]):
+            own = order[labels[order] == label]
+            if len(own) < count:
+                name = self.inner.label.classes[label]
+                raise UserError(f"per_class asks for {count} images of each class, and {name!r} has {len(own)}")
+            out[own[:count]] = True
+        return out
 
     def __len__(self) -> int:
         return len(self._rows)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from helpers import scored_layouts
 from helpers.studies import make_cells
+from PIL import Image
 
 import rankhub
 from rankhub import UserError
@@ -48,3 +49,23 @@ def test_a_single_image_cannot_be_parted(tmp_path):
     make_cells(tmp_path / "cells", 1)
     with pytest.raises(UserError, match="a single image"):
         opened(tmp_path, {"use": "dot_images", "root": str(tmp_path / "cells")}, part="train")
+
+
+def test_as_many_images_of_each_class_are_held_out(tmp_path):
+    for number, (name, count) in enumerate({"cat": 5, "dog": 9, "owl": 3}.items()):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        for index in range(count):
+            Image.new("RGB", (8, 8), (20 * index, 50 * number, 90)).save(tmp_path / "set" / name / f"{index}.png")
+    of = {"use": "image_folder", "root": str(tmp_path / "set"), "labels": "folder"}
+    chosen = set()
+    for seed in range(4):
+        train, out = (opened(tmp_path, of, part=part, per_class=3, seed=seed) for part in ("train", "held_out"))
+        assert np.bincount(out.labels()).tolist() == [3, 3, 3]
+        assert np.bincount(train.labels()).tolist() == [2, 6]
+        assert not set(train.facts("path")) & set(out.facts("path"))
+        chosen.add(tuple(out.facts("path")))
+    assert len(chosen) > 1, "another seed holds out others"
+    with pytest.raises(UserError, match="asks for 4 images of each class, and 'owl' has 3"):
+        opened(tmp_path, of, part="held_out", per_class=4)
+    with pytest.raises(UserError, match="has no classes"):
+        opened(tmp_path, {**of, "labels": "none"}, part="held_out", per_class=1)
