@@ -1,4 +1,4 @@
-"""Begin a run, or go on with it: what `rankhub run RECIPE --out FOLDER --resume auto` does, the same call every time."""
+"""Begin a run, or go on with it: what `rankhub run RECIPE --out FOLDER --resume auto` does."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import rankhub
 from rankhub import UserError
+from rankhub_train.together import by_first, joined
 
 if TYPE_CHECKING:
     from rankhub import LoadedRecipe, Run, Talk
@@ -51,19 +52,8 @@ def begin_or_go_on(loaded: LoadedRecipe, out: Path, talk: Talk, *, allow_changes
             :func:`rankhub.resume`.
         Interrupted: As of these.
     """
-    import torch
-
-    processes = loaded.catalog.processes()
-    with processes.joined(torch.device("cuda" if torch.cuda.is_available() else "cpu")):
-        state: State | UserError | None = None
-        if processes.first:
-            try:
-                state = state_of(loaded, out)
-            except UserError as error:
-                state = error
-        state = processes.from_first(state)
-        if isinstance(state, UserError):
-            raise state
+    with joined(loaded.catalog) as processes:
+        state = by_first(processes, lambda: state_of(loaded, out))
         _seen_by_all(processes, out)
         if state == "begins":
             return rankhub.train(loaded, out, progress=talk)
@@ -124,8 +114,8 @@ def _same(begun: LoadedRecipe, asked: LoadedRecipe, out: Path) -> None:
     if found:
         more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
         raise UserError(
-            f"--out {out} holds a run of another recipe: {'; '.join(found[:SHOWN])}{more}; name another folder, or give "
-            "the recipe and the changes that it began with"
+            f"--out {out} holds a run of another recipe: {'; '.join(found[:SHOWN])}{more}; name another folder, or "
+            "give the recipe and the changes that it began with"
         )
 
 

@@ -11,7 +11,7 @@ from rankhub_train.arguments import RECIPE_HELP, Overlays, Overrides
 from rankhub_train.waiting import spinning
 
 AUTO = Path("auto")
-"""In place of a folder: that of ``--out``, whether a run is in it or not. One of this name is given by its whole path."""
+"""In place of a folder: that of ``--out``, whether a run is in it or not. One of this name needs its whole path."""
 
 
 def run(
@@ -39,7 +39,9 @@ def run(
     auto = resume == AUTO
     if auto:
         if recipe is None or out is None or dry_run:
-            raise UserError("--resume auto takes a recipe and --out FOLDER: rankhub run RECIPE --out FOLDER --resume auto")
+            raise UserError(
+                "--resume auto takes a recipe and --out FOLDER: rankhub run RECIPE --out FOLDER --resume auto"
+            )
     elif resume is not None:
         if recipe is not None or overlay or out is not None or dry_run:
             raise UserError("--resume takes only the run's folder: recipe and overrides are those the run began with")
