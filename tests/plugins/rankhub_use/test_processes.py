@@ -1,4 +1,4 @@
-"""Several processes of a launcher share what a verb answers; the first one writes what one process would have written."""
+"""Several processes of a launcher share what a verb answers; the first one writes what one would have written."""
 
 from __future__ import annotations
 
