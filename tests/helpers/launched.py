@@ -127,7 +127,7 @@ def steps_of(folder: Path) -> list[int]:
     return [int(json.loads(line)["step"]) for line in lines if line.endswith("}")]
 
 
-def wait_for_step(folder: Path, step: int, started: subprocess.Popen[str], seconds: float = 120) -> None:
+def wait_for_step(folder: Path, step: int, started: subprocess.Popen[str], seconds: float = 240) -> None:
     """Wait until a run has done so many steps."""
     until = time.monotonic() + seconds
     while len(steps_of(folder)) < step:

@@ -41,7 +41,7 @@ def test_a_machine_is_lost_and_the_other_goes_on_by_itself_each_step_once(tmp_pa
         wait_for_step(tmp_path / "run", 12, host)
         for process in (other.pid, *below(other.pid)):
             os.kill(process, signal.SIGKILL)
-        said = host.communicate(timeout=120)[0]
+        said = host.communicate(timeout=240)[0]
     finally:
         for launcher in (host, other):
             launcher.kill()
