@@ -1,9 +1,12 @@
 """Official plugin: a run on the processes that ``torchrun`` has started."""
 
 import os
+from contextlib import AbstractContextManager
+from pathlib import Path
 
 import rankhub
 from rankhub.interfaces.processes import Processes
+from rankhub_torchrun.lost import ended_with_launcher
 
 TOLD = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
 """Variables by which the launcher says who a process is."""
@@ -21,3 +24,9 @@ def rankhub_processes() -> Processes | None:
     from rankhub_torchrun.group import TorchProcesses
 
     return TorchProcesses(*(int(given[name]) for name in TOLD))
+
+
+@rankhub.hookimpl
+def rankhub_around_run(folder: Path) -> AbstractContextManager[None]:
+    """A run ends with its launcher, also where it is the only process that is left."""
+    return ended_with_launcher()

@@ -15,18 +15,23 @@ import torch.distributed as dist
 from torch import Tensor
 
 from rankhub.interfaces.processes import Backward, Processes
+from rankhub_torchrun.lost import ended_with_launcher, try_connections
 from rankhub_torchrun.peers import PeerLostError, call
 from rankhub_torchrun.reducer import Reducer
 
 T = TypeVar("T")
 
-PATIENCE = timedelta(days=2)
-"""How long a process waits for the others, who may be decoding a large data set. One that dies is noticed at once: its
-connection closes, or the launcher ends the others."""
+_set_timeout: Callable[[timedelta], None] = getattr(dist, "set_timeout", None) or dist.distributed_c10d._set_pg_timeout
+"""Public in newer versions of torch only."""
+
+PATIENCE, JOINING = timedelta(days=2), timedelta(minutes=10)
+"""How long a process waits for the others, who may be decoding a large data set; and for them to come at the beginning,
+when there is no connection yet that would close. One that dies later is noticed at once: its connection closes, or the
+launcher ends the others."""
 
 TOLD_BY_LAUNCHER = 10.0
 """Seconds that a process waits to be ended once another is gone, so that the launcher's report names the one that
-failed and not the one that noticed."""
+failed and not the one that noticed; not if it is the launcher's only one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +42,25 @@ class TorchProcesses(Processes):
 
     @contextlib.contextmanager
     def joined(self, device: torch.device) -> Iterator[None]:
-        """Connect the processes; tensors on the CPU go by gloo, on CUDA by NCCL.
+        """Connect the processes; tensors on the CPU go by gloo, on CUDA by NCCL. Inside, they are connected already.
 
         Once another process is lost, this one says so, waits for the launcher to end it, and ends with code 1.
         """
+        if dist.is_initialized():
+            yield
+            self._reducers.clear()
+            return
         backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
         try:
-            if not dist.is_initialized():
-                call(lambda: dist.init_process_group(backend, timeout=PATIENCE))
-            yield
+            with ended_with_launcher():
+                call(lambda: dist.init_process_group(backend, timeout=JOINING))
+                _set_timeout(PATIENCE)
+                try_connections()
+                yield
         except PeerLostError as lost:
             print(f"process {self.rank}: ends because another process is gone ({lost})", file=sys.stderr, flush=True)
-            time.sleep(TOLD_BY_LAUNCHER)
+            if os.environ.get("LOCAL_WORLD_SIZE") != "1":
+                time.sleep(TOLD_BY_LAUNCHER)
             os._exit(1)  # a communicator whose peer is gone may never end by itself
         self._reducers.clear()
         dist.destroy_process_group()

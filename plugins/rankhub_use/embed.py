@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rankhub import Talk
+from rankhub.interfaces.processes import ALONE, Processes
 from rankhub_listing.files import UnusedImage
 from rankhub_use.answering import answer_files, remarks_of, vector_of, width_of
 from rankhub_use.filling import fill
@@ -33,17 +34,24 @@ class Vectors:
         batch_size: Images that are predicted together.
         output: ``backbone``, the pooled features, or ``HEAD.OUTPUT``.
         normalize: Whether each is divided by its length.
+        processes: Those that share the work, of which the first one writes.
 
     Raises:
         UserError: There is no such output, or it is a map.
     """
 
     def __init__(
-        self, run: Run, files: Sequence[NamedFile], batch_size: int, output: str = "backbone", normalize: bool = False
+        self,
+        run: Run,
+        files: Sequence[NamedFile],
+        batch_size: int,
+        output: str = "backbone",
+        normalize: bool = False,
+        processes: Processes = ALONE,
     ) -> None:
         self.width = width_of(run, output)
         self.run, self.files, self.batch_size = run, files, batch_size
-        self.output, self.normalize = output, normalize
+        self.output, self.normalize, self.processes = output, normalize, processes
 
     def about(self) -> dict[str, Any]:
         """What the vectors are of."""
@@ -75,6 +83,7 @@ class Vectors:
                 resume=resume,
                 force=force,
                 found=lambda: {"remarks": remarks_of(self.run)},
+                processes=self.processes,
             )
         if growing.left_out:
             talk.note(f"{growing.left_out:,} of {len(self.files):,} images are skipped, see {growing.skipped.path}")

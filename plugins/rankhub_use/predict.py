@@ -12,11 +12,13 @@ import numpy as np
 
 from rankhub import Talk, UserError
 from rankhub.interfaces.files import whole
+from rankhub.interfaces.processes import ALONE, Processes
 from rankhub_data.folder_report import remarked
 from rankhub_listing.files import UnusedImage
 from rankhub_tables.writing import csv_line, fitting
+from rankhub_train.together import gathered
 from rankhub_use.answering import Answers, answer_files, none_answered, pictures_of, remarks_of
-from rankhub_use.filling import fill
+from rankhub_use.filling import fill, shared
 from rankhub_use.growing import Growing
 from rankhub_use.meaning import in_words, of_label, of_run
 from rankhub_use.shell import Pace
@@ -38,18 +40,26 @@ class Scores:
         files: What it is asked for.
         batch_size: Images that are predicted together.
         pictures: Folder for what heads draw; None = nothing is drawn.
+        processes: Those that share the work, of which the first one writes.
 
     Raises:
         UserError: No head gives one number an image.
     """
 
-    def __init__(self, run: Run, files: Sequence[NamedFile], batch_size: int, pictures: Path | None = None) -> None:
+    def __init__(
+        self,
+        run: Run,
+        files: Sequence[NamedFile],
+        batch_size: int,
+        pictures: Path | None = None,
+        processes: Processes = ALONE,
+    ) -> None:
         if not run.labels:
             advice = "`rankhub embed` writes its features, in Python rankhub.load_run(...).embed(images)"
             raise UserError(f"no head of this run gives one number an image; {advice}")
         self.run, self.files, self.batch_size, self.pictures = run, files, batch_size, pictures
         self.columns = {run.columns[output]: of_label(output, label) for output, label in run.labels.items()}
-        self._drawn = 0
+        self.processes, self._drawn = processes, 0
         self._remarks: Counter[int] = Counter()
 
     def about(self) -> dict[str, Any]:
@@ -77,6 +87,7 @@ class Scores:
                 resume=resume,
                 force=force,
                 found=lambda: {"remarks": remarks_of(self.run)},
+                processes=self.processes,
             )
         if growing.left_out:
             talk.note(f"{growing.left_out:,} of {len(self.files):,} images are skipped, see {growing.skipped.path}")
@@ -94,7 +105,7 @@ class Scores:
 
         left_out: list[UnusedImage] = []
         count, pace = 0, Pace(talk, "predict", len(self.files))
-        for rows, unused in self._blocks(self.files):
+        for rows, unused in shared(self._blocks, self.files, self.processes):
             if rows and not count:
                 line(["path", *self.columns])
             for row in rows:
@@ -136,14 +147,15 @@ class Scores:
                 self._drawn += 1
 
     def _close(self, talk: Talk) -> None:
-        """What is told at the end."""
-        kinds = np.repeat(list(self._remarks), list(self._remarks.values())).astype(np.uint8)
+        """What is told at the end, of all that the processes have done."""
+        remarks, drawn = Counter[int](), 0
+        for other, pictures in gathered(self.processes, (self._remarks, self._drawn)):
+            remarks, drawn = remarks + other, drawn + pictures
+        kinds = np.repeat(list(remarks), list(remarks.values())).astype(np.uint8)
         for note in remarked(kinds):
             talk.note(note)
         if self.pictures is not None:
-            said = (
-                f"{self._drawn} pictures, {self.pictures}" if self._drawn else "no head of this run draws onto images"
-            )
+            said = f"{drawn} pictures, {self.pictures}" if drawn else "no head of this run draws onto images"
             talk.line(said)
         for remark in remarks_of(self.run):
             talk.note(remark)

@@ -8,10 +8,11 @@ from typing import Annotated
 
 import typer
 
-import rankhub
 from rankhub import UserError
+from rankhub_train.together import by_first
 from rankhub_train.waiting import spinning
 from rankhub_use.options import read_options
+from rankhub_use.processes import answering, working
 from rankhub_use.shell import (
     BATCH,
     BatchOption,
@@ -124,12 +125,12 @@ def embed(
         from rankhub_use.embed import Vectors
     from rankhub_use.sources import files_for
 
-    talk = talk_beside(as_json)
-    files = files_for(sources or [], from_file)
-    with rankhub.load_run(run, overrides=changes or []) as trained:
-        vectors = Vectors(trained, files, batch_size, output, normalize)
-        summary = vectors.write(out, talk, force=force, resume=resume, safe=safe_csv)
-    if as_json:
+    with working(as_json) as (processes, talk):
+        files = by_first(processes, lambda: files_for(sources or [], from_file))
+        with answering(run, changes or [], processes) as trained:
+            vectors = Vectors(trained, files, batch_size, output, normalize, processes)
+            summary = vectors.write(out, talk, force=force, resume=resume, safe=safe_csv)
+    if as_json and processes.first:
         say(summary)
 
 
@@ -158,10 +159,11 @@ def evaluate(
     with spinning():
         from rankhub_use.evaluate import measure, write_found
 
-    talk = talk_beside(as_json)
     asked = [read_options([f"evaluator={text}"])["evaluator"] for text in evaluators or ()]
-    with rankhub.load_run(run, overrides=changes or []) as trained:
+    with working(as_json) as (processes, talk), answering(run, changes or [], processes) as trained:
         rows, found = measure(trained, asked or None, talk)
+    if not processes.first:
+        return
     if not as_json:
         talk.table(rows)
     for label, result in found.items():
@@ -208,14 +210,14 @@ def predict(
         from rankhub_use.predict import Scores
     from rankhub_use.sources import files_for
 
-    talk = talk_beside(out is None or as_json)
-    files = files_for(sources or [], from_file)
-    if pictures is not None:
-        apart("--pictures", pictures, sources or [], files)
-    with rankhub.load_run(run, overrides=changes or []) as trained:
-        scores = Scores(trained, files, batch_size, pictures)
-        with nullcontext() if pictures is None else made("--pictures", pictures):
-            if out is None:
-                return scores.print(talk, safe_csv)
-            summary = scores.write(out, talk, force=force, resume=resume, safe=safe_csv)
-    return say(summary) if as_json else None
+    with working(out is None or as_json) as (processes, talk):
+        files = by_first(processes, lambda: files_for(sources or [], from_file))
+        if pictures is not None:
+            apart("--pictures", pictures, sources or [], files)
+        with answering(run, changes or [], processes) as trained:
+            scores = Scores(trained, files, batch_size, pictures, processes)
+            with nullcontext() if pictures is None else made("--pictures", pictures):
+                if out is None:
+                    return scores.print(talk, safe_csv)
+                summary = scores.write(out, talk, force=force, resume=resume, safe=safe_csv)
+    return say(summary) if as_json and processes.first else None

@@ -19,8 +19,11 @@ from rankhub.interfaces.files import as_csv, read_json, whole, write_text
 
 
 def evaluate_row(source: NetworkSource, evaluators: Mapping[str, Evaluator], folder: Path | None) -> Results:
-    """Run all evaluators on one row and write what they found under ``folder``."""
+    """Run all evaluators on one row and write what they found under ``folder``; only the first process has results."""
     results: Results = {}
+    if not source.processes.first:
+        source.serve()
+        return results
     for name, evaluator in evaluators.items():
         with during(f"evaluator {name!r}, row {source.row!r}"):
             found = source.evaluate(evaluator)
@@ -36,6 +39,7 @@ def evaluate_row(source: NetworkSource, evaluators: Mapping[str, Evaluator], fol
                     Image.fromarray(picture).save(beside, "PNG")
         plain = {n: {"metrics": dict(r.metrics), "notes": list(r.notes)} for n, r in results.items()}
         write_text(folder / "metrics.json", json.dumps(plain, indent=1) + "\n", make=True)
+    source.release()
     return results
 
 

@@ -81,10 +81,7 @@ class Report:
         return self.folder / "evaluation" / row.replace(" ", "_")
 
     def row(self, row: str, forward: Forward, step: int, during: bool = False) -> Results:
-        """Compute one row, ``during`` training only what is wanted then.
-
-        All processes compute features, the first one has the results.
-        """
+        """Compute one row, ``during`` training only what is wanted then; the first process has the results."""
         parts, a_network = self.parts, isinstance(forward, NetworkForward)
         source = NetworkSource(
             row=row,
@@ -98,14 +95,10 @@ class Report:
             processes=parts.processes,
             guards=parts.assembly.catalog.guards,
         )
-        if not parts.processes.first:
-            source.serve()
-            return {}
         fit = parts.evaluators if a_network else evaluation.of_features(parts.evaluators)
         if during:
             fit = {name: each for name, each in fit.items() if name in parts.during}
         results = evaluation.evaluate_row(source, fit, self._row_folder(row))
-        source.release()
         self.talk.finish()
         self.watchers.tell(lambda callback: callback.evaluated(step, row, results))
         return results

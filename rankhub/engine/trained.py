@@ -228,14 +228,13 @@ class Run(TrainedNetwork):
             assembly = Assembly.of(recipe, self._catalog)
             wanted = recipe.model_copy(update={"phases": []}).used_data
             resources = Resources(self._catalog, progress, data=given)
-            datasets, _ = open_data(recipe, assembly, resources, wanted)
+            datasets, _ = self.processes.first_before_others(lambda: open_data(recipe, assembly, resources, wanted))
             found, _, _ = build_evaluators(recipe, assembly)
             if forward is not None:
                 found = evaluation.of_features(found)
-            seen, chains, pictures = forward or self.forward(), evaluation_chains(recipe, assembly), forward is None
-            facts, guards = (self.predictor, self.compute, pictures, progress), self._catalog.guards
-            source = NetworkSource(row, seen, datasets, chains, *facts, guards=guards)
-            return evaluation.evaluate_row(source, found, None)
+            facts = (self.predictor, self.compute, forward is None, progress, self.processes, self._catalog.guards)
+            chains, forward = evaluation_chains(recipe, assembly), forward or self.forward()
+            return evaluation.evaluate_row(NetworkSource(row, forward, datasets, chains, *facts), found, None)
 
     def answers(self, dataset: Dataset, batch_size: int = BLOCK, rows: Sequence[int] | None = None) -> Iterator[Answer]:
         """All that the network says of each image of an open data set, or of those ``rows``, a block at a time."""

@@ -17,6 +17,7 @@ from rankhub.engine.source import ImageOutputs, NetworkForward, ViewOutputs
 from rankhub.interfaces.data import Dataset
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.predict import Predict
+from rankhub.interfaces.processes import ALONE, Processes
 from rankhub.recipe.assembly import Assembly
 from rankhub.recipe.load import LoadedRecipe, load_recipe
 from rankhub.recipe.report import RecipeErrors
@@ -24,6 +25,9 @@ from rankhub.recipe.report import RecipeErrors
 
 class TrainedNetwork:
     """The network of a run at one of its checkpoints. As a context manager it is let go at the end."""
+
+    processes: Processes = ALONE
+    """Those that measure it together, connected."""
 
     def __init__(self, source: Path, catalog: Catalog, changes: Sequence[str] = ()) -> None:
         self._source, self._catalog, self._changes = source, catalog, tuple(changes)

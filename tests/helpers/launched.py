@@ -77,6 +77,32 @@ def launch(count: int, *arguments: object, cwd: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, text=True, cwd=cwd, env=variables)
 
 
+PATIENCE = "last_call_timeout=1,keep_alive_interval=1,keep_alive_max_attempt=2"
+"""Of the launchers of :func:`agent` with one another."""
+
+
+def agent(port: int, *arguments: object, cwd: Path, host: bool = False) -> subprocess.Popen[str]:
+    """`rankhub` under one of two launchers of torch, one process each, as on two machines; one hosts the rendezvous."""
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nnodes=1:2", "--nproc-per-node=1", "--max-restarts=3"]
+    launcher += ["--rdzv-backend=c10d", f"--rdzv-endpoint=127.0.0.1:{port}", "--rdzv-id=test", "--local-addr=127.0.0.1"]
+    command = [*launcher, f"--rdzv-conf={PATIENCE},is_host={int(host)}", "-m", "rankhub", *map(str, arguments)]
+    variables = {**environment(cwd / "plugin"), "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
+    out = subprocess.PIPE
+    return subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, text=True, cwd=cwd, env=variables)
+
+
+def below(parent: int) -> list[int]:
+    """The processes that a process has started, and those that these have (Linux)."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            own = int((process / "stat").read_text().rpartition(")")[2].split()[1]) == parent
+        except OSError:
+            continue
+        found += [int(process.name), *below(int(process.name))] if own else []
+    return found
+
+
 def forked(count: int, *arguments: object, cwd: Path) -> tuple[int, str]:
     """The same without the launcher, to the end, sooner: the first exit code that is not 0, and what all have said."""
     variables, said = environment(cwd / "plugin"), cwd / f"said_{time.monotonic_ns()}.txt"
@@ -101,7 +127,7 @@ def steps_of(folder: Path) -> list[int]:
     return [int(json.loads(line)["step"]) for line in lines if line.endswith("}")]
 
 
-def wait_for_step(folder: Path, step: int, started: subprocess.Popen[str], seconds: float = 120) -> None:
+def wait_for_step(folder: Path, step: int, started: subprocess.Popen[str], seconds: float = 240) -> None:
     """Wait until a run has done so many steps."""
     until = time.monotonic() + seconds
     while len(steps_of(folder)) < step:
