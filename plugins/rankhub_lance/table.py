@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any
 
 from rankhub.interfaces.errors import UserError
@@ -48,3 +49,8 @@ def _opened(lance: Any, store: Store, version: int | None) -> Any:
         if "was not found" in str(error):
             return None
         raise
+
+
+def is_installed() -> bool:
+    """Whether the package is there, without importing it."""
+    return find_spec("lance") is not None

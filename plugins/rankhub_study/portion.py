@@ -40,7 +40,8 @@ class Portion(Dataset):
     ) -> None:
         self.part, self.share, self.seed = part, share, seed
         self.inner: Dataset = rankhub.build("dataset", of)
-        self.label = self.inner.label
+        self.label, self.forks = self.inner.label, self.inner.forks
+        self.given = of
         self._rows: npt.NDArray[np.int64] = np.empty(0, np.int64)
 
     def missing(self) -> str | None:
@@ -73,6 +74,11 @@ class Portion(Dataset):
             if self.label.kind == "points" and sizes is not None:
                 self.label = replace(self.label, density=float(labels.sum() / sizes.prod(axis=1).sum()))
         return DataReport(notes=(*report.notes, f"{self.part}: {len(self._rows):,} of {len(units):,} images"))
+
+    def pinned(self) -> dict[str, Any]:
+        """What keeps the other data set to its images of now."""
+        pinned = self.inner.pinned()
+        return {"of": {**self.given, **pinned}} if pinned else {}
 
     def __len__(self) -> int:
         return len(self._rows)

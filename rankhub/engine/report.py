@@ -86,18 +86,9 @@ class Report:
         All processes compute features, the first one has the results.
         """
         parts, a_network = self.parts, isinstance(forward, NetworkForward)
-        source = NetworkSource(
-            row=row,
-            forward=forward,
-            datasets=parts.datasets,
-            chains=evaluation_chains(parts.recipe, parts.assembly),
-            predict=parts.predict,
-            compute=parts.compute,
-            pictures=a_network,
-            progress=self.talk.work,
-            processes=parts.processes,
-            guards=parts.assembly.catalog.guards,
-        )
+        seen, guards = (parts.predict, parts.compute, a_network, self.talk.work), parts.assembly.catalog.guards
+        chains = evaluation_chains(parts.recipe, parts.assembly)
+        source = NetworkSource(row, forward, parts.datasets, chains, *seen, parts.processes, guards)
         if not parts.processes.first:
             source.serve()
             return {}
