@@ -88,8 +88,8 @@ class Store:
                     raise StoreError(f"{self.uri}: {what} could not be had: {said}") from error
                 if waited + pause > self.patience:
                     raise StoreError(
-                        f"{self.uri}: {what} could not be had in {attempts} attempts over {waited:.0f} s, the last "
-                        f"time: {said}; see that the store answers, then go on (rankhub run --resume)"
+                        f"{self.uri}: {what} could not be had in {waited:.0f} s, by {attempts} attempts, the last "
+                        f"time: {said}; see that the store answers, then go on with --resume"
                     ) from error
             time.sleep(pause)
             pause = min(2 * pause, _LONGEST_S)

@@ -78,7 +78,9 @@ class Packing:
         with self._alone():
             table = self._begun(append=append, resume=resume)
             names = [self.prefix + name for name in self.source.names()]
-            todo = self._missing(table, names, talk)
+            todo = self._missing(table, names)
+            mark = {PACKING: self._signature}
+            table = self.store.ask("the beginning of the packing", lambda: self._marked(table, mark))
             pace, faults = Pace(talk, "pack", len(names), len(names) - len(todo)), list[UnusedImage]()
             begun_with = rows = int(table.count_rows())
             for portion, unused, done in self._portions(todo):
@@ -104,7 +106,7 @@ class Packing:
         return json.dumps({"source": self.source.said, "split": self.split, "prefix": self.prefix})
 
     def _begun(self, *, append: bool, resume: bool) -> Any:
-        """The table, made if it is not there, which says that it is being packed."""
+        """The table, made if it is not there."""
         lance = package()
         table = self.store.ask("the table", self._existing)
         if table is None:
@@ -129,7 +131,10 @@ class Packing:
                     f"the table {self.store.uri} was being packed from {was['source']}, with other --split or "
                     "--prefix perhaps, when that was interrupted; go on with that first"
                 )
-        self.store.ask("the beginning of the packing", lambda: table.update_config({PACKING: self._signature}))
+        return table
+
+    def _marked(self, table: Any, mark: dict[str, str]) -> Any:
+        table.update_config(mark)
         return open_table(self.store)
 
     def _existing(self) -> Any:
@@ -145,7 +150,7 @@ class Packing:
         if PACKING in table.config():
             table.delete_config_keys([PACKING])
 
-    def _missing(self, table: Any, names: Sequence[str], talk: Talk) -> list[int]:
+    def _missing(self, table: Any, names: Sequence[str]) -> list[int]:
         """Positions of the images that are not in the table; those that are there must be the same images."""
         import pyarrow as pa
         import pyarrow.compute as pc
@@ -158,11 +163,11 @@ class Packing:
         at = pc.index_in(pa.array(names, pa.string()), value_set=known["id"].combine_chunks())
         there = np.flatnonzero(pc.is_valid(at).to_numpy(zero_copy_only=False))
         if len(there):
-            self._compare(there, at, known["digest"], talk)
+            self._compare(there, at, known["digest"])
         left: list[int] = np.setdiff1d(np.arange(len(names)), there).tolist()
         return left
 
-    def _compare(self, there: Any, at: Any, digests: Any, talk: Talk) -> None:
+    def _compare(self, there: Any, at: Any, digests: Any) -> None:
         """See that images whose names are in the table are in it: a few of them, evenly spread."""
         some = there[:: max(1, len(there) // COMPARED)].tolist()
         for number, row in zip(some, self.source.rows(some, 1), strict=True):

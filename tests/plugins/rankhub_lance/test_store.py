@@ -46,7 +46,7 @@ def test_a_store_that_stays_away_is_one_sentence(pauses):
         store.ask("rows 3, 9 and 12", failing(99, OSError(BROKEN + ",\n/rust/a.rs:1:2")))
     said = str(caught.value)
     assert said.startswith(
-        "s3://bucket/t.lance: rows 3, 9 and 12 could not be had in 7 attempts over 16 s, the last time:"
+        "s3://bucket/t.lance: rows 3, 9 and 12 could not be had in 16 s, by 7 attempts, the last time:"
     )
     assert "error sending request" in said
     assert "\n" not in said
