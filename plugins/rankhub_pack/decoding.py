@@ -13,6 +13,7 @@ from torch import Tensor
 
 from rankhub.interfaces.errors import UserError
 from rankhub_data.decode import Pixels, UndecodableError, decode
+from rankhub_listing.formats import learn_formats
 from rankhub_train.waiting import cores
 
 
@@ -28,6 +29,7 @@ class Decoder:
     def __init__(self, uri: str, pixels: bool, resize: int | None) -> None:
         self.uri, self.pixels, self.resize = uri, pixels, resize
         self._threads: ThreadPoolExecutor | None = None
+        self._learned = False
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Decoder, (self.uri, self.pixels, self.resize)
@@ -53,6 +55,8 @@ class Decoder:
                 np.frombuffer(one, np.uint8).reshape(3, *size).copy() for one, size in zip(content, sizes, strict=True)
             ]
         else:
+            if not self._learned:
+                self._learned = bool(learn_formats())
             images = list(self._map(content, numbers))
         if len({image.shape for image in images}) == 1:
             return torch.from_numpy(np.stack(images))
