@@ -84,13 +84,7 @@ class FolderSource:
     def rows(self, which: Sequence[int], processes: int) -> Iterator[Row | UnusedImage]:
         """By spawned processes, if there are to be several: what threads of Lance do does not survive a fork."""
         tasks = (FileTask(str(self.root), paths, self.resize) for paths in self._parts(which))
-        if processes == 1:
-            found = itertools.chain.from_iterable(task() for task in tasks)
-        else:
-            spawned = multiprocessing.get_context("spawn")
-            pool = ProcessPoolExecutor(processes, mp_context=spawned, initializer=begin)
-            found = itertools.chain.from_iterable(_in_order(pool, tasks, 2 * processes + 1))
-        for row in found:
+        for row in in_spawned(tasks, processes):
             if isinstance(row, dict):
                 if self.number:
                     row["label"] = self.number[row["id"].partition("/")[0]]
@@ -166,6 +160,19 @@ class DatasetSource:
         for name, known in self._known.items():
             row[name] = (known[number] or None) if known is not None else None
         return row | {"folds": self._folds.get(number)}
+
+
+def in_spawned(tasks: Iterator[Callable[[], Sequence[T]]], processes: int) -> Iterator[T]:
+    """All that tasks give, in their order; by spawned processes, if there are to be several.
+
+    Args:
+        tasks: Each can be copied to another process.
+        processes: How many.
+    """
+    if processes == 1:
+        return itertools.chain.from_iterable(map(_call, tasks))
+    pool = ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn"), initializer=begin)
+    return itertools.chain.from_iterable(_in_order(pool, tasks, 2 * processes + 1))
 
 
 def _call(task: Callable[[], T]) -> T:
