@@ -5,8 +5,8 @@
 
 - `table`: JPEGs of 32 x 32 pixels are made on the spot by spawned processes and packed, as `rankhub pack` packs files.
   Then, each in a process of its own, test_resnet is trained on two views of 16 images a step: on the first 1,000 rows
-  (the empty run) and on all. `opens` is the data set's opening alone, `first step` all from the call of `rankhub.train` to
-  the end of step 1; memory is what the process holds less the empty run, after a tenth of the steps and at the end.
+  (the empty run) and on all. `opens` is the data set's opening alone, `first step` all from the call of
+  `rankhub.train` to the end of step 1; memory is what the process holds less the empty run, during the steps.
 - `rows`: images a second from 256 rows at a time, in any order and in blocks of 4,096: the table of JPEGs, the table
   of pixels, and the decoded store (`image_folder`, memory-mapped) of the same images; and the JPEG files, read and
   decoded.
@@ -140,7 +140,7 @@ def answer(uri: str, rows: str, steps: str) -> None:
     del dataset
     marks = {1, int(steps) // 10, int(steps) // 2, int(steps)}
 
-    class Watch(Callback):
+    class Marks(Callback):
         def step_logged(self, step: int, values: Any) -> None:
             if step == 1:
                 said["first"] = time.perf_counter() - begun
@@ -150,7 +150,7 @@ def answer(uri: str, rows: str, steps: str) -> None:
     with tempfile.TemporaryDirectory() as out:
         begun = time.perf_counter()
         recipe = RECIPE.format(uri=uri, options=where, steps=steps)
-        rankhub.train(recipe, Path(out) / "run", progress=False, callbacks=[Watch()])
+        rankhub.train(recipe, Path(out) / "run", progress=False, callbacks=[Marks()])
         said["views_per_s"] = int(steps) * 32 / (time.perf_counter() - begun - said["first"])
     print(json.dumps(said))
 
@@ -263,9 +263,8 @@ def bench_store(folder: Path) -> None:
     walk(dataset, 2, 2)
     server.stop_for(20)
     _, each = walk(dataset, 3)
-    print(
-        f"stopped for 20 s: the batch under way took {max(each):.1f} s, the others {np.median(each):.3f} s; all rows alike"
-    )
+    others = np.median(each)
+    print(f"stopped for 20 s: the batch under way took {max(each):.1f} s, the others {others:.3f} s; all rows alike")
 
 
 def main() -> None:
