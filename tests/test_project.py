@@ -32,6 +32,7 @@ def test_every_package_is_shipped_and_every_plugin_has_its_entry_point(repo, pyp
         "rankhub_points",
         "rankhub_tracking",
         "rankhub_listing",
+        "rankhub_lance",
     }  # no hook: others build on them
     others |= {"rankhub_cli", *pyproject["project"]["entry-points"]["rankhub.askers"]}
     entered = {*plugins, "rankhub_recipes"} - others
@@ -55,6 +56,7 @@ def test_what_plugins_may_import_is_held_for_every_plugin_and_every_part_of_the_
             "rankhub_tracking",
             "rankhub_ranking",
             "rankhub_data",
+            "rankhub_lance",
             "rankhub_listing",
             "rankhub_points",
             "rankhub_tables",

@@ -42,7 +42,8 @@ class Portion(Dataset):
     ) -> None:
         self.part, self.share, self.per_class, self.seed = part, share, per_class, seed
         self.inner: Dataset = rankhub.build("dataset", of)
-        self.label = self.inner.label
+        self.label, self.forks = self.inner.label, self.inner.forks
+        self.given = of
         self._rows: npt.NDArray[np.int64] = np.empty(0, np.int64)
 
     def missing(self) -> str | None:
@@ -95,6 +96,11 @@ class Portion(Dataset):
                 raise UserError(f"per_class asks for {count} images of each class, and {name!r} has {len(own)}")
             out[own[:count]] = True
         return out
+
+    def pinned(self) -> dict[str, Any]:
+        """What keeps the other data set to its images of now."""
+        pinned = self.inner.pinned()
+        return {"of": {**self.given, **pinned}} if pinned else {}
 
     def __len__(self) -> int:
         return len(self._rows)

@@ -127,11 +127,8 @@ class Catalog:
     @classmethod
     def of(cls, plugins: Mapping[str, object], version: str = "0") -> Catalog:
         """A catalog of the given plugins only: owner -> module, or any object with hook functions."""
-
-        def give(plugin: object) -> Callable[[], object]:
-            return lambda: plugin
-
-        return cls(ask_all(PluginSource(owner, owner, version, give(plugin)) for owner, plugin in plugins.items()))
+        given = plugins.items()
+        return cls(ask_all(PluginSource(owner, owner, version, partial(lambda it: it, one)) for owner, one in given))
 
     def _misfit(self, plugin: Plugin) -> str | None:
         """Why a plugin cannot be used beside the others; None if it can."""

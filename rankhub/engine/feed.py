@@ -266,7 +266,7 @@ class Feed(TorchDataset[Batch | Exception]):
             batch_size=None,
             sampler=positions,
             num_workers=self.loader.workers,
-            multiprocessing_context=self.loader.start,
+            multiprocessing_context=self.loader.start if self.dataset.forks else "spawn",
             prefetch_factor=2,
         )
         try:
@@ -274,7 +274,7 @@ class Feed(TorchDataset[Batch | Exception]):
                 warnings.filterwarnings("ignore", "Got pickle error")  # which is said below
                 return iter(loader)
         except (PicklingError, TypeError, AttributeError) as error:
-            if self.loader.start == "fork":
+            if self.loader.start == "fork" and self.dataset.forks:
                 raise
             raise UserError(
                 f"processes cannot be spawned for loader.workers, as {type(self.dataset).__name__} and what makes its "

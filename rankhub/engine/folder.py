@@ -24,7 +24,7 @@ from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.files import read_json, unwritable, write_text
 from rankhub.recipe.load import LoadedRecipe
 from rankhub.recipe.phases import old_forms
-from rankhub.recipe.reader import read_yaml
+from rankhub.recipe.reader import read_yaml, write_yaml
 from rankhub.recipe.shipped import Source, read_file
 
 RESOLVED = "recipe.resolved.yaml"
@@ -55,12 +55,15 @@ def _made(folder: Path, *, exist_ok: bool) -> Path:
     return folder
 
 
-def write_start(folder: Path, loaded: LoadedRecipe) -> None:
-    """Write the recipe as given and as resolved, and the lock of versions."""
+def write_start(folder: Path, loaded: LoadedRecipe, pinned: Mapping[str, Mapping[str, Any]]) -> None:
+    """Write the recipe as given and as resolved, with what is ``pinned`` of its data, and the lock of versions."""
     lock = {"overrides": list(loaded.changes), **versions(loaded.catalog)}
     write_text(folder / "recipe.yaml", loaded.text)
     write_text(folder / "lock.json", json.dumps(lock, indent=1) + "\n")
-    write_text(folder / RESOLVED, loaded.resolved_text())
+    resolved = loaded.resolved()
+    for name, options in pinned.items():
+        resolved["data"][name] |= options
+    write_text(folder / RESOLVED, write_yaml(resolved))
 
 
 def home_of(run: Path) -> Path:

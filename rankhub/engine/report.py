@@ -83,18 +83,9 @@ class Report:
     def row(self, row: str, forward: Forward, step: int, during: bool = False) -> Results:
         """Compute one row, ``during`` training only what is wanted then; the first process has the results."""
         parts, a_network = self.parts, isinstance(forward, NetworkForward)
-        source = NetworkSource(
-            row=row,
-            forward=forward,
-            datasets=parts.datasets,
-            chains=evaluation_chains(parts.recipe, parts.assembly),
-            predict=parts.predict,
-            compute=parts.compute,
-            pictures=a_network,
-            progress=self.talk.work,
-            processes=parts.processes,
-            guards=parts.assembly.catalog.guards,
-        )
+        seen, guards = (parts.predict, parts.compute, a_network, self.talk.work), parts.assembly.catalog.guards
+        chains = evaluation_chains(parts.recipe, parts.assembly)
+        source = NetworkSource(row, forward, parts.datasets, chains, *seen, parts.processes, guards)
         fit = parts.evaluators if a_network else evaluation.of_features(parts.evaluators)
         if during:
             fit = {name: each for name, each in fit.items() if name in parts.during}

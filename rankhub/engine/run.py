@@ -24,7 +24,7 @@ from rankhub.engine.watch import Watchers
 from rankhub.interfaces.callback import Callback, RunInfo
 from rankhub.interfaces.data import Dataset, LabelSpec
 from rankhub.interfaces.draws import seeded
-from rankhub.interfaces.errors import ENDING, ChangedError
+from rankhub.interfaces.errors import ENDING, ChangedError, UserError
 from rankhub.interfaces.processes import Interrupt, Processes
 from rankhub.interfaces.talk import Talk
 from rankhub.recipe.load import LoadedRecipe
@@ -128,10 +128,13 @@ def start(loaded: LoadedRecipe, host: Host, out: Path | None = None) -> Ended:
     with _begun(loaded, host) as begun:
         parts, processes, talk = begun.parts, begun.parts.processes, begun.host.talk
         host.catalog.say(RunPlanned(loaded.name, parts, host.catalog.tried(parts)), talk)
+        pinned = {name: data.pinned() for name, data in parts.datasets.items() if name not in host.data}
+        if processes.from_first(pinned) != pinned:
+            raise UserError("images were added while the processes opened their data; start again")
         path = processes.from_first(folder.new_folder(loaded.name, out) if processes.first else Path())
         with _around(path, processes, host.catalog):
             if processes.first:
-                folder.write_start(path, loaded)
+                folder.write_start(path, loaded, pinned)
                 folder.write_labels(path, parts.assembly.labels)
                 write_reports(parts, path)
             talk.line(f"run folder  {path}")

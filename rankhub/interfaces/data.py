@@ -114,6 +114,8 @@ class Dataset(ABC):
     """
 
     label: LabelSpec = LabelSpec()
+    forks: bool = True
+    """Whether it may be read in forked workers; they are spawned otherwise, and it is copied to them."""
 
     def missing(self) -> str | None:
         """One sentence if the data are not there: the absolute folder looked in, and the command that gets them."""
@@ -133,7 +135,7 @@ class Dataset(ABC):
 
     @abstractmethod
     def __getitem__(self, index: int) -> Sample:
-        """The image at ``index``, decoded. Must give the same bytes every time, and be safe in forked workers."""
+        """The image at ``index``, decoded. Must give the same bytes every time, and be safe in workers."""
 
     def batch(self, indices: Sequence[int]) -> Tensor | Sequence[Tensor]:
         """The same images as one by one: a uint8 tensor [n, 3, H, W] that the caller may keep, or a list of images.
@@ -142,6 +144,10 @@ class Dataset(ABC):
         by :meth:`labels` or :meth:`points`; not through a derived class that has only another ``__getitem__``.
         """
         return [self[index].image for index in indices]
+
+    def pinned(self) -> Mapping[str, Any]:
+        """Options, once it is open, by which a run keeps to the images of now when there are others: a version."""
+        return {}
 
     def labels(self) -> npt.NDArray[np.int64] | npt.NDArray[np.float64] | None:
         """[len] class numbers, scores or numbers of points without decoding an image; None where there are none."""
