@@ -88,7 +88,7 @@ class VectorIndex(Protocol):
 
 
 class VectorStore(ABC):
-    """A component of kind ``vector_store``; its options are how an index is searched, and need not be those of before."""
+    """A component of kind ``vector_store``; its options are how an index is searched, from call to call."""
 
     def missing(self) -> str | None:
         """What has to be installed first, a sentence; None where it can be used."""

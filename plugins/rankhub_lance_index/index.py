@@ -22,7 +22,7 @@ from rankhub_find.store import KnownNetwork
 from rankhub_find.stores import StoreNote, read_note, write_note
 from rankhub_find.structures import Floats, Ints
 from rankhub_lance import Store
-from rankhub_lance_index.vectors import Limits, Vectors
+from rankhub_lance_index.vectors import LanceVectors, Limits
 from rankhub_train.waiting import cores
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class LanceIndex:
         self.network, self.wanted, self._folder = note.network, note.wanted, folder
         self._state, self._dim = note.state, note.dim
         uri = Store.of(folder / str(note.state["table"]))
-        self.vectors = Vectors(uri, int(note.state["version"]), note.dim, limits)
+        self.vectors = LanceVectors(uri, int(note.state["version"]), note.dim, limits)
         self.portion = min(2**16, limits.rows(note.dim, 16))
         self._names: set[str] = set()
         self._lists = self.vectors.lists
@@ -77,7 +77,7 @@ class LanceIndex:
         folder.mkdir(parents=True, exist_ok=True)
         token = uuid.uuid4().hex
         state = {"table": f"vectors-{token[:12]}.lance", "token": token, "learned": 0, "rows": 0}
-        state["version"] = Vectors.begin(Store.of(folder / str(state["table"])), dim, token)
+        state["version"] = LanceVectors.begin(Store.of(folder / str(state["table"])), dim, token)
         return cls(folder, StoreNote(store=OWN, wanted=wanted, dim=dim, network=network, state=state), limits)
 
     @classmethod
@@ -92,8 +92,8 @@ class LanceIndex:
         own = cls(folder, note, limits)
         if own.vectors.token != note.state["token"] or len(own) != note.state["rows"]:
             raise UserError(
-                f"the table {own.vectors.store.uri} is not the one of the index {folder} ({note.state['rows']:,} rows); "
-                "make the index again"
+                f"the table {own.vectors.store.uri} is not the one of the index {folder} "
+                f"({note.state['rows']:,} rows); make the index again"
             )
         return own
 
@@ -167,7 +167,7 @@ class LanceIndex:
         self.settle(progress)
 
     def settle(self, progress: Progress = _silent) -> None:
-        """Make IVF-PQ where the wanted kind needs it; what is there is extended, or learned anew at four times the rows.
+        """Make IVF-PQ where the kind needs it; what is there is extended, or learned anew at four times the rows.
 
         Raises:
             UserError: There are too few rows for the kind.
@@ -251,8 +251,8 @@ class LanceIndex:
     def duplicates(self, above: float = 0.95, progress: Progress = _silent) -> list[Group]:
         """Groups of images that look alike: linked, directly or through others, by cosines of at least ``above``.
 
-        A flat index compares all pairs, a block of rows with all later ones, which are read again for each block. IVF-PQ
-        looks among the nearest of each image, as :meth:`rankhub_find.Index.duplicates`, and may miss a link.
+        A flat index compares all pairs, a block of rows with all later ones, which are read again for each block.
+        IVF-PQ looks among the nearest of each image, as :meth:`rankhub_find.Index.duplicates`, and may miss a link.
 
         Raises:
             UserError: ``above`` is not within -1 and 1.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,7 @@ class Limits:
         return max(256, self.memory // (share * 4 * dim))
 
 
-class Vectors:
+class LanceVectors:
     """A table with a name and a vector a row, at one version until it is changed.
 
     Args:
@@ -69,7 +70,7 @@ class Vectors:
         kind = schema.field(VECTOR).type
         if not pa.types.is_fixed_size_list(kind) or kind.value_type != pa.float32() or kind.list_size != self.dim:
             raise UserError(
-                f"the table {self.store.uri} has vectors of type {kind}, the index is of {self.dim} columns of float32; "
+                f"the table {self.store.uri} has vectors of type {kind}, the index {self.dim} columns of float32; "
                 "make the index again"
             )
 
@@ -86,7 +87,7 @@ class Vectors:
     @property
     def token(self) -> str:
         """What tells this table from others."""
-        return (self.table.schema.metadata or {}).get(b"rankhub.index", b"").decode()
+        return str((self.table.schema.metadata or {}).get(b"rankhub.index", b"").decode())
 
     def __len__(self) -> int:
         return int(self.store.ask("the number of rows", self.table.count_rows))
@@ -106,7 +107,7 @@ class Vectors:
         """Take rows out."""
         self._newest()
         for part in _conditions(names):
-            self.store.ask("room for changes", lambda condition=part: self.table.delete(condition))
+            self.store.ask("room for changes", partial(self.table.delete, part))
 
     def _newest(self) -> None:
         """What a call that was killed has written behind this version is undone."""

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from rankhub import UserError
 from rankhub_find import Index
-from rankhub_find import exact as exact_search
 from rankhub_find import duplicates as duplicates_module
+from rankhub_find import exact as exact_search
 from rankhub_find.kinds import LEAST, plan
 from rankhub_ranking.similarity import RESOLUTION
 

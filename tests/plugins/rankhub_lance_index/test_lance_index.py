@@ -127,7 +127,7 @@ def test_what_is_wrong_is_one_sentence(tmp_path):
     made(folder, vectors(100), "flat")
     note = json.loads((folder / "store.json").read_text())
     for change, said in (
-        ({"dim": 9}, "the index is of 9 columns"),
+        ({"dim": 9}, "the index 9 columns"),
         ({"state": {**note["state"], "version": 1}}, "is not the one of the index"),
         ({"state": {**note["state"], "version": 99}}, "there is no version 99"),
         ({"state": {**note["state"], "table": "../vectors-x.lance"}}, "does not say where its table is"),
