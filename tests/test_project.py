@@ -52,6 +52,7 @@ def test_what_plugins_may_import_is_held_for_every_plugin_and_every_part_of_the_
         "rankhub_study",
         [
             "rankhub_active",
+            "rankhub_find",
             "rankhub_use",
             "rankhub_tracking",
             "rankhub_ranking",

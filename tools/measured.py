@@ -31,14 +31,14 @@ def is_of_memory(error: RuntimeError | MemoryError) -> bool:
     return isinstance(error, MemoryError) or "memory" in str(error).lower()
 
 
-def in_a_process(module: str, what: str, *arguments: str) -> Any:
-    """What ``answer`` of a module of the tools prints in a process of its own; None if that got too little memory.
+def in_a_process(module: str, what: str, *arguments: str, answer: str = "answer") -> Any:
+    """What the function ``answer`` of a module of the tools prints in a process of its own; None: of too little memory.
 
     Raises:
         SystemExit: It failed for another reason; with its message.
     """
     program = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); "
-    program += f"from {module} import answer; answer(*sys.argv[1:])"
+    program += f"from {module} import {answer}; {answer}(*sys.argv[1:])"
     done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False)
     # The system killed it, or it failed where it could not catch a lack of memory.
     told = any(sign in done.stderr for sign in ("MemoryError", "std::bad_alloc", "annot allocate memory"))

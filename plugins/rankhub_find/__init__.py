@@ -7,7 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import rankhub
-from rankhub import Verb
+from rankhub import Component, Verb
+from rankhub.interfaces.kinds import Kind
 
 if TYPE_CHECKING:
     from rankhub_find.duplicates import Group as Group
@@ -21,6 +22,18 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'rankhub_find' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)
+
+
+@rankhub.hookimpl
+def rankhub_kinds() -> list[Kind]:
+    """The kind of component that others can bring to this plugin."""
+    return [Kind("vector_store", "Where an index keeps its vectors.", "rankhub_find.stores:VectorStore")]
+
+
+@rankhub.hookimpl
+def rankhub_components() -> list[Component]:
+    """The components of this plugin."""
+    return [Component("vector_store", "faiss", "rankhub_find.stores:FaissStore", "Plain arrays in memory, by faiss.")]
 
 
 @rankhub.hookimpl

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,13 @@ from scipy.sparse.csgraph import connected_components
 
 _PENDING = 2**22
 """Pairs that are held before they are joined to groups."""
+
+
+NEIGHBOURS, MOST_NEIGHBOURS = 32, 1024
+"""Where an index is not flat: neighbours of each row that are looked among; then more, up to so many."""
+
+Nearest = Callable[[npt.NDArray[np.int64], int], tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]]
+"""(rows [q], k) -> similarities and rows [q, k], -1 where there are no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +49,21 @@ def components(count: int, pairs: Iterable[npt.NDArray[np.int64]]) -> list[npt.N
     order = np.argsort(label, kind="stable")
     groups = np.split(order, np.flatnonzero(np.diff(label[order])) + 1)
     return sorted((group for group in groups if len(group) > 1), key=lambda group: (-len(group), int(group[0])))
+
+
+def links(rows: npt.NDArray[np.int64], nearest: Nearest, count: int, above: float) -> Iterator[npt.NDArray[np.int64]]:
+    """Pairs [m, 2] of rows that search finds to be near: of each the nearest 32, and more where all these are near.
+
+    ``count``: rows that there are in all.
+    """
+    left, k = rows, NEIGHBOURS
+    while len(left):
+        similarity, found = nearest(left, min(k + 1, count))
+        near = (similarity >= above) & (found != left[:, None]) & (found >= 0)
+        query, place = near.nonzero()
+        yield np.stack([left[query], found[query, place]], axis=1)
+        left = left[near.sum(axis=1) >= k] if k < MOST_NEIGHBOURS and k < count else left[:0]
+        k *= 4
 
 
 def _joined(label: npt.NDArray[np.int64], pairs: Sequence[npt.NDArray[np.int64]]) -> npt.NDArray[np.int64]:

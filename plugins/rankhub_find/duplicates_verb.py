@@ -12,6 +12,7 @@ from rankhub.interfaces.files import readable
 from rankhub_console.speech import talking
 from rankhub_find.output import write_table
 from rankhub_find.search_verb import write_sheet_of
+from rankhub_use.options import read_options
 from rankhub_use.shell import SafeOption, as_json, number_option
 from rankhub_use.target import checked
 
@@ -23,6 +24,10 @@ def duplicates(
     above: Annotated[float, number_option("--above", float, -1, 1, help="Cosine from which on two are alike.")] = 0.95,
     out: Annotated[Path | None, typer.Option(help="Write the groups: .csv or .json.")] = None,
     sheet: Annotated[Path | None, typer.Option(help="Write a picture of the groups: .png.")] = None,
+    options: Annotated[
+        list[str] | None,
+        typer.Option("--option", help="An option of the index's store, such as memory_gb=4. May be repeated."),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
     safe_csv: SafeOption = False,
     as_data: Annotated[bool, typer.Option("--json", help="Print JSON instead of a list.")] = False,
@@ -36,10 +41,10 @@ def duplicates(
     """
     checked("--out", out, force=force, endings=(".csv", ".json"))
     checked("--sheet", sheet, force=force, endings=(".png",))
-    from rankhub_find.index import Index
+    from rankhub_find.stores import open_index
 
     talk = talking(stderr=as_data)
-    found = Index.open(index, talk.work)
+    found = open_index(index, talk.work, read_options(options or []))
     groups = found.duplicates(above, talk.work)
     talk.finish()
     rows: list[dict[str, Any]] = [

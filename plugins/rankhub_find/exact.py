@@ -116,19 +116,20 @@ def _by_all(query: Floats, vectors: Floats, k: int) -> tuple[npt.NDArray[np.floa
 
 def pairs_above(vectors: Floats, above: float, progress: Progress) -> Iterator[Ints]:
     """All pairs of rows whose rounded cosine is at least ``above``, in parts [m, 2], the lower row first."""
-    count, dim = vectors.shape
+    count = len(vectors)
     side = max(1, min(count, SIDE))
-    least = above - error_of(dim) - RESOLUTION
     for first in range(0, count, side):
         own = np.array(vectors[first : first + side])
         for second in range(first, count, side):
-            others = np.array(vectors[second : second + side])
-            near = np.argwhere(own @ others.T >= least)
-            near = near[near[:, 0] + first < near[:, 1] + second]
-            if len(near):
-                exact = _paired(own, others, near)
-                yield near[exact >= above] + np.array([first, second])
+            near = pairs_between(own, np.array(vectors[second : second + side]), above)
+            yield near[near[:, 0] + first < near[:, 1] + second] + np.array([first, second])
         progress(min(first + side, count), count, "compare")
+
+
+def pairs_between(own: Floats, others: Floats, above: float) -> Ints:
+    """[m, 2] a row of ``own`` and one of ``others`` whose rounded cosine is at least ``above``."""
+    near = np.argwhere(own @ others.T >= above - error_of(own.shape[1]) - RESOLUTION)
+    return near[_paired(own, others, near) >= above]
 
 
 def _paired(own: Floats, others: Floats, pairs: Ints) -> npt.NDArray[np.float64]:

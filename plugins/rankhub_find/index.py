@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import sys
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from rankhub.interfaces.errors import UserError
 from rankhub_find import exact, store
-from rankhub_find.duplicates import Group, components
+from rankhub_find.checks import checked_above, unit_queries, unit_vectors
+from rankhub_find.duplicates import Group, components, links
 from rankhub_find.kinds import IndexPlan, Kind, Progress, Wanted, plan
 from rankhub_find.store import KnownNetwork, Manifest
 from rankhub_find.structures import STRUCTURES, Arrays, Bools, Damaged, Floats, Ints, Structure
-from rankhub_ranking.embeddings import unit_rows
-
-NEIGHBOURS, MOST_NEIGHBOURS = 32, 1024
-"""Where an index is not flat: neighbours of each row that duplicates are looked for among; then more, up to so many."""
 
 QUERIES = 1024
 """Queries that are compared at a time."""
@@ -62,8 +59,11 @@ class Index:
         vectors: [n, d] float32 of unit length (or zero).
         network: What made the vectors.
         wanted: The kind that was asked for, which ``auto`` leaves open.
+        portion: How many vectors are handed over at a time: all of them.
         plan: What it is, why, and what it takes.
     """
+
+    portion = sys.maxsize
 
     def __init__(self, dim: int, wanted: Wanted = "auto", network: KnownNetwork | None = None) -> None:
         self.names: list[str] = []
@@ -163,19 +163,29 @@ class Index:
     def __contains__(self, name: object) -> bool:
         return name in self._rows
 
+    @property
+    def why(self) -> str:
+        """Why it is of its kind; "" where that was asked for."""
+        return self.plan.why
+
+    def known(self, names: Collection[str]) -> set[str]:
+        """Those of the names that are in it."""
+        return {name for name in names if name in self._rows}
+
+    def below(self, folder: str) -> list[str]:
+        """The names in it that begin with a folder's path, which ends in a separator."""
+        return [name for name in self._rows if name.startswith(folder)]
+
+    def lines(self, more: int) -> dict[str, str]:
+        """What it will be with ``more`` images, for a person."""
+        return plan(self.wanted, len(self.names) + more, self.dim).lines()
+
     def append(self, names: Sequence[str], vectors: Any) -> None:
         """Add rows that are searched once :meth:`settle` is called; as :meth:`add`."""
-        found = np.asarray(vectors)
-        if found.shape != (len(names), self.dim):
-            raise UserError(f"{len(names)} names of {self.dim} columns each, got vectors {list(found.shape)}")
-        twice = [name for name in names if name in self._rows] or ([""] if len(set(names)) < len(names) else [])
-        if twice:
-            known = f"{twice[0]} is in the index already; remove it first" if twice[0] else "a name comes twice"
-            raise UserError(known)
-        rows = unit_rows(torch.from_numpy(np.array(found, np.float32))).numpy()
-        if not np.isfinite(rows).all():
-            bad = names[int(np.flatnonzero(~np.isfinite(rows).all(axis=1))[0])]
-            raise UserError(f"the vector of {bad} is not finite; the network's weights have diverged")
+        twice = next((name for name in names if name in self._rows), None)
+        if twice is not None:
+            raise UserError(f"{twice} is in the index already; remove it first")
+        rows = unit_vectors(names, vectors, self.dim)
         self._rows |= {name: len(self.names) + number for number, name in enumerate(names)}
         self.names = [*self.names, *names]
         self.vectors = np.concatenate([self.vectors, rows])
@@ -267,16 +277,7 @@ class Index:
 
     def nearest(self, vectors: Any, k: int) -> tuple[npt.NDArray[np.float64], Ints]:
         """As :meth:`search`, in arrays: rounded cosines [q, k] and rows [q, k], -inf and -1 where there are no more."""
-        queries = np.asarray(vectors)
-        if queries.ndim != 2 or queries.shape[1] != self.dim:
-            raise UserError(
-                f"the index has vectors of {self.dim} columns, queries have the shape {list(queries.shape)}"
-            )
-        if k < 1:
-            raise UserError(f"k is at least 1, got {k}")
-        units = unit_rows(torch.from_numpy(np.array(queries, np.float32))).numpy()
-        if not np.isfinite(units).all():
-            raise UserError("a query is not finite")
+        units = unit_queries(vectors, self.dim, k)
         parts = [self._nearest(units[first : first + QUERIES], k) for first in range(0, len(units), QUERIES)]
         if not parts:
             return np.empty((0, k)), np.empty((0, k), np.int64)
@@ -298,8 +299,7 @@ class Index:
         Raises:
             UserError: ``above`` is not within -1 and 1.
         """
-        if not -1 <= above <= 1:
-            raise UserError(f"a cosine lies between -1 and 1, got {above}")
+        checked_above(above)
         flat = self._structure is None
         pairs = exact.pairs_above(self.vectors, above, progress) if flat else self._links(above, progress)
         groups = []
@@ -314,15 +314,11 @@ class Index:
         """Pairs of rows that search finds to be near."""
         every = np.flatnonzero(self._alive)
         for first in range(0, len(every), QUERIES):
-            left, k = every[first : first + QUERIES], NEIGHBOURS
-            while len(left):
-                similarity, rows = self._nearest(np.array(self.vectors[left]), min(k + 1, len(self.names)))
-                near = (similarity >= above) & (rows != left[:, None])
-                query, place = near.nonzero()
-                yield np.stack([left[query], rows[query, place]], axis=1)
-                left = left[near.sum(axis=1) >= k] if k < MOST_NEIGHBOURS and k < len(self.names) else left[:0]
-                k *= 4
+            yield from links(every[first : first + QUERIES], self._nearest_of, len(self.names), above)
             progress(min(first + QUERIES, len(every)), len(every), "compare")
+
+    def _nearest_of(self, rows: Ints, k: int) -> tuple[npt.NDArray[np.float64], Ints]:
+        return self._nearest(np.array(self.vectors[rows]), k)
 
 
 def _finite(vectors: Floats) -> bool:

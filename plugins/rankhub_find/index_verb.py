@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,14 +17,16 @@ from rankhub.interfaces.files import readable
 from rankhub_console.speech import talking
 from rankhub_find.kinds import Wanted, plan
 from rankhub_find.output import write_table
-from rankhub_find.store import is_index
+from rankhub_find.stores import chosen, is_index, make_store, open_index, separated, store_of
 from rankhub_lock import locked
 from rankhub_train.waiting import spinning
+from rankhub_use.options import read_options
 from rankhub_use.shell import as_json
 
 if TYPE_CHECKING:
     from rankhub import Run
-    from rankhub_find.index import Index
+    from rankhub_find.store import KnownNetwork
+    from rankhub_find.stores import VectorIndex
 
 SAVE_AFTER = 300.0
 """Seconds after which what is done is saved, unless saving takes more than a tenth of the time."""
@@ -41,6 +43,12 @@ def index(
     out: Annotated[Path | None, typer.Option(help="The index's folder.")] = None,
     from_list: Annotated[Path | None, typer.Option("--from", help="A list of files and folders, one a line.")] = None,
     kind: Annotated[str | None, typer.Option(help="flat, hnsw, ivfpq, or auto (the default), by the size.")] = None,
+    store: Annotated[
+        str, typer.Option(help="Where vectors are kept: faiss (in memory), lance (in a table), or auto, by their size.")
+    ] = "auto",
+    options: Annotated[
+        list[str] | None, typer.Option("--option", help="An option of the store, such as memory_gb=4. May be repeated.")
+    ] = None,
     output: Annotated[str, typer.Option(help="What is compared: backbone, or HEAD.OUTPUT.")] = "backbone",
     changes: Annotated[list[str] | None, typer.Option("--set", help="A change, such as device=cpu.")] = None,
     add: Annotated[bool, typer.Option("--add", help="Add images that are not in the index yet.")] = False,
@@ -64,9 +72,7 @@ def index(
     if remove:
         if run is not None or sources or from_list is not None or add or force or kind is not None:
             raise UserError("--remove goes with --out alone: rankhub index --out FOLDER --remove PATH")
-        from rankhub_find.index import Index
-
-        opened = Index.open(out)
+        opened = open_index(out, talk.work, read_options(options or []))
         with locked(out / "index.lock", sentence=busy):
             done = _remove(opened, remove, out, talk)
         return typer.echo(as_json(done, indent=1)) if as_data else None
@@ -82,7 +88,8 @@ def index(
     try:
         trained = rankhub.load_run(run, overrides=changes or [])
         with trained, locked(out / "index.lock", sentence=busy):
-            done = _Indexing(trained, paths, out, talk).go(output, wanted, add)
+            store_options = store, read_options(options or [])
+            done = _Indexing(trained, paths, out, talk).go(output, wanted, add, *store_options)
     finally:
         with suppress(OSError):
             out.rmdir()  # where nothing came of it
@@ -112,6 +119,13 @@ def _check_place(out: Path, add: bool, force: bool) -> None:
         raise UserError(f"--out {out}: there is no folder {out.absolute().parent}; make it first")
 
 
+def _check_same(out: Path, store: str) -> None:
+    """An index stays in the store in which it is."""
+    own = store_of(out).rpartition("/")[2]
+    if store not in ("auto", own, store_of(out)):
+        raise UserError(f"the index {out} is in the store {own}; leave --store out, or make another with --force")
+
+
 class _Indexing:
     """Embedding, with what is done so far."""
 
@@ -121,17 +135,18 @@ class _Indexing:
         self.names: list[str] = []
         self.parts: list[Any] = []
 
-    def go(self, output: str, kind: Wanted | None, add: bool) -> dict[str, Any]:
+    def go(self, output: str, kind: Wanted | None, add: bool, store: str, options: Mapping[str, Any]) -> dict[str, Any]:
         """Embed what is not there yet, and build."""
         from rankhub_find.embedding import check_known, embedded, network_of
-        from rankhub_find.index import Index
 
-        ours = Index.open(self.out) if add and is_index(self.out) else None
+        ours = open_index(self.out, self.talk.work, options) if add and is_index(self.out) else None
         if ours is not None:
+            _check_same(self.out, store)
             check_known(ours.network, self.run)
             output, ours.wanted = ours.network.output, kind or ours.wanted
         known = network_of(self.run, output)
-        ahead = [path for path in self.paths if ours is None or path not in ours]
+        there = ours.known(self.paths) if ours is not None else set()
+        ahead = [path for path in self.paths if path not in there]
         if ours is not None and len(ahead) < len(self.paths):
             self.talk.note(f"{len(self.paths) - len(ahead):,} images are in the index already")
         saved, begun, cost, added, stopped = time.monotonic(), time.monotonic(), 0.0, 0, False
@@ -139,15 +154,17 @@ class _Indexing:
             done = 0
             for names, vectors, skipped in embedded(self.run, output, ahead):
                 if names and ours is None:
-                    ours = Index(vectors.shape[1], kind or "auto", known)
+                    ours = self._created(store, options, len(ahead), vectors.shape[1], kind or "auto", known)
                 if names and not added and ours is not None:
                     self.talk.finish()
-                    self.talk.pairs(plan(ours.wanted, len(ours.names) + len(ahead), ours.dim).lines())
+                    self.talk.pairs(ours.lines(len(ahead)))
                 self.names += names
                 self.parts += [vectors] if names else []
                 self.skipped += skipped
                 added, done = added + len(names), done + len(names) + len(skipped)
                 self.talk.work(done, len(ahead), "embed")
+                if ours is not None and len(self.names) >= ours.portion:
+                    self._append(ours)
                 if ours is not None and time.monotonic() - saved > max(SAVE_AFTER, 10 * cost):
                     before = time.monotonic()
                     self._keep(ours)
@@ -168,7 +185,17 @@ class _Indexing:
         self.talk.finish()
         return self._say(ours, added, stopped, time.monotonic() - begun)
 
-    def _append(self, ours: Index) -> None:
+    def _created(
+        self, store: str, options: Mapping[str, Any], rows: int, dim: int, kind: Wanted, known: KnownNetwork
+    ) -> VectorIndex:
+        """An index without vectors, in the store that is named or that suits."""
+        name, why = chosen(rows, dim) if store == "auto" else (store, "")
+        if why:
+            self.talk.finish()
+            self.talk.pairs({"store": f"{name.rpartition('/')[2]}: {why}"})
+        return make_store(name, options).create(self.out, dim, known, kind)
+
+    def _append(self, ours: VectorIndex) -> None:
         import numpy as np
 
         names, parts = self.names, self.parts
@@ -176,13 +203,13 @@ class _Indexing:
         if names:
             ours.append(names, np.concatenate(parts))
 
-    def _keep(self, ours: Index) -> None:
+    def _keep(self, ours: VectorIndex) -> None:
         """Save what is done as a flat index."""
         self._append(ours)
         ours.unsettled()
         ours.save(self.out)
 
-    def _say(self, ours: Index, added: int, stopped: bool, seconds: float) -> dict[str, Any]:
+    def _say(self, ours: VectorIndex, added: int, stopped: bool, seconds: float) -> dict[str, Any]:
         rows = [{"path": path, "reason": reason} for path, reason in self.skipped]
         table = self.out / "skipped.csv"
         if rows:
@@ -193,12 +220,12 @@ class _Indexing:
         else:
             table.unlink(missing_ok=True)
         if stopped:
-            self.talk.note("stopped; what is done is kept as a flat index, the same command with --add goes on")
+            self.talk.note(f"stopped; what is done is kept as a {ours.kind} index, the same command with --add goes on")
         self.talk.line(f"{added:,} images added, {len(ours):,} in all, {ours.kind}, {seconds:,.0f} s: {self.out}")
         return {
             "index": str(self.out),
             "kind": ours.kind,
-            "why": ours.plan.why,
+            "why": ours.why,
             "added": added,
             "images": len(ours),
             "skipped": rows,
@@ -209,13 +236,12 @@ class _Indexing:
         }
 
 
-def _remove(ours: Index, remove: Sequence[str], out: Path, talk: Talk) -> dict[str, Any]:
+def _remove(ours: VectorIndex, remove: Sequence[str], out: Path, talk: Talk) -> dict[str, Any]:
     """Take out images and folders of them."""
     gone: list[str] = []
     for path in remove:
         absolute = os.path.abspath(os.path.expanduser(path))
-        below = absolute.rstrip(os.sep) + os.sep
-        found = [absolute] if absolute in ours else [n for n in ours.names if n.startswith(below) and n in ours]
+        found = [absolute] if ours.known([absolute]) else ours.below(separated(absolute))
         if not found:
             raise UserError(f"there is no image {readable(path)}, and none below a folder of that name, in {out}")
         gone += found

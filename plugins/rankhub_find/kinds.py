@@ -57,12 +57,12 @@ class IndexPlan:
         """What a person is told before it begins: name -> text."""
         learned = f"{self.training:,} of {self.rows:,} rows, {self.lists:,} lists" if self.training else "none"
         disk = self.rows * self.dim * 4
-        held = f"{_size(self.memory)} to search, {_size(self.building)} to build; " if self.memory else ""
+        held = f"{size_of(self.memory)} to search, {size_of(self.building)} to build; " if self.memory else ""
         return {
             "index": f"{self.kind}, {self.rows:,} vectors of {self.dim} columns"
             + (f": {self.why}" if self.why else ""),
             "training": learned,
-            "memory": f"{held}vectors of {_size(disk)} are mapped from their file",
+            "memory": f"{held}vectors of {size_of(disk)} are mapped from their file",
         }
 
 
@@ -101,11 +101,14 @@ def _chosen(rows: int, dim: int) -> tuple[Kind, str]:
     """What auto takes, and why."""
     if rows < FLAT_BELOW:
         return "flat", f"exact, and fast enough below {FLAT_BELOW:,} rows"
-    graph, there = _graph_bytes(rows, dim), _machine()
+    graph, there = _graph_bytes(rows, dim), machine_memory()
     if rows < GRAPH_BELOW and graph <= there / 2:
-        return "hnsw", f"from {FLAT_BELOW:,} rows on, and its {_size(graph)} are at most half of this machine's memory"
-    reason = f"more than {GRAPH_BELOW:,} rows" if rows >= GRAPH_BELOW else f"a graph would hold {_size(graph)}"
-    return "ivfpq", f"{reason}, of {_size(there)} of memory"
+        return (
+            "hnsw",
+            f"from {FLAT_BELOW:,} rows on, and its {size_of(graph)} are at most half of this machine's memory",
+        )
+    reason = f"more than {GRAPH_BELOW:,} rows" if rows >= GRAPH_BELOW else f"a graph would hold {size_of(graph)}"
+    return "ivfpq", f"{reason}, of {size_of(there)} of memory"
 
 
 def _graph_bytes(rows: int, dim: int) -> int:
@@ -113,10 +116,11 @@ def _graph_bytes(rows: int, dim: int) -> int:
     return rows * (dim * 4 + LINKS * 2 * 4 + LINKS * 4 // 31 + 12)
 
 
-def _machine() -> int:
+def machine_memory() -> int:
     """Bytes of memory that this machine has."""
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
-def _size(count: int) -> str:
+def size_of(count: int) -> str:
+    """Bytes, as a person reads them."""
     return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.3g} MB"

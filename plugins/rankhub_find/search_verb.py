@@ -12,6 +12,7 @@ from rankhub import UserError
 from rankhub.interfaces.files import readable
 from rankhub_console.speech import talking
 from rankhub_find.output import write_table
+from rankhub_use.options import read_options
 from rankhub_use.shell import SafeOption, as_json, number_option
 from rankhub_use.target import checked
 
@@ -26,6 +27,10 @@ def search(
     sheet: Annotated[Path | None, typer.Option(help="Write a picture of what was found: .png.")] = None,
     run: Annotated[Path | None, typer.Option(help="The network of the index, where it is elsewhere by now.")] = None,
     device: Annotated[str | None, typer.Option(help="Where the network computes, such as cpu.")] = None,
+    options: Annotated[
+        list[str] | None,
+        typer.Option("--option", help="An option of the index's store, such as memory_gb=4. May be repeated."),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
     safe_csv: SafeOption = False,
     as_data: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
@@ -39,12 +44,12 @@ def search(
     checked("--out", out, force=force, endings=(".csv", ".json"))
     checked("--sheet", sheet, force=force, endings=(".png",))
     from rankhub_find.embedding import embedded, load_known
-    from rankhub_find.index import Index
+    from rankhub_find.stores import open_index
     from rankhub_use.sources import files_for
 
     talk = talking(stderr=as_data)
     asked = [file.path for file in files_for(queries, None)]
-    found = Index.open(index, talk.work)
+    found = open_index(index, talk.work, read_options(options or []))
     rows: list[dict[str, Any]] = []
     pictures: list[list[tuple[str, str]]] = []
     failed: list[tuple[str, str]] = []

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from rankhub import UserError
 from rankhub_find import Index
+from rankhub_find import duplicates as duplicates_module
 from rankhub_find import exact as exact_search
-from rankhub_find import index as index_module
 from rankhub_find.kinds import LEAST, plan
 from rankhub_ranking.similarity import RESOLUTION
 
@@ -154,7 +154,7 @@ def test_what_is_added_is_found_what_is_removed_is_not(kind, tmp_path):
 
 
 def test_duplicates_of_a_graph_are_those_of_a_flat_index(monkeypatch):
-    monkeypatch.setattr(index_module, "NEIGHBOURS", 4)  # fewer than the equals, so that more are asked for
+    monkeypatch.setattr(duplicates_module, "NEIGHBOURS", 4)  # fewer than the equals, so that more are asked for
     rows = np.concatenate([vectors(300, groups=60, seed=4), np.repeat(vectors(1, seed=5), 20, axis=0)])
     flat, graph = (Index.build(names(320), rows, kind) for kind in ("flat", "hnsw"))
     assert graph.duplicates(0.98) == flat.duplicates(0.98)

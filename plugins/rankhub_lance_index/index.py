@@ -1,0 +1,328 @@
+"""An index whose vectors lie in a Lance table: nothing that grows with their number is held."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from rankhub.interfaces.errors import UserError
+from rankhub_find import exact
+from rankhub_find.checks import checked_above, unit_queries, unit_vectors
+from rankhub_find.duplicates import Group, components, links
+from rankhub_find.index import GROWN, Match
+from rankhub_find.kinds import FLAT_BELOW, Progress, Wanted, plan, size_of
+from rankhub_find.store import KnownNetwork
+from rankhub_find.stores import StoreNote, read_note, write_note
+from rankhub_find.structures import Floats, Ints
+from rankhub_lance import Store
+from rankhub_lance_index.vectors import LanceVectors, Limits
+from rankhub_train.waiting import cores
+
+if TYPE_CHECKING:
+    from rankhub_find.kinds import Kind
+
+OWN = "rankhub_lance_index/lance"
+
+A_LIST = 4096
+"""Rows of a list of IVF-PQ, about."""
+
+_SLACK, _QUERIES = 16, 1024
+"""Candidates beyond those that are wanted; queries whose candidates are held together."""
+
+Found = tuple[npt.NDArray[np.float64], Ints]
+
+
+def _silent(done: int, total: int, what: str) -> None:
+    """Progress that is not shown."""
+
+
+class LanceIndex:
+    """Vectors by name in a Lance table; a :class:`rankhub_find.stores.VectorIndex`.
+
+    ``flat`` gives exactly what :class:`rankhub_find.Index` gives, since the same comparison is made a block at a time;
+    ``ivfpq`` may miss rows, and those that it finds have exact similarities.
+
+    Made by :meth:`create` and :meth:`open`.
+
+    Attributes:
+        network: What made the vectors.
+        wanted: The kind that was asked for, which ``auto`` leaves open.
+        vectors: The table.
+    """
+
+    def __init__(self, folder: Path, note: StoreNote, limits: Limits) -> None:
+        self.network, self.wanted, self._folder = note.network, note.wanted, folder
+        self._state, self._dim = note.state, note.dim
+        uri = Store.of(folder / str(note.state["table"]))
+        self.vectors = LanceVectors(uri, int(note.state["version"]), note.dim, limits)
+        self.portion = min(2**16, limits.rows(note.dim, 16))
+        self._names: set[str] = set()
+        self._lists = self.vectors.lists
+
+    @classmethod
+    def create(cls, folder: Path, dim: int, network: KnownNetwork, wanted: Wanted, limits: Limits) -> Self:
+        """An index without vectors, in a new table beside what is in the folder.
+
+        Raises:
+            UserError: There is no such kind in Lance.
+        """
+        _kind(wanted, 0, dim)
+        folder.mkdir(parents=True, exist_ok=True)
+        token = uuid.uuid4().hex
+        state = {"table": f"vectors-{token[:12]}.lance", "token": token, "learned": 0, "rows": 0}
+        state["version"] = LanceVectors.begin(Store.of(folder / str(state["table"])), dim, token)
+        return cls(folder, StoreNote(store=OWN, wanted=wanted, dim=dim, network=network, state=state), limits)
+
+    @classmethod
+    def open(cls, folder: Path, limits: Limits) -> Self:
+        """The index in a folder, as it was saved.
+
+        Raises:
+            UserError: Its table is not there, is another, or is not as it was saved.
+        """
+        note = read_note(folder)
+        _check_state(folder, note.state)
+        own = cls(folder, note, limits)
+        if own.vectors.token != note.state["token"] or len(own) != note.state["rows"]:
+            raise UserError(
+                f"the table {own.vectors.store.uri} is not the one of the index {folder} "
+                f"({note.state['rows']:,} rows); make the index again"
+            )
+        return own
+
+    def save(self, folder: Path) -> None:
+        """Let its folder hold it as it is now; tables of indexes that were there before are deleted.
+
+        Raises:
+            UserError: It is another folder: the vectors are in the first.
+        """
+        if folder.resolve() != self._folder.resolve():
+            raise UserError(f"this index lies in {self._folder}; copy that folder to have it at {folder}")
+        self._state |= {"version": int(self.vectors.table.version), "rows": len(self)}
+        note = StoreNote(store=OWN, wanted=self.wanted, dim=self.dim, network=self.network, state=self._state)
+        write_note(folder, note)
+        for other in folder.glob("vectors-*.lance"):
+            if other.name != self._state["table"]:
+                shutil.rmtree(other, ignore_errors=True)
+
+    @property
+    def dim(self) -> int:
+        """Columns of a vector."""
+        return self._dim
+
+    @property
+    def kind(self) -> Kind:
+        """What it is now."""
+        return "ivfpq" if self._lists else "flat"
+
+    @property
+    def why(self) -> str:
+        """Why it is of its kind; "" where that was asked for."""
+        return _kind(self.wanted, len(self), self.dim)[1]
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+    def known(self, names: Collection[str]) -> set[str]:
+        """Those of the names that are in it."""
+        return self.vectors.known(names)
+
+    def below(self, folder: str) -> list[str]:
+        """The names in it that begin with a folder's path, which ends in a separator."""
+        return self.vectors.below(folder)
+
+    def lines(self, more: int) -> dict[str, str]:
+        """What it will be with ``more`` images, for a person."""
+        rows = len(self) + more
+        kind, why = _kind(self.wanted, rows, self.dim)
+        learned = f"{256 * _lists(rows):,} rows at most, {_lists(rows):,} lists" if kind == "ivfpq" else "none"
+        said = f"{kind} in a Lance table, {rows:,} vectors of {self.dim} columns" + (f": {why}" if why else "")
+        held = f"at most about {size_of(self.vectors.limits.memory)} of vectors (memory_gb)"
+        return {"index": said, "training": learned, "memory": f"{held}; {size_of(4 * rows * self.dim)} on the disk"}
+
+    def append(self, names: Sequence[str], vectors: Any) -> None:
+        """Add rows under names that are not in it, which :meth:`known` tells; as :meth:`add` does, unsettled."""
+        twice = next((name for name in names if name in self._names), None)
+        if twice is not None:
+            raise UserError(f"{twice} is in the index already; remove it first")
+        self.vectors.append(names, unit_vectors(names, vectors, self.dim))
+
+    def add(self, names: Sequence[str], vectors: Any, progress: Progress = _silent) -> None:
+        """Add vectors [n, d] under names that are not in it yet.
+
+        Raises:
+            UserError: A name is in it already, a number is not finite, or the shapes do not fit.
+        """
+        there = self.known(names)
+        if there:
+            raise UserError(f"{min(there)} is in the index already; remove it first")
+        self.append(names, vectors)
+        self.settle(progress)
+
+    def settle(self, progress: Progress = _silent) -> None:
+        """Make IVF-PQ where the kind needs it; what is there is extended, or learned anew at four times the rows.
+
+        Raises:
+            UserError: There are too few rows for the kind.
+        """
+        rows = len(self)
+        kind, _ = _kind(self.wanted, rows, self.dim)
+        if kind == "flat":
+            if self._lists:
+                self.vectors.forget()
+        elif not self._lists or int(self._state["learned"]) * GROWN < rows:
+            progress(0, 1, f"ivfpq: {_lists(rows):,} lists of {rows:,} rows")
+            self.vectors.learn(_lists(rows))
+            self._state["learned"] = rows
+            progress(1, 1, f"ivfpq: {_lists(rows):,} lists of {rows:,} rows")
+        elif self.vectors.unlearned:
+            self.vectors.extend()
+        self._lists = self.vectors.lists
+
+    def unsettled(self) -> None:
+        """Nothing: what IVF-PQ does not have yet is compared one by one."""
+
+    def remove(self, names: Iterable[str], progress: Progress = _silent) -> int:
+        """Take images out; returns how many.
+
+        Raises:
+            UserError: A name is not in it; nothing is removed then.
+        """
+        gone = list(dict.fromkeys(names))
+        there = self.known(gone)
+        unknown = [name for name in gone if name not in there]
+        if unknown:
+            raise UserError(f"{unknown[0]} is not in the index")
+        self.vectors.delete(gone)
+        if self.wanted == "auto":
+            self.settle(progress)
+        return len(gone)
+
+    def search(self, vectors: Any, k: int = 20) -> list[list[Match]]:
+        """The k most similar images of each query [q, d], the most similar first; fewer where there are no more.
+
+        Raises:
+            UserError: Queries have another shape, or are not finite.
+        """
+        similarity, rows = self.nearest(vectors, k)
+        which = np.unique(rows[rows >= 0])
+        names = dict(zip(which.tolist(), self.vectors.names(which) if len(which) else [], strict=True))
+        found = zip(similarity.tolist(), rows.tolist(), strict=True)
+        return [
+            [Match(names[row], value, row) for value, row in zip(values, at, strict=True) if row >= 0]
+            for values, at in found
+        ]
+
+    def nearest(self, vectors: Any, k: int) -> Found:
+        """Rounded cosines [q, k] and rows [q, k], -inf and -1 where there are no more."""
+        units = unit_queries(vectors, self.dim, k)
+        parts = [self._nearest(units[first : first + _QUERIES], k) for first in range(0, len(units), _QUERIES)]
+        if not parts:
+            return np.empty((0, k)), np.empty((0, k), np.int64)
+        return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+
+    def _nearest(self, units: Floats, k: int) -> Found:
+        if self._lists:
+            with ThreadPoolExecutor(cores()) as pool:
+                found = list(pool.map(lambda query: self._found(query, k), units))
+            return np.stack([one[0] for one in found]), np.stack([one[1] for one in found])
+        best, at = np.full((len(units), k), -np.inf), np.full((len(units), k), -1, np.int64)
+        for first, block in self.vectors.blocks(self.vectors.limits.rows(self.dim, 8)):
+            similarity, rows = exact.search(units, block, k)
+            rows = np.where(rows < 0, -1, rows + first)
+            best, at = exact.ranked(np.concatenate([best, similarity], 1), np.concatenate([at, rows], 1), k)
+        return best, at
+
+    def _found(self, query: Floats, k: int) -> Found:
+        """Of one query [d], by IVF-PQ: its candidates are compared as all comparisons are made."""
+        nprobes = self.vectors.limits.nprobes or max(16, self._lists // 16)
+        rows, near = self.vectors.candidates(query, k + _SLACK, min(nprobes, self._lists))
+        similarity = exact.similarities_of(query[None], near, np.arange(len(rows))[None])
+        best, at = exact.ranked(similarity, rows[None], k)
+        return best[0], at[0]
+
+    def duplicates(self, above: float = 0.95, progress: Progress = _silent) -> list[Group]:
+        """Groups of images that look alike: linked, directly or through others, by cosines of at least ``above``.
+
+        A flat index compares all pairs, a block of rows with all later ones, which are read again for each block.
+        IVF-PQ looks among the nearest of each image, as :meth:`rankhub_find.Index.duplicates`, and may miss a link.
+
+        Raises:
+            UserError: ``above`` is not within -1 and 1.
+        """
+        checked_above(above)
+        pairs = self._links(above, progress) if self._lists else self._pairs(above, progress)
+        groups = []
+        for rows in components(len(self), pairs):
+            first, names, near = self.vectors.take(rows[:1]), list[str](), list[npt.NDArray[np.float64]]()
+            for part in np.array_split(rows, -(-len(rows) // _QUERIES)):
+                names += self.vectors.names(part)
+                others = self.vectors.take(part)
+                near.append(exact.similarities_of(first, others, np.arange(len(part))[None])[0])
+            groups.append(Group(names, np.concatenate(near).tolist()))
+        return groups
+
+    def _pairs(self, above: float, progress: Progress) -> Iterator[Ints]:
+        """All pairs that are near: within a block, then between it and each later one."""
+        count, size = len(self), self.vectors.limits.rows(self.dim, 8)
+        for start in range(0, count, size):
+            blocks = self.vectors.blocks(size, start)
+            _, own = next(blocks)
+            for pairs in exact.pairs_above(own, above, _silent):
+                yield pairs + start
+            for first, others in blocks:
+                for top in range(0, len(own), exact.SIDE):
+                    for left in range(0, len(others), exact.SIDE):
+                        parts = own[top : top + exact.SIDE], others[left : left + exact.SIDE]
+                        yield exact.pairs_between(*parts, above) + np.array([start + top, first + left])
+            progress(min(start + size, count), count, "compare")
+
+    def _links(self, above: float, progress: Progress) -> Iterator[Ints]:
+        """Pairs of rows that search finds to be near."""
+        count = len(self)
+        for first in range(0, count, _QUERIES):
+            rows = np.arange(first, min(first + _QUERIES, count))
+            yield from links(rows, lambda which, k: self._nearest(self.vectors.take(which), k), count, above)
+            progress(min(first + _QUERIES, count), count, "compare")
+
+
+def _kind(wanted: Wanted, rows: int, dim: int) -> tuple[Kind, str]:
+    """What an index of so many rows is, and why.
+
+    Raises:
+        UserError: There is no such kind in Lance, or too few rows for ivfpq.
+    """
+    if wanted == "hnsw":
+        raise UserError("the store lance has the kinds flat and ivfpq, and auto; hnsw is in memory: --store faiss")
+    if wanted == "auto" and rows < FLAT_BELOW:
+        return "flat", f"exact, and fast enough below {FLAT_BELOW:,} rows"
+    if wanted == "auto":
+        return "ivfpq", f"from {FLAT_BELOW:,} rows on"
+    if rows:
+        plan(wanted, rows, dim)  # says where there are too few
+    return wanted, ""
+
+
+def _lists(rows: int) -> int:
+    """Lists of IVF-PQ for so many rows."""
+    return max(1, rows // A_LIST)
+
+
+def _check_state(folder: Path, state: dict[str, Any]) -> None:
+    """See that a note says all that is needed, and names a table in its own folder.
+
+    Raises:
+        UserError: It does not.
+    """
+    numbers = all(isinstance(state.get(name), int) for name in ("version", "rows", "learned"))
+    table = state.get("table")
+    named = isinstance(table, str) and table.startswith("vectors-") and "/" not in table and "\\" not in table
+    if not (numbers and named and isinstance(state.get("token"), str)):
+        raise UserError(f"the index {folder} is damaged: store.json does not say where its table is; make it again")
