@@ -17,7 +17,7 @@ from rankhub_study.recipes import Recipes
 from rankhub_study.verb import find_plan, shipped_plans, task_of
 
 PLANS = shipped_plans()
-NO_DATA = {"quality_quickstart", "labeling_quality"}
+NO_DATA = {"quality_quickstart", "labeling_quality", "scenes_few_labels", "scenes_settings"}
 """Plans that need nothing that does not come with rankhub."""
 
 
