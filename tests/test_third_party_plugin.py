@@ -129,12 +129,23 @@ def test_its_recipe_runs_with_its_own_component_of_every_kind(trained):
         "callback": resolved["callbacks"][0],
         "acquirer": resolved["acquire"],
     }
-    assert list(used) == list(Catalog.discover().kinds)
+    assert list(used) == [name for name, kind in Catalog.discover().kinds.items() if kind.address]
     assert [spec["use"].partition("/")[0] for spec in used.values()] == ["acme"] * len(used)
     assert resolved["optimizer"]["lr"]["use"] == "acme/cosine"
     assert (trained / "run" / "diary.txt").read_text().split() == ["1", "2", "3", "4"]
     with (trained / "run" / "results.csv").open() as file:
         assert "knn" in file.read()
+
+
+def test_an_index_lies_in_its_store_and_is_opened_by_it(rankhub, trained):
+    made = rankhub("index", "run", "photos", "--out", "photos.index", "--store", "drawer", cwd=trained)
+    assert made.code == 0, made.err
+    assert json.loads((trained / "photos.index" / "store.json").read_text())["store"] == "acme/drawer"
+    found = rankhub("search", "photos.index", "photos/2.png", "-k", "1", "--out", "found.csv", cwd=trained)
+    assert found.code == 0, found.err
+    with (trained / "found.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    assert "2.png" in str(row)
 
 
 def test_its_verb_is_in_the_help_and_runs(rankhub, trained):

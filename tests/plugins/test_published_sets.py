@@ -9,7 +9,7 @@ import pytest
 from rankhub.catalog.catalog import Catalog
 from rankhub.catalog.options import docs_of
 
-OWN = {"image_folder", "scored_csv", "points", "from_python", "portion"}
+OWN = {"image_folder", "scored_csv", "points", "from_python", "portion", "lance"}
 """They read what a user has, in a form that the docstring states, or a part of another data set."""
 MADE = {"placed_digits", "skimage_photos", "distorted_photos", "drawn_scenes"}
 """They come with a dependency or are drawn: every test run tries them."""

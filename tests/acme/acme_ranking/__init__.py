@@ -20,6 +20,7 @@ def rankhub_components() -> list[Component]:
         Component("evaluator", "knn", "acme_ranking.training:Error", "Mean distance from the scores."),
         Component("acquirer", "random", "acme_ranking.training:Highest", "The images with the highest scores."),
         Component("callback", "diary", "acme_ranking.training:Diary", "Writes down each step."),
+        Component("vector_store", "drawer", "acme_ranking.vectors:DrawerStore", "Vectors in a drawer."),
     ]
 
 
