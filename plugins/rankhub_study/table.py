@@ -143,7 +143,8 @@ def _saved(results: Results, column: Column) -> Iterator[str]:
 
 def _notes(results: Results) -> list[str]:
     """What the table means."""
-    plan, planned = results.plan, sum(len(results.points(name, ())) for name in results.plan.methods)
+    plan = results.plan
+    planned = {(name, point) for name in plan.methods for point in results.points(name, ())}
     said = ["Mean ± standard deviation over seeds."]
     if plan.baseline is not None:
         said.append(
@@ -158,7 +159,7 @@ def _notes(results: Results) -> list[str]:
     ways = [f"{plan.column(name).title} {'higher' if results.sign(name) > 0 else 'lower'}" for name in plan.metrics]
     said.append(f"Better is: {', '.join(ways)}.")
     said.append("Seconds (of training alone) and forwards are with those of the run that a job begins with.")
-    said.append(f"{len(results.finals)} of {planned} jobs are there.")
+    said.append(f"{len(planned & results.finals.keys())} of {len(planned)} jobs are there.")
     notes = [" ".join(said)]
     if plan.trials is not None:
         share = f", {plan.trials.budget:.0%} of the length each" if plan.trials.budget < 1 else ""

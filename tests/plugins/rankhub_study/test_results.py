@@ -6,6 +6,7 @@ import csv
 import json
 import random
 import statistics
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from helpers.studies import PLAN
 from rankhub import UserError
 from rankhub_study.figure import draw
 from rankhub_study.plan import Plan
-from rankhub_study.points import points
+from rankhub_study.points import narrowed, points
 from rankhub_study.records import write_record
 from rankhub_study.results import POOLED, Results, interval, write_results
 from rankhub_study.table import markdown
@@ -183,6 +184,8 @@ def test_the_table_has_mean_deviation_seeds_and_paired_difference(tmp_path):
     assert "MAE lower" in text
     assert "52 of 52 jobs are there" in text
     assert text.endswith("A note.\n")
+    few = replace(results, plan=narrowed(results.plan, ["seed=0"]))
+    assert "13 of 13 jobs are there" in markdown(few), "of a part, only its own jobs count"
 
 
 def test_table_figure_and_results_are_the_same_each_time(tmp_path):
