@@ -24,6 +24,7 @@ from rankhub_find.kinds import Kind, Wanted
 from rankhub_find.structures import TYPES, Arrays
 
 MANIFEST = "index.json"
+NOTE = "store.json"
 _REMEDY = "make the index again with `rankhub index RUN SOURCES --out FOLDER --force`"
 _LARGEST = 2**40
 """Bytes of a file, and rows, above which a manifest is not believed."""
@@ -86,7 +87,7 @@ def write(folder: Path, manifest: Manifest, names: Sequence[str], arrays: Mappin
         parts = (np.ascontiguousarray(flat[first : first + step]).data.cast("B") for first in range(0, len(flat), step))
         files[name] = _put(folder, name, "bin", parts)
     write_text(folder / MANIFEST, manifest.model_copy(update={"files": files}).model_dump_json(indent=2) + "\n")
-    (folder / "store.json").unlink(missing_ok=True)  # of another store's index
+    (folder / NOTE).unlink(missing_ok=True)  # of another store's index
     kept = {file.name for file in files.values()}
     for path in folder.iterdir():  # of an index that was there before
         if path.name not in kept and path.suffix in (".bin", ".json") and _is_ours(path.name):

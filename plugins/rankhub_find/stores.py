@@ -17,15 +17,15 @@ from pydantic import BaseModel, ConfigDict, Field
 import rankhub
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.files import read_json, write_text
+from rankhub_find import store as own
 from rankhub_find.kinds import Progress, Wanted, machine_memory, size_of
-from rankhub_find.store import MANIFEST, KnownNetwork
+from rankhub_find.store import MANIFEST, NOTE, KnownNetwork
 
 if TYPE_CHECKING:
     from rankhub_find.duplicates import Group
     from rankhub_find.index import Match
 
 FAISS = "faiss"
-NOTE = "store.json"
 _REMEDY = "make the index again with `rankhub index RUN SOURCES --out FOLDER --force`"
 
 
@@ -167,7 +167,7 @@ def read_note(folder: Path) -> StoreNote:
 
 def is_index(folder: Path) -> bool:
     """Whether there is an index in a folder, of any store."""
-    return (folder / NOTE).is_file() or (folder / MANIFEST).is_file()
+    return (folder / NOTE).is_file() or own.is_index(folder)
 
 
 def make_store(name: str, options: Mapping[str, Any]) -> VectorStore:

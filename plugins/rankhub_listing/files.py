@@ -57,9 +57,9 @@ class UnusedImage:
     remedy: str = ""
 
 
-def unreadable(path: str, error: OSError) -> UnusedImage:
-    """What is said of a file or a folder that the system does not let be read."""
-    return UnusedImage(path, "unreadable", (error.strerror or str(error)).lower())
+def unreadable(path: str, error: OSError | MemoryError) -> UnusedImage:
+    """What is said of a file or a folder that the system does not let be read, or that memory does not hold."""
+    return UnusedImage(path, "unreadable", (getattr(error, "strerror", None) or str(error)).lower())
 
 
 def unsupported(path: str, format_: Foreign) -> UnusedImage:

@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from rankhub_data.decode import Pixels, UndecodableError, decode, from_pil
-from rankhub_listing.files import UnusedImage
+from rankhub_listing.files import UnusedImage, unreadable
 from rankhub_listing.formats import learn_formats
 
 Row = dict[str, Any]
@@ -51,7 +51,7 @@ class FileTask:
                 content = file.read()
             pixels = decode(content, os.path.splitext(path)[1].lower(), self.resize)[0]
         except (OSError, MemoryError) as error:
-            return UnusedImage(path, "unreadable", (getattr(error, "strerror", None) or str(error)).lower())
+            return unreadable(path, error)
         except UndecodableError as error:
             return error.at(path)
         return row_of(path, pixels, None if self.resize is not None else content)

@@ -93,11 +93,8 @@ def read_blocks(files: Iterable[NamedFile], size: int) -> Iterator[FileBlock]:
 
 def _decoded(files: Iterable[NamedFile]) -> Iterator[tuple[NamedFile, tuple[Pixels, Remark] | UnusedImage]]:
     learn_formats()
-    threads, coming, waiting = (
-        cores(),
-        iter(files),
-        deque[tuple[NamedFile, Future[tuple[Pixels, Remark] | UnusedImage]]](),
-    )
+    threads, coming = cores(), iter(files)
+    waiting = deque[tuple[NamedFile, Future[tuple[Pixels, Remark] | UnusedImage]]]()
     with ThreadPoolExecutor(threads, thread_name_prefix="decode") as pool:
         try:
             while True:
