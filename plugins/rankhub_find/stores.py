@@ -24,6 +24,7 @@ from rankhub_find.store import MANIFEST, NOTE, KnownNetwork
 if TYPE_CHECKING:
     from rankhub_find.duplicates import Group
     from rankhub_find.index import Match
+    from rankhub_use.places import ImagePlace
 
 FAISS = "faiss"
 _REMEDY = "make the index again with `rankhub index RUN SOURCES --out FOLDER --force`"
@@ -95,8 +96,18 @@ class VectorStore(ABC):
         return None
 
     @abstractmethod
-    def create(self, folder: Path, dim: int, network: KnownNetwork, wanted: Wanted) -> VectorIndex:
+    def create(
+        self, folder: Path, dim: int, network: KnownNetwork, wanted: Wanted, images: ImagePlace | None = None
+    ) -> VectorIndex:
         """An index without vectors; what an earlier one has left in the folder is replaced.
+
+        Args:
+            folder: The index's own.
+            dim: Columns of a vector.
+            network: What will make the vectors.
+            wanted: The kind that is asked for.
+            images: The one place that all images come from and that is indexed whole; a store may keep the vectors
+                there. Names are then its ``uri``, a slash and the name in it.
 
         Raises:
             UserError: The store has no such kind, or cannot be used.
@@ -117,7 +128,9 @@ class FaissStore(VectorStore):
     Exact below 100,000 images, then a graph, then compressed lists; see `rankhub index --kind`.
     """
 
-    def create(self, folder: Path, dim: int, network: KnownNetwork, wanted: Wanted) -> VectorIndex:
+    def create(
+        self, folder: Path, dim: int, network: KnownNetwork, wanted: Wanted, images: ImagePlace | None = None
+    ) -> VectorIndex:
         """As :class:`VectorStore`; the folder is not touched before it is saved."""
         from rankhub_find.index import Index
 

@@ -12,6 +12,7 @@ from rankhub_find.stores import VectorStore
 from rankhub_lance.table import EXTRA, is_installed
 from rankhub_lance_index.index import LanceIndex
 from rankhub_lance_index.vectors import Limits
+from rankhub_use.places import ImagePlace
 
 
 class LanceStore(VectorStore):
@@ -41,7 +42,9 @@ class LanceStore(VectorStore):
         """Where pylance is not installed."""
         return None if is_installed() else EXTRA
 
-    def create(self, folder: Path, dim: int, network: KnownNetwork, wanted: Wanted) -> LanceIndex:
+    def create(
+        self, folder: Path, dim: int, network: KnownNetwork, wanted: Wanted, images: ImagePlace | None = None
+    ) -> LanceIndex:
         """As :class:`VectorStore`; an index that is there stays until this one is saved."""
         return LanceIndex.create(folder, dim, network, wanted, self.limits)
 

@@ -2,6 +2,13 @@
 
 import rankhub
 from rankhub import Verb
+from rankhub.interfaces.kinds import Kind
+
+
+@rankhub.hookimpl
+def rankhub_kinds() -> list[Kind]:
+    """The kind of component that others can bring to this plugin."""
+    return [Kind("image_source", "Where images that are no files come from.", "rankhub_use.places:ImageSource")]
 
 
 @rankhub.hookimpl

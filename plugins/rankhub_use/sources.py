@@ -7,12 +7,15 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.files import readable
 from rankhub_listing.formats import learn_formats
 from rankhub_listing.scan import find
+
+if TYPE_CHECKING:
+    from rankhub_use.places import ImagePlace
 
 STDIN = "-"
 """The source that stands for names on standard input."""
@@ -27,10 +30,14 @@ class NamedFile:
     Attributes:
         name: What it is called in tables: below the only folder its path in it, else the path as it was given.
         path: Where it is.
+        place: What reads it, where it is no file of its own.
+        row: Which of the place's images it is.
     """
 
     name: str
     path: str
+    place: ImagePlace | None = None
+    row: int = -1
 
 
 def sources(

@@ -6,6 +6,7 @@ from rankhub_find.index import Index
 from rankhub_find.kinds import Progress, Wanted
 from rankhub_find.store import KnownNetwork
 from rankhub_find.stores import StoreNote, VectorIndex, VectorStore, read_note, write_note
+from rankhub_use.places import ImagePlace
 
 
 class Drawer(Index):
@@ -20,7 +21,9 @@ class Drawer(Index):
 class DrawerStore(VectorStore):
     """Keeps vectors in a drawer."""
 
-    def create(self, folder: Path, dim: int, network: KnownNetwork, wanted: Wanted) -> VectorIndex:
+    def create(
+        self, folder: Path, dim: int, network: KnownNetwork, wanted: Wanted, images: ImagePlace | None = None
+    ) -> VectorIndex:
         return Drawer(dim, wanted, network)
 
     def open(self, folder: Path, progress: Progress) -> VectorIndex:
