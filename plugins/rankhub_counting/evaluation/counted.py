@@ -18,6 +18,9 @@ Ints = npt.NDArray[np.int64]
 AGREE = 1e-3
 """Share of the count by which a count and the sum of its map may differ, by the rounding of float32 and of tiles."""
 
+SPREAD = 1e-2
+"""Share of the true counts' range below which the predicted ones are said to be all the same."""
+
 
 @dataclass(frozen=True, slots=True)
 class Counted(Labeled):
@@ -70,7 +73,10 @@ def counted(source: EvaluationSource, data: str, output: str) -> Counted:
         None if maps is None else [_plane(maps[row]) for row in rows],
         None if points is None else [np.asarray(points[row], dtype=np.float64) for row in rows],
     )
-    return replace(found, notes=(*known.notes, *_remarks(found, output)))
+    remarks = _remarks(found, output)
+    if source.row != "before training" and found.finite:  # an untrained head does answer the same everywhere
+        remarks += _constant(found)
+    return replace(found, notes=(*known.notes, *remarks))
 
 
 def _maps(source: EvaluationSource, data: str, output: str) -> Tensor | Sequence[Tensor] | None:
@@ -107,4 +113,16 @@ def _remarks(images: Counted, output: str) -> list[str]:
         f"{output} is not the sum of its map in {int(apart.sum())} of {len(images)} images of {images.data!r} "
         f"({images.predicted[first]:.5g} and {sums[first]:.5g} in {images.names[first]}), so GAME judges another "
         "prediction than MAE"
+    ]
+
+
+def _constant(images: Counted) -> list[str]:
+    """Of a network that answers the same whatever it sees: a softplus may end at 0, from where labels lead nowhere."""
+    if np.ptp(images.predicted) > SPREAD * np.ptp(images.labels) or not np.ptp(images.labels):
+        return []
+    said = " to ".join(dict.fromkeys(f"{value:.4g}" for value in (images.predicted.min(), images.predicted.max())))
+    return [
+        f"the predicted counts of all {len(images)} images of {images.data!r} are {said}, the true ones "
+        f"{images.labels.min():g} to {images.labels.max():g}: the network says the same whatever it sees; train "
+        "it anew with a lower learning rate, or the density head with activation=linear"
     ]

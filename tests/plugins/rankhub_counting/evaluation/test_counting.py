@@ -295,3 +295,20 @@ def test_the_images_that_are_drawn_are_spread_over_the_order_of_errors():
     for count in range(1, 51):
         rows = telling(np.arange(53.0), count)
         assert len(rows) == len(set(rows.values())) == count
+
+
+@pytest.mark.parametrize(
+    ("predicted", "row", "said"),
+    [
+        (0.0, "after training", "all 10 images of 'streets' are 0, the true ones 0 to 120"),
+        (33.25, "after training", "all 10 images of 'streets' are 33.25, the true ones"),
+        (0.0, "before training", None),
+    ],
+)
+def test_a_network_that_says_the_same_of_all_images_is_told_of(predicted, row, said):
+    given = source()
+    given.row, given.maps, given.predicted = row, None, torch.full((10,), predicted)
+    notes = Counting(data="streets", game=[])(given).notes
+    assert any(said in note for note in notes) if said else not any("says the same" in note for note in notes)
+    given.predicted[3] += 2.0  # of a range of 120
+    assert not any("says the same" in note for note in Counting(data="streets", game=[])(given).notes)
