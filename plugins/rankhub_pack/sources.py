@@ -21,7 +21,8 @@ from rankhub_data.folder_report import nothing_found
 from rankhub_data.reading import list_folder
 from rankhub_listing.files import ImageFiles, UnusedImage
 from rankhub_pack.layout import FACTS, About
-from rankhub_pack.worker import FileTask, Row, begin, row_of_sample
+from rankhub_pack.worker import FileTask, Row, row_of_sample
+from rankhub_train.children import end_with_parent
 
 T = TypeVar("T")
 
@@ -171,7 +172,7 @@ def in_spawned(tasks: Iterator[Callable[[], Sequence[T]]], processes: int) -> It
     """
     if processes == 1:
         return itertools.chain.from_iterable(map(_call, tasks))
-    pool = ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn"), initializer=begin)
+    pool = ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn"), initializer=end_with_parent)
     return itertools.chain.from_iterable(_in_order(pool, tasks, 2 * processes + 1))
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
 import os
-import threading
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -118,16 +116,3 @@ def facts_of(meta: Mapping[str, Any]) -> Row:
         if isinstance(plain, str | int | float | bool):
             kept[name] = plain
     return {"meta": json.dumps(kept) if kept else None}
-
-
-def begin() -> None:
-    """In a spawned process: end with the one that started it, however that ends."""
-    parent = multiprocessing.parent_process()
-    if parent is None:
-        return
-
-    def follow() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=follow, daemon=True, name="parent").start()

@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import threading
 import time
 import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from multiprocessing import parent_process
 from pathlib import Path
 
 from pydantic import FiniteFloat
@@ -25,6 +23,7 @@ from rankhub_console.speech import talking
 from rankhub_lock import locked
 from rankhub_study.plan import Rounds
 from rankhub_study.records import read_record, write_record
+from rankhub_train.children import end_with_parent
 
 FAILED, STOPPED, WRONG = 1, 130, 2
 """Exit codes of a job's process: a bug, ended by Ctrl-C, the user can mend it."""
@@ -70,19 +69,11 @@ def work(task: JobTask) -> None:
     handle = os.open(beside(task.folder, "log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     for stream in (1, 2):
         os.dup2(handle, stream)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent(STOPPED)
     code = execute(task)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
-
-
-def _end_with_parent() -> None:
-    """A job whose study was killed would go on beside the one that the next start gives it."""
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(STOPPED)
 
 
 def execute(task: JobTask) -> int:
