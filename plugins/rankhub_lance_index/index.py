@@ -110,10 +110,13 @@ class LanceIndex:
             UserError: Its table is not there, is another, or is not as it was saved.
         """
         note = read_note(folder)
-        state, vectors = read_state(folder, note), None
+        state = read_state(folder, note)
+        vectors: OwnTable | TableColumn
         if isinstance(state, OwnState):
             vectors = OwnTable.open(folder, state, note.dim, limits)
-        return cls(folder, note.network, note.wanted, vectors or TableColumn.open(folder, state, note.dim, limits))
+        else:
+            vectors = TableColumn.open(folder, state, note.dim, limits)
+        return cls(folder, note.network, note.wanted, vectors)
 
     def save(self, folder: Path) -> None:
         """Let its folder hold it as it is now; tables of indexes that were there before are deleted.

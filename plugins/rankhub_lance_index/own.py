@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import uuid
 from collections.abc import Collection, Iterator, Sequence
 from functools import partial
@@ -45,10 +46,10 @@ class OwnTable(LanceVectors):
         token = uuid.uuid4().hex
         state = OwnState(table=name or new_name(), token=token, version=0)
         store = Store.of(folder / state.table)
+        if (folder / state.table).exists():
+            shutil.rmtree(folder / state.table)
         schema = pa.schema([(NAME, pa.string()), (VECTOR, pa.list_(pa.float32(), dim))], {b"rankhub.index": token})
-        made = store.ask(
-            "a new table", lambda: lance.write_dataset(schema.empty_table(), store.uri, schema=schema, mode="overwrite")
-        )
+        made = store.ask("a new table", lambda: lance.write_dataset(schema.empty_table(), store.uri, schema=schema))
         state.version = int(made.version)
         return cls(folder, state, dim, limits)
 

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -154,9 +155,8 @@ class Rewriting:
 
     def _part(self, fragment: Any, wanted: dict[str, int]) -> _Part:
         column, places, staged, gone = self.column, [], [], []
-        scanner = fragment.scanner(
-            columns=[column.name], with_row_address=True, batch_size=NAMES, batch_readahead=2, scan_in_order=True
-        )
+        options = {"with_row_address": True, "batch_size": NAMES, "batch_readahead": 2, "scan_in_order": True}
+        scanner = column.table.scanner(columns=[column.name], fragments=[fragment], **options)
         for batch in column.ask("the names", scanner.to_reader):
             names = batch.column(column.name).to_pylist()
             places.append((batch.column("_rowaddr").to_numpy() & _OFFSET).astype(np.int64))
@@ -186,7 +186,7 @@ class Rewriting:
                 flat = pa.array(values.reshape(-1))
                 array = pa.FixedSizeListArray.from_arrays(flat, column.dim, mask=pa.array(empty))
                 batch = pa.record_batch([array], schema=schema)
-                column.ask("room for vectors", lambda batch=batch: writer.write_batch(batch))
+                column.ask("room for vectors", partial(writer.write_batch, batch))
             column.ask("room for vectors", writer.close)
             return _Change(fragment.fragment_id, DataFile.create(column.table, name), count)
         except BaseException:

@@ -251,7 +251,7 @@ def valid_places(column: Any) -> Ints:
     """[m] places in an array at which it is not null."""
     if not column.null_count:
         return np.arange(len(column))
-    return np.flatnonzero(column.isvalid_places().to_numpy(zero_copy_only=False))
+    return np.flatnonzero(column.is_valid().to_numpy(zero_copy_only=False))
 
 
 def _joined(parts: Sequence[tuple[Ints, Floats]]) -> tuple[Ints, Floats]:
