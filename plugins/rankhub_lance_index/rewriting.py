@@ -35,7 +35,7 @@ _TAKEN_OUT = -2
 
 
 @dataclass(frozen=True)
-class _Part:
+class _Placed:
     """What is to be done in a fragment.
 
     Attributes:
@@ -153,7 +153,7 @@ class Rewriting:
         names = [] if self.staged is None else [name for part in self.staged.named() for name in part]
         return {name: number for number, name in enumerate(names)}
 
-    def _part(self, fragment: Any, wanted: dict[str, int]) -> _Part:
+    def _part(self, fragment: Any, wanted: dict[str, int]) -> _Placed:
         column, places, staged, gone = self.column, [], [], []
         options = {"with_row_address": True, "batch_size": NAMES, "batch_readahead": 2, "scan_in_order": True}
         scanner = column.table.scanner(columns=[column.name], fragments=[fragment], **options)
@@ -163,10 +163,10 @@ class Rewriting:
             staged.append(np.array([wanted.get(name, -1) for name in names], np.int64))
             gone.append(np.array([name in self.gone for name in names], bool))
         if not places:
-            return _Part(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, bool))
-        return _Part(np.concatenate(places), np.concatenate(staged), np.concatenate(gone))
+            return _Placed(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, bool))
+        return _Placed(np.concatenate(places), np.concatenate(staged), np.concatenate(gone))
 
-    def _written(self, fragment: Any, part: _Part, keeps: bool) -> _Change:
+    def _written(self, fragment: Any, part: _Placed, keeps: bool) -> _Change:
         """Write a fragment's file; ``keeps``: rows that do not change have what they had."""
         import pyarrow as pa
         from lance.file import LanceFileWriter
@@ -195,7 +195,7 @@ class Rewriting:
             raise
 
     def _values(
-        self, fragment: Any, part: _Part, keeps: bool, first: int, rows: int
+        self, fragment: Any, part: _Placed, keeps: bool, first: int, rows: int
     ) -> tuple[Floats, npt.NDArray[np.bool_]]:
         """Vectors [rows, dim] of a fragment's rows from ``first`` on, deleted ones too, and which have none."""
         column = self.column
