@@ -104,13 +104,27 @@ class Rows:
     @cached_property
     def _layout(self) -> tuple[Ints, list[str]]:
         """The first row of each fragment, and one behind the last; and a name for what each holds for ever."""
-        first, names = [0], []
+        first, names, numbers = [0], [], self._numbers
         for fragment in self.table.get_fragments():
             known = fragment.metadata
             first.append(first[-1] + known.physical_rows - (fragment.num_deletions or 0))
-            files = [file.path for file in known.files]
-            names.append(key_of(self.store.uri, files, known.deletion_file, self.columns, self.block))
+            # A column that others add has files of its own, and leaves blocks of these columns as they are.
+            files = [file.path for file in known.files if numbers.intersection(file.fields)]
+            names.append(
+                key_of(self.store.uri, files or fragment.fragment_id, known.deletion_file, self.columns, self.block)
+            )
         return np.array(first, dtype=np.int64), names
+
+    @property
+    def _numbers(self) -> set[int]:
+        """Of the columns, and of what they consist of, in the table's files."""
+        left = [field for field in self.table.lance_schema.fields() if field.name() in self.columns]
+        found = set[int]()
+        while left:
+            field = left.pop()
+            found.add(int(field.id()))
+            left += field.children()
+        return found
 
     def _from_blocks(self, numbers: Ints, blocks: BlockCache) -> Any:
         import pyarrow as pa

@@ -1,9 +1,8 @@
-"""An index whose vectors lie in a Lance table: nothing that grows with their number is held."""
+"""An index whose vectors lie in a Lance table, its own or the images': nothing that grows with their number is held."""
 
 from __future__ import annotations
 
 import shutil
-import uuid
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,11 +18,14 @@ from rankhub_find.duplicates import Group, components, links
 from rankhub_find.index import GROWN, Match
 from rankhub_find.kinds import FLAT_BELOW, Progress, Wanted, plan, size_of
 from rankhub_find.store import KnownNetwork
-from rankhub_find.stores import StoreNote, read_note, write_note
+from rankhub_find.stores import StoreNote, is_index, read_note, write_note
 from rankhub_find.structures import Floats, Ints
-from rankhub_lance import Store
-from rankhub_lance_index.vectors import LanceVectors, Limits
+from rankhub_lance_index.column import TableColumn, column_for
+from rankhub_lance_index.own import OwnTable
+from rankhub_lance_index.state import OwnState, read_state
+from rankhub_lance_index.vectors import Limits
 from rankhub_train.waiting import cores
+from rankhub_use.places import ImagePlace
 
 if TYPE_CHECKING:
     from rankhub_find.kinds import Kind
@@ -54,31 +56,51 @@ class LanceIndex:
     Attributes:
         network: What made the vectors.
         wanted: The kind that was asked for, which ``auto`` leaves open.
-        vectors: The table.
+        vectors: The table, or the column of one.
     """
 
-    def __init__(self, folder: Path, note: StoreNote, limits: Limits) -> None:
-        self.network, self.wanted, self._folder = note.network, note.wanted, folder
-        self._state, self._dim = note.state, note.dim
-        uri = Store.of(folder / str(note.state["table"]))
-        self.vectors = LanceVectors(uri, int(note.state["version"]), note.dim, limits)
-        self.portion = min(2**16, limits.rows(note.dim, 16))
-        self._names: set[str] = set()
-        self._lists = self.vectors.lists
+    def __init__(self, folder: Path, network: KnownNetwork, wanted: Wanted, vectors: OwnTable | TableColumn) -> None:
+        self.network, self.wanted, self._folder, self.vectors = network, wanted, folder, vectors
+        self.portion = min(2**16, vectors.limits.rows(vectors.dim, 16))
+        self._lists = vectors.lists
+        self._apart = ""
 
     @classmethod
-    def create(cls, folder: Path, dim: int, network: KnownNetwork, wanted: Wanted, limits: Limits) -> Self:
-        """An index without vectors, in a new table beside what is in the folder.
+    def create(
+        cls,
+        folder: Path,
+        dim: int,
+        network: KnownNetwork,
+        wanted: Wanted,
+        limits: Limits,
+        images: ImagePlace | None = None,
+        beside: bool = False,
+    ) -> Self:
+        """An index without vectors: in a column of the images' table, where they have one, or in a table of its own.
+
+        Args:
+            folder: The index's, with what is in it.
+            dim: Columns of a vector.
+            network: What will make the vectors.
+            wanted: The kind.
+            limits: What may be held.
+            images: The place that all images come from.
+            beside: Whether their table is left alone.
 
         Raises:
-            UserError: There is no such kind in Lance.
+            UserError: There is no such kind in Lance, or the images' table cannot be opened.
         """
         _kind(wanted, 0, dim)
         folder.mkdir(parents=True, exist_ok=True)
-        token = uuid.uuid4().hex
-        state = {"table": f"vectors-{token[:12]}.lance", "token": token, "learned": 0, "rows": 0}
-        state["version"] = LanceVectors.begin(Store.of(folder / str(state["table"])), dim, token)
-        return cls(folder, StoreNote(store=OWN, wanted=wanted, dim=dim, network=network, state=state), limits)
+        table, why = (None, "") if beside else column_for(images)
+        if table is None:
+            own = cls(folder, network, wanted, OwnTable.begin(folder, dim, limits))
+            own._apart = why
+            return own
+        own = cls(folder, network, wanted, TableColumn.begin(folder, table, network, dim, limits))
+        if not is_index(folder):  # so that what waits is known again where this call is killed
+            own._note()
+        return own
 
     @classmethod
     def open(cls, folder: Path, limits: Limits) -> Self:
@@ -88,14 +110,13 @@ class LanceIndex:
             UserError: Its table is not there, is another, or is not as it was saved.
         """
         note = read_note(folder)
-        _check_state(folder, note.state)
-        own = cls(folder, note, limits)
-        if own.vectors.token != note.state["token"] or len(own) != note.state["rows"]:
-            raise UserError(
-                f"the table {own.vectors.store.uri} is not the one of the index {folder} "
-                f"({note.state['rows']:,} rows); make the index again"
-            )
-        return own
+        state = read_state(folder, note)
+        vectors: OwnTable | TableColumn
+        if isinstance(state, OwnState):
+            vectors = OwnTable.open(folder, state, note.dim, limits)
+        else:
+            vectors = TableColumn.open(folder, state, note.dim, limits)
+        return cls(folder, note.network, note.wanted, vectors)
 
     def save(self, folder: Path) -> None:
         """Let its folder hold it as it is now; tables of indexes that were there before are deleted.
@@ -105,17 +126,32 @@ class LanceIndex:
         """
         if folder.resolve() != self._folder.resolve():
             raise UserError(f"this index lies in {self._folder}; copy that folder to have it at {folder}")
-        self._state |= {"version": int(self.vectors.table.version), "rows": len(self)}
-        note = StoreNote(store=OWN, wanted=self.wanted, dim=self.dim, network=self.network, state=self._state)
-        write_note(folder, note)
+        self._write(_silent)
+        self._note()
+        state = self.vectors.state
         for other in folder.glob("vectors-*.lance"):
-            if other.name != self._state["table"]:
+            if other.name != (state.table if isinstance(state, OwnState) else state.staged):
                 shutil.rmtree(other, ignore_errors=True)
+
+    def _note(self) -> None:
+        state = self.vectors.noted().model_dump()
+        note = StoreNote(store=OWN, wanted=self.wanted, dim=self.dim, network=self.network, state=state)
+        write_note(self._folder, note)
+
+    def _write(self, progress: Progress) -> None:
+        """Write what waits; whenever that is killed, the folder's note fits what is in the table."""
+        if self.vectors.waiting:
+            self.vectors.announce()
+            self._note()
+            self.vectors.write(progress)
+            self._note()
+            self.vectors.written()
+            self._lists = self.vectors.lists
 
     @property
     def dim(self) -> int:
         """Columns of a vector."""
-        return self._dim
+        return self.vectors.dim
 
     @property
     def kind(self) -> Kind:
@@ -143,15 +179,14 @@ class LanceIndex:
         rows = len(self) + more
         kind, why = _kind(self.wanted, rows, self.dim)
         learned = f"{256 * _lists(rows):,} rows at most, {_lists(rows):,} lists" if kind == "ivfpq" else "none"
-        said = f"{kind} in a Lance table, {rows:,} vectors of {self.dim} columns" + (f": {why}" if why else "")
+        apart = f" of its own, since {self._apart}" if self._apart else ""
+        said = f"{kind} in {self.vectors.said}{apart}, {rows:,} vectors of {self.dim} columns"
+        said += f": {why}" if why else ""
         held = f"at most about {size_of(self.vectors.limits.memory)} of vectors (memory_gb)"
         return {"index": said, "training": learned, "memory": f"{held}; {size_of(4 * rows * self.dim)} on the disk"}
 
     def append(self, names: Sequence[str], vectors: Any) -> None:
         """Add rows under names that are not in it, which :meth:`known` tells; as :meth:`add` does, unsettled."""
-        twice = next((name for name in names if name in self._names), None)
-        if twice is not None:
-            raise UserError(f"{twice} is in the index already; remove it first")
         self.vectors.append(names, unit_vectors(names, vectors, self.dim))
 
     def add(self, names: Sequence[str], vectors: Any, progress: Progress = _silent) -> None:
@@ -172,22 +207,24 @@ class LanceIndex:
         Raises:
             UserError: There are too few rows for the kind.
         """
-        rows = len(self)
+        self._write(progress)
+        rows, state = len(self), self.vectors.state
         kind, _ = _kind(self.wanted, rows, self.dim)
         if kind == "flat":
             if self._lists:
                 self.vectors.forget()
-        elif not self._lists or int(self._state["learned"]) * GROWN < rows:
+        elif not self._lists or state.learned * GROWN < rows:
             progress(0, 1, f"ivfpq: {_lists(rows):,} lists of {rows:,} rows")
             self.vectors.learn(_lists(rows))
-            self._state["learned"] = rows
+            state.learned = rows
             progress(1, 1, f"ivfpq: {_lists(rows):,} lists of {rows:,} rows")
         elif self.vectors.unlearned:
             self.vectors.extend()
         self._lists = self.vectors.lists
 
     def unsettled(self) -> None:
-        """Nothing: what IVF-PQ does not have yet is compared one by one."""
+        """Let all be searched as it is: what IVF-PQ does not have yet is compared one by one."""
+        self._write(_silent)
 
     def remove(self, names: Iterable[str], progress: Progress = _silent) -> int:
         """Take images out; returns how many.
@@ -201,8 +238,11 @@ class LanceIndex:
         if unknown:
             raise UserError(f"{unknown[0]} is not in the index")
         self.vectors.delete(gone)
+        self._write(progress)
         if self.wanted == "auto":
             self.settle(progress)
+        elif self._lists and self.vectors.unlearned:
+            self.vectors.extend()
         return len(gone)
 
     def search(self, vectors: Any, k: int = 20) -> list[list[Match]]:
@@ -234,9 +274,9 @@ class LanceIndex:
                 found = list(pool.map(lambda query: self._found(query, k), units))
             return np.stack([one[0] for one in found]), np.stack([one[1] for one in found])
         best, at = np.full((len(units), k), -np.inf), np.full((len(units), k), -1, np.int64)
-        for first, block in self.vectors.blocks(self.vectors.limits.rows(self.dim, 8)):
+        for numbers, block in self.vectors.blocks(self.vectors.limits.rows(self.dim, 8)):
             similarity, rows = exact.search(units, block, k)
-            rows = np.where(rows < 0, -1, rows + first)
+            rows = np.where(rows < 0, -1, numbers[rows])
             best, at = exact.ranked(np.concatenate([best, similarity], 1), np.concatenate([at, rows], 1), k)
         return best, at
 
@@ -260,7 +300,7 @@ class LanceIndex:
         checked_above(above)
         pairs = self._links(above, progress) if self._lists else self._pairs(above, progress)
         groups = []
-        for rows in components(len(self), pairs):
+        for rows in components(self.vectors.rows, pairs):
             first, names, near = self.vectors.take(rows[:1]), list[str](), list[npt.NDArray[np.float64]]()
             for part in np.array_split(rows, -(-len(rows) // _QUERIES)):
                 names += self.vectors.names(part)
@@ -271,26 +311,25 @@ class LanceIndex:
 
     def _pairs(self, above: float, progress: Progress) -> Iterator[Ints]:
         """All pairs that are near: within a block, then between it and each later one."""
-        count, size = len(self), self.vectors.limits.rows(self.dim, 8)
-        for start in range(0, count, size):
-            blocks = self.vectors.blocks(size, start)
-            _, own = next(blocks)
+        count, size = self.vectors.rows, self.vectors.limits.rows(self.dim, 8)
+        for numbers, own in self.vectors.blocks(size):
             for pairs in exact.pairs_above(own, above, _silent):
-                yield pairs + start
-            for first, others in blocks:
+                yield numbers[pairs]
+            for later, others in self.vectors.blocks(size, int(numbers[-1]) + 1):
                 for top in range(0, len(own), exact.SIDE):
                     for left in range(0, len(others), exact.SIDE):
-                        parts = own[top : top + exact.SIDE], others[left : left + exact.SIDE]
-                        yield exact.pairs_between(*parts, above) + np.array([start + top, first + left])
-            progress(min(start + size, count), count, "compare")
+                        pairs = exact.pairs_between(
+                            own[top : top + exact.SIDE], others[left : left + exact.SIDE], above
+                        )
+                        yield np.stack([numbers[top + pairs[:, 0]], later[left + pairs[:, 1]]], axis=1)
+            progress(int(numbers[-1]) + 1, count, "compare")
 
     def _links(self, above: float, progress: Progress) -> Iterator[Ints]:
         """Pairs of rows that search finds to be near."""
-        count = len(self)
-        for first in range(0, count, _QUERIES):
-            rows = np.arange(first, min(first + _QUERIES, count))
-            yield from links(rows, lambda which, k: self._nearest(self.vectors.take(which), k), count, above)
-            progress(min(first + _QUERIES, count), count, "compare")
+        count, total = len(self), self.vectors.rows
+        for numbers, _ in self.vectors.blocks(_QUERIES):
+            yield from links(numbers, lambda which, k: self._nearest(self.vectors.take(which), k), count, above)
+            progress(int(numbers[-1]) + 1, total, "compare")
 
 
 def _kind(wanted: Wanted, rows: int, dim: int) -> tuple[Kind, str]:
@@ -313,16 +352,3 @@ def _kind(wanted: Wanted, rows: int, dim: int) -> tuple[Kind, str]:
 def _lists(rows: int) -> int:
     """Lists of IVF-PQ for so many rows."""
     return max(1, rows // A_LIST)
-
-
-def _check_state(folder: Path, state: dict[str, Any]) -> None:
-    """See that a note says all that is needed, and names a table in its own folder.
-
-    Raises:
-        UserError: It does not.
-    """
-    numbers = all(isinstance(state.get(name), int) for name in ("version", "rows", "learned"))
-    table = state.get("table")
-    named = isinstance(table, str) and table.startswith("vectors-") and "/" not in table and "\\" not in table
-    if not (numbers and named and isinstance(state.get("token"), str)):
-        raise UserError(f"the index {folder} is damaged: store.json does not say where its table is; make it again")

@@ -1,4 +1,4 @@
-"""The store ``lance``: indexes whose vectors lie in a Lance table in their folder."""
+"""The store ``lance``: indexes whose vectors lie in a Lance table, of their own or the images'."""
 
 from __future__ import annotations
 
@@ -22,11 +22,15 @@ class LanceStore(VectorStore):
     on there is IVF-PQ (Jégou, Douze, Schmid, PAMI 2011) in the table, whose candidates are compared exactly. The
     options are those of each call; nothing of them is kept in the index.
 
+    Where all images come from one table that `rankhub pack` made on a disk, the vectors are a column of that table,
+    which gains versions by it; its images are not copied, and what reads an earlier version of it reads on as before.
+
     Args:
         memory_gb: What blocks of vectors and Lance's caches may take together. Beside them come the libraries
             and, in `duplicates`, 40 bytes an image.
         nprobes: Lists that are looked at for each query; without it a sixteenth of all, at least 16.
         refine: Candidates that are compared by their whole vectors, for each neighbour that is wanted.
+        beside: Whether a new index leaves the images' table as it is and has a table of its own in its folder.
     """
 
     def __init__(
@@ -35,8 +39,9 @@ class LanceStore(VectorStore):
         memory_gb: Annotated[float, Gt(0)] = 2.0,
         nprobes: Annotated[int, Ge(1)] | None = None,
         refine: Annotated[int, Ge(1)] = 10,
+        beside: bool = False,
     ) -> None:
-        self.limits = Limits(int(memory_gb * 1e9), nprobes, refine)
+        self.limits, self.beside = Limits(int(memory_gb * 1e9), nprobes, refine), beside
 
     def missing(self) -> str | None:
         """Where pylance is not installed."""
@@ -46,8 +51,8 @@ class LanceStore(VectorStore):
         self, folder: Path, dim: int, network: KnownNetwork, wanted: Wanted, images: ImagePlace | None = None
     ) -> LanceIndex:
         """As :class:`VectorStore`; an index that is there stays until this one is saved."""
-        return LanceIndex.create(folder, dim, network, wanted, self.limits)
+        return LanceIndex.create(folder, dim, network, wanted, self.limits, images, self.beside)
 
     def open(self, folder: Path, progress: Progress) -> LanceIndex:
-        """As :class:`VectorStore`, at the version of the table at which it was saved."""
+        """As :class:`VectorStore`: a table of its own as it was saved, a column as it is in the newest version."""
         return LanceIndex.open(folder, self.limits)

@@ -54,6 +54,22 @@ def test_each_block_is_fetched_once_also_for_a_later_version_with_more_rows(stor
     assert len(after) == len(before) + 1
 
 
+def test_a_column_that_is_added_leaves_the_blocks_of_others_as_they_are(store, tmp_path):
+    every = np.arange(100)
+    Rows(store, 3, ["number"], blocks(tmp_path), 16).take(every)
+    before = {path: path.stat().st_ino for path in (tmp_path / "blocks").rglob("*.arrow")}
+    opened = lance.dataset(store.uri)
+    opened.add_columns({"twice": "number * 2"})
+    opened.add_columns(pa.field("none", pa.int32()))
+    Rows(store, 5, ["number"], blocks(tmp_path), 16).take(every)
+    assert {path: path.stat().st_ino for path in (tmp_path / "blocks").rglob("*.arrow")} == before
+    found = Rows(store, 5, ["number", "twice"], blocks(tmp_path), 16).take(every)
+    assert found["twice"].to_pylist() == (2 * every).tolist()
+    for numbers in (every, every[85:]):  # a column without a file: fragments are told apart all the same
+        found = Rows(store, 5, ["none"], blocks(tmp_path), 64).take(numbers)
+        assert found["none"].to_pylist() == [None] * len(numbers)
+
+
 def test_deleted_rows_are_not_counted(store, tmp_path):
     lance.dataset(store.uri).delete("number % 7 = 0")
     left = [number for number in range(100) if number % 7]

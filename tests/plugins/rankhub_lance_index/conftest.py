@@ -1,9 +1,10 @@
-"""A run that has hardly learned anything, and photos."""
+"""A run that has hardly learned anything, and photos; a packed table, and an index in a column of it."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from helpers.vector_columns import Indexed, ids, write_table
 from PIL import Image
 
 import rankhub
@@ -41,3 +42,23 @@ def shot(tmp_path_factory):
     for name, seed in (("run", 0), ("other", 1)):
         rankhub.train(RECIPE.format(root=root / "photos", seed=seed), root / name, progress=False)
     return root
+
+
+@pytest.fixture
+def table(tmp_path):
+    """Of 700 rows in three fragments."""
+    pytest.importorskip("lance")
+    write_table(tmp_path / "photos.lance", ids(0, 700), 250)
+    return tmp_path / "photos.lance"
+
+
+@pytest.fixture
+def indexed(table, tmp_path):
+    """An index of all but every seventh row, handed over in another order."""
+    made = Indexed(tmp_path / "photos.index", table)
+    made.create()
+    some = [one for number, one in enumerate(ids(0, 700)) if number % 7]
+    made.append(some[300:])
+    made.append(some[:300])
+    made.save()
+    return made

@@ -94,6 +94,10 @@ def test_ivfpq_finds_nearly_all_with_exact_similarities(tmp_path, dim):
     ours.add(["/new.jpg"], asked[:1])
     assert ours.vectors.unlearned == 0
     assert ours.search(asked[:1], 1)[0][0].name == "/new.jpg"
+    for number in range(3):  # in pieces, searches beside each other would wait for one another for ever
+        ours.add([f"/new/{number}.jpg"], asked[number : number + 1])
+    assert "num_segments=1," in str(ours.vectors.described[0])
+    assert [one[0].similarity for one in ours.search(asked[:3], 1)] == [1.0] * 3
 
 
 def test_what_a_killed_call_has_added_is_not_there(tmp_path):
