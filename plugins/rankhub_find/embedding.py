@@ -85,7 +85,7 @@ def check_known(known: KnownNetwork, run: Run) -> None:
 
 
 def embedded(run: Run, output: str, files: Iterable[NamedFile]) -> Iterator[tuple[list[str], Floats, list[Skipped]]]:
-    """In blocks: names of those that could be read, their vectors [n, d] by an output of a run, the others with why not.
+    """In blocks: names of those that could be read, vectors [n, d] by an output of a run, the others with the reason.
 
     An image gets the same vector, bit for bit, whatever the others are.
     """

@@ -47,7 +47,7 @@ def index(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The index's folder.")] = None,
     from_list: Annotated[
-        Path | None, typer.Option("--from", help="A list of files, folders and tables, one a line.")
+        Path | None, typer.Option("--from", help="A list of files, folders, tables, one a line.")
     ] = None,
     kind: Annotated[str | None, typer.Option(help="flat, hnsw, ivfpq, or auto (the default), by the size.")] = None,
     store: Annotated[

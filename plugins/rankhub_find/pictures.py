@@ -39,7 +39,7 @@ class _Images:
         self._away: set[str] = set()
 
     def pixels(self, name: str) -> Pixels | None:
-        """[3, H, W] uint8 of an image; None where it cannot be read. A place that does not answer is not asked again."""
+        """[3, H, W] uint8 of an image; None where it cannot be read. A place that fails is not asked again."""
         try:
             found = self._places.images(name, named=True, strict=False)
         except UserError:

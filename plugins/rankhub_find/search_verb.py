@@ -22,9 +22,7 @@ COLUMNS = ("query", "rank", "similarity", "path")
 
 def search(
     index: Annotated[Path, typer.Argument(help="A folder that `rankhub index` made.")],
-    queries: Annotated[
-        list[str], typer.Argument(help="Images to search for: files, folders, tables, or rows of these.")
-    ],
+    queries: Annotated[list[str], typer.Argument(help="Images to search for: files, folders, tables or their rows.")],
     k: Annotated[int, number_option("-k", int, 1, help="How many images to find for each.")] = 20,
     out: Annotated[Path | None, typer.Option(help="Write the table: .csv or .json.")] = None,
     sheet: Annotated[Path | None, typer.Option(help="Write a picture of what was found: .png.")] = None,
