@@ -26,7 +26,7 @@ BLOCK_BYTES = 1 << 24
 """Bytes of pixels whose rows are read together, unless one image has more."""
 BLOCK_ROWS = 256
 """The most rows that are read together; 16 where a table does not say how large its images are."""
-KEPT_BYTES = 1 << 26
+KEPT_BYTES = 1 << 25
 """Bytes of blocks that are held, but for the one that was read last."""
 _NEAR = 64
 """Blocks that count as just read: one of them, or the one behind, is read whole, any other row alone."""
