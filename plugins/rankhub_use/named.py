@@ -14,6 +14,9 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from rankhub_use.places import ImagePlace
 
+_TOGETHER = 4096
+"""Names that are asked for together where all are gone through."""
+
 
 @dataclass(frozen=True, slots=True)
 class NamedFile:
@@ -68,6 +71,14 @@ class PlacedFiles(Sequence[NamedFile]):
         row = self.rows[at]
         name = self.place.names[row]
         return NamedFile(self.before + name, f"{self.place.uri}/{name}", self.place, row)
+
+    def __iter__(self) -> Iterator[NamedFile]:
+        place, before, uri = self.place, self.before, self.place.uri
+        for first in range(0, len(self.rows), _TOGETHER):
+            rows = self.rows[first : first + _TOGETHER]
+            names = place.names[rows.start : rows.stop] if rows.step == 1 else [place.names[row] for row in rows]
+            for row, name in zip(rows, names, strict=True):
+                yield NamedFile(before + name, f"{uri}/{name}", place, row)
 
 
 class Joined(Sequence[NamedFile]):

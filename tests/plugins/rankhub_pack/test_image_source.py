@@ -68,6 +68,8 @@ def test_rows_are_the_images_of_the_files_in_any_order_by_any_process(photos, pa
     place = pickle.loads(pickle.dumps(LanceSource().open(str(packed))))
     assert (place.uri, len(place.names)) == (str(packed), 24)
     assert list(place.names) == [place.names[row] for row in range(24)] == sorted(place.names)
+    for cut in (slice(3, 9), slice(20, 99), slice(None, None, -2), slice(9, 3)):
+        assert list(place.names[cut]) == list(place.names)[cut]
     for row in [*range(24), *np.random.default_rng(0).permutation(24).tolist()]:
         pixels, remark = place.read(row)
         wanted, remarked, _ = decode((photos / place.names[row]).read_bytes(), ".jpg")

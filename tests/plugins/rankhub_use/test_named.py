@@ -8,10 +8,13 @@ import random
 import numpy as np
 import pytest
 
+import rankhub
+from rankhub import UserError
+from rankhub_use import named, placed
 from rankhub_use.growing import sources_of
 from rankhub_use.named import Chosen, Joined, NamedFile, PlacedFiles, one_place
-from rankhub_use.placed import _ByName
-from rankhub_use.places import ImagePlace
+from rankhub_use.placed import Places, _ByName
+from rankhub_use.places import ImagePlace, ImageSource
 from rankhub_use.sources import located_files
 
 
@@ -43,7 +46,8 @@ SEQUENCES = {
 
 
 @pytest.mark.parametrize("kind", SEQUENCES)
-def test_whatever_is_asked_for_is_what_the_list_has(kind):
+def test_whatever_is_asked_for_is_what_the_list_has(kind, monkeypatch):
+    monkeypatch.setattr(named, "_TOGETHER", 2)
     draws, files = random.Random(0), SEQUENCES[kind]()
     every = list(files)
     assert len(files) == len(every)
@@ -95,11 +99,51 @@ def test_what_an_output_is_made_of_is_another_where_a_place_or_its_version_is():
 
 
 def test_a_name_is_found_among_those_of_the_same_hash(monkeypatch):
-    from rankhub_use import placed
-
     names = [f"{number}" for number in range(50)]
     monkeypatch.setattr(placed, "hash", lambda name: len(name), raising=False)
     index = _ByName(names)
     assert [index.find(name) for name in names] == list(range(50))
     assert index.find("50") is None
     assert index.find("123") is None
+
+
+class Drawers(ImageSource):
+    """Knows drawers, none of which opens."""
+
+    def __init__(self, owner):
+        self.owner, self.tried = owner, 0
+
+    def split(self, text):
+        return (text, "") if text.endswith(".drawer") else None
+
+    def open(self, place):
+        self.tried += 1
+        raise UserError(f"{place} of {self.owner} is stuck")
+
+
+def test_what_is_wrong_with_a_place_is_found_out_once_and_two_owners_are_refused():
+    places, first = Places(), Drawers("one")
+    places.sources = {"one/drawers": first}
+    for _ in range(2):
+        with pytest.raises(UserError, match=r"a\.drawer of one is stuck"):
+            places.images("a.drawer", named=True)
+    assert first.tried == 1
+    assert places.images("a.png", named=True) is None
+    places.sources = {"one/drawers": first, "two/drawers": Drawers("two")}
+    with pytest.raises(
+        UserError, match="by one/drawers and by two/drawers; .*RANKHUB_DISABLE=two"
+    ):
+        places.images("a.drawer", named=True)
+
+
+def test_a_source_that_cannot_be_used_is_warned_of_and_spoils_no_other(monkeypatch, caplog):
+    plain = rankhub.build
+
+    def build(kind, spec):
+        if kind == "image_source":
+            raise UserError("it has lost its key")
+        return plain(kind, spec)
+
+    monkeypatch.setattr(rankhub, "build", build)
+    assert Places().images("photos", named=True) is None
+    assert "the image source rankhub_pack/lance cannot be used: it has lost its key" in caplog.text
