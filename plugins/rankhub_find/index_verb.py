@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from rankhub import Run
     from rankhub_find.store import KnownNetwork
     from rankhub_find.stores import VectorIndex
+
+T = TypeVar("T")
 
 SAVE_AFTER = 300.0
 """Seconds after which what is done is saved, unless saving takes more than a tenth of the time."""
@@ -133,6 +135,18 @@ def _check_same(out: Path, store: str) -> None:
         raise UserError(f"the index {out} is in the store {own}; leave --store out, or make another with --force")
 
 
+class _Ended(UserError):
+    """No more can be embedded, such as where a place of images does not answer."""
+
+
+def _marked(blocks: Iterator[T]) -> Iterator[T]:
+    """The same; what ends them is marked."""
+    try:
+        yield from blocks
+    except UserError as error:
+        raise _Ended(str(error)) from error
+
+
 class _Indexing:
     """Embedding, with what is done so far."""
 
@@ -158,7 +172,7 @@ class _Indexing:
         saved, begun, cost, added, stopped = time.monotonic(), time.monotonic(), 0.0, 0, False
         try:
             done = 0
-            for names, vectors, skipped in embedded(self.run, output, ahead):
+            for names, vectors, skipped in _marked(embedded(self.run, output, ahead)):
                 if names and ours is None:
                     ours = self._created(store, options, len(ahead), vectors.shape[1], kind or "auto", known)
                 if names and not added and ours is not None:
@@ -188,6 +202,12 @@ class _Indexing:
                 raise
             stopped = True
             self._keep(ours)
+        except _Ended as error:
+            self.talk.finish()
+            if ours is None:
+                raise
+            self._keep(ours)
+            raise UserError(f"{error}; what is done is kept, and the same command with --add goes on") from error
         self.talk.finish()
         return self._say(ours, added, stopped, time.monotonic() - begun)
 

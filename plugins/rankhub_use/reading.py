@@ -106,8 +106,10 @@ def _decoded(files: Iterable[NamedFile]) -> Iterator[tuple[NamedFile, tuple[Pixe
                 waiting.append((file, pool.submit(read_image, file)))
             if not waiting:
                 return
-            file, future = waiting.popleft()
-            yield file, future.result()
+            file, future = waiting[0]  # it stays there while it is waited for
+            found = future.result()
+            waiting.popleft()
+            yield file, found
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
         away = any(file.place is not None and not future.done() for file, future in waiting)

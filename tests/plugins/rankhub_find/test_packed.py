@@ -10,9 +10,11 @@ from helpers.commands import call
 from helpers.packed import pack_folder
 from PIL import Image
 
-from rankhub_find import Index
+from rankhub_find import Index, embedding
 from rankhub_find.stores import FaissStore
-from rankhub_lance import Store
+from rankhub_lance import Store, StoreError
+from rankhub_pack import place
+from rankhub_pack.image_source import LanceSource
 from rankhub_pack.place import LancePlace
 
 lance = pytest.importorskip("lance")
@@ -123,3 +125,23 @@ def test_rows_that_are_gone_are_tiles_without_a_picture(made, table, tmp_path, c
     run(capsys, "duplicates", tmp_path / "index", "--above", 1, "--sheet", tmp_path / "none.png")
     colours = [len(np.unique(np.asarray(Image.open(tmp_path / name)))) for name in ("some.png", "none.png")]
     assert colours[0] > colours[1]
+
+
+def test_a_table_that_goes_away_leaves_what_is_done(made, table, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(embedding, "BLOCK", 2)
+    monkeypatch.setattr(place, "BLOCK_BYTES", 1)  # a row a block
+    read = LancePlace.read
+
+    def away(images, row):
+        if row == 7:
+            raise StoreError("it does not answer")
+        return read(images, row)
+
+    command = ("index", made / "run", table, "--out", tmp_path / "index")
+    with monkeypatch.context() as patched:
+        patched.setattr(LancePlace, "read", away)
+        done = run(capsys, *command, code=2)
+    assert "it does not answer; what is done is kept, and the same command with --add goes on" in done.err
+    assert len(Index.open(tmp_path / "index")) == 6
+    run(capsys, *command, "--add")
+    assert Index.open(tmp_path / "index").names == [f"{table}/{name}" for name in LanceSource().open(str(table)).names]
