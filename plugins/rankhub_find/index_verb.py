@@ -20,7 +20,7 @@ from rankhub_find.output import write_table
 from rankhub_find.stores import chosen, is_index, make_store, open_index, separated, store_of
 from rankhub_lock import locked
 from rankhub_train.waiting import spinning
-from rankhub_use.named import Chosen, NamedFile, one_place
+from rankhub_use.named import ChosenFiles, NamedFile, one_place
 from rankhub_use.options import read_options
 from rankhub_use.placed import located
 from rankhub_use.shell import as_json
@@ -271,7 +271,7 @@ def _missing(ours: VectorIndex, files: Sequence[NamedFile]) -> Sequence[NamedFil
         names = [file.name for file in files[first : first + ASKED]]
         known = ours.known(names)
         left.extend(first + number for number, name in enumerate(names) if name not in known)
-    return files if len(left) == len(files) else Chosen(files, np.array(left, dtype=np.int64))
+    return files if len(left) == len(files) else ChosenFiles(files, np.array(left, dtype=np.int64))
 
 
 def _remove(ours: VectorIndex, remove: Sequence[str], out: Path, talk: Talk) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from rankhub_use.audit_page import draw, page
 from rankhub_use.filling import fill
 from rankhub_use.findings import Findings
 from rankhub_use.growing import Growing, sources_of
-from rankhub_use.named import Chosen, NamedFile
+from rankhub_use.named import ChosenFiles, NamedFile
 from rankhub_use.ordered import Orders
 from rankhub_use.reading import read_blocks
 from rankhub_use.scorers import Picture, Scorer
@@ -126,7 +126,7 @@ def spread(files: Sequence[NamedFile], limit: int | None) -> Sequence[NamedFile]
     """At most so many, evenly spread over all."""
     if limit is None or limit >= len(files):
         return files
-    return Chosen(files, np.arange(limit, dtype=np.int64) * len(files) // limit)
+    return ChosenFiles(files, np.arange(limit, dtype=np.int64) * len(files) // limit)
 
 
 def summary_of(scorer: Scorer, orders: Orders, found: Findings) -> dict[str, Any]:

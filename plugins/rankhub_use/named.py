@@ -104,7 +104,7 @@ class Joined(Sequence[NamedFile]):
         if isinstance(at, slice):
             which = range(len(self))[at]
             if which.step != 1:
-                return Chosen(self, np.asarray(which, dtype=np.int64))
+                return ChosenFiles(self, np.asarray(which, dtype=np.int64))
             begins = [0, *self._ends]
             cuts = [(max(0, which.start - begin), max(0, which.stop - begin)) for begin in begins]
             return Joined(part[start:stop] for part, (start, stop) in zip(self.parts, cuts, strict=False))
@@ -116,7 +116,7 @@ class Joined(Sequence[NamedFile]):
         return chain.from_iterable(self.parts)
 
 
-class Chosen(Sequence[NamedFile]):
+class ChosenFiles(Sequence[NamedFile]):
     """Some of a sequence.
 
     Args:
@@ -137,7 +137,7 @@ class Chosen(Sequence[NamedFile]):
 
     def __getitem__(self, at: int | slice) -> NamedFile | Sequence[NamedFile]:
         if isinstance(at, slice):
-            return Chosen(self.files, self.numbers[at])
+            return ChosenFiles(self.files, self.numbers[at])
         return self.files[int(self.numbers[at])]
 
 

@@ -12,7 +12,7 @@ import rankhub
 from rankhub import UserError
 from rankhub_use import named, placed
 from rankhub_use.growing import sources_of
-from rankhub_use.named import Chosen, Joined, NamedFile, PlacedFiles, one_place
+from rankhub_use.named import ChosenFiles, Joined, NamedFile, PlacedFiles, one_place
 from rankhub_use.placed import Places, _ByName
 from rankhub_use.places import ImagePlace, ImageSource
 from rankhub_use.sources import located_files
@@ -40,7 +40,7 @@ def loose(*names):
 SEQUENCES = {
     "of a place": lambda: PlacedFiles(Shelf("s3://b/a.lance", 9), "a/"),
     "of several": lambda: Joined([loose("x", "y"), PlacedFiles(Shelf("/a", 4)), [], PlacedFiles(Shelf("/b", 3), "b/")]),
-    "chosen": lambda: Chosen(PlacedFiles(Shelf("/a", 9)), np.array([7, 1, 1, 3, 0])),
+    "chosen": lambda: ChosenFiles(PlacedFiles(Shelf("/a", 9)), np.array([7, 1, 1, 3, 0])),
     "none": lambda: Joined([]),
 }
 
