@@ -15,6 +15,7 @@ import sys
 import sysconfig
 import tomllib
 import venv
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -235,3 +236,25 @@ def test_in_a_user_s_recipe_a_name_of_two_is_refused_and_both_are_named(rankhub,
     called = rankhub("validate", "mine.yaml", cwd=tmp_path)
     assert called.code == 2
     assert "loss 'mse' is given by acme and rankhub_ranking; write acme/mse or rankhub_ranking/mse" in called.err
+
+
+def test_its_places_give_images_as_files_do(rankhub, trained):
+    """Members of a zip file, one of which is broken; all of them, one, and one that is not there."""
+    with zipfile.ZipFile(trained / "photos.zip", "w") as file:
+        for path in sorted((trained / "photos").iterdir()):
+            file.write(path, path.name)
+        file.writestr("broken.png", b"no image")
+    tables = []
+    for source, name in (("photos", "files"), ("photos.zip", "members")):
+        done = rankhub("predict", "run", source, "--out", f"{name}.csv", cwd=trained)
+        assert done.code == 0, done.err
+        tables.append((trained / f"{name}.csv").read_text())
+    assert tables[0] == tables[1]
+    assert "broken.png" in (trained / "members_skipped.csv").read_text()
+    one = rankhub("predict", "run", "photos.zip/2.png", "photos/2.png", cwd=trained)
+    first, second = csv.DictReader(one.out.splitlines())
+    assert (first.pop("path"), second.pop("path")) == ("photos.zip/2.png", "photos/2.png")
+    assert first == second
+    gone = rankhub("predict", "run", "photos.zip/9.png", cwd=trained)
+    assert gone.code == 2
+    assert "photos.zip has no image 9.png; it has 7, such as 0.png" in gone.err

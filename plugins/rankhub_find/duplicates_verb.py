@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from rankhub.interfaces.files import readable
 from rankhub_console.speech import talking
 from rankhub_find.output import write_table
 from rankhub_find.search_verb import write_sheet_of
 from rankhub_use.options import read_options
+from rankhub_use.placed import shown
 from rankhub_use.shell import SafeOption, as_json, number_option
 from rankhub_use.target import checked
 
@@ -56,7 +55,7 @@ def duplicates(
         typer.echo(as_json(rows, indent=1))
     elif out is None:
         for row in rows:
-            typer.echo(f"{row['group']:>5}  {row['similarity']:.4f}  {readable(os.path.relpath(row['path']))}")
+            typer.echo(f"{row['group']:>5}  {row['similarity']:.4f}  {shown(row['path'])}")
     if out is not None:
         write_table(out, rows, COLUMNS, safe=safe_csv)
     if sheet is not None:

@@ -1,4 +1,4 @@
-"""From image files to vectors by a trained network, and what makes two networks the same."""
+"""From images to vectors by a trained network, and what makes two networks the same."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rankhub import UserError
 from rankhub_find.store import KnownNetwork
 from rankhub_find.structures import Floats
 from rankhub_use.answering import answer_files, vector_of, width_of
-from rankhub_use.sources import NamedFile
+from rankhub_use.named import NamedFile
 
 if TYPE_CHECKING:
     from rankhub import Run
@@ -84,12 +84,12 @@ def check_known(known: KnownNetwork, run: Run) -> None:
         )
 
 
-def embedded(run: Run, output: str, paths: Iterable[str]) -> Iterator[tuple[list[str], Floats, list[Skipped]]]:
-    """In blocks: the files that could be read, their vectors [n, d] by an output of a run, the others with the reason.
+def embedded(run: Run, output: str, files: Iterable[NamedFile]) -> Iterator[tuple[list[str], Floats, list[Skipped]]]:
+    """In blocks: names of those that could be read, vectors [n, d] by an output of a run, the others with the reason.
 
-    A file gets the same vector, bit for bit, whatever the others are.
+    An image gets the same vector, bit for bit, whatever the others are.
     """
-    for answers in answer_files(run, (NamedFile(path, path) for path in paths), BLOCK):
+    for answers in answer_files(run, files, BLOCK):
         names = [name for name, _ in answers.answered]
         vectors = [vector_of(answer, output) for _, answer in answers.answered]
         left_out = [(one.path, one.reason + (f"; {one.remedy}" if one.remedy else "")) for one in answers.left_out]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Mapping, Sequence
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -20,7 +20,9 @@ from rankhub_find.output import write_table
 from rankhub_find.stores import chosen, is_index, make_store, open_index, separated, store_of
 from rankhub_lock import locked
 from rankhub_train.waiting import spinning
+from rankhub_use.named import ChosenFiles, NamedFile, one_place
 from rankhub_use.options import read_options
+from rankhub_use.placed import located
 from rankhub_use.shell import as_json
 
 if TYPE_CHECKING:
@@ -28,8 +30,13 @@ if TYPE_CHECKING:
     from rankhub_find.store import KnownNetwork
     from rankhub_find.stores import VectorIndex
 
+T = TypeVar("T")
+
 SAVE_AFTER = 300.0
 """Seconds after which what is done is saved, unless saving takes more than a tenth of the time."""
+
+ASKED = 65_536
+"""Names that an index is asked for at a time."""
 
 SHOWN = 10
 """Images that are left out and shown."""
@@ -38,10 +45,12 @@ SHOWN = 10
 def index(
     run: Annotated[Path | None, typer.Argument(help="A run's folder, or one of its checkpoints.")] = None,
     sources: Annotated[
-        list[str] | None, typer.Argument(help="Images: folders, files, - for names on standard input.")
+        list[str] | None, typer.Argument(help="Images: folders, files, tables, - for names on standard input.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The index's folder.")] = None,
-    from_list: Annotated[Path | None, typer.Option("--from", help="A list of files and folders, one a line.")] = None,
+    from_list: Annotated[
+        Path | None, typer.Option("--from", help="A list of files, folders, tables, one a line.")
+    ] = None,
     kind: Annotated[str | None, typer.Option(help="flat, hnsw, ivfpq, or auto (the default), by the size.")] = None,
     store: Annotated[
         str, typer.Option(help="Where vectors are kept: faiss (in memory), lance (in a table), or auto, by their size.")
@@ -53,7 +62,7 @@ def index(
     changes: Annotated[list[str] | None, typer.Option("--set", help="A change, such as device=cpu.")] = None,
     add: Annotated[bool, typer.Option("--add", help="Add images that are not in the index yet.")] = False,
     remove: Annotated[
-        list[str] | None, typer.Option(help="Take an image, or all below a folder, out of the index. May be repeated.")
+        list[str] | None, typer.Option(help="Take an image, or all below a folder or of a table, out. May be repeated.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an index that is there.")] = False,
     as_data: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
@@ -79,9 +88,9 @@ def index(
     if run is None or (not sources and from_list is None):
         raise UserError("name a run and images: rankhub index RUN SOURCES... --out FOLDER")
     _check_place(out, add, force)
-    from rankhub_use.sources import files_for
+    from rankhub_use.sources import files_for, located_files
 
-    paths = list(dict.fromkeys(os.path.abspath(file.path) for file in files_for(sources or [], from_list)))
+    files = located_files(files_for(sources or [], from_list))
     wanted = _wanted(kind)
     with spinning():
         import torch  # noqa: F401
@@ -89,7 +98,7 @@ def index(
         trained = rankhub.load_run(run, overrides=changes or [])
         with trained, locked(out / "index.lock", sentence=busy):
             store_options = store, read_options(options or [])
-            done = _Indexing(trained, paths, out, talk).go(output, wanted, add, *store_options)
+            done = _Indexing(trained, files, out, talk).go(output, wanted, add, *store_options)
     finally:
         with suppress(OSError):
             out.rmdir()  # where nothing came of it
@@ -126,11 +135,23 @@ def _check_same(out: Path, store: str) -> None:
         raise UserError(f"the index {out} is in the store {own}; leave --store out, or make another with --force")
 
 
+class _Ended(UserError):
+    """No more can be embedded, such as where a place of images does not answer."""
+
+
+def _marked(blocks: Iterator[T]) -> Iterator[T]:
+    """The same; what ends them is marked."""
+    try:
+        yield from blocks
+    except UserError as error:
+        raise _Ended(str(error)) from error
+
+
 class _Indexing:
     """Embedding, with what is done so far."""
 
-    def __init__(self, run: Run, paths: Sequence[str], out: Path, talk: Talk) -> None:
-        self.run, self.paths, self.out, self.talk = run, paths, out, talk
+    def __init__(self, run: Run, files: Sequence[NamedFile], out: Path, talk: Talk) -> None:
+        self.run, self.files, self.out, self.talk = run, files, out, talk
         self.skipped: list[tuple[str, str]] = []
         self.names: list[str] = []
         self.parts: list[Any] = []
@@ -145,14 +166,13 @@ class _Indexing:
             check_known(ours.network, self.run)
             output, ours.wanted = ours.network.output, kind or ours.wanted
         known = network_of(self.run, output)
-        there = ours.known(self.paths) if ours is not None else set()
-        ahead = [path for path in self.paths if path not in there]
-        if ours is not None and len(ahead) < len(self.paths):
-            self.talk.note(f"{len(self.paths) - len(ahead):,} images are in the index already")
+        ahead = self.files if ours is None else _missing(ours, self.files)
+        if len(ahead) < len(self.files):
+            self.talk.note(f"{len(self.files) - len(ahead):,} images are in the index already")
         saved, begun, cost, added, stopped = time.monotonic(), time.monotonic(), 0.0, 0, False
         try:
             done = 0
-            for names, vectors, skipped in embedded(self.run, output, ahead):
+            for names, vectors, skipped in _marked(embedded(self.run, output, ahead)):
                 if names and ours is None:
                     ours = self._created(store, options, len(ahead), vectors.shape[1], kind or "auto", known)
                 if names and not added and ours is not None:
@@ -172,7 +192,7 @@ class _Indexing:
                     cost = saved - before
             if ours is None:
                 first = f", such as {readable(self.skipped[0][0])}: {self.skipped[0][1]}" if self.skipped else ""
-                raise UserError(f"none of {len(self.paths)} images can be read{first}")
+                raise UserError(f"none of {len(self.files)} images can be read{first}")
             self._append(ours)
             ours.settle(self.talk.work)
             ours.save(self.out)
@@ -182,6 +202,12 @@ class _Indexing:
                 raise
             stopped = True
             self._keep(ours)
+        except _Ended as error:
+            self.talk.finish()
+            if ours is None:
+                raise
+            self._keep(ours)
+            raise UserError(f"{error}; what is done is kept, and the same command with --add goes on") from error
         self.talk.finish()
         return self._say(ours, added, stopped, time.monotonic() - begun)
 
@@ -193,7 +219,7 @@ class _Indexing:
         if why:
             self.talk.finish()
             self.talk.pairs({"store": f"{name.rpartition('/')[2]}: {why}"})
-        return make_store(name, options).create(self.out, dim, known, kind)
+        return make_store(name, options).create(self.out, dim, known, kind, one_place(self.files))
 
     def _append(self, ours: VectorIndex) -> None:
         import numpy as np
@@ -236,11 +262,23 @@ class _Indexing:
         }
 
 
+def _missing(ours: VectorIndex, files: Sequence[NamedFile]) -> Sequence[NamedFile]:
+    """The files that are not in an index."""
+    import numpy as np
+
+    left = array("q")
+    for first in range(0, len(files), ASKED):
+        names = [file.name for file in files[first : first + ASKED]]
+        known = ours.known(names)
+        left.extend(first + number for number, name in enumerate(names) if name not in known)
+    return files if len(left) == len(files) else ChosenFiles(files, np.array(left, dtype=np.int64))
+
+
 def _remove(ours: VectorIndex, remove: Sequence[str], out: Path, talk: Talk) -> dict[str, Any]:
     """Take out images and folders of them."""
     gone: list[str] = []
     for path in remove:
-        absolute = os.path.abspath(os.path.expanduser(path))
+        absolute = located(path.rstrip("/") or path)
         found = [absolute] if ours.known([absolute]) else ours.below(separated(absolute))
         if not found:
             raise UserError(f"there is no image {readable(path)}, and none below a folder of that name, in {out}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +13,7 @@ from rankhub.interfaces.files import readable
 from rankhub_console.speech import talking
 from rankhub_find.output import write_table
 from rankhub_use.options import read_options
+from rankhub_use.placed import shown
 from rankhub_use.shell import SafeOption, as_json, number_option
 from rankhub_use.target import checked
 
@@ -21,7 +22,7 @@ COLUMNS = ("query", "rank", "similarity", "path")
 
 def search(
     index: Annotated[Path, typer.Argument(help="A folder that `rankhub index` made.")],
-    queries: Annotated[list[str], typer.Argument(help="Images to search for: files, or folders of them.")],
+    queries: Annotated[list[str], typer.Argument(help="Images to search for: files, folders, tables or their rows.")],
     k: Annotated[int, number_option("-k", int, 1, help="How many images to find for each.")] = 20,
     out: Annotated[Path | None, typer.Option(help="Write the table: .csv or .json.")] = None,
     sheet: Annotated[Path | None, typer.Option(help="Write a picture of what was found: .png.")] = None,
@@ -48,14 +49,14 @@ def search(
     from rankhub_use.sources import files_for
 
     talk = talking(stderr=as_data)
-    asked = [file.path for file in files_for(queries, None)]
+    asked = files_for(queries, None)
     found = open_index(index, talk.work, read_options(options or []))
     rows: list[dict[str, Any]] = []
     pictures: list[list[tuple[str, str]]] = []
     failed: list[tuple[str, str]] = []
     with load_known(found.network, run, device) as trained:
-        done = 0
-        for names, vectors, skipped in embedded(trained, found.network.output, asked):
+        done, by_path = 0, (replace(file, name=file.path) for file in asked)
+        for names, vectors, skipped in embedded(trained, found.network.output, by_path):
             for name, matches in zip(names, found.search(vectors, k) if names else [], strict=True):
                 rows += [
                     {"query": name, "rank": rank, "similarity": match.similarity, "path": match.name}
@@ -98,4 +99,4 @@ def _show(rows: list[dict[str, Any]], queries: int) -> None:
         if queries > 1 and row["query"] != last:
             last = row["query"]
             typer.echo(readable(last))
-        typer.echo(f"{row['rank']:>4}  {row['similarity']:.4f}  {readable(os.path.relpath(row['path']))}")
+        typer.echo(f"{row['rank']:>4}  {row['similarity']:.4f}  {shown(row['path'])}")

@@ -97,6 +97,15 @@ class Rows:
             return self._from_blocks(numbers, self.blocks)
         return self._ask(numbers)
 
+    def span(self, start: int, stop: int) -> Any:
+        """Neighbouring rows, from ``start`` to before ``stop``, fetched together, as a ``pyarrow.Table``.
+
+        Raises:
+            StoreError: The store did not give them.
+        """
+        what, table = f"rows {start} to {stop - 1}", self.table
+        return self.store.ask(what, lambda: table.to_table(columns=self.columns, offset=start, limit=stop - start))
+
     def _ask(self, numbers: Ints) -> Any:
         table, listed = self.table, numbers.tolist()
         return self.store.ask(_said(listed), lambda: table.take(listed, columns=self.columns))
@@ -154,11 +163,7 @@ class _Loading:
         self.rows, self.start, self.stop = rows, start, stop
 
     def __call__(self) -> Any:
-        rows, what = self.rows, f"rows {self.start} to {self.stop - 1}"
-        columns, table = rows.columns, rows.table
-        return rows.store.ask(
-            what, lambda: table.to_table(columns=columns, offset=self.start, limit=self.stop - self.start)
-        )
+        return self.rows.span(self.start, self.stop)
 
 
 def _said(numbers: Sequence[int]) -> str:

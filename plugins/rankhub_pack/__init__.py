@@ -13,7 +13,13 @@ def rankhub_components() -> list[Component]:
             "lance",
             "rankhub_pack.lance_table:LanceTable",
             "Images in a Lance table, on a disk or in an object store, at a version that stays; made by rankhub pack.",
-        )
+        ),
+        Component(
+            "image_source",
+            "lance",
+            "rankhub_pack.image_source:LanceSource",
+            "Tables made by rankhub pack, on a disk or in an object store: all their images, or one of them.",
+        ),
     ]
 
 

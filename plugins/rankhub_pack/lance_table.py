@@ -22,7 +22,7 @@ from rankhub_data.meaning import measured
 from rankhub_lance import BlockCache, Rows, Store, open_table
 from rankhub_lance.table import EXTRA, is_installed
 from rankhub_pack.decoding import Decoder
-from rankhub_pack.layout import FACTS, PACKING, About, read_about
+from rankhub_pack.layout import FACTS, About, check_whole, read_about
 from rankhub_points import PointLabels
 
 Ints = npt.NDArray[np.int64]
@@ -108,11 +108,8 @@ class LanceTable(Dataset):
             UserError: It is not there, is packed at this time, lacks a column, or has other labels; or no row is left.
         """
         table = open_table(self.store, self.version)
-        if self.version is None and PACKING in table.config():
-            raise UserError(
-                f"the table {self.store.uri} is not whole: it is being packed, or that was interrupted; go on with the "
-                "same command and --resume, or name an earlier state of it (version)"
-            )
+        if self.version is None:
+            check_whole(table, self.store.uri, ", or name an earlier state of it (version)")
         names = table.schema.names
         about = read_about(table.schema.metadata, self.store.uri)
         self._about = about or About()

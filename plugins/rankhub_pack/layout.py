@@ -58,6 +58,19 @@ def read_about(metadata: Mapping[bytes, bytes] | None, uri: str) -> About | None
     return found
 
 
+def check_whole(table: Any, uri: str, remedy: str = "") -> None:
+    """See that an open table is not being packed.
+
+    Raises:
+        UserError: It is; the sentence ends with the ``remedy``, if there is another than to go on with that.
+    """
+    if PACKING in table.config():
+        raise UserError(
+            f"the table {uri} is not whole: it is being packed, or that was interrupted; go on with the same command "
+            f"and --resume{remedy}"
+        )
+
+
 def schema_of(about: About) -> pyarrow.Schema:
     """The columns of a table: the same for all with labels of one kind.
 

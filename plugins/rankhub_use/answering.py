@@ -15,8 +15,8 @@ from rankhub.interfaces.data import Dataset, LabelSpec
 from rankhub.interfaces.files import readable
 from rankhub.interfaces.model import Head
 from rankhub_listing.files import UnusedImage
+from rankhub_use.named import NamedFile
 from rankhub_use.reading import FileBlock, read_blocks
-from rankhub_use.sources import NamedFile
 from rankhub_use.steady import steady
 
 if TYPE_CHECKING:

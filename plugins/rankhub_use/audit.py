@@ -22,12 +22,12 @@ from rankhub_listing.files import UnusedImage
 from rankhub_use.audit_page import draw, page
 from rankhub_use.filling import fill
 from rankhub_use.findings import Findings
-from rankhub_use.growing import Growing, digest_of
+from rankhub_use.growing import Growing, sources_of
+from rankhub_use.named import ChosenFiles, NamedFile
 from rankhub_use.ordered import Orders
 from rankhub_use.reading import read_blocks
 from rankhub_use.scorers import Picture, Scorer
 from rankhub_use.shell import as_json
-from rankhub_use.sources import NamedFile
 from rankhub_use.tables import JsonTable, Row
 from rankhub_use.target import SCORES, made
 
@@ -68,7 +68,7 @@ def run_audit(
             "direction": scorer.direction,
             "generator": list(orders.about),
             "seed": seed,
-            "sources": {"count": len(files), "digest": digest_of(files)},
+            "sources": sources_of(files),
         }
         table = JsonTable(folder / SCORES, COLUMNS)
         growing = Growing(table, folder / SCORES, about)
@@ -122,11 +122,11 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
         yield from map(json.loads, file)
 
 
-def spread(files: list[NamedFile], limit: int | None) -> list[NamedFile]:
-    """At most so many, evenly spread over the list."""
+def spread(files: Sequence[NamedFile], limit: int | None) -> Sequence[NamedFile]:
+    """At most so many, evenly spread over all."""
     if limit is None or limit >= len(files):
         return files
-    return [files[number * len(files) // limit] for number in range(limit)]
+    return ChosenFiles(files, np.arange(limit, dtype=np.int64) * len(files) // limit)
 
 
 def summary_of(scorer: Scorer, orders: Orders, found: Findings) -> dict[str, Any]:

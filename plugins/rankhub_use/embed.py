@@ -16,7 +16,7 @@ from rankhub_use.answering import answer_files, remarks_of, vector_of, width_of
 from rankhub_use.filling import fill
 from rankhub_use.growing import Growing
 from rankhub_use.meaning import of_run
-from rankhub_use.sources import NamedFile
+from rankhub_use.named import NamedFile
 from rankhub_use.tables import Row
 from rankhub_use.target import made
 from rankhub_use.vectors import EMBEDDINGS, VectorParquet, VectorTable

@@ -12,8 +12,8 @@ from rankhub_listing.files import UnusedImage
 from rankhub_train.together import by_first, gathered
 from rankhub_use.answering import none_answered
 from rankhub_use.growing import Growing
+from rankhub_use.named import NamedFile
 from rankhub_use.shell import Pace
-from rankhub_use.sources import NamedFile
 from rankhub_use.tables import Row
 
 Block = tuple[Sequence[Row], Sequence[UnusedImage]]

@@ -15,7 +15,7 @@ from rankhub import UserError
 from rankhub.interfaces.files import beside_of, read_json, readable, write_text
 from rankhub_listing.files import UnusedImage
 from rankhub_tables.writing import fitting
-from rankhub_use.sources import NamedFile
+from rankhub_use.named import NamedFile
 from rankhub_use.tables import CsvTable, GrowingTable, Row
 
 log = logging.getLogger("rankhub")
@@ -165,10 +165,18 @@ def _there(table: GrowingTable) -> bool:
     return table.beside.exists()
 
 
-def digest_of(files: Sequence[NamedFile]) -> str:
-    """Of the names in their order."""
-    digest = hashlib.blake2b(digest_size=16)
+def sources_of(files: Sequence[NamedFile]) -> dict[str, Any]:
+    """What is said of the images that an output is made of, by which they are known again.
+
+    Keys: ``count``; ``digest`` of the names in their order and, of images of places, where these are and at which
+    version; ``places``: ``uri`` and version of each, where there is one.
+    """
+    digest, places, last = hashlib.blake2b(digest_size=16), dict[str, str](), None
     for file in files:
+        if file.place is not None and file.place is not last:
+            last = file.place
+            places[readable(last.uri)] = last.version
+            digest.update(f"\0{readable(last.uri)}\0{last.version}\0".encode())
         digest.update(readable(file.name).encode())
         digest.update(b"\0")
-    return digest.hexdigest()
+    return {"count": len(files), "digest": digest.hexdigest(), **({"places": places} if places else {})}

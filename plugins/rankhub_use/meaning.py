@@ -12,8 +12,8 @@ import torch
 
 import rankhub
 from rankhub.interfaces.data import LabelSpec
-from rankhub_use.growing import digest_of
-from rankhub_use.sources import NamedFile
+from rankhub_use.growing import sources_of
+from rankhub_use.named import NamedFile
 
 if TYPE_CHECKING:
     from rankhub import Run
@@ -23,8 +23,8 @@ def of_run(run: Run, files: Sequence[NamedFile], batch_size: int) -> dict[str, A
     """What two calls must have in common to give the same numbers, but for the files' content.
 
     Keys: ``run``, ``weights`` (file and digest), ``recipe`` (its name), ``changes`` (overrides), ``predict`` (how an
-    image becomes an answer), ``batch_size``, ``device``, ``precision``, ``threads``, ``sources`` (number and digest of
-    names), ``versions``.
+    image becomes an answer), ``batch_size``, ``device``, ``precision``, ``threads``, ``sources`` (see
+    :func:`~rankhub_use.growing.sources_of`), ``versions``.
     """
     resolved = run.recipe.resolved()
     return {
@@ -37,7 +37,7 @@ def of_run(run: Run, files: Sequence[NamedFile], batch_size: int) -> dict[str, A
         "device": str(run.device),
         "precision": resolved["precision"],
         "threads": torch.get_num_threads(),
-        "sources": {"count": len(files), "digest": digest_of(files)},
+        "sources": sources_of(files),
         "versions": {"rankhub": rankhub.__version__, "torch": str(torch.__version__)},
     }
 

@@ -21,8 +21,8 @@ from rankhub_use.answering import Answers, answer_files, none_answered, pictures
 from rankhub_use.filling import fill, shared
 from rankhub_use.growing import Growing
 from rankhub_use.meaning import in_words, of_label, of_run
+from rankhub_use.named import NamedFile
 from rankhub_use.shell import Pace
-from rankhub_use.sources import NamedFile
 from rankhub_use.tables import Row, table_for
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ class Scores:
         for name, answer in answers.answered:
             for head, picture in pictures_of(self.run, answer, name):
                 suffix = f"_{head}.png" if len(self.run.recipe.recipe.heads) > 1 else ".png"
-                with whole(folder / fitting(name.lstrip("/"), suffix), make=True) as beside:
+                with whole(folder / fitting(_below(name), suffix), make=True) as beside:
                     Image.fromarray(picture).save(beside, "PNG")
                 self._drawn += 1
 
@@ -162,3 +162,9 @@ class Scores:
         talk.note(f"by {self.run.weights}")
         for column, meaning in self.columns.items():
             talk.note(f"{column}: {in_words(meaning)}")
+
+
+def _below(name: str) -> str:
+    """An image's name as a path that stays below a folder, whoever made it up."""
+    parts = name.replace("\0", "_").lstrip("/").split("/")
+    return "/".join("__" if part == ".." else part for part in parts)

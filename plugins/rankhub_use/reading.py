@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,13 +15,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from rankhub import STRAYS
 from rankhub.interfaces.data import DataReport, Dataset, OpenContext, Sample
 from rankhub_data.decode import Pixels, UndecodableError, decode
 from rankhub_data.deep import Remark
 from rankhub_listing.files import UnusedImage, unreadable, unsupported
 from rankhub_listing.formats import learn_formats, unread
 from rankhub_train.waiting import cores
-from rankhub_use.sources import NamedFile
+from rankhub_use.named import NamedFile
 
 AHEAD = 4
 """Images for each thread that are decoded before they are asked for."""
@@ -56,7 +58,9 @@ class FileBlock(Dataset):
 
     def __getitem__(self, index: int) -> Sample:
         """The image, in memory that is the block's."""
-        return Sample(torch.from_numpy(self.images[index]), index, path=Path(self.files[self.read[index]].path))
+        file = self.files[self.read[index]]
+        path = Path(file.path) if file.place is None else None
+        return Sample(torch.from_numpy(self.images[index]), index, path=path)
 
     def facts(self, name: str) -> Sequence[str] | None:
         """``path``: the names of the files."""
@@ -93,23 +97,37 @@ def read_blocks(files: Iterable[NamedFile], size: int) -> Iterator[FileBlock]:
 
 def _decoded(files: Iterable[NamedFile]) -> Iterator[tuple[NamedFile, tuple[Pixels, Remark] | UnusedImage]]:
     learn_formats()
-    threads, coming = cores(), iter(files)
+    count, coming, started = cores(), iter(files), list[threading.Thread]()
     waiting = deque[tuple[NamedFile, Future[tuple[Pixels, Remark] | UnusedImage]]]()
-    with ThreadPoolExecutor(threads, thread_name_prefix="decode") as pool:
-        try:
-            while True:
-                for file in islice(coming, max(0, AHEAD * threads - len(waiting))):
-                    waiting.append((file, pool.submit(read_image, file)))
-                if not waiting:
-                    return
-                file, future = waiting.popleft()
-                yield file, future.result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    pool = ThreadPoolExecutor(count, "decode", lambda: started.append(threading.current_thread()))
+    try:
+        while True:
+            for file in islice(coming, max(0, AHEAD * count - len(waiting))):
+                waiting.append((file, pool.submit(read_image, file)))
+            if not waiting:
+                return
+            file, future = waiting[0]  # it stays there while it is waited for
+            found = future.result()
+            waiting.popleft()
+            yield file, found
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        away = any(file.place is not None and not future.done() for file, future in waiting)
+        STRAYS.extend(started if away else ())  # they may wait for a store that is away, and the program not for them
+        pool.shutdown(wait=not away)
 
 
 def read_image(file: NamedFile) -> tuple[Pixels, Remark] | UnusedImage:
-    """[3, H, W] uint8 RGB with what is to be remarked; or why there is no image, with the file's name."""
+    """[3, H, W] uint8 RGB with what is to be remarked; or why there is no image, with the file's name.
+
+    Raises:
+        UserError: The place that has it does not answer.
+    """
+    if file.place is not None:
+        try:
+            return file.place.read(file.row)
+        except UndecodableError as error:
+            return error.at(file.name)
     ending = os.path.splitext(file.path)[1].lower()
     if foreign := unread(ending):
         return unsupported(file.name, foreign)

@@ -49,10 +49,11 @@ def number_option(
 
 RunArgument = Annotated[Path, typer.Argument(help="A run's folder, or one of its checkpoints.")]
 SourcesArgument = Annotated[
-    list[str] | None, typer.Argument(help="Images: files, folders, nested or flat, or - for names on standard input.")
+    list[str] | None, typer.Argument(help="Images: files, folders, tables, - for names on standard input.")
 ]
 FromOption = Annotated[
-    Path | None, typer.Option("--from", help="A list of files or folders, one a line, or with NUL between them.")
+    Path | None,
+    typer.Option("--from", help="A list of files, folders or tables, one a line, or with NUL between them."),
 ]
 SetOption = Annotated[
     list[str] | None,

@@ -1,43 +1,27 @@
-"""Which images a verb is asked for: files, folders, lists of names, names on standard input; in one order."""
+"""Which images a verb is asked for: files, folders, places, lists of names, names on standard input; in one order."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 from rankhub.interfaces.errors import UserError
 from rankhub.interfaces.files import readable
 from rankhub_listing.formats import learn_formats
 from rankhub_listing.scan import find
+from rankhub_use.named import Joined, NamedFile, PlacedFiles
+from rankhub_use.placed import Places, is_address, located
 
-if TYPE_CHECKING:
-    from rankhub_use.places import ImagePlace
+__all__ = ["STDIN", "NamedFile", "files_for", "located_files", "sources"]
 
 STDIN = "-"
 """The source that stands for names on standard input."""
 
 _BOM, _CHUNK = b"\xef\xbb\xbf", 1 << 16
-
-
-@dataclass(frozen=True, slots=True)
-class NamedFile:
-    """One file that is to be read as an image.
-
-    Attributes:
-        name: What it is called in tables: below the only folder its path in it, else the path as it was given.
-        path: Where it is.
-        place: What reads it, where it is no file of its own.
-        row: Which of the place's images it is.
-    """
-
-    name: str
-    path: str
-    place: ImagePlace | None = None
-    row: int = -1
 
 
 def sources(
@@ -48,59 +32,89 @@ def sources(
     """The files that sources stand for: first ``paths`` in their order, then those that the list names in its order.
 
     A folder stands for all images below it, sorted by their path in it; hidden files, and files that are no images,
-    are passed over as by ``image_folder``. A file stands for itself, whatever its ending. ``-`` stands for the names
-    on standard input. A list has one name a line, or names with NUL between them (``find -print0``); each is a file or
-    a folder, relative to the current directory. Nothing is read of the files: one that is not there or is no image is
-    found out by what reads it, but for one in ``paths``.
+    are passed over as by ``image_folder``. A place that an ``image_source`` knows, such as a Lance table, stands for
+    its images in its order, and a name below it for one of them. A file stands for itself, whatever its ending. ``-``
+    stands for the names on standard input. A list has one name a line, or names with NUL between them (``find
+    -print0``); each is one of these, relative to the current directory. Nothing is read of the files: one that is not
+    there or is no image is found out by what reads it, but for one in ``paths``.
 
     Args:
-        paths: Files, folders, ``-``.
+        paths: Files, folders, places, ``-``.
         from_file: A list of names.
         stdin: What ``-`` reads.
 
     Raises:
-        UserError: One of ``paths`` is not there, the list cannot be read, or there is no source at all.
+        UserError: One of ``paths`` is not there, a place cannot be opened, the list cannot be read, or there is no
+            source at all.
     """
+    return chain.from_iterable(_parts(paths, from_file, stdin))
+
+
+def _parts(
+    paths: Sequence[str | os.PathLike[str]], from_file: str | os.PathLike[str] | None, stdin: BinaryIO | None
+) -> Iterator[Iterable[NamedFile]]:
+    """The same, each source's together."""
     learn_formats()
-    given = [os.fspath(path) for path in paths]
+    given, places = [os.fspath(path) for path in paths], Places()
     if not given and from_file is None:
-        raise UserError("name images: files, folders, --from LIST, or - for names on standard input")
+        raise UserError("name images: files, folders, tables, --from LIST, or - for names on standard input")
     for path in given:
-        if path != STDIN and not os.path.lexists(_expanded(path)):
-            hint = "; changes to the recipe go behind --set" if "=" in path else ""
-            raise UserError(f"there is no file or folder {readable(path)}{hint}")
-    if len(given) == 1 and from_file is None and os.path.isdir(_expanded(given[0])):
-        return _below(given[0], named=False)
-    return _all(given, from_file, stdin)
+        if path != STDIN and places.split(path) is None:
+            _check_there(path, places)
+    alone = len(given) == 1 and from_file is None and given != [STDIN]
+    return iter([_source(given[0], places, named=False)]) if alone else _all(given, from_file, stdin, places)
 
 
-def _all(given: Sequence[str], from_file: str | os.PathLike[str] | None, stdin: BinaryIO | None) -> Iterator[NamedFile]:
+def _check_there(path: str, places: Places) -> None:
+    """Refuse what is neither a file or a folder nor any place."""
+    if os.path.lexists(_expanded(path)):
+        return
+    if is_address(path):
+        known = ", ".join(places.sources) or "none"
+        raise UserError(
+            f"no plugin reads images at {readable(path)}; the address of a table ends in its name, such as "
+            f"s3://BUCKET/photos.lance (image sources that are installed: {known})"
+        )
+    hint = "; changes to the recipe go behind --set" if "=" in path else ""
+    raise UserError(f"there is no file or folder {readable(path)}{hint}")
+
+
+def _all(
+    given: Sequence[str], from_file: str | os.PathLike[str] | None, stdin: BinaryIO | None, places: Places
+) -> Iterator[Iterable[NamedFile]]:
     for path in given:
         if path != STDIN:
-            yield from _one(path)
+            yield _source(path, places)
         elif stdin is None:
             raise UserError("there is no standard input to read names from")
         else:
-            yield from _each(_names(stdin))
+            yield from _each(_names(stdin), places)
     if from_file is not None:
         try:
             with Path(os.path.expanduser(from_file)).open("rb") as file:
-                yield from _each(_names(file))
+                yield from _each(_names(file), places)
         except OSError as error:
             why = (error.strerror or str(error)).lower()
             raise UserError(f"--from {readable(os.fspath(from_file))} cannot be read: {why}") from None
 
 
-def _each(names: Iterable[str]) -> Iterator[NamedFile]:
+def _each(names: Iterable[str], places: Places) -> Iterator[Iterable[NamedFile]]:
     for name in names:
-        yield from _one(name)
+        yield _source(name, places, strict=False)
 
 
-def _one(path: str) -> Iterator[NamedFile]:
-    if os.path.isdir(_expanded(path)):
-        yield from _below(path, named=True)
-    else:
-        yield NamedFile(path, _expanded(path))
+def _source(path: str, places: Places, *, named: bool = True, strict: bool = True) -> Iterable[NamedFile]:
+    """The images of one source.
+
+    Args:
+        path: It.
+        places: What is no file.
+        named: Whether they are called by the path that was given, and not by that in the only source.
+        strict: Whether an image that a place does not have is a mistake, and not left to what reads it.
+    """
+    if (found := places.images(path, named=named, strict=strict)) is not None:
+        return found
+    return _below(path, named=named) if os.path.isdir(_expanded(path)) else [NamedFile(path, _expanded(path))]
 
 
 def _below(folder: str, *, named: bool) -> Iterator[NamedFile]:
@@ -134,14 +148,46 @@ def _expanded(path: str) -> str:
     return os.path.expanduser(path)
 
 
-def files_for(paths: Sequence[str], from_file: Path | None) -> list[NamedFile]:
-    """All that :func:`sources` gives, for a verb.
+def files_for(paths: Sequence[str], from_file: Path | None) -> Sequence[NamedFile]:
+    """All that :func:`sources` gives, for a verb; images of whole places are made when they are asked for.
 
     Raises:
         UserError: There is none.
     """
-    found = list(sources(paths, from_file, getattr(sys.stdin, "buffer", None)))
-    if not found:
+    parts: list[PlacedFiles | list[NamedFile]] = []
+    for part in _parts(paths, from_file, getattr(sys.stdin, "buffer", None)):
+        if isinstance(part, PlacedFiles):
+            parts.append(part)
+        elif parts and isinstance(parts[-1], list):
+            parts[-1].extend(part)
+        else:
+            parts.append(list(part))
+    found = Joined(parts)
+    if not len(found):
         asked = [*paths, *([f"--from {from_file}"] if from_file is not None else [])]
         raise UserError(f"there is no image in {readable(', '.join(asked))}")
-    return found
+    return found.parts[0] if len(found.parts) == 1 else found
+
+
+def located_files(files: Sequence[NamedFile]) -> Sequence[NamedFile]:
+    """The same images, each once, called by where they are: names that hold from any directory."""
+    parts: list[Sequence[NamedFile]] = []
+    seen, whole, partly = set[str](), set[str](), set[str]()
+    for part in files.parts if isinstance(files, Joined) else [files]:
+        if isinstance(part, PlacedFiles) and part.whole and part.place.uri not in partly:
+            if part.place.uri not in whole:
+                parts.append(part.located())
+            whole.add(part.place.uri)
+            continue
+        own = []
+        for file in part:
+            name = file.path if file.place is not None else located(file.path)
+            if name in seen or (file.place is not None and file.place.uri in whole):
+                continue
+            seen.add(name)
+            if file.place is not None:
+                partly.add(file.place.uri)
+            own.append(NamedFile(name, file.path, file.place, file.row))
+        parts.append(own)
+    joined = Joined(parts)
+    return joined.parts[0] if len(joined.parts) == 1 else joined

@@ -12,7 +12,7 @@ from rankhub import UserError
 from rankhub.interfaces.files import readable, unwritable
 
 if TYPE_CHECKING:
-    from rankhub_use.sources import NamedFile
+    from rankhub_use.named import NamedFile
 
 SCORES = "scores.jsonl"
 """In the folder of an audit: what each image and its versions got, from which all else is made."""
@@ -71,11 +71,17 @@ def apart(option: str, folder: Path, sources: Sequence[str], files: Iterable[Nam
     """See that what is written into a folder does not come among the images that are read.
 
     Raises:
-        UserError: It is one of ``sources``, or one of ``files`` lies in it.
+        UserError: It is one of ``sources``, or one of ``files`` lies in it, or it lies in a place that they come from.
     """
-    place = os.path.realpath(folder)
-    beside = {os.path.dirname(file.path) for file in files}
-    if place in {os.path.realpath(path) for path in (*map(os.path.expanduser, sources), *beside)}:
+    target, read = os.path.realpath(folder), {os.path.realpath(os.path.expanduser(path)) for path in sources}
+    folders, places = set[str](), set[str]()
+    for file in files:
+        if file.place is None:
+            folders.add(os.path.dirname(file.path))
+        else:
+            places.add(file.place.uri)
+    inside = any(Path(target).is_relative_to(os.path.realpath(place)) for place in places if "://" not in place)
+    if inside or target in read | {os.path.realpath(path) for path in folders}:
         raise UserError(f"{option} {folder} holds the images themselves; name another folder")
 
 

@@ -33,7 +33,7 @@ from rankhub_use.target import SCORES, TABLES, apart, checked, made
 
 def audit(
     scorer: Annotated[str, typer.Argument(help="A run's folder, an .onnx file, or module:function.")],
-    folder: Annotated[str, typer.Argument(help="Images, best pristine ones: a folder, or a file.")],
+    folder: Annotated[str, typer.Argument(help="Images, best pristine ones: a folder, a table, or a file.")],
     generator: Annotated[
         str | None, typer.Option(help="Who knows the order, such as distortions; default for a run: its recipe's.")
     ] = None,

@@ -21,6 +21,7 @@ def rankhub_components() -> list[Component]:
         Component("acquirer", "random", "acme_ranking.training:Highest", "The images with the highest scores."),
         Component("callback", "diary", "acme_ranking.training:Diary", "Writes down each step."),
         Component("vector_store", "drawer", "acme_ranking.vectors:DrawerStore", "Vectors in a drawer."),
+        Component("image_source", "zip", "acme_ranking.zipped:ZipSource", "Images in a .zip file."),
     ]
 
 

@@ -13,6 +13,7 @@ from PIL import Image
 import rankhub
 from rankhub_find import Index, embedding
 from rankhub_find.embedding import embedded
+from rankhub_use.named import NamedFile
 
 
 @pytest.fixture
@@ -62,7 +63,7 @@ def test_the_vectors_are_those_of_embed(index, made):
     run, found = rankhub.load_run(made / "run"), Index.open(index)
     rows = run.embed(found.names, normalize=True)
     np.testing.assert_allclose(found.vectors, rows, atol=1e-6)
-    (block,) = embedded(run, "embedding.embedding", found.names[:3])
+    (block,) = embedded(run, "embedding.embedding", [NamedFile(name, name) for name in found.names[:3]])
     np.testing.assert_allclose(block[1], run.embed(found.names[:3], "embedding.embedding"), atol=1e-6)
 
 
