@@ -119,9 +119,8 @@ class Rows:
             first.append(first[-1] + known.physical_rows - (fragment.num_deletions or 0))
             # A column that others add has files of its own, and leaves blocks of these columns as they are.
             files = [file.path for file in known.files if numbers.intersection(file.fields)]
-            names.append(
-                key_of(self.store.uri, files or fragment.fragment_id, known.deletion_file, self.columns, self.block)
-            )
+            gone = deletions_of(known)
+            names.append(key_of(self.store.uri, files or fragment.fragment_id, gone, self.columns, self.block))
         return np.array(first, dtype=np.int64), names
 
     @property
@@ -164,6 +163,12 @@ class _Loading:
 
     def __call__(self) -> Any:
         return self.rows.span(self.start, self.stop)
+
+
+def deletions_of(fragment: Any) -> dict[str, Any] | None:
+    """What tells the deleted rows of a fragment from others; its text has their number alone."""
+    found = fragment.deletion_file
+    return None if found is None else found.asdict()
 
 
 def _said(numbers: Sequence[int]) -> str:

@@ -17,6 +17,7 @@ from rankhub_data.decode import Pixels, UndecodableError, decode
 from rankhub_data.deep import Remark
 from rankhub_lance import Rows, Store, open_table
 from rankhub_lance.blocks import key_of
+from rankhub_lance.rows import deletions_of
 from rankhub_pack.layout import About, check_whole, read_about
 from rankhub_use.places import ImagePlace
 
@@ -223,5 +224,5 @@ def _version(rows: Rows) -> str:
     for fragment in rows.table.get_fragments():
         known = fragment.metadata
         parts += [file.path for file in known.files if fields & set(file.fields)]
-        parts += [known.physical_rows, known.deletion_file]
+        parts += [known.physical_rows, deletions_of(known)]
     return key_of(*parts)

@@ -78,6 +78,16 @@ def test_deleted_rows_are_not_counted(store, tmp_path):
         assert found["number"].to_pylist() == left
 
 
+def test_blocks_of_other_deletions_are_others_though_as_many_rows_are_gone(store, tmp_path):
+    """After a table was set back, the next version may lack other rows."""
+    for wanted in (5, 7):
+        opened = lance.dataset(store.uri, version=3)
+        opened.restore()
+        opened.delete(f"number = {wanted}")
+        found = Rows(store, int(opened.version), ["number"], blocks(tmp_path), 16).take(np.arange(99))
+        assert wanted not in found["number"].to_pylist()
+
+
 def test_the_blocks_that_were_used_last_stay_within_the_limit(tmp_path):
     cache = blocks(tmp_path, 40_000)
     for number in range(50):
