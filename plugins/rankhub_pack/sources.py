@@ -7,6 +7,7 @@ import multiprocessing
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -220,8 +221,21 @@ def source_for(given: str, options: Any, resize: int | None, context: OpenContex
     else:
         names = {info.name for info in rankhub.list_components("dataset")}
         if given.rpartition("/")[2] not in {name.rpartition("/")[2] for name in names}:
-            raise UserError(f"there is no folder and no data set {given}; data sets are {', '.join(sorted(names))}")
+            raise UserError(f"there is no folder and no data set {given}{_near(path, names)}")
         options = {"use": given, **options}
     said = ", ".join(f"{name} {value}" for name, value in options.items())
     dataset: Dataset = rankhub.build("dataset", options)
     return DatasetSource(dataset, said, resize=resize, context=context, talk=talk)
+
+
+def _near(path: Path, names: set[str]) -> str:
+    """What may have been meant: a folder beside it, or a data set."""
+    try:
+        beside = [one.name for one in path.parent.iterdir() if one.is_dir()]
+    except OSError:
+        beside = []
+    meant = [str(path.with_name(name)) for name in get_close_matches(path.name, beside, n=1)]
+    meant += get_close_matches(str(path), sorted(names), n=1)
+    if meant:
+        return f"; did you mean {' or '.join(meant)}?"
+    return "; name a folder of images, or a data set: `rankhub plugins list` names them"

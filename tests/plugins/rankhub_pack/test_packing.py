@@ -143,6 +143,7 @@ def test_several_processes_and_the_verb(photos, tmp_path, capsys, monkeypatch):
     ("words", "said"),
     [
         (["nothing", "--to", "t.lance"], "there is no folder and no data set nothing"),
+        (["image_foldr", "--to", "t.lance"], "data set image_foldr; did you mean image_folder?"),
         (["photos", "--to", "t.lance", "--storage", "x"], "--storage x has no value"),
         (["{a: b}", "--to", "t.lance"], "has no `use`"),
         (["photos", "--to", "s3://b/t", "--storage", "aws_secret_access_key=x"], "in plain text; leave it out"),
