@@ -90,10 +90,10 @@ def index(
     _check_place(out, add, force)
     from rankhub_use.sources import files_for, located_files
 
-    files = located_files(files_for(sources or [], from_list))
     wanted = _wanted(kind)
     with spinning():
         import torch  # noqa: F401
+    files = located_files(files_for(sources or [], from_list))
     try:
         trained = rankhub.load_run(run, overrides=changes or [])
         with trained, locked(out / "index.lock", sentence=busy):
