@@ -39,8 +39,9 @@ from skimage import data
 
 import rankhub
 from rankhub_use.embed import Vectors
+from rankhub_use.named import NamedFile
 from rankhub_use.predict import Scores
-from rankhub_use.sources import NamedFile, sources
+from rankhub_use.sources import sources
 
 BATCH, SIDES, SMALL = 32, (500, 375), (33, 30)
 RECIPE = """

@@ -35,8 +35,8 @@ T = TypeVar("T")
 SAVE_AFTER = 300.0
 """Seconds after which what is done is saved, unless saving takes more than a tenth of the time."""
 
-ASKED = 65_536
-"""Names that an index is asked for at a time."""
+ASKED = 1 << 20
+"""Names that an index is asked for at a time: some 150 MB. One in a table reads all its own names each time."""
 
 SHOWN = 10
 """Images that are left out and shown."""

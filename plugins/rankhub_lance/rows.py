@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Iterator, Sequence
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -110,29 +110,30 @@ class Rows:
         table, listed = self.table, numbers.tolist()
         return self.store.ask(_said(listed), lambda: table.take(listed, columns=self.columns))
 
+    def held(self, *further: str) -> Iterator[tuple[Any, list[object]]]:
+        """Each fragment, and what says for ever which values its rows have in the columns and in ``further`` ones.
+
+        A column that others add has files of its own, and changes nothing of it.
+        """
+        columns, numbers = {*self.columns, *further}, set[int]()
+        left = [field for field in self.table.lance_schema.fields() if field.name() in columns]
+        while left:  # a column, and what it consists of
+            field = left.pop()
+            numbers.add(int(field.id()))
+            left += field.children()
+        for fragment in self.table.get_fragments():
+            files = [file.path for file in fragment.metadata.files if numbers.intersection(file.fields)]
+            # The name of the file of deleted rows: their number alone is not enough.
+            yield fragment, [files or fragment.fragment_id, fragment.deletion_file()]
+
     @cached_property
     def _layout(self) -> tuple[Ints, list[str]]:
         """The first row of each fragment, and one behind the last; and a name for what each holds for ever."""
-        first, names, numbers = [0], [], self._numbers
-        for fragment in self.table.get_fragments():
-            known = fragment.metadata
-            first.append(first[-1] + known.physical_rows - (fragment.num_deletions or 0))
-            # A column that others add has files of its own, and leaves blocks of these columns as they are.
-            files = [file.path for file in known.files if numbers.intersection(file.fields)]
-            gone = deletions_of(known)
-            names.append(key_of(self.store.uri, files or fragment.fragment_id, gone, self.columns, self.block))
+        first, names = [0], []
+        for fragment, held in self.held():
+            first.append(first[-1] + fragment.metadata.physical_rows - (fragment.num_deletions or 0))
+            names.append(key_of(self.store.uri, *held, self.columns, self.block))
         return np.array(first, dtype=np.int64), names
-
-    @property
-    def _numbers(self) -> set[int]:
-        """Of the columns, and of what they consist of, in the table's files."""
-        left = [field for field in self.table.lance_schema.fields() if field.name() in self.columns]
-        found = set[int]()
-        while left:
-            field = left.pop()
-            found.add(int(field.id()))
-            left += field.children()
-        return found
 
     def _from_blocks(self, numbers: Ints, blocks: BlockCache) -> Any:
         import pyarrow as pa
@@ -147,28 +148,11 @@ class Rows:
         for at, (number, piece) in enumerate(distinct.tolist()):
             start = int(first[number]) + piece * self.block
             stop = min(start + self.block, int(first[number + 1]))
-            load = _Loading(self, start, stop)
-            block = blocks.get(key_of(names[number], piece), load)
+            block = blocks.get(key_of(names[number], piece), partial(self.span, start, stop))
             found.append(block.take(pa.array(numbers[inverse == at] - start)))
         back = np.empty_like(order)
         back[order] = np.arange(len(order))
         return pa.concat_tables(found).take(pa.array(back))
-
-
-class _Loading:
-    """Fetches the rows from ``start`` to ``stop``."""
-
-    def __init__(self, rows: Rows, start: int, stop: int) -> None:
-        self.rows, self.start, self.stop = rows, start, stop
-
-    def __call__(self) -> Any:
-        return self.rows.span(self.start, self.stop)
-
-
-def deletions_of(fragment: Any) -> dict[str, Any] | None:
-    """What tells the deleted rows of a fragment from others; its text has their number alone."""
-    found = fragment.deletion_file
-    return None if found is None else found.asdict()
 
 
 def _said(numbers: Sequence[int]) -> str:

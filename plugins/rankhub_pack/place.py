@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import Future
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +17,8 @@ from rankhub_data.decode import Pixels, UndecodableError, decode
 from rankhub_data.deep import Remark
 from rankhub_lance import Rows, Store, open_table
 from rankhub_lance.blocks import key_of
-from rankhub_lance.rows import deletions_of
 from rankhub_pack.layout import About, check_whole, read_about
+from rankhub_use.named import Lazy
 from rankhub_use.places import ImagePlace
 
 Ints = npt.NDArray[np.int64]
@@ -33,7 +33,7 @@ _NEAR = 64
 """Blocks that count as just read: one of them, or the one behind, is read whole, any other row alone."""
 
 
-class Names(Sequence[str]):
+class Names(Lazy[str]):
     """Texts as an Arrow array has them.
 
     Args:
@@ -46,18 +46,16 @@ class Names(Sequence[str]):
     def __len__(self) -> int:
         return len(self.array)
 
-    @overload
-    def __getitem__(self, at: int) -> str: ...
-    @overload
-    def __getitem__(self, at: slice) -> Sequence[str]: ...
-
-    def __getitem__(self, at: int | slice) -> str | Sequence[str]:
+    def some(self, at: slice) -> Names:
+        """As in the base."""
         which = range(len(self.array))[at]
-        if isinstance(which, range) and which.step == 1:
+        if which.step == 1:
             return Names(self.array[which.start : which.stop])
-        if isinstance(which, range):
-            return Names(self.array.take(np.asarray(which, dtype=np.int64)))
-        return str(self.array[which].as_py())
+        return Names(self.array.take(np.asarray(which, dtype=np.int64)))
+
+    def one(self, number: int) -> str:
+        """As in the base."""
+        return str(self.array[number].as_py())
 
     def __iter__(self) -> Iterator[str]:
         for start in range(0, len(self.array), 4096):
@@ -218,11 +216,5 @@ def _starts(found: Any) -> Ints:
 
 
 def _version(rows: Rows) -> str:
-    """Of the files that hold what an image is called and is: the same where only other columns were added."""
-    fields = {field.id() for field in rows.table.lance_schema.fields() if field.name() in ("id", *rows.columns)}
-    parts: list[object] = []
-    for fragment in rows.table.get_fragments():
-        known = fragment.metadata
-        parts += [file.path for file in known.files if fields & set(file.fields)]
-        parts += [known.physical_rows, deletions_of(known)]
-    return key_of(*parts)
+    """Of what an image is called and is: the same where only other columns were added."""
+    return key_of(*(part for _, held in rows.held("id") for part in held))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, chain
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +15,30 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from rankhub_use.places import ImagePlace
 
+T = TypeVar("T", covariant=True)
+
 _TOGETHER = 4096
 """Names that are asked for together where all are gone through."""
+
+
+class Lazy(Sequence[T], ABC):
+    """A sequence whose members are made when they are asked for, and so are parts of it."""
+
+    @abstractmethod
+    def one(self, number: int) -> T:
+        """The member at a position, which is there: from 0 to before the length."""
+
+    @abstractmethod
+    def some(self, at: slice) -> Sequence[T]:
+        """What a slice cuts out."""
+
+    @overload
+    def __getitem__(self, at: int) -> T: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[T]: ...
+
+    def __getitem__(self, at: int | slice) -> T | Sequence[T]:
+        return self.some(at) if isinstance(at, slice) else self.one(range(len(self))[at])
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +58,7 @@ class NamedFile:
     row: int = -1
 
 
-class PlacedFiles(Sequence[NamedFile]):
+class PlacedFiles(Lazy[NamedFile]):
     """Images of a place in its order, each a :class:`NamedFile` once it is asked for.
 
     Args:
@@ -60,15 +83,13 @@ class PlacedFiles(Sequence[NamedFile]):
     def __len__(self) -> int:
         return len(self.rows)
 
-    @overload
-    def __getitem__(self, at: int) -> NamedFile: ...
-    @overload
-    def __getitem__(self, at: slice) -> Sequence[NamedFile]: ...
+    def some(self, at: slice) -> PlacedFiles:
+        """As in the base."""
+        return PlacedFiles(self.place, self.before, self.rows[at])
 
-    def __getitem__(self, at: int | slice) -> NamedFile | Sequence[NamedFile]:
-        if isinstance(at, slice):
-            return PlacedFiles(self.place, self.before, self.rows[at])
-        row = self.rows[at]
+    def one(self, number: int) -> NamedFile:
+        """As in the base."""
+        row = self.rows[number]
         name = self.place.names[row]
         return NamedFile(self.before + name, f"{self.place.uri}/{name}", self.place, row)
 
@@ -81,7 +102,7 @@ class PlacedFiles(Sequence[NamedFile]):
                 yield NamedFile(before + name, f"{uri}/{name}", place, row)
 
 
-class Joined(Sequence[NamedFile]):
+class Joined(Lazy[NamedFile]):
     """Several sequences, one after the other.
 
     Args:
@@ -95,20 +116,17 @@ class Joined(Sequence[NamedFile]):
     def __len__(self) -> int:
         return self._ends[-1] if self._ends else 0
 
-    @overload
-    def __getitem__(self, at: int) -> NamedFile: ...
-    @overload
-    def __getitem__(self, at: slice) -> Sequence[NamedFile]: ...
+    def some(self, at: slice) -> Joined | ChosenFiles:
+        """As in the base."""
+        which = range(len(self))[at]
+        if which.step != 1:
+            return ChosenFiles(self, np.asarray(which, dtype=np.int64))
+        begins = [0, *self._ends]
+        cuts = [(max(0, which.start - begin), max(0, which.stop - begin)) for begin in begins]
+        return Joined(part[start:stop] for part, (start, stop) in zip(self.parts, cuts, strict=False))
 
-    def __getitem__(self, at: int | slice) -> NamedFile | Sequence[NamedFile]:
-        if isinstance(at, slice):
-            which = range(len(self))[at]
-            if which.step != 1:
-                return ChosenFiles(self, np.asarray(which, dtype=np.int64))
-            begins = [0, *self._ends]
-            cuts = [(max(0, which.start - begin), max(0, which.stop - begin)) for begin in begins]
-            return Joined(part[start:stop] for part, (start, stop) in zip(self.parts, cuts, strict=False))
-        number = range(len(self))[at]
+    def one(self, number: int) -> NamedFile:
+        """As in the base."""
         part = bisect_right(self._ends, number)
         return self.parts[part][number - (self._ends[part - 1] if part else 0)]
 
@@ -116,7 +134,7 @@ class Joined(Sequence[NamedFile]):
         return chain.from_iterable(self.parts)
 
 
-class ChosenFiles(Sequence[NamedFile]):
+class ChosenFiles(Lazy[NamedFile]):
     """Some of a sequence.
 
     Args:
@@ -130,15 +148,13 @@ class ChosenFiles(Sequence[NamedFile]):
     def __len__(self) -> int:
         return len(self.numbers)
 
-    @overload
-    def __getitem__(self, at: int) -> NamedFile: ...
-    @overload
-    def __getitem__(self, at: slice) -> Sequence[NamedFile]: ...
+    def some(self, at: slice) -> ChosenFiles:
+        """As in the base."""
+        return ChosenFiles(self.files, self.numbers[at])
 
-    def __getitem__(self, at: int | slice) -> NamedFile | Sequence[NamedFile]:
-        if isinstance(at, slice):
-            return ChosenFiles(self.files, self.numbers[at])
-        return self.files[int(self.numbers[at])]
+    def one(self, number: int) -> NamedFile:
+        """As in the base."""
+        return self.files[int(self.numbers[number])]
 
 
 def one_place(files: Sequence[NamedFile]) -> ImagePlace | None:

@@ -16,8 +16,6 @@ from rankhub_listing.scan import find
 from rankhub_use.named import Joined, NamedFile, PlacedFiles
 from rankhub_use.placed import Places, is_address, located
 
-__all__ = ["STDIN", "NamedFile", "files_for", "located_files", "sources"]
-
 STDIN = "-"
 """The source that stands for names on standard input."""
 

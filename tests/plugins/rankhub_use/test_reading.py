@@ -10,8 +10,8 @@ from PIL import Image
 
 from rankhub import Talk
 from rankhub_use import reading, shell
+from rankhub_use.named import NamedFile
 from rankhub_use.reading import AHEAD, read_blocks
-from rankhub_use.sources import NamedFile
 
 
 def photos(folder, count, side=20):

@@ -10,7 +10,7 @@ from torch import nn
 import rankhub
 from rankhub.interfaces.model import FeatureSpec
 from rankhub_use.answering import answer_files
-from rankhub_use.sources import NamedFile
+from rankhub_use.named import NamedFile
 from rankhub_use.steady import FixedStacks, stack_rows, steady
 
 FILES = [f"{number:02d}.png" for number in range(12)]
