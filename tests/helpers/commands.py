@@ -48,3 +48,16 @@ def call_forked(*arguments: object, cwd: Path, python: str = sys.executable) -> 
         parent = zygote(python)
         code = parent.wait(parent.start(*arguments, cwd=cwd, out=out, err=err, COLUMNS="200"))
         return Called(code, out.read_text(), err.read_text())
+
+
+def stopping(monkeypatch, blocks: int) -> None:
+    """Ctrl-C once so many blocks are answered."""
+    answers, seen = rankhub.Run.answers, list[int]()
+
+    def stopped(self, *arguments, **options):
+        if len(seen) == blocks:
+            raise KeyboardInterrupt
+        seen.append(1)
+        yield from answers(self, *arguments, **options)
+
+    monkeypatch.setattr(rankhub.Run, "answers", stopped)

@@ -7,12 +7,11 @@ import json
 
 import numpy as np
 import pytest
-from helpers.commands import call
+from helpers.commands import call, stopping
 from helpers.launched import forked
 from helpers.packed import break_row, pack_folder
 from PIL import Image
 
-from rankhub import Run
 from rankhub_lance import Store
 from rankhub_use.sources import sources
 
@@ -124,19 +123,6 @@ def test_a_folder_that_holds_a_table_has_no_images_of_it(packed, tmp_path):
     Image.new("RGB", (30, 30)).save(tmp_path / "photos" / "a.png")
     pack_folder(packed / "many", tmp_path / "photos" / "many.lance", classes=False)
     assert [one.name for one in sources([tmp_path / "photos"])] == ["a.png"]
-
-
-def stopping(monkeypatch, blocks):
-    """Ctrl-C once so many blocks are answered."""
-    answers, seen = Run.answers, []
-
-    def stopped(self, *arguments, **options):
-        if len(seen) == blocks:
-            raise KeyboardInterrupt
-        seen.append(1)
-        yield from answers(self, *arguments, **options)
-
-    monkeypatch.setattr(Run, "answers", stopped)
 
 
 def test_what_is_done_is_gone_on_with_unless_the_table_is_another(packed, capsys, tmp_path, monkeypatch):

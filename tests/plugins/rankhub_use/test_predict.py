@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers.commands import call, call_outside
+from helpers.commands import call, call_outside, stopping
 from PIL import Image
 
 import rankhub
@@ -179,19 +179,6 @@ def test_names_of_any_bytes_stand_in_a_table_in_utf8_whatever_the_locale(trained
     assert printed.code == 0, printed.err
     assert "caf\\xe9.png" in printed.out
     assert "größe.png" in printed.out
-
-
-def stopping(monkeypatch, blocks):
-    """Ctrl-C once so many blocks are answered."""
-    answers, seen = Run.answers, []
-
-    def stopped(self, *arguments, **options):
-        if len(seen) == blocks:
-            raise KeyboardInterrupt
-        seen.append(1)
-        yield from answers(self, *arguments, **options)
-
-    monkeypatch.setattr(Run, "answers", stopped)
 
 
 def test_what_is_done_is_kept_and_gone_on_with(trained, capsys, tmp_path, monkeypatch):
