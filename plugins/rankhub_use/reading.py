@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -73,6 +74,12 @@ class FileBlock(Dataset):
 
 def read_blocks(files: Iterable[NamedFile], size: int) -> Iterator[FileBlock]:
     """Blocks of ``size`` consecutive files; fewer where images are so large that they would take much memory."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.")  # remarks on odd files; what matters is reported
+        yield from _blocks(files, size)
+
+
+def _blocks(files: Iterable[NamedFile], size: int) -> Iterator[FileBlock]:
     block, room = FileBlock(), 0
     for file, found in _decoded(files):
         if isinstance(found, UnusedImage):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import warnings
 
 import numpy as np
 from PIL import Image
@@ -58,6 +59,20 @@ def test_large_images_make_small_blocks(tmp_path, monkeypatch):
     monkeypatch.setattr(reading, "ROOM", 1000)
     blocks = list(read_blocks(photos(tmp_path, 5), 4))  # of 400 pixels each
     assert [len(block.files) for block in blocks] == [2, 2, 1]
+
+
+def test_what_pillow_says_of_a_large_image_is_not_shown_and_nothing_else_is_hushed(tmp_path, monkeypatch):
+    files = photos(tmp_path, 2)  # of 400 pixels each
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 300)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        with Image.open(files[0].path):
+            pass
+        assert [one.category for one in said] == [Image.DecompressionBombWarning], "Pillow does say it"
+        (block,) = read_blocks(files, 4)
+        assert len(block.images) == 2
+        warnings.warn("of a plugin", stacklevel=1)
+    assert [str(one.message) for one in said[1:]] == ["of a plugin"]
 
 
 def test_progress_says_how_much_time_is_left(monkeypatch):
