@@ -82,7 +82,7 @@ def test_rounds_share_their_first_and_choose_by_themselves(capsys, tmp_path, cel
 
 
 def test_rounds_that_are_stopped_in_a_training_go_on(tmp_path, cells):
-    plan = write_plan(tmp_path, methods={"random": method("random")}, **{**ROUNDS, "budget": {"steps": 60}})
+    plan = write_plan(tmp_path, methods={"random": method("random")}, **{**ROUNDS, "budget": {"steps": 24}})
     rows = {}
     for name in ("stopped", "whole"):
         jobs = jobs_of(plan, tmp_path / name, f"data.labeled.root={cells}", "threads=1")

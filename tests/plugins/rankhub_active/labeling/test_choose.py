@@ -15,27 +15,15 @@ from rankhub_active.acquirers.network_pool import NoNetwork
 from rankhub_active.labeling import choose as module
 from rankhub_active.labeling.choose import Request, choose, open_round
 from rankhub_active.labeling.pool import Pool
-from rankhub_active.labeling.train import train
 
 CHANCE = ["acquire.use=random"]
 """What chooses where it does not matter, in no time."""
 
 
-@pytest.fixture(scope="module")
-def learned(tmp_path_factory):
-    """A folder of labeling whose first round was answered and trained on."""
-    folder = tmp_path_factory.mktemp("choose")
-    pool = set_up_in(folder, test=2)
-    choose(pool, Request(6), quiet)
-    answer_round(pool)
-    train(pool, [], QUIET)
-    return folder
-
-
 @pytest.fixture
 def pool(learned, tmp_path):
     """A copy of it, to be changed."""
-    shutil.copytree(learned / "labeling", tmp_path / "labeling")
+    shutil.copytree(learned[0].folder, tmp_path / "labeling")
     return Pool(tmp_path / "labeling")
 
 

@@ -7,7 +7,7 @@ import shutil
 import pytest
 import torch
 import yaml
-from helpers.labeling import QUIET, answer_round, quiet, set_up_in
+from helpers.labeling import QUIET, answer_round, quiet
 from safetensors.torch import load_file, save_file
 
 import rankhub
@@ -32,22 +32,11 @@ def as_before(text):
     return yaml.safe_dump(recipe, sort_keys=False).replace("use: rankhub_timm/", "use: rankhub_gone/")
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """A folder of labeling with a run."""
-    folder = tmp_path_factory.mktemp("earlier")
-    pool = set_up_in(folder, test=2)
-    choose(pool, Request(6), quiet)
-    answer_round(pool)
-    train(pool, [], QUIET)
-    return folder
-
-
 @pytest.fixture
-def now(trained, tmp_path):
+def now(learned, tmp_path):
     """It, and it as an earlier version would have made it."""
     for name in ("now", "old"):
-        shutil.copytree(trained / "labeling", tmp_path / name)
+        shutil.copytree(learned[0].folder, tmp_path / name)
     for file in [tmp_path / "old/recipe.yaml", *(tmp_path / "old/runs").glob("*/recipe.resolved.yaml")]:
         stat = file.stat()
         file.write_text(as_before(file.read_text()))

@@ -21,16 +21,6 @@ from rankhub_active.labeling.pool import Pool
 from rankhub_active.labeling.train import train
 
 
-@pytest.fixture(scope="module")
-def learned(tmp_path_factory):
-    """A folder of labeling: six images and two test images labeled, trained once; and its run."""
-    folder = tmp_path_factory.mktemp("train")
-    pool = set_up_in(folder, test=2)
-    choose(pool, Request(6), quiet)
-    answer_round(pool)
-    return pool, train(pool, [], QUIET)
-
-
 @pytest.fixture
 def pool(learned, tmp_path):
     """A copy, in a folder of its own; its run moves with it."""
