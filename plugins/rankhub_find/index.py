@@ -172,6 +172,9 @@ class Index:
         """Those of the names that are in it."""
         return {name for name in names if name in self._rows}
 
+    def barred(self, names: Collection[str]) -> None:
+        """None: an image of any name can be in it."""
+
     def below(self, folder: str) -> list[str]:
         """The names in it that begin with a folder's path, which ends in a separator."""
         return [name for name in self._rows if name.startswith(folder)]

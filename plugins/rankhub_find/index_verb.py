@@ -263,13 +263,19 @@ class _Indexing:
 
 
 def _missing(ours: VectorIndex, files: Sequence[NamedFile]) -> Sequence[NamedFile]:
-    """The files that are not in an index."""
+    """The files that are not in an index.
+
+    Raises:
+        UserError: One can never be in it, which is said before any is embedded.
+    """
     import numpy as np
 
     left = array("q")
     for first in range(0, len(files), ASKED):
         names = [file.name for file in files[first : first + ASKED]]
-        known = ours.known(names)
+        barred, known = ours.barred(names), ours.known(names)
+        if barred is not None:
+            raise UserError(barred)
         left.extend(first + number for number, name in enumerate(names) if name not in known)
     return files if len(left) == len(files) else ChosenFiles(files, np.array(left, dtype=np.int64))
 

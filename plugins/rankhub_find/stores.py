@@ -60,6 +60,9 @@ class VectorIndex(Protocol):
     def known(self, names: Collection[str]) -> set[str]:
         """Those of the names that are in it."""
 
+    def barred(self, names: Collection[str]) -> str | None:
+        """Why an image of one of these names can never be in it, a sentence; None where all can."""
+
     def below(self, folder: str) -> list[str]:
         """The names in it that begin with a folder's path, which ends in a separator."""
 

@@ -195,6 +195,16 @@ class TableColumn(LanceVectors):
             found |= {self.prefix + name for name in ids}
         return found
 
+    def barred(self, names: Collection[str]) -> str | None:
+        """As in the base: it takes images of its table alone."""
+        other = next((name for name in names if not name.startswith(self.prefix)), None)
+        if other is None:
+            return None
+        return (
+            f"{other} is no image of the table {self.store.uri}, in which the index {self.folder} keeps its vectors, "
+            "and which it takes all its images from; make an index of its own for others"
+        )
+
     def below(self, folder: str) -> list[str]:
         """As in the base; also those that wait."""
         found, own = super().below(folder), self.staged
@@ -230,12 +240,9 @@ class TableColumn(LanceVectors):
         Raises:
             UserError: One is not of an image of this table.
         """
-        other = next((name for name in names if not name.startswith(self.prefix)), None)
-        if other is not None:
-            raise UserError(
-                f"{other} is no image of the table {self.store.uri}, in which the index {self.folder} keeps its "
-                "vectors, and which it takes all its images from; make an index of its own for others"
-            )
+        barred = self.barred(names)
+        if barred is not None:
+            raise UserError(barred)
         if self.staged is None:
             self._own = OwnTable.begin(self.folder, self.dim, self._less, self.state.staged)
         if self._own is not None and names:

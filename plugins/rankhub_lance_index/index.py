@@ -170,6 +170,10 @@ class LanceIndex:
         """Those of the names that are in it."""
         return self.vectors.known(names)
 
+    def barred(self, names: Collection[str]) -> str | None:
+        """Why an image of one of these names cannot be in it: in the column of a table are those of the table alone."""
+        return self.vectors.barred(names)
+
     def below(self, folder: str) -> list[str]:
         """The names in it that begin with a folder's path, which ends in a separator."""
         return self.vectors.below(folder)

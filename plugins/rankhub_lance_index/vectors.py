@@ -140,6 +140,10 @@ class LanceVectors(ABC):
             found.update(wanted.intersection(part))
         return found
 
+    def barred(self, names: Collection[str]) -> str | None:
+        """Why a vector of one of these names cannot be there; None where all can."""
+        return None
+
     def below(self, folder: str) -> list[str]:
         """The names that begin so."""
         return [name for part in self.named() for name in part if name.startswith(folder)]

@@ -65,5 +65,6 @@ def test_the_commands_end_to_end(shot, tmp_path, capsys):
     assert (again["images"], column(table)[1]) == (7, [7, 7])
     wrong = done("index", shot / "run", shot / "photos", "--out", out, "--add", code=2)
     assert "is no image of the table" in wrong.err
+    assert "memory" not in wrong.out + wrong.err, "which is said with the first images that are embedded"
     lance.dataset(str(table), version=1).restore()
     assert "any more" in done("search", out, shot / "photos" / "3.png", code=2).err
