@@ -102,6 +102,7 @@ def _panel(results: Results, panel: Any, name: str, rest: Point, x: str) -> None
         panel.set_yscale("log")  # within a decade its own labels would be one power of ten, or none
         panel.yaxis.set_major_formatter("{x:g}")
         panel.yaxis.set_minor_formatter(LogFormatter(labelOnlyBase=False, minor_thresholds=(1.5, 0.5)))
-    if x != "training":
-        panel.set_xticks(ticks, [str(word) for word in words], parse_math=False)
+    if x != "training" or plan.rounds is not None:
+        names = [f"{word:g}" if isinstance(word, float) else str(word) for word in words]
+        panel.set_xticks(ticks, names, parse_math=False)
         panel.xaxis.minorticks_off()

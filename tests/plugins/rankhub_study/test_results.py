@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import yaml
 from helpers.studies import PLAN
+from matplotlib import pyplot
 
 from rankhub import UserError
 from rankhub_study.figure import draw
@@ -204,7 +205,7 @@ def test_table_figure_and_results_are_the_same_each_time(tmp_path):
     assert set(rows[0]) == {"method", "labels", "fold", "seed", "at", "metric", "value", "seconds", "forwards"}
 
 
-def test_what_rounds_have_saved(tmp_path):
+def test_what_rounds_have_saved(tmp_path, monkeypatch):
     plan = plan_of(
         rounds={"labels": [2, 4, 6]},
         methods={"random": {"recipe": "x"}, "choice": {"recipe": "x"}},
@@ -226,7 +227,11 @@ def test_what_rounds_have_saved(tmp_path):
     assert "| random |  |  | 6 |" in text
     # Better by ((3 + 2) / 2, (1 - 1) / 2): 2.5 and 0; its mean of 5 after four labels is that of chance after six.
     assert "| choice | +1.250 [+0.000, +2.500] | 1 of 2 | 4 |" in text
+    figures = []
+    monkeypatch.setattr(pyplot, "close", figures.append)
     draw(Results.read(plan, tmp_path), tmp_path / "figure.png")
+    (panel,) = figures[0].axes
+    assert [tick.get_text() for tick in panel.get_xticklabels()] == ["2", "4", "6"], "no labels between the rounds"
 
 
 def test_a_folder_without_a_study_is_refused(tmp_path):
