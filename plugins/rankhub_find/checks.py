@@ -1,16 +1,23 @@
-"""What every index asks of the vectors that it is handed."""
+"""What every index asks of the vectors that it is handed, and how many queries it answers at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from rankhub.interfaces.errors import UserError
-from rankhub_find.structures import Floats
+from rankhub_find.structures import Floats, Ints
 from rankhub_ranking.embeddings import unit_rows
+
+QUERIES = 1024
+"""Queries that are answered at a time."""
+
+Found = tuple[npt.NDArray[np.float64], Ints]
+"""Rounded cosines [q, k] and rows [q, k], -inf and -1 where there are no more."""
 
 
 def unit_vectors(names: Sequence[str], vectors: Any, dim: int) -> Floats:
@@ -46,6 +53,14 @@ def unit_queries(vectors: Any, dim: int, k: int) -> Floats:
     if not np.isfinite(units).all():
         raise UserError("a query is not finite")
     return units
+
+
+def in_parts(units: Floats, k: int, nearest: Callable[[Floats, int], Found]) -> Found:
+    """What ``nearest`` finds for queries [q, dim], few of which it is handed at a time."""
+    parts = [nearest(units[first : first + QUERIES], k) for first in range(0, len(units), QUERIES)]
+    if not parts:
+        return np.empty((0, k)), np.empty((0, k), np.int64)
+    return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
 
 
 def checked_above(above: float) -> None:

@@ -13,14 +13,11 @@ import numpy.typing as npt
 
 from rankhub.interfaces.errors import UserError
 from rankhub_find import exact, store
-from rankhub_find.checks import checked_above, unit_queries, unit_vectors
+from rankhub_find.checks import QUERIES, Found, checked_above, in_parts, unit_queries, unit_vectors
 from rankhub_find.duplicates import Group, components, links
 from rankhub_find.kinds import IndexPlan, Kind, Progress, Wanted, plan
 from rankhub_find.store import KnownNetwork, Manifest
 from rankhub_find.structures import STRUCTURES, Arrays, Bools, Damaged, Floats, Ints, Structure
-
-QUERIES = 1024
-"""Queries that are compared at a time."""
 
 GROWN = 4
 """ivfpq is learned anew once it has so many times the rows that it was learned for."""
@@ -278,15 +275,11 @@ class Index:
             for values, at in found
         ]
 
-    def nearest(self, vectors: Any, k: int) -> tuple[npt.NDArray[np.float64], Ints]:
+    def nearest(self, vectors: Any, k: int) -> Found:
         """As :meth:`search`, in arrays: rounded cosines [q, k] and rows [q, k], -inf and -1 where there are no more."""
-        units = unit_queries(vectors, self.dim, k)
-        parts = [self._nearest(units[first : first + QUERIES], k) for first in range(0, len(units), QUERIES)]
-        if not parts:
-            return np.empty((0, k)), np.empty((0, k), np.int64)
-        return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+        return in_parts(unit_queries(vectors, self.dim, k), k, self._nearest)
 
-    def _nearest(self, units: Floats, k: int) -> tuple[npt.NDArray[np.float64], Ints]:
+    def _nearest(self, units: Floats, k: int) -> Found:
         if self._structure is None:
             return exact.search(units, self.vectors, k)
         alive = None if len(self._rows) == len(self.names) else self._alive

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from rankhub.interfaces.errors import UserError
 from rankhub_find import exact
-from rankhub_find.checks import checked_above, unit_queries, unit_vectors
+from rankhub_find.checks import QUERIES, Found, checked_above, in_parts, unit_queries, unit_vectors
 from rankhub_find.duplicates import Group, components, links
 from rankhub_find.index import GROWN, Match
 from rankhub_find.kinds import FLAT_BELOW, Progress, Wanted, plan, size_of
@@ -35,10 +35,8 @@ OWN = "rankhub_lance_index/lance"
 A_LIST = 4096
 """Rows of a list of IVF-PQ, about."""
 
-_SLACK, _QUERIES = 16, 1024
-"""Candidates beyond those that are wanted; queries whose candidates are held together."""
-
-Found = tuple[npt.NDArray[np.float64], Ints]
+_SLACK = 16
+"""Candidates beyond those that are wanted."""
 
 
 def _silent(done: int, total: int, what: str) -> None:
@@ -266,11 +264,7 @@ class LanceIndex:
 
     def nearest(self, vectors: Any, k: int) -> Found:
         """Rounded cosines [q, k] and rows [q, k], -inf and -1 where there are no more."""
-        units = unit_queries(vectors, self.dim, k)
-        parts = [self._nearest(units[first : first + _QUERIES], k) for first in range(0, len(units), _QUERIES)]
-        if not parts:
-            return np.empty((0, k)), np.empty((0, k), np.int64)
-        return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+        return in_parts(unit_queries(vectors, self.dim, k), k, self._nearest)
 
     def _nearest(self, units: Floats, k: int) -> Found:
         if self._lists:
@@ -306,7 +300,7 @@ class LanceIndex:
         groups = []
         for rows in components(self.vectors.rows, pairs):
             first, names, near = self.vectors.take(rows[:1]), list[str](), list[npt.NDArray[np.float64]]()
-            for part in np.array_split(rows, -(-len(rows) // _QUERIES)):
+            for part in np.array_split(rows, -(-len(rows) // QUERIES)):
                 names += self.vectors.names(part)
                 others = self.vectors.take(part)
                 near.append(exact.similarities_of(first, others, np.arange(len(part))[None])[0])
@@ -331,7 +325,7 @@ class LanceIndex:
     def _links(self, above: float, progress: Progress) -> Iterator[Ints]:
         """Pairs of rows that search finds to be near."""
         count, total = len(self), self.vectors.rows
-        for numbers, _ in self.vectors.blocks(_QUERIES):
+        for numbers, _ in self.vectors.blocks(QUERIES):
             yield from links(numbers, lambda which, k: self._nearest(self.vectors.take(which), k), count, above)
             progress(int(numbers[-1]) + 1, total, "compare")
 
