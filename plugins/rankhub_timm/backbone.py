@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import logging
 from collections.abc import Mapping
@@ -54,6 +55,9 @@ arguments are passed on: a recipe, which may be a stranger's, must not reach tim
 
 _SPECS: dict[tuple[object, ...], FeatureSpec] = {}
 """What networks give, by name and options: a run checks its recipe several times, and a pass on `meta` is slow."""
+
+_ON_META: dict[tuple[object, ...], Any] = {}
+"""Networks without numbers, by name and options: a study checks many recipes of one network, which is faster copied."""
 
 
 class TimmBackbone(Backbone):
@@ -151,7 +155,15 @@ class TimmBackbone(Backbone):
             freeze_norms(self.network)
         return self
 
-    def _create(self, pretrained: bool = False) -> Any:
+    def _create(self) -> Any:
+        if torch.get_default_device().type != "meta":
+            return self._made()
+        known = (self.model, self.stem, self.pretrained, repr(sorted(self.args.items())))
+        if known not in _ON_META:
+            _ON_META[known] = self._made()
+        return copy.deepcopy(_ON_META[known])
+
+    def _made(self, pretrained: bool = False) -> Any:
         try:
             network = timm.create_model(self.model, num_classes=0, pretrained=pretrained, **self.args)
         except (TypeError, ValueError, KeyError, AssertionError, RuntimeError) as error:
@@ -226,7 +238,7 @@ class TimmBackbone(Backbone):
         elif self.pretrained:
             with hub() as unreachable:
                 try:
-                    stored = self._create(pretrained=True).state_dict()
+                    stored = self._made(pretrained=True).state_dict()
                 except Exception as error:  # whatever the network, the hub's client or its cache raise
                     reason = (str(error).strip().splitlines() or [""])[0]
                     if "weights_only" in reason:  # timm's advice, to read them all the same, is not passed on

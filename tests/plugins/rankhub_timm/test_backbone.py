@@ -95,6 +95,21 @@ def test_it_can_be_checked_on_the_meta_device_and_built_there_costs_no_memory():
     assert backbone.training
 
 
+def test_networks_on_the_meta_device_share_nothing_and_are_those_that_are_built():
+    def described(backbone):
+        return [(name, tuple(value.shape)) for name, value in backbone.state_dict().items()], str(backbone)
+
+    for options in ({}, {"stem": "small"}, {"stride": 8}):
+        with torch.device("meta"):
+            first, second = (TimmBackbone(model="test_resnet", **options) for _ in range(2))
+        wanted = described(TimmBackbone(model="test_resnet", **options))
+        first.network.conv1 = torch.nn.Identity()
+        with torch.device("meta"):
+            third = TimmBackbone(model="test_resnet", **options)
+        assert described(first) != wanted
+        assert described(second) == described(third) == wanted
+
+
 def test_normalization():
     plain = TimmBackbone(model="test_resnet", normalize="none").eval()
     own = TimmBackbone(model="test_resnet", normalize=((0.5, 0.4, 0.3), (0.2, 0.3, 0.4))).eval()
