@@ -102,10 +102,10 @@ def _table(results: Results, columns: Mapping[str, Column]) -> Iterator[str]:
                 if not count or not there:
                     continue
                 when = [f"{moment:g}" if plan.rounds is not None else f"{moment:.0%}"] if len(moments) > 1 else []
-                seconds = statistics.fmean(entry.seconds for entry in there)
+                timed = [entry.seconds for entry in there if entry.record["training"]]  # not where a kill came after
                 forwards = round(statistics.fmean(entry.forwards for entry in there))
                 found = [text for column in columns.values() for text in column.cells(method, cell, moment)]
-                cost = [f"{seconds:,.0f}", f"{forwards:,}" if forwards else ""]
+                cost = [f"{statistics.fmean(timed):,.0f}" if timed else "", f"{forwards:,}" if forwards else ""]
                 yield _line([*(str(label) for _, label in cell), *when, plan.called(method), str(count), *found, *cost])
 
 

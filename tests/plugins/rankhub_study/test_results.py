@@ -234,6 +234,22 @@ def test_what_rounds_have_saved(tmp_path, monkeypatch):
     assert [tick.get_text() for tick in panel.get_xticklabels()] == ["2", "4", "6"], "no labels between the rounds"
 
 
+def test_time_that_a_kill_has_taken_away_is_no_number(tmp_path):
+    plan = plan_of(**TWO)
+    found(tmp_path, plan)
+    results = Results.read(plan, tmp_path)
+    (first, *_) = [one for (name, _), one in results.finals.items() if name == "ranking"]
+    before = [line for line in markdown(results).splitlines() if "ranking" in line]
+    first.record["training"] = 0.0  # of a run that was killed when its training was over
+    after = [line for line in markdown(results).splitlines() if "ranking" in line]
+    assert before == after, "the mean is that of the others"
+    for one in results.finals.values():
+        one.record["training"] = 0.0
+    lines = [line.split(" | ") for line in markdown(results).splitlines() if line.startswith("| 8 | ")]
+    assert lines
+    assert all(line[-2].strip() == "" for line in lines)
+
+
 def test_a_folder_without_a_study_is_refused(tmp_path):
     with pytest.raises(UserError, match="is no study's folder"):
         Results.read(plan_of(), tmp_path)
