@@ -273,9 +273,10 @@ def _missing(ours: VectorIndex, files: Sequence[NamedFile]) -> Sequence[NamedFil
     left = array("q")
     for first in range(0, len(files), ASKED):
         names = [file.name for file in files[first : first + ASKED]]
-        barred, known = ours.barred(names), ours.known(names)
+        barred = ours.barred(names)
         if barred is not None:
             raise UserError(barred)
+        known = ours.known(names)
         left.extend(first + number for number, name in enumerate(names) if name not in known)
     return files if len(left) == len(files) else ChosenFiles(files, np.array(left, dtype=np.int64))
 

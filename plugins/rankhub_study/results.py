@@ -98,9 +98,10 @@ class Entry:
         return int(self.told["forwards"]) + (self.start.forwards if self.start is not None else 0)
 
     @property
-    def seconds(self) -> float:
-        """Of training, that of what it began with among it."""
-        return float(self.record["training"]) + (self.start.seconds if self.start is not None else 0.0)
+    def seconds(self) -> float | None:
+        """Of training, that of what it began with among it; None where a kill came after one's last step."""
+        own, before = float(self.record["training"]), 0.0 if self.start is None else self.start.seconds
+        return own + before if own and before is not None else None
 
     @cached_property
     def moments(self) -> dict[Moment, str]:

@@ -102,7 +102,7 @@ def _table(results: Results, columns: Mapping[str, Column]) -> Iterator[str]:
                 if not count or not there:
                     continue
                 when = [f"{moment:g}" if plan.rounds is not None else f"{moment:.0%}"] if len(moments) > 1 else []
-                timed = [entry.seconds for entry in there if entry.record["training"]]  # not where a kill came after
+                timed = [entry.seconds for entry in there if entry.seconds is not None]
                 forwards = round(statistics.fmean(entry.forwards for entry in there))
                 found = [text for column in columns.values() for text in column.cells(method, cell, moment)]
                 cost = [f"{statistics.fmean(timed):,.0f}" if timed else "", f"{forwards:,}" if forwards else ""]

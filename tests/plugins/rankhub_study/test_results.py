@@ -243,6 +243,10 @@ def test_time_that_a_kill_has_taken_away_is_no_number(tmp_path):
     first.record["training"] = 0.0  # of a run that was killed when its training was over
     after = [line for line in markdown(results).splitlines() if "ranking" in line]
     assert before == after, "the mean is that of the others"
+    (start, job, *_) = results.finals.values()
+    assert job.seconds == 2.0
+    assert replace(job, start=start).seconds == 4.0
+    assert replace(job, start=first).seconds is None, "nor where what it began with was not timed"
     for one in results.finals.values():
         one.record["training"] = 0.0
     lines = [line.split(" | ") for line in markdown(results).splitlines() if line.startswith("| 8 | ")]
