@@ -1,4 +1,8 @@
-"""Decoded images kept between runs: a folder for each set of files, complete or not there at all."""
+"""Decoded images kept between runs: a folder for each set of files, complete or not there at all.
+
+A part of a set that is kept is taken from there, so that a few images of many, as labeling in rounds names them, are
+neither decoded nor written again.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +23,13 @@ import numpy.typing as npt
 import PIL
 
 from rankhub_data.store import Images
-from rankhub_listing.files import ImageFiles, UnusedImage
+from rankhub_listing.files import ImageFiles, Paths, UnusedImage
 
-_LAYOUT = 4
+_LAYOUT = 5
 """To be raised whenever decoding, or what an entry consists of, changes."""
-_PIXELS, _INDEX, _FAULTS = "pixels.bin", "index.npz", "faults.json"
+_PIXELS, _INDEX, _FILES, _FAULTS = "pixels.bin", "index.npz", "files.npz", "faults.json"
 _PART = ".part"
+_DAMAGED = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile)
 _ABANDONED_S = 3600.0
 
 
@@ -64,22 +69,28 @@ class Decoded:
     faults: tuple[UnusedImage, ...]
 
 
-def key_of(root: Path, files: ImageFiles, resize: int | None, max_side: int | None, readers: Iterable[str]) -> str:
-    """A name for what decoding gives: it changes with any file's path, size or time of change.
+def entry_of(
+    cache: Path, root: Path, files: ImageFiles, resize: int | None, max_side: int | None, readers: Iterable[str]
+) -> Path:
+    """The folder for what decoding gives: another for any file's other path, size or time of change.
 
     Args:
-        root: The folder; its real path is part of the key, since two folders may hold files of like names.
+        cache: Where all are.
+        root: The folder; its real path is part of the name, since two folders may hold files of like names.
         files: What is decoded, in order.
         resize: Shorter side of the images.
         max_side: Longest side of the images.
         readers: Pillow's formats; another one may read what was a fault before.
+
+    Returns:
+        Beside those of other files of the root that are decoded alike.
     """
-    digest = hashlib.blake2b(digest_size=16)
     head = (str(_LAYOUT), PIL.__version__, os.path.realpath(root), f"{resize} {max_side}", *sorted(readers))
-    digest.update("\0".join(head).encode("utf-8", "surrogateescape"))
+    alike = hashlib.blake2b("\0".join(head).encode("utf-8", "surrogateescape"), digest_size=16)
+    digest = hashlib.blake2b(digest_size=16)
     for part in (files.paths.joined, files.sizes.tobytes(), files.mtimes.tobytes()):
         digest.update(b"\0%d\0" % len(part) + part)
-    return digest.hexdigest()
+    return cache / alike.hexdigest() / digest.hexdigest()
 
 
 def load(entry: Path, root: Path) -> Decoded | None:
@@ -91,12 +102,50 @@ def load(entry: Path, root: Path) -> Decoded | None:
         images = Images(entry / _PIXELS, facts.shapes)
         if (entry / _PIXELS).stat().st_size != images.nbytes:
             return None
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+    except _DAMAGED:
         return None
     # A file that could not be opened may be open now, though neither its size nor its time has changed.
     if any(fault.kind == "unreadable" and os.access(root / fault.path, os.R_OK) for fault in faults):
         return None
     return Decoded(images, facts, faults)
+
+
+def load_part(entry: Path, root: Path, files: ImageFiles) -> tuple[Decoded, Path] | None:
+    """The images of these files from an entry that holds them among others, and that entry; None without one."""
+    for other in sorted(entry.parent.glob("*")):
+        if other == entry or other.suffix == _PART:
+            continue
+        rows = _rows_in(other, files)
+        found = None if rows is None else load(other, root)
+        if rows is None or found is None:
+            continue
+        at = np.full(1 + max(rows.max(), found.facts.rows.max(initial=0)), -1)
+        at[found.facts.rows] = np.arange(len(found.facts.rows))
+        images = at[rows]
+        there = np.flatnonzero(images >= 0)
+        images = images[there]
+        facts = Facts(there, *(getattr(found.facts, name)[images] for name in Facts.__slots__[1:]))
+        named = {fault.path: fault for fault in found.faults}
+        faults = tuple(named[path] for path in files.paths if path in named)
+        return Decoded(found.images.chosen(images), facts, faults), other
+    return None
+
+
+def _rows_in(entry: Path, files: ImageFiles) -> npt.NDArray[np.int64] | None:
+    """Which of the entry's files these are; None unless it holds all, unchanged."""
+    try:
+        with np.load(entry / _FILES, allow_pickle=False) as held:
+            sizes, mtimes = held["sizes"], held["mtimes"]
+            if not 0 < len(files) <= len(sizes):
+                return None
+            paths = Paths(held["paths"].tobytes())
+    except _DAMAGED:
+        return None
+    where = {path: row for row, path in enumerate(paths)}
+    rows = np.array([where.get(path, -1) for path in files.paths], np.int64)
+    if (rows < 0).any() or (sizes[rows] != files.sizes).any() or (mtimes[rows] != files.mtimes).any():
+        return None
+    return rows
 
 
 class PartialEntry:
@@ -123,7 +172,7 @@ class PartialEntry:
         self._folder = Path(tempfile.mkdtemp(prefix=f"{self.entry.name}.", suffix=_PART, dir=self.entry.parent))
         return open(self._folder / _PIXELS, "wb")
 
-    def publish(self, facts: Facts, faults: Iterable[UnusedImage]) -> Images:
+    def publish(self, files: ImageFiles, facts: Facts, faults: Iterable[UnusedImage]) -> Images:
         """Complete the entry and put it in place. The file of the pixels is closed before.
 
         Returns:
@@ -134,6 +183,8 @@ class PartialEntry:
         """
         assert self._folder is not None
         np.savez(self._folder / _INDEX, **{name: getattr(facts, name) for name in Facts.__slots__})
+        paths = np.frombuffer(files.paths.joined, np.uint8)
+        np.savez(self._folder / _FILES, paths=paths, sizes=files.sizes, mtimes=files.mtimes)
         (self._folder / _FAULTS).write_text(json.dumps([asdict(fault) for fault in faults]), "utf-8")
         if self.entry.exists():  # out of date, damaged, or another run's, and then the same as this one
             shutil.rmtree(self.entry, ignore_errors=True)

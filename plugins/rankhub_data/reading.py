@@ -24,7 +24,7 @@ from torch import Tensor
 
 from rankhub.interfaces.data import OpenContext
 from rankhub.interfaces.errors import UserError
-from rankhub_data.cache import Decoded, Facts, PartialEntry, key_of, load
+from rankhub_data.cache import Decoded, Facts, PartialEntry, entry_of, load, load_part
 from rankhub_data.decode import NoRoomError, Pixels, UndecodableError, decode
 from rankhub_data.deep import Remark
 from rankhub_data.parts import originals
@@ -113,7 +113,7 @@ class Folder:
         return sorted([*self.listing.faults, *self.decoded.faults], key=lambda fault: fault.path)
 
 
-_in_use: WeakValueDictionary[str, Folder] = WeakValueDictionary()
+_in_use: WeakValueDictionary[Path, Folder] = WeakValueDictionary()
 _reading = threading.Lock()
 
 
@@ -184,13 +184,13 @@ def read_folder(
     Raises:
         UserError: The cache cannot be written.
     """
-    key = key_of(root, listing.files, resize, max_side, learn_formats())
+    entry = entry_of(context.cache / "image_folder", root, listing.files, resize, max_side, learn_formats())
     with _reading:
-        folder = _in_use.get(key)
+        folder = _in_use.get(entry)
         if folder is None:
             shrunk = partial(decode, resize=resize, max_side=max_side)
-            folder = _read(root, listing, shrunk, context, context.cache / "image_folder" / key, keep=keep)
-            _in_use[key] = folder
+            folder = _read(root, listing, shrunk, context, entry, keep=keep)
+            _in_use[entry] = folder
         return folder
 
 
@@ -198,6 +198,9 @@ def _read(root: Path, listing: Listing, shrunk: _Decode, context: OpenContext, e
     decoded = load(entry, root)
     if decoded is not None:
         return Folder(root, listing, decoded, entry)
+    part = load_part(entry, root, listing.files)
+    if part is not None:
+        return Folder(root, listing, *part)
     draft = PartialEntry(entry)
     collector = Collector(0 if keep else context.memory_limit, draft.open_pixels)
     try:
@@ -205,7 +208,7 @@ def _read(root: Path, listing: Listing, shrunk: _Decode, context: OpenContext, e
         with _writing(entry.parent):
             images = collector.finish()
             if images is None:
-                images = draft.publish(facts, faults)
+                images = draft.publish(listing.files, facts, faults)
                 return Folder(root, listing, Decoded(images, facts, faults), entry)
         return Folder(root, listing, Decoded(images, facts, faults), None)
     finally:

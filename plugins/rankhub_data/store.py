@@ -24,30 +24,36 @@ class Images:
     Args:
         source: The bytes; or the file to map, which is then neither read whole nor copied to other processes.
         shapes: [n, 2] height and width of each image.
+        starts: [n] where each begins; None = one behind the other, and nothing else.
     """
 
-    def __init__(self, source: bytearray | Path, shapes: npt.NDArray[np.int64]) -> None:
+    def __init__(
+        self, source: bytearray | Path, shapes: npt.NDArray[np.int64], starts: npt.NDArray[np.int64] | None = None
+    ) -> None:
         self.source = source
         self.shapes = shapes
-        self._ends = np.concatenate([[0], np.cumsum(3 * shapes[:, 0] * shapes[:, 1])])
+        sizes = 3 * shapes[:, 0] * shapes[:, 1]
+        self.nbytes = int(sizes.sum())
+        """Bytes of all images."""
+        self._starts = np.cumsum(sizes) - sizes if starts is None else starts
         self._memory: Tensor | None = None
         self._mapped: npt.NDArray[np.uint8] | None = None
         if isinstance(source, Path):
-            self._mapped = np.memmap(source, dtype=np.uint8, mode="r", shape=(int(self._ends[-1]),))
+            used = int((self._starts + sizes).max(initial=0))
+            self._mapped = np.memmap(source, dtype=np.uint8, mode="r", shape=(used,))
         else:
             self._memory = torch.frombuffer(source, dtype=torch.uint8) if source else torch.empty(0, dtype=torch.uint8)
 
     def __len__(self) -> int:
         return len(self.shapes)
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all images."""
-        return int(self._ends[-1])
+    def chosen(self, rows: npt.NDArray[np.int64]) -> Images:
+        """Those at ``rows``, in the order of these; nothing is copied."""
+        return Images(self.source, self.shapes[rows], self._starts[rows])
 
     def __getitem__(self, row: int) -> Tensor:
         """[3, H, W] uint8. In memory no copy is made: do not write to it."""
-        start = int(self._ends[row])
+        start = int(self._starts[row])
         height, width = self.shapes[row].tolist()
         if self._memory is not None:
             return self._memory.as_strided((3, height, width), (height * width, width, 1), start)
@@ -63,11 +69,11 @@ class Images:
         flat = self._memory.numpy() if self._mapped is None and self._memory is not None else self._mapped
         assert flat is not None
         height, width = shapes[0].tolist()
-        images = np.lib.stride_tricks.sliding_window_view(flat, 3 * height * width)[self._ends[rows]]
+        images = np.lib.stride_tricks.sliding_window_view(flat, 3 * height * width)[self._starts[rows]]
         return torch.from_numpy(images.view(np.ndarray)).view(-1, 3, height, width)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Images, (self.source, self.shapes)
+        return Images, (self.source, self.shapes, self._starts)
 
 
 class Collector:

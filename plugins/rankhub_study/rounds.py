@@ -125,6 +125,9 @@ class LabelingJob:
         found = rankhub.load_run(run)
         write_text(self.folder / PAIRS, json.dumps({**self.pairs(), str(labels): pairs_of(found).get(AFTER, {})}))
         write_text(self.folder / ROWS, json.dumps({**rows, str(labels): found.metrics}))
+        for weights in (self.folder / RUNS).glob("*/checkpoints"):
+            if weights.parent.name != Path(run).name:  # no later round begins with them
+                shutil.rmtree(weights, ignore_errors=True)
 
     def _unfinished(self, pool: Pool) -> bool:
         """Whether a run was stopped halfway, which then goes on with the changes that it began with."""

@@ -17,6 +17,8 @@ from rankhub.interfaces.errors import UserError
 from rankhub_data import cache as caching
 from rankhub_data import reading
 from rankhub_data.reading import list_folder, read_folder
+from rankhub_listing.formats import learn_formats
+from rankhub_listing.scan import Listing
 
 NAMES = [f"{number:02}.png" for number in range(12)]
 
@@ -55,7 +57,7 @@ def contents(folder) -> list[bytes]:
 
 def entries(context) -> list[Path]:
     path = context.cache / "image_folder"
-    return sorted(path.iterdir()) if path.exists() else []
+    return sorted(path.glob("*/*"))
 
 
 def test_images_come_in_the_order_of_their_files(root, context):
@@ -96,7 +98,12 @@ def test_above_the_limit_the_cache_holds_the_same_images(root, context, limit):
     folder = read(root, context, limit)
     assert folder.cached == entries(context)[0]
     assert contents(folder) == inside
-    assert sorted(path.name for path in folder.cached.iterdir()) == ["faults.json", "index.npz", "pixels.bin"]
+    assert sorted(path.name for path in folder.cached.iterdir()) == [
+        "faults.json",
+        "files.npz",
+        "index.npz",
+        "pixels.bin",
+    ]
 
 
 def test_exactly_the_limit_fits(root, context):
@@ -164,6 +171,54 @@ def test_a_changed_folder_is_read_anew(root, context, decoded_files, change):
     assert len(entries(context)) == 2
 
 
+def chosen(root, names) -> Listing:
+    files = list_folder(root, None).files
+    return Listing(files.chosen([list(files.paths).index(name) for name in names]))
+
+
+@pytest.mark.parametrize("spread", [False, True])
+def test_some_images_of_many_that_are_kept_are_taken_from_there(root, context, decoded_files, spread):
+    """In another order, with a broken one among them, of equal and of unequal sizes, in this process and in another."""
+    if spread:
+        for number, name in enumerate(NAMES):
+            if name != "03.png":
+                Image.effect_noise((16 + number, 24), 60).convert("RGB").save(root / name)
+    names = ["07.png", "03.png", "11.png", "00.png"]
+    alone = read_folder(root, chosen(root, names), None, context(), keep=False)
+    pixels = contents(alone)
+    facts = alone.decoded.facts
+    del alone
+    whole = read(root, context, 0)
+    decoded_files.clear()
+    part = read_folder(root, chosen(root, names), None, context(0), keep=False)
+    assert (decoded_files, part.cached, entries(context)) == ([], whole.cached, [whole.cached])
+    assert [part.path_of(image) for image in range(3)] == ["07.png", "11.png", "00.png"]
+    assert [fault.path for fault in part.faults] == ["03.png"]
+    for name in caching.Facts.__slots__:
+        assert (getattr(part.decoded.facts, name) == getattr(facts, name)).all(), name
+    assert contents(part) == pixels
+    there = pickle.loads(pickle.dumps(part.decoded.images))
+    assert [image.numpy().tobytes() for image in there.batch(np.array([2, 0]))] == [pixels[2], pixels[0]]
+    assert there.nbytes == sum(map(len, pixels))
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"x")])
+def test_a_part_of_a_damaged_entry_is_decoded(root, context, decoded_files, damage):
+    damage(read(root, context, 0).cached / "files.npz")
+    decoded_files.clear()
+    read_folder(root, chosen(root, ["01.png"]), None, context(), keep=False)
+    assert decoded_files == ["01.png"]
+
+
+@pytest.mark.parametrize("change", [change_content, change_time])
+def test_an_image_that_has_changed_since_is_no_part_of_what_is_kept(root, context, decoded_files, change):
+    read(root, context, 0)
+    change(root)
+    decoded_files.clear()
+    read_folder(root, chosen(root, ["04.png", "05.png"]), None, context(), keep=False)
+    assert decoded_files == ["04.png", "05.png"]
+
+
 def test_resize_and_root_are_part_of_the_key(root, context, folder):
     read(root, context, 0)
     read(root, context, 0, resize=8)
@@ -212,11 +267,12 @@ def test_killed_run_leaves_no_half_entry(root, context, monkeypatch):
 
 
 def test_what_another_run_is_writing_is_left_alone(root, context):
-    path = context.cache / "image_folder"
-    other = path / "0123.abc.part"
+    files = list_folder(root, None).files
+    entry = caching.entry_of(context.cache / "image_folder", root, files, None, None, learn_formats())
+    other = entry.with_name("0123.abc.part")
     other.mkdir(parents=True)
     (other / "pixels.bin").write_bytes(b"...")
-    read(root, context, 0)
+    assert read(root, context, 0).cached == entry
     assert other.exists()
 
 
@@ -224,12 +280,12 @@ def test_two_runs_at_once(root, context, monkeypatch):
     """Another run publishes the same entry just before this one does."""
     real = caching.PartialEntry.publish
 
-    def late(self, facts, faults):
+    def late(self, *known):
         rival = caching.PartialEntry(self.entry)
         with rival.open_pixels() as file:
             file.write((self._folder / "pixels.bin").read_bytes())
-        real(rival, facts, faults)
-        return real(self, facts, faults)
+        real(rival, *known)
+        return real(self, *known)
 
     monkeypatch.setattr(caching.PartialEntry, "publish", late)
     folder = read(root, context, 0)

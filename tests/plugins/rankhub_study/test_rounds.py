@@ -71,6 +71,8 @@ def test_rounds_share_their_first_and_choose_by_themselves(capsys, tmp_path, cel
         assert len(labeled) in (2, 5)
         for row in labeled:  # what the pool was told is the truth
             assert truth.count(f"{row.path},") == max(1, (row.label or "").count("[") - 1)
+    kept = [[path.parent.name for path in sorted(pool.folder.glob("runs/*/checkpoints"))] for pool in pools]
+    assert sorted(kept) == [["001"], ["003"], ["003"]], "weights of the last round alone"
     by = {round.by.partition(" ")[0] for pool in pools for round in pool.rounds()[2:]}
     assert by == {"random", "ranking_uncertainty"}
     assert "labels to reach its end" in (out / "table.md").read_text()
