@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Self
 
 import yaml
@@ -166,11 +167,11 @@ class _Loader(yaml.SafeLoader):
         return ""
 
 
+@lru_cache(64)  # a study reads each recipe many times; nothing changes nodes
 def _compose(text: str, file: str) -> yaml.Node | None:
     if len(text) > _LONGEST:
-        raise _refused(
-            file, 1, f"this is no recipe: it has {len(text):,} characters, and the longest may have {_LONGEST:,}"
-        )
+        what = f"this is no recipe: it has {len(text):,} characters, and the longest may have {_LONGEST:,}"
+        raise _refused(file, 1, what)
     try:
         node: yaml.Node | None = yaml.compose(text, _Loader)
     except yaml.MarkedYAMLError as error:
@@ -278,8 +279,7 @@ def scalar(text: str) -> str | int | float | bool | None:
         return int(text)
     if _FLOAT.fullmatch(text):
         return float(text)
-    special = _SPECIAL.fullmatch(text)
-    if special:
+    if special := _SPECIAL.fullmatch(text):
         return float("nan" if special["nan"] else f"{special['sign']}inf")
     return text
 
