@@ -25,7 +25,7 @@ from rankhub.interfaces.talk import silence
 WRONG, INTERRUPTED, UNREAD = 2, 130, 141
 """Exit codes: the user can mend it (as for wrong usage); ended by Ctrl-C, and by SIGPIPE, as a shell says it."""
 
-FIRST_SPEAKS = 10.0
+FIRST_SPEAKS = 5.0
 """Seconds for which the other processes of a run wait with an error, which the first one mostly has as well."""
 
 LISTING = "plugins"

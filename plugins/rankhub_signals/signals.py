@@ -17,8 +17,9 @@ to all its processes already, or a queue sends another kind behind it."""
 
 _HARD = (signal.SIGINT, signal.SIGTERM)
 
-PATIENCE = 20.0
-"""Seconds that a step may take to end, where it may wait for a process that is gone. Launchers wait 30."""
+PATIENCE, UNWINDING = 20.0, 5.0
+"""Seconds that a step may take to end, where it may wait for a process that is gone, and the same where there is no step
+to finish. Launchers wait 30."""
 
 
 class Signals:
@@ -26,7 +27,7 @@ class Signals:
 
     A second Ctrl-C or SIGTERM ends the program as usual. SIGHUP and SIGUSR1 are left to whoever cares for them already,
     such as nohup. One of ``several`` processes ends by itself if it is still active :data:`PATIENCE` seconds after the
-    signal, whatever it waits for.
+    signal, or :data:`UNWINDING` where it does not ``wait``, whatever stops it.
     """
 
     def __init__(self, interrupt: Interrupt, several: bool = False) -> None:
@@ -38,7 +39,7 @@ class Signals:
     def __enter__(self) -> None:
         if threading.current_thread() is threading.main_thread():
             if self.several:
-                self._deadline = _Deadline()
+                self._deadline = _Deadline(self.interrupt)
             for number in (signal.Signals[name] for name in ENDING if hasattr(signal, name)):
                 if number in _HARD or signal.getsignal(number) == signal.SIG_DFL:
                     self._before[number] = signal.signal(number, self._note)
@@ -70,7 +71,8 @@ class _Deadline:
     Python's own handlers run only once the main thread is back; the byte that a signal writes is seen at once.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, interrupt: Interrupt) -> None:
+        self._interrupt = interrupt
         self._ours, theirs = socket.socketpair()
         theirs.setblocking(False)
         self._theirs = theirs
@@ -82,7 +84,8 @@ class _Deadline:
         ending = {signal.Signals[name]: name for name in ENDING if hasattr(signal, name)}
         while (number := self._ours.recv(1)) and number[0] not in (0, *ending):
             """Of another kind, such as that a worker has ended."""
-        if number and number != b"\0" and not self._cancelled.wait(PATIENCE):
+        patience = PATIENCE if self._interrupt.waits else UNWINDING
+        if number and number != b"\0" and not self._cancelled.wait(patience):
             os._exit(exit_code(ending[signal.Signals(number[0])]))
 
     def cancel(self) -> None:

@@ -3,7 +3,9 @@
 import contextlib
 import functools
 import os
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -30,7 +32,7 @@ when there is no connection yet that would close. One that dies later is noticed
 launcher ends the others."""
 
 TOLD_BY_LAUNCHER = 10.0
-"""Seconds that a process waits to be ended once another is gone, so that the launcher's report names the one that
+"""Seconds that a process waits for the launcher's SIGTERM once another is gone, so that its report names the one that
 failed and not the one that noticed; not if it is the launcher's only one."""
 
 
@@ -60,6 +62,8 @@ class TorchProcesses(Processes):
         except PeerLostError as lost:
             print(f"process {self.rank}: ends because another process is gone ({lost})", file=sys.stderr, flush=True)
             if os.environ.get("LOCAL_WORLD_SIZE") != "1":
+                if threading.current_thread() is threading.main_thread():
+                    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # there is no step left to finish
                 time.sleep(TOLD_BY_LAUNCHER)
             os._exit(1)  # a communicator whose peer is gone may never end by itself
         self._reducers.clear()
