@@ -18,8 +18,8 @@ to all its processes already, or a queue sends another kind behind it."""
 _HARD = (signal.SIGINT, signal.SIGTERM)
 
 PATIENCE, UNWINDING = 20.0, 5.0
-"""Seconds that a step may take to end, where it may wait for a process that is gone, and the same where there is no step
-to finish. Launchers wait 30."""
+"""Seconds that a step may take to end, where it may wait for a process that is gone; and where there is no step to
+finish. Launchers wait 30."""
 
 
 class Signals:

@@ -22,8 +22,11 @@ SMALL = {
     "random_crops": {"size": 32},
     "scaled_crops": {"size": 32, "smallest": 16, "largest": 40},
     "nested_crops": {"size": 32, "smallest": 8},
+    "digits": {"placements": 1},
+    "distorted_photos": {"labels": 8, "per_photo": 4},
+    "drawn_scenes": {"labels": 8, "images": 16},
 }
-"""Options of generators that suit tiny images."""
+"""Options of generators that suit tiny images, and of data sets that make few."""
 
 
 def make_data(root: Path) -> None:
@@ -72,6 +75,8 @@ def shrink(recipe, data):
         changes += ["predict.size=32", "predict.count=2"]
     roots = {name: folders.get(bare(spec.use)) for name, spec in given.data.items()}
     changes += [f"data.{name}.root={root}" for name, root in roots.items() if root is not None]
+    for name, spec in given.data.items():
+        changes += [f"data.{name}.{option}={value}" for option, value in SMALL.get(bare(spec.use), {}).items()]
     changes += [f"evaluate.{number}.grid=[1.0]" for number, spec in enumerate(given.evaluate) if "grid" in spec.options]
     changes += [f"phases.{phase.name}.steps=2" for phase in given.phases]
     for phase in given.phases:

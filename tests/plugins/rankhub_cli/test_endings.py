@@ -22,7 +22,8 @@ from rankhub.engine import checkpoint, evaluation, folder, training
 from rankhub.engine.report import Report
 from rankhub_cli.main import execute
 
-TINY = ["quickstart", "steps=6", "evaluate=[]", "checkpoint.every_steps=2", "threads=1"]
+SMALL = ["streams.views.batch_size=8", "data.photos.placements=1", "threads=1"]
+TINY = ["quickstart", "steps=6", "evaluate=[]", "checkpoint.every_steps=2", *SMALL]
 
 
 @pytest.fixture
@@ -180,7 +181,7 @@ DAMAGE = {
 def stopped(tmp_path_factory):
     """A run that has stopped in its middle, with all kinds of files in its folder."""
     place = tmp_path_factory.mktemp("stopped") / "run"
-    changes = ["steps=2", "checkpoint.every_steps=1", "threads=1"]
+    changes = ["steps=2", "checkpoint.every_steps=1", *SMALL]
     assert execute(["run", "quickstart", *changes, "--out", str(place)]) == 0
     shutil.copytree(place / "checkpoints/step_000000002", place / "checkpoints/best_step_000000002")
     return place

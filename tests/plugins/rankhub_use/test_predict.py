@@ -320,7 +320,7 @@ def test_another_test_time_leaves_the_defaults_of_the_one_before_behind(trained,
 
 
 def test_a_network_without_a_score_says_so(tmp_path, capsys):
-    quick = ["steps=1", "evaluate=[]"]
+    quick = ["steps=1", "evaluate=[]", "streams.views.batch_size=8", "data.photos.placements=1"]
     assert call(capsys, "run", "quickstart", *quick, "--out", tmp_path / "run").code == 0
     photo(tmp_path / "photos" / "a.png", 1)
     done = call(capsys, "predict", tmp_path / "run", tmp_path / "photos")
