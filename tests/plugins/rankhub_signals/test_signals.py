@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import queue
 import signal
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -65,6 +66,19 @@ def test_a_second_one_that_is_meant_ends_the_program_as_usual(monkeypatch, first
         assert not seen
         signal.raise_signal(signal.SIGTERM)
         assert seen == [signal.SIGTERM]
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_one_of_several_that_something_holds_ends_by_itself(monkeypatch, waits):
+    """Soon where it has no step to finish, while a step is given longer."""
+    ended = queue.SimpleQueue[int]()
+    monkeypatch.setattr(signals.os, "_exit", ended.put)
+    monkeypatch.setattr(signals, "PATIENCE", 0.01 if waits else 3600.0)
+    monkeypatch.setattr(signals, "UNWINDING", 3600.0 if waits else 0.01)
+    with signals.Signals(Interrupt(waits=waits), several=True):
+        with suppress(Signalled):
+            signal.raise_signal(signal.SIGTERM)
+        assert ended.get(timeout=60) == 143
 
 
 def test_nohup_and_a_host_that_cares_for_a_signal_itself_are_let_be():

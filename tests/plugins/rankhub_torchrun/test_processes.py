@@ -120,6 +120,7 @@ def test_a_component_that_fails_in_one_process_is_named_and_ends_the_run(tmp_pat
     assert "tell its author (RANKHUB_TRACEBACK=1 shows the traceback)" in said
     assert said.count("Traceback (most recent call last)") == 1, said  # the launcher's
     assert "rank      : 1" in said[said.index("Root Cause") :]
+    assert "exitcode  : -15" in said, "the other waits for the launcher's SIGTERM, and no longer"
     assert time.monotonic() - since < 60  # start included
     assert 0 < len(steps_of(folder)) < 24
 
