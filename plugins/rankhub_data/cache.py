@@ -29,7 +29,8 @@ _LAYOUT = 5
 """To be raised whenever decoding, or what an entry consists of, changes."""
 _PIXELS, _INDEX, _FILES, _FAULTS = "pixels.bin", "index.npz", "files.npz", "faults.json"
 _PART = ".part"
-_DAMAGED = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile)
+_DAMAGED = (OSError, ValueError, LookupError, TypeError, EOFError, NotImplementedError, zipfile.BadZipFile)
+"""What reading raises where an entry is damaged, or another run removes it meanwhile."""
 _ABANDONED_S = 3600.0
 
 
@@ -115,37 +116,47 @@ def load_part(entry: Path, root: Path, files: ImageFiles) -> tuple[Decoded, Path
     for other in sorted(entry.parent.glob("*")):
         if other == entry or other.suffix == _PART:
             continue
-        rows = _rows_in(other, files)
-        found = None if rows is None else load(other, root)
-        if rows is None or found is None:
+        try:
+            rows = _rows_in(other, files)
+            found = None if rows is None else load(other, root)
+            if rows is not None and found is not None:
+                return _part_of(found, rows, files), other
+        except _DAMAGED:
             continue
-        at = np.full(1 + max(rows.max(), found.facts.rows.max(initial=0)), -1)
-        at[found.facts.rows] = np.arange(len(found.facts.rows))
-        images = at[rows]
-        there = np.flatnonzero(images >= 0)
-        images = images[there]
-        facts = Facts(there, *(getattr(found.facts, name)[images] for name in Facts.__slots__[1:]))
-        named = {fault.path: fault for fault in found.faults}
-        faults = tuple(named[path] for path in files.paths if path in named)
-        return Decoded(found.images.chosen(images), facts, faults), other
     return None
 
 
 def _rows_in(entry: Path, files: ImageFiles) -> npt.NDArray[np.int64] | None:
     """Which of the entry's files these are; None unless it holds all, unchanged."""
-    try:
-        with np.load(entry / _FILES, allow_pickle=False) as held:
-            sizes, mtimes = held["sizes"], held["mtimes"]
-            if not 0 < len(files) <= len(sizes):
-                return None
-            paths = Paths(held["paths"].tobytes())
-    except _DAMAGED:
+    if not len(files):
         return None
-    where = {path: row for row, path in enumerate(paths)}
+    first = os.fsencode(f"\0{files.paths[0]}\0")
+    with np.load(entry / _FILES, allow_pickle=False) as held:
+        joined = held["paths"].tobytes()
+        if first not in b"\0" + joined:  # so in most entries of other files: one look, and no name is taken apart
+            return None
+        sizes, mtimes = held["sizes"], held["mtimes"]
+    wanted = set(files.paths)
+    where = {path: row for row, path in enumerate(Paths(joined)) if path in wanted}
     rows = np.array([where.get(path, -1) for path in files.paths], np.int64)
     if (rows < 0).any() or (sizes[rows] != files.sizes).any() or (mtimes[rows] != files.mtimes).any():
         return None
     return rows
+
+
+def _part_of(whole: Decoded, rows: npt.NDArray[np.int64], files: ImageFiles) -> Decoded:
+    """What is known of these files, at ``rows`` of those that were decoded; what :data:`_DAMAGED` names if not all."""
+    at = np.full(1 + max(rows.max(), whole.facts.rows.max(initial=0)), -1)
+    at[whole.facts.rows] = np.arange(len(whole.facts.rows))
+    images = at[rows]
+    there = np.flatnonzero(images >= 0)
+    images = images[there]
+    facts = Facts(there, *(getattr(whole.facts, name)[images] for name in Facts.__slots__[1:]))
+    named = {fault.path: fault for fault in whole.faults}
+    faults = tuple(named[path] for path in files.paths if path in named)
+    if len(there) + len(faults) != len(files):
+        raise ValueError("damaged: of some files it holds neither an image nor a fault")
+    return Decoded(whole.images.chosen(images), facts, faults)
 
 
 class PartialEntry:
@@ -168,7 +179,7 @@ class PartialEntry:
             OSError: The cache cannot be written.
         """
         self.entry.parent.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(self.entry.parent)
+        _remove_abandoned(self.entry.parent.parent)
         self._folder = Path(tempfile.mkdtemp(prefix=f"{self.entry.name}.", suffix=_PART, dir=self.entry.parent))
         return open(self._folder / _PIXELS, "wb")
 
@@ -201,9 +212,9 @@ class PartialEntry:
             shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def _remove_abandoned(folder: Path) -> None:
-    """Remove what killed runs left; a run that is alive writes more often than once an hour."""
-    for part in folder.glob(f"*{_PART}"):
+def _remove_abandoned(cache: Path) -> None:
+    """Remove what killed runs left, of whichever root; a run that is alive writes more often than once an hour."""
+    for part in cache.glob(f"*/*{_PART}"):
         try:
             newest = max(path.stat().st_mtime for path in (part, *part.iterdir()))
         except OSError:
