@@ -21,13 +21,13 @@ from PIL import Image
 from torch import Tensor
 
 import rankhub
-from rankhub import LoadedRecipe, Talk, UserError
+from rankhub import Catalog, LoadedRecipe, Talk, UserError
 from rankhub.interfaces.draws import Draws
 from rankhub.interfaces.files import read_json, write_text
 from rankhub_active.labeling.answers import ingest
 from rankhub_active.labeling.choose import RANDOM, Request, choose
 from rankhub_active.labeling.export import write_csv
-from rankhub_active.labeling.pool import Pool
+from rankhub_active.labeling.pool import Pool, Round
 from rankhub_active.labeling.replaced_data import find_replaced_data
 from rankhub_active.labeling.settings import RUNS, LabelingOptions
 from rankhub_active.labeling.setup import set_up
@@ -105,8 +105,8 @@ class LabelingJob:
 
     def round(self, labels: int) -> None:
         """Come to so many labels and learn from them, unless that is done."""
-        rows = self.rows()
-        if str(labels) in rows:
+        rows, pairs = self.rows(), self.pairs()
+        if str(labels) in rows and str(labels) in pairs:
             return
         pool = Pool(self.folder)
         have = pool.counts().get(("pool", "labeled"), 0)
@@ -114,20 +114,31 @@ class LabelingJob:
             changes = [f"acquire={json.dumps(dict(self.acquirer))}"] if pool.rounds()[-1].trained is not None else []
             chosen = choose(pool, Request(labels - have, changes=changes), self.talk.work)
             ingest(pool, self._answers({row.path for row in chosen.rows}))
-        run = pool.rounds()[-1].trained
-        if run is None:  # else the stop came between training and this
+        run = self._round_of(pool, labels).trained
+        if run is None:  # else the stop came between training and this, or what was measured is gone
             later = [f"{path}={json.dumps(value)}" for path, value in self.rounds.later.items()] if rows else []
             begun = self._unfinished(pool)
             ended = train(pool, [] if begun else later, self.talk, scratch=self.rounds.scratch and not begun)
             if ended.stopped:
                 raise KeyboardInterrupt
             run = str(ended.run)
-        found = rankhub.load_run(run)
-        write_text(self.folder / PAIRS, json.dumps({**self.pairs(), str(labels): pairs_of(found).get(AFTER, {})}))
+        # Its tables alone: runs of earlier rounds have no weights any more.
+        found = rankhub.Run(Path(run), Catalog.discover())
+        if not found.metrics:
+            raise UserError(f"{run} holds no measurement; remove {self.folder}, and its rounds are done again")
+        write_text(self.folder / PAIRS, json.dumps({**pairs, str(labels): pairs_of(found).get(AFTER, {})}))
         write_text(self.folder / ROWS, json.dumps({**rows, str(labels): found.metrics}))
-        for weights in (self.folder / RUNS).glob("*/checkpoints"):
-            if weights.parent.name != Path(run).name:  # no later round begins with them
-                shutil.rmtree(weights, ignore_errors=True)
+        *earlier, _ = [Path(one.trained).name for one in pool.rounds() if one.trained is not None]
+        for name in earlier:  # no later round begins with their weights
+            shutil.rmtree(self.folder / RUNS / name / "checkpoints", ignore_errors=True)
+
+    def _round_of(self, pool: Pool, labels: int) -> Round:
+        """The round that came to so many labels; not the last one where those before it are measured again."""
+        given = [row.round or 0 for row in pool.rows(state="labeled", part="pool")]
+        for one in reversed(pool.rounds()):
+            if sum(number <= one.number for number in given) == labels:
+                return one
+        raise UserError(f"no round of {self.folder} came to {labels} labels; remove it, and its rounds are done again")
 
     def _unfinished(self, pool: Pool) -> bool:
         """Whether a run was stopped halfway, which then goes on with the changes that it began with."""

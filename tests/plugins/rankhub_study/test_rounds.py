@@ -94,9 +94,17 @@ def test_rounds_that_are_stopped_in_a_training_go_on(tmp_path, cells):
                 threading.Thread(target=_interrupt, args=(job.folder / "runs" / "002",), daemon=True).start()
                 assert execute(task) == STOPPED
                 assert sorted(json.loads((job.folder / "rounds.json").read_text())) == ["2"]
+                (job.folder / "rounds.json").unlink()  # as is said of a damaged one; the run goes on all the same
             assert execute(task) == 0
-            rows[name] = read_record(job.folder)["rows"]
+            rows[name] = {part: read_record(job.folder)[part] for part in ("rows", "pairs")}
     assert rows["stopped"] == rows["whole"]
+    for name in ("rounds.json", "pairs.json"):  # each round is measured again by its own run, whose weights are gone
+        (job.folder / name).unlink()
+        (job.folder / "study.json").unlink()
+        assert execute(task) == 0
+        assert {part: read_record(job.folder)[part] for part in ("rows", "pairs")} == rows["whole"]
+        kept = sorted(path.parent.name for path in job.folder.glob("runs/*/checkpoints"))
+        assert kept == ["003"]
 
 
 def _interrupt(run):
