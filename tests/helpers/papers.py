@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import typer
+from helpers.tiny_recipes import QUICK
 from typer.core import TyperGroup
 
 import rankhub
@@ -17,7 +18,7 @@ from rankhub_study.verb import shipped_plans
 
 SHORT = ["steps=2", "streams.views.batch_size=8"]
 SMALL = {
-    "quickstart": [*SHORT, "data.photos.placements=1"],
+    "quickstart": ["steps=2", *QUICK],
     "s2r2_folder": ["backbone.model=test_resnet", *SHORT],
     "counting_quickstart": ["steps=2", "data.labeled.images=40", "data.test.images=4"],
     "quality_quickstart": ["steps=2", "data.labeled.per_photo=8", "data.test.per_photo=4", "predict.count=2"],

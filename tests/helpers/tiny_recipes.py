@@ -27,6 +27,8 @@ SMALL = {
     "drawn_scenes": {"labels": 8, "images": 16},
 }
 """Options of generators that suit tiny images, and of data sets that make few."""
+QUICK = ["streams.views.batch_size=8", "data.photos.placements=1"]
+"""Changes of ``quickstart`` by which a step is soon done."""
 
 
 def make_data(root: Path) -> None:

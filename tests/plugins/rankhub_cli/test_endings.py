@@ -15,6 +15,7 @@ from contextlib import contextmanager
 
 import pytest
 from helpers.commands import call
+from helpers.tiny_recipes import QUICK
 from helpers.training import read_journal
 
 from rankhub import UserError
@@ -22,7 +23,7 @@ from rankhub.engine import checkpoint, evaluation, folder, training
 from rankhub.engine.report import Report
 from rankhub_cli.main import execute
 
-SMALL = ["streams.views.batch_size=8", "data.photos.placements=1", "threads=1"]
+SMALL = [*QUICK, "threads=1"]
 TINY = ["quickstart", "steps=6", "evaluate=[]", "checkpoint.every_steps=2", *SMALL]
 
 

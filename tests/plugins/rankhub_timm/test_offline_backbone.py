@@ -5,11 +5,9 @@ from __future__ import annotations
 import functools
 import json
 
-import numpy as np
 import pytest
 import torch
-from helpers import counting_layouts, scored_layouts
-from PIL import Image
+from helpers.tiny_recipes import COUNTED, FEW, SCORED, SMALL, bare, make_data, small_photos
 
 import rankhub
 from rankhub.catalog.catalog import Catalog
@@ -17,18 +15,6 @@ from rankhub_timm.lite import in_timms_names
 from rankhub_timm.weights import read_weights
 
 OVERLAY = "offline_backbone"
-SCORED = ("live", "tid2013", "kadid10k", "koniq10k", "scored_csv")
-COUNTED = ("ucf_cc_50", "ucf_qnrf", "points", "shanghaitech")
-FEW = {"shanghaitech", "ucf_qnrf"}
-"""Data sets whose tiny layout has two or three images to train on."""
-SMALL = {
-    "random_crops": {"size": 32},
-    "scaled_crops": {"size": 32, "smallest": 16, "largest": 40},
-    "nested_crops": {"size": 32, "smallest": 8},
-    "distorted_photos": {"labels": 8, "per_photo": 4},
-    "drawn_scenes": {"labels": 4, "images": 8},
-}
-"""Options of components that suit two steps on tiny images."""
 
 
 @functools.cache
@@ -42,7 +28,7 @@ def recipe(name, *overlays):
 
 
 def kind(spec):
-    return spec.use.rpartition("/")[2]
+    return bare(spec.use)
 
 
 FAMILIES = ("quality_", "rankiqa_", "counting_", "shanghaitech_", "ucf_")
@@ -88,24 +74,14 @@ def test_a_frozen_one_changes_what_cannot_learn_and_how_often_views_are_drawn(na
 def data(tmp_path_factory):
     """Tiny data in the layouts that the recipes read."""
     root = tmp_path_factory.mktemp("data")
-    generator = np.random.default_rng(0)
-    (root / "photos").mkdir()
-    for number in range(40):
-        pixels = generator.integers(0, 256, (70 + number % 9, 90, 3), np.uint8)
-        Image.fromarray(pixels).save(root / "photos" / f"{number}.png")
-    for name in SCORED:
-        getattr(scored_layouts, name)(root / name)
-    for name in COUNTED[:-1]:
-        getattr(counting_layouts, name)(root / name)
-    for subset in "AB":
-        counting_layouts.shanghaitech(root / "shanghaitech", f"part_{subset}_final")
+    make_data(root)
     return root
 
 
 def shrunk(name, data):
     """Overrides that make a recipe small: two steps a phase, few images, small crops."""
     given = recipe(name)
-    roots = {"image_folder": data / "photos"} | {one: data / one for one in (*SCORED, *COUNTED)}
+    roots = {"image_folder": data / "photos"} | {one: data / one for one in (*SCORED, *COUNTED, "shanghaitech")}
     changes: dict[str, object] = {"loader.workers": 0, "device": "cpu"}
     if kind(given.predict) == "crops":
         changes |= {"predict.size": 32, "predict.count": 2}
@@ -126,10 +102,9 @@ def shrunk(name, data):
 
 def two_steps(name, overlay, data, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(data))  # where caches go
-    for attribute, value in scored_layouts.SIZES.items():
-        monkeypatch.setattr(attribute, value)
-    loaded = rankhub.load_recipe(name, shrunk(name, data), overlays=[overlay], catalog=catalog(), need_data=True)
-    return rankhub.train(loaded, tmp_path / "run")
+    with small_photos():
+        loaded = rankhub.load_recipe(name, shrunk(name, data), overlays=[overlay], catalog=catalog(), need_data=True)
+        return rankhub.train(loaded, tmp_path / "run")
 
 
 @pytest.mark.parametrize("name", ["quality_finetune", "ucf_cc_50"])
@@ -139,7 +114,7 @@ def test_a_frozen_one_takes_two_steps(name, lite0, data, tmp_path, monkeypatch):
     trained = run.network.backbone.network.state_dict()
     assert all(torch.equal(value, stored[key]) for key, value in trained.items() if not key.endswith("tracked"))
     assert list((data / ".cache/rankhub/features").glob("*.sqlite"))
-    photos = sorted((data / "photos").iterdir())[:2]
+    photos = sorted((data / "photos").rglob("*.jpg"))[:2]
     again = rankhub.load_run(run.path)
     assert [one.values for one in again.predict(photos)] == [one.values for one in run.predict(photos)]
 

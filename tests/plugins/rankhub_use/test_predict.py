@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from helpers.commands import call, call_outside, stopping
+from helpers.tiny_recipes import QUICK
 from PIL import Image
 
 import rankhub
@@ -320,7 +321,7 @@ def test_another_test_time_leaves_the_defaults_of_the_one_before_behind(trained,
 
 
 def test_a_network_without_a_score_says_so(tmp_path, capsys):
-    quick = ["steps=1", "evaluate=[]", "streams.views.batch_size=8", "data.photos.placements=1"]
+    quick = ["steps=1", "evaluate=[]", *QUICK]
     assert call(capsys, "run", "quickstart", *quick, "--out", tmp_path / "run").code == 0
     photo(tmp_path / "photos" / "a.png", 1)
     done = call(capsys, "predict", tmp_path / "run", tmp_path / "photos")
